@@ -1,0 +1,254 @@
+"""What a driver is.
+
+A driver speaks one protocol (ODBC, OData, SOAP, RFC, SuiteQL) to one configured connection. It runs in a child
+process of the agent, keeps no progress of its own, and yields pages of source rows as Arrow tables. It knows
+nothing of the unified model, the outbox or the tunnel, and imports nothing from `agent`.
+
+Every page of every driver has these properties, and `tests/conformance` checks them:
+
+- a column `__key` (string, never null): the source key, unique in the stream, made by `drivers.keys.encode_key`
+  from the stream's key columns;
+- the other columns are the source's own, named as the source (or the stream's query) names them, one row per record;
+- lines nested under their header: one column per line set, named after the set, of type list<struct<...>>,
+  in the order the set declares; a header without lines has an empty list, never null;
+- amounts are decimals or exact text, never floating point, unless the source itself stores floating point;
+- timestamps are Arrow timestamps; one without a time zone is in the source's own local time;
+- one read never repeats a key, except in CHANGES mode when a row changed while it was being read;
+- the last page has `complete=True`, also when it is empty; a read that ends without it was cut short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Final, Protocol
+
+import pyarrow as pa
+
+KEY_COLUMN: Final = "__key"
+
+
+class MarkKind(StrEnum):
+    """What a replication key is made of; says how a `Mark` is compared and moved back by an overlap."""
+
+    TIMESTAMP = "timestamp"  # ISO 8601, with offset or in the source's local time, up to microseconds
+    DATE = "date"  # ISO 8601 date in the source's local time
+    INTEGER = "integer"  # decimal digits, may be negative
+    BINARY = "binary"  # big-endian hex of fixed length, such as a SQL Server rowversion
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A position of a replication key."""
+
+    kind: MarkKind
+    value: str
+
+
+class ReadMode(StrEnum):
+    WINDOW = "window"  # rows whose replication key is at or after `start`, or null; ordered by key. The initial sync
+    CHANGES = "changes"  # rows with start <= replication key <= end; ordered by (replication key, key)
+    SCAN = "scan"  # every row, ordered by key; for sources without a change column, and for a sync of everything
+    KEYS = "keys"  # as SCAN, but the pages hold only `__key`
+    BY_KEYS = "by_keys"  # the rows named in `keys`, those that exist
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSpec:
+    """One stream as the connection file describes it: `[streams.NAME.read]` is `options`, the driver's own language."""
+
+    name: str
+    entity: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRequest:
+    stream: StreamSpec
+    mode: ReadMode
+    start: Mark | None = None  # inclusive
+    end: Mark | None = None  # inclusive; the signpost that a CHANGES read may not pass
+    after: str | None = None  # the cursor of the last page that is durable; the read goes on right behind it
+    page_rows: int = 2_000  # header rows per page, at most
+    keys: Sequence[str] = ()  # BY_KEYS only
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    table: pa.Table
+    cursor: str | None  # opaque and versioned; None only on an empty page
+    complete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    incremental: bool  # can read CHANGES where the stream names a replication key
+    keys: bool  # can read KEYS, so deletions can be found by comparison
+    by_keys: bool
+    consistent_snapshot: bool  # header and lines of one page come from one state of the source
+    operations: frozenset[str] = frozenset()  # "create:purchase_order", ...
+    max_parallel_reads: int = 1
+    granularity: timedelta = timedelta(0)  # the coarsest step of the source's change stamps
+    visibility_lag: timedelta = timedelta(0)  # how late a committed change may become readable
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    driver: str
+    version: str
+    capabilities: Capabilities
+    product: str = ""  # what answered, such as "PostgreSQL 15.18"; empty before the first `check`
+
+
+@dataclass(frozen=True, slots=True)
+class CheckStep:
+    """One hop of `groundwire check`, in the order tried; after a failed one the rest is not tried."""
+
+    name: str
+    ok: bool
+    detail: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    name: str
+    type: str  # the source's own word for it
+    nullable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    name: str  # qualified as a query needs it
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+    rows: int | None = None  # an estimate where the source keeps one
+    replication_key: str | None = None  # a column that looks as if it ordered changes
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    tables: tuple[Table, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteCommand:
+    """A write in terms of the unified model: `record` is the entity's JSON form (amounts as strings)."""
+
+    operation: str  # create, update, delete, set_status
+    entity: str
+    record: Mapping[str, Any]
+    idempotency_key: str
+    stream: StreamSpec | None = None
+
+
+class OutcomeStatus(StrEnum):
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    IN_DOUBT = "in_doubt"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    text: str
+    code: str = ""
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    status: OutcomeStatus
+    reference: str = ""  # the number the system gave
+    messages: tuple[Message, ...] = ()
+    record: Mapping[str, Any] | None = None  # as read back
+
+
+class Driver(Protocol):
+    """One configured connection. Every method may raise a `DriverError`, and nothing else."""
+
+    def describe(self) -> Description: ...
+
+    async def check(self) -> Sequence[CheckStep]: ...
+
+    async def discover(self) -> Catalogue: ...
+
+    async def signpost(self, stream: StreamSpec) -> Mark | None:
+        """The highest replication key that is safe to read up to now, before any configured lag; None: no change column.
+
+        For a timestamp it is the source's own present time, never the agent's; for other kinds the highest value
+        whose predecessors are all visible.
+        """
+        ...
+
+    def read(self, request: ReadRequest) -> AsyncIterator[Page]: ...
+
+    async def execute(self, command: WriteCommand) -> Outcome: ...
+
+    async def find_effect(self, idempotency_key: str, command: WriteCommand) -> Outcome | None: ...
+
+    async def aclose(self) -> None: ...
+
+
+class DriverError(Exception):
+    """A failure in terms of what to do about it; `code` is one of the agent's error codes.
+
+    The agent's hosting room turns it into the error class of that code, on the far side of the process boundary.
+    """
+
+    code = "transient"
+
+    def __init__(self, message: str, *, where: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.hint = hint
+
+
+class Unreachable(DriverError):
+    """Nothing answered, or the link broke; the same call may work later."""
+
+    code = "unreachable"
+
+
+class Throttled(DriverError):
+    """The source asked for a pause."""
+
+    code = "throttled"
+
+    def __init__(self, message: str, *, retry_after: float, where: str = "", hint: str = "") -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.retry_after = retry_after
+
+
+class SourceBusy(DriverError):
+    """Deadlock, lock timeout, snapshot too old: try the same again."""
+
+    code = "transient"
+
+
+class BadConfiguration(DriverError):
+    """The connection's options cannot work; `where` names the option."""
+
+    code = "configuration"
+
+
+class CredentialsRefused(DriverError):
+    code = "credentials_refused"
+
+
+class NotPermitted(DriverError):
+    code = "not_permitted"
+
+
+class SourceChanged(DriverError):
+    """A column, table or key that the stream names is not as the stream says."""
+
+    code = "source_changed"
+
+
+class RecordFault(DriverError):
+    """One record cannot be read or written; the rest can."""
+
+    code = "record"

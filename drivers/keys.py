@@ -1,0 +1,35 @@
+"""The text form of a source key: one string per record, whatever the number and type of its key columns.
+
+A single column is its own text. Several are joined by `~`, with `~` and `%` inside a part escaped as `%7E` and `%25`,
+so that the parts can always be told apart again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+SEPARATOR = "~"
+
+
+def encode_key(parts: Sequence[str]) -> str:
+    return SEPARATOR.join(part.replace("%", "%25").replace(SEPARATOR, "%7E") for part in parts)
+
+
+def decode_key(key: str) -> list[str]:
+    return [part.replace("%7E", SEPARATOR).replace("%25", "%") for part in key.split(SEPARATOR)]
+
+
+def encode_keys(columns: Sequence[pa.ChunkedArray | pa.Array]) -> pa.ChunkedArray | pa.Array:
+    """Whole-column form of `encode_key`; a null in any part gives a null key."""
+    texts = [_escape(column.cast(pa.string())) for column in columns]
+    if len(texts) == 1:
+        return texts[0]
+    return pc.binary_join_element_wise(*texts, SEPARATOR, null_handling="emit_null")
+
+
+def _escape(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
+    escaped = pc.replace_substring(column, "%", "%25")
+    return pc.replace_substring(escaped, SEPARATOR, "%7E")

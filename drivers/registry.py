@@ -1,0 +1,31 @@
+"""Which drivers there are. A driver is chosen by name from this list, never imported by a name from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from drivers.contract import BadConfiguration, Driver
+
+
+def names() -> tuple[str, ...]:
+    return ("odbc", "sandbox")
+
+
+def create(driver: str, *, connection: str, options: Mapping[str, Any], secrets: Mapping[str, str]) -> Driver:
+    """Build the driver of one connection. Imports it only now: another connection's native library is not loaded.
+
+    `secrets` holds revealed values; a driver must never put one in an error, a log line or a repr.
+    Raises BadConfiguration for an unknown driver or unusable options. Connects to nothing.
+    """
+    if driver == "odbc":
+        from drivers.odbc.driver import OdbcDriver  # noqa: PLC0415 - loads the ODBC driver manager
+
+        return OdbcDriver(connection, options, secrets)
+    if driver == "sandbox":
+        from drivers.sandbox.driver import SandboxDriver  # noqa: PLC0415 - only where it is used
+
+        return SandboxDriver(connection, options, secrets)
+    raise BadConfiguration(
+        f"there is no driver named {driver!r}", where="connection.driver", hint=f"Choose one of: {', '.join(names())}."
+    )
