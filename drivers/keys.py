@@ -1,7 +1,7 @@
 """The text form of a source key: one string per record, whatever the number and type of its key columns.
 
-A single column is its own text. Several are joined by `~`, with `~` and `%` inside a part escaped as `%7E` and `%25`,
-so that the parts can always be told apart again.
+The parts are joined by `~`; a `~` or `%` inside a part is escaped as `%7E` or `%25`, so that the parts can always be
+told apart again.
 """
 
 from __future__ import annotations
