@@ -133,7 +133,9 @@ class StorageDamaged(NeedsPersonError):
     """A file in the state folder cannot be trusted."""
 
     code = "storage_damaged"
-    default_hint = "Keep the file for inspection, move it away and start again: a full re-sync rebuilds what was lost."
+    default_hint = (
+        "Keep the file for inspection, move it away and start again: a full re-sync rebuilds what was lost."
+    )
 
 
 class AlreadyRunning(NeedsPersonError):

@@ -50,7 +50,9 @@ class Mark:
 class ReadMode(StrEnum):
     WINDOW = "window"  # rows whose replication key is at or after `start`, or null; ordered by key. The initial sync
     CHANGES = "changes"  # rows with start <= replication key <= end; ordered by (replication key, key)
-    SCAN = "scan"  # every row, ordered by key; for sources without a change column, and for a sync of everything
+    SCAN = (
+        "scan"  # every row, ordered by key; for sources without a change column, and for a sync of everything
+    )
     KEYS = "keys"  # as SCAN, but the pages hold only `__key`
     BY_KEYS = "by_keys"  # the rows named in `keys`, those that exist
 

@@ -27,5 +27,7 @@ def create(driver: str, *, connection: str, options: Mapping[str, Any], secrets:
 
         return SandboxDriver(connection, options, secrets)
     raise BadConfiguration(
-        f"there is no driver named {driver!r}", where="connection.driver", hint=f"Choose one of: {', '.join(names())}."
+        f"there is no driver named {driver!r}",
+        where="connection.driver",
+        hint=f"Choose one of: {', '.join(names())}.",
     )
