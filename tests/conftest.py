@@ -1,0 +1,64 @@
+"""What every test may ask for: real servers, the data beside the checkout, and Hypothesis profiles."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.servers import DatabaseServer, MariaDbServer, PostgresServer, ServerUnavailable
+
+ServerT = TypeVar("ServerT", bound=DatabaseServer)
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES_STATE = ROOT / "build" / "debian-packages.state"  # written by .ci/debian-packages.sh
+
+_SLOW_MACHINE = [HealthCheck.too_slow]  # no test asserts timings, nor should the library
+settings.register_profile(
+    "ci", derandomize=True, deadline=None, max_examples=100, suppress_health_check=_SLOW_MACHINE
+)
+settings.register_profile("dev", deadline=None, max_examples=50, suppress_health_check=_SLOW_MACHINE)
+settings.register_profile("deep", deadline=None, max_examples=5_000, suppress_health_check=_SLOW_MACHINE)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") == "true" else "dev"))
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    yield from _running(PostgresServer())
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[MariaDbServer]:
+    yield from _running(MariaDbServer())
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    folder = ROOT.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip("needs the folder `shared` beside the checkout, which holds the sample data")
+    return folder
+
+
+def _running(server: ServerT) -> Iterator[ServerT]:
+    try:
+        server.__enter__()
+    except ServerUnavailable as reason:
+        _skip_or_fail(str(reason))
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def _skip_or_fail(reason: str) -> None:
+    """In CI a skip would hide that a whole kind of test no longer runs."""
+    installed = PACKAGES_STATE.exists() and PACKAGES_STATE.read_text().strip() == "installed"
+    if os.environ.get("CI") == "true" and sys.platform == "linux" and installed:
+        pytest.fail(f"{reason}, though .ci/debian-packages.sh says that everything is installed")
+    pytest.skip(f"{reason}; run .ci/debian-packages.sh")
