@@ -1,0 +1,1 @@
+"""How the files that people edit become typed, frozen settings. `agent.settings` is the door."""

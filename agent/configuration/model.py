@@ -1,0 +1,344 @@
+"""The shape of the configuration: the tables as people write them, and the settings made of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
+
+from agent.configuration.hours import (
+    QUIET_HOURS_PATTERN,
+    QuietHours,
+    check_cron,
+    check_time_zone,
+    parse_quiet_hours,
+)
+from agent.configuration.units import (
+    DURATION_PATTERN,
+    SIZE_PATTERN,
+    parse_duration,
+    parse_size,
+    render_duration,
+    render_size,
+)
+from agent.errors import ConfigurationError
+from agent.secrets import REFERENCE_PATTERN, SecretRef
+
+NAME_PATTERN: Final = (
+    r"^[a-z0-9][a-z0-9_-]{0,62}$"  # names of connections and streams: safe in paths and on the wire
+)
+DEFAULT_EVERY: Final = "15m"
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(render_duration),
+    WithJsonSchema(
+        {"type": "string", "pattern": DURATION_PATTERN, "examples": ["30s", "15m", "1h30m", "90d"]}
+    ),
+]
+Size = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    PlainSerializer(render_size),
+    WithJsonSchema({"type": "string", "pattern": SIZE_PATTERN, "examples": ["64MiB", "2GB"]}),
+]
+Quiet = Annotated[
+    InstanceOf[QuietHours],
+    BeforeValidator(parse_quiet_hours),
+    PlainSerializer(str),
+    WithJsonSchema({"type": "string", "pattern": QUIET_HOURS_PATTERN, "examples": ["22:00-05:00"]}),
+]
+Reference = Annotated[
+    InstanceOf[SecretRef],
+    BeforeValidator(SecretRef.parse),
+    PlainSerializer(str),
+    WithJsonSchema({"type": "string", "pattern": REFERENCE_PATTERN, "examples": ["env:ERP_PASSWORD"]}),
+]
+Cron = Annotated[str, AfterValidator(check_cron)]
+TimeZone = Annotated[str, AfterValidator(check_time_zone)]
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+
+
+class Table(BaseModel):
+    """A table of a file that people edit: frozen, and nothing unknown passes."""
+
+    # hide_input_in_errors: a rejected value may be a secret in the wrong place.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class AgentTable(Table):
+    """The agent itself."""
+
+    name: str = Field(
+        default_factory=lambda: platform.node() or "agent",
+        min_length=1,
+        max_length=100,
+        description="How this agent is called at the relay. Default: the host's name.",
+    )
+    state_dir: str | None = Field(
+        default=None,
+        description="Folder for the outbox, the agent's key and secrets. Default: $STATE_DIRECTORY under systemd, else "
+        "the platform's state folder. A relative path starts at the folder of agent.toml.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least level that is logged."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        default="auto", description="auto: console on a terminal, else one JSON object a line."
+    )
+
+
+class RelayTable(Table):
+    """The one address that the agent connects to."""
+
+    url: Annotated[str, StringConstraints(pattern=r"^wss?://[^/\s]+(/\S*)?$")] | None = Field(
+        default=None, description="wss://host[:port]. Default: the relay where the agent was enrolled."
+    )
+    ca_file: str | None = Field(
+        default=None, description="Own certificate authority, PEM. Default: the system's."
+    )
+    proxy: Annotated[str, StringConstraints(pattern=r"^http://[^/@\s]+:[0-9]{1,5}/?$")] | None = Field(
+        default=None,
+        description="http://host:port of an HTTP CONNECT proxy; user and password have their own settings.",
+    )
+    proxy_user: str | None = Field(default=None, description="User at the proxy.")
+    proxy_password: Reference | None = Field(
+        default=None, description="Reference to the password at the proxy."
+    )
+
+    @model_validator(mode="after")
+    def _proxy_is_whole(self) -> Self:
+        if self.proxy is None and (self.proxy_user is not None or self.proxy_password is not None):
+            raise ValueError("proxy_user and proxy_password need a proxy")
+        if (self.proxy_user is None) != (self.proxy_password is None):
+            raise ValueError("proxy_user and proxy_password come together")
+        return self
+
+
+class OutboxTable(Table):
+    """The durable queue between the sources and the relay."""
+
+    high_water: Size = Field(
+        default=parse_size("1GiB"), description="Reading pauses when this much is not acked yet."
+    )
+    low_water: Size = Field(default=parse_size("768MiB"), description="Reading goes on below this.")
+    replay_window: Duration = Field(
+        default=parse_duration("24h"), description="How long acked batches are kept."
+    )
+
+    @model_validator(mode="after")
+    def _marks_in_order(self) -> Self:
+        if self.low_water >= self.high_water:
+            raise ValueError("low_water must be below high_water")
+        return self
+
+
+class LimitsTable(Table):
+    """Bounds that keep one connection's trouble from becoming the agent's."""
+
+    driver_memory: Size = Field(
+        default=parse_size("1GiB"), description="Resident memory of one driver process."
+    )
+    driver_seconds_without_page: float = Field(
+        default=300, gt=0, le=86_400, strict=False, description="A driver that is silent for longer is ended."
+    )
+    driver_idle: Duration = Field(
+        default=parse_duration("5m"), description="A driver unused for this long is ended."
+    )
+    parallel_runs: int = Field(
+        default=4, ge=1, le=64, description="Streams that may be read at the same time."
+    )
+    drain: Duration = Field(
+        default=parse_duration("25s"), description="Time to finish work under way when stopping."
+    )
+
+
+class AgentFile(Table):
+    """agent.toml: settings of the whole agent."""
+
+    agent: AgentTable = Field(default_factory=AgentTable)
+    relay: RelayTable = Field(default_factory=lambda: RelayTable(url=None))
+    outbox: OutboxTable = Field(default_factory=OutboxTable)
+    limits: LimitsTable = Field(default_factory=LimitsTable)
+
+
+class SyncSettings(Table):
+    """When and how a stream is read. A stream's own table overrides its connection's, key by key."""
+
+    every: Duration | None = Field(
+        default=None,
+        description=f"Interval between syncs. At most one of every, cron, manual; default {DEFAULT_EVERY}.",
+    )
+    cron: Cron | None = Field(
+        default=None, description="minute hour day month weekday, in the time zone below; 0 is Sunday."
+    )
+    manual: bool = Field(default=False, description="Never by itself, only when asked.")
+    time_zone: TimeZone = Field(default="UTC", description="For cron and quiet hours, such as Europe/Berlin.")
+    quiet_hours: tuple[Quiet, ...] = Field(
+        default=(), strict=False, max_length=24, description="No sync starts then."
+    )
+    initial_window: Duration | Literal["everything"] = Field(
+        default=parse_duration("90d"), description='How far back the first sync goes, or "everything".'
+    )
+    overlap: Duration = Field(
+        default=parse_duration("5m"), description="How far a sync reads behind where the last ended."
+    )
+    lag: Duration = Field(
+        default=parse_duration("0s"), description="Rows younger than this wait for the next sync."
+    )
+    page_rows: int = Field(default=2_000, ge=1, le=100_000, description="Records per page at most.")
+    deletions: Literal["compare_keys", "none"] = Field(
+        default="compare_keys", description="How removed records are found."
+    )
+    deletions_every: Duration = Field(
+        default=parse_duration("0s"), description="Least time between two; 0s: every sync."
+    )
+    max_delete_share: float = Field(
+        default=0.3,
+        ge=0,
+        le=1,
+        strict=False,
+        description="A larger share of removed records at once is held back.",
+    )
+    send_raw: bool = Field(default=False, description="Whether the source record travels along.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_schedule(cls, table: Any) -> Any:
+        if not isinstance(table, Mapping):
+            return table
+        chosen = [name for name in SCHEDULE_KEYS if table.get(name) not in (None, False)]
+        if len(chosen) > 1:
+            raise ValueError(f"{' and '.join(chosen)} exclude each other: keep one")
+        return table if chosen else {**table, "every": DEFAULT_EVERY}
+
+    @model_validator(mode="after")
+    def _interval_is_sane(self) -> Self:
+        if self.every is not None and self.every < MIN_EVERY:
+            raise ValueError(f"every is at least {render_duration(MIN_EVERY)}")
+        return self
+
+
+SCHEDULE_KEYS: Final = ("every", "cron", "manual")
+MIN_EVERY: Final = timedelta(seconds=1)  # below it a sync would never be over before the next is due
+
+
+class StreamTable(Table):
+    """One entity of this connection."""
+
+    entity: str | None = Field(
+        default=None, description="The unified model's entity, such as purchase_order."
+    )
+    enabled: bool = Field(default=True, description="false: the stream is left out.")
+    read: dict[str, Any] = Field(
+        default_factory=dict, description="What to read, in the driver's own language."
+    )
+    map: dict[str, Any] = Field(default_factory=dict, description="Unified field = how to make it.")
+    sync: SyncSettings | None = Field(default=None, description="Overrides the connection's.")
+
+
+class ConnectionFile(Table):
+    """connections/NAME.toml: one configured instance of a system."""
+
+    driver: str | None = Field(
+        default=None, min_length=1, description="The protocol, such as odbc; or name a system."
+    )
+    system: Name | None = Field(
+        default=None, description="A known system, which brings driver, streams and mapping."
+    )
+    enabled: bool = Field(default=True, description="false: the connection rests.")
+    options: dict[str, Any] = Field(default_factory=dict, description="The driver's own; no secrets here.")
+    secrets: dict[str, Reference] = Field(default_factory=dict, description="Only references, never values.")
+    sync: SyncSettings | None = Field(default=None, description="Defaults for every stream.")
+    streams: dict[Name, StreamTable] = Field(default_factory=dict, description="What is read.")
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSettings:
+    name: str
+    entity: str
+    read: Mapping[str, Any] = field(default_factory=dict)
+    map: Mapping[str, Any] = field(default_factory=dict)
+    sync: SyncSettings = field(default_factory=SyncSettings)
+    where: str = ""  # file:line of its table
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSettings:
+    """A connection with its system's profile and all defaults applied."""
+
+    name: str
+    driver: str
+    system: str | None = None
+    enabled: bool = True
+    options: Mapping[str, Any] = field(default_factory=dict)
+    secrets: Mapping[str, SecretRef] = field(default_factory=dict)
+    sync: SyncSettings = field(default_factory=SyncSettings)
+    streams: Mapping[str, StreamSettings] = field(default_factory=dict)  # the enabled ones
+    where: str = ""  # its file
+
+    def as_document(self) -> dict[str, Any]:
+        """The effective content, JSON-ready; secrets only as references."""
+        return {
+            "driver": self.driver,
+            "system": self.system,
+            "enabled": self.enabled,
+            "options": self.options,
+            "secrets": {name: str(ref) for name, ref in self.secrets.items()},
+            "sync": self.sync.model_dump(mode="json", exclude_none=True),
+            "streams": {
+                name: {
+                    "entity": stream.entity,
+                    "read": stream.read,
+                    "map": stream.map,
+                    "sync": stream.sync.model_dump(mode="json", exclude_none=True),
+                }
+                for name, stream in self.streams.items()
+            },
+        }
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for equal content, wherever it stands in the file; tells a reload what changed."""
+        text = json.dumps([self.name, self.as_document()], sort_keys=True, separators=(",", ":"), default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenConnection:
+    """A connection file that cannot be used as it is."""
+
+    name: str
+    problems: tuple[ConfigurationError, ...]
+    in_force: bool = False  # whether its last good version goes on working
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    config_dir: Path
+    state_dir: Path
+    agent: AgentTable = field(default_factory=AgentTable)
+    relay: RelayTable = field(default_factory=lambda: RelayTable(url=None))
+    outbox: OutboxTable = field(default_factory=OutboxTable)
+    limits: LimitsTable = field(default_factory=LimitsTable)
+    connections: Mapping[str, ConnectionSettings] = field(default_factory=dict)  # by name, sorted
+    broken: tuple[BrokenConnection, ...] = ()

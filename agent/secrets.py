@@ -1,0 +1,191 @@
+"""Secrets: a type that never shows its value, references to where values live, and redaction.
+
+A secret is resolved as late as possible and handed on as a `Secret`; only `reveal()` gives the value.
+Files are guarded by their permissions alone: nothing here is encrypted.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import os
+import re
+import stat
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NoReturn
+from urllib.parse import quote, quote_plus
+
+from agent.errors import ConfigurationError
+
+MASK: Final = "***"
+MAX_SECRET_BYTES: Final = 64 * 1024  # a certificate chain with its key is below 20 KiB
+MIN_REDACTED_CHARS: Final = 4  # masking shorter values would riddle every line and tell their length
+REFERENCE_PATTERN: Final = (
+    r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+|file:[A-Za-z]:[\\/].+|secret:[A-Za-z0-9][A-Za-z0-9._-]*)$"
+)
+
+_REFERENCE: Final = re.compile(REFERENCE_PATTERN)
+_NOT_A_REFERENCE: Final = "a secret is written as a reference, env:NAME, file:/absolute/path or secret:NAME, never as the value itself"
+
+
+class Secret:
+    """A credential; shows as *** everywhere except in `reveal()`."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK})"
+
+    def __str__(self) -> str:
+        return MASK
+
+    def __format__(self, format_spec: str) -> str:
+        return MASK
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self._value.encode(), other._value.encode())
+
+    __hash__ = None  # type: ignore[assignment]  # a hash would be a fingerprint of the value
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is not written anywhere")
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """Where a secret lives; `env:NAME`, `file:/path` or `secret:NAME`. Safe to show."""
+
+    kind: str
+    name: str
+
+    @classmethod
+    def parse(cls, text: object) -> SecretRef:
+        """Read a reference. The error never repeats `text`: it may be the secret itself."""
+        if isinstance(text, SecretRef):
+            return text
+        if not isinstance(text, str) or not _REFERENCE.match(text):
+            raise ValueError(_NOT_A_REFERENCE)
+        kind, _, name = text.partition(":")
+        return cls(kind, name)
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}"
+
+
+def resolve(
+    ref: SecretRef, *, state_dir: Path, where: str = "", environ: Mapping[str, str] | None = None
+) -> Secret:
+    """Fetch the value a reference points to, and teach the redaction to mask it.
+
+    Raises ConfigurationError, with `where` as its place, when there is none or others may read it.
+    """
+    variables = os.environ if environ is None else environ
+    try:
+        value = _fetch(ref, state_dir, variables)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the secret {ref} cannot be read: {error.strerror or 'unreadable'}",
+            where=where,
+            hint=_HINTS[ref.kind],
+        ) from error
+    except ValueError as error:
+        raise ConfigurationError(f"the secret {ref} {error}", where=where, hint=_HINTS[ref.kind]) from None
+    secret = Secret(value)
+    REDACTION.learn(secret)
+    return secret
+
+
+_HINTS: Final[Mapping[str, str]] = {
+    "env": "Set the variable for the process that runs the agent (systemd: Environment= or EnvironmentFile=).",
+    "file": "Create the file, owned by the agent's user, with `chmod 600`.",
+    "secret": "Create it as a systemd credential (LoadCredential=), or as a file of that name with mode 600 in the "
+    "folder `secrets` of the agent's state folder.",
+}
+
+
+def _fetch(ref: SecretRef, state_dir: Path, environ: Mapping[str, str]) -> str:
+    if ref.kind == "env":
+        if not environ.get(ref.name):
+            raise ValueError("is not set")
+        return environ[ref.name]
+    if ref.kind == "file":
+        return _read_private(Path(ref.name))
+    credentials = environ.get("CREDENTIALS_DIRECTORY")
+    if credentials and (Path(credentials) / ref.name).is_file():
+        # systemd keeps this folder closed to everybody else; its files are 0440 or 0400 by its own design.
+        return _read_private(Path(credentials) / ref.name, check_mode=False)
+    return _read_private(state_dir / "secrets" / ref.name)
+
+
+def _read_private(path: Path, *, check_mode: bool = True) -> str:
+    with path.open("rb") as file:
+        facts = os.fstat(file.fileno())  # of the open file: a name could be swapped between look and read
+        if not stat.S_ISREG(facts.st_mode):
+            raise ValueError("is not a plain file")
+        if check_mode and sys.platform != "win32" and facts.st_mode & 0o077:
+            raise ValueError(f"can be read by other users (mode {facts.st_mode & 0o777:o})")
+        content = file.read(MAX_SECRET_BYTES + 1)
+    if len(content) > MAX_SECRET_BYTES:
+        raise ValueError(f"is larger than {MAX_SECRET_BYTES} bytes")
+    try:
+        value = content.decode()
+    except UnicodeDecodeError:
+        raise ValueError("is not UTF-8 text") from None
+    value = value.removesuffix("\n").removesuffix("\r")
+    if not value:
+        raise ValueError("is empty")
+    return value
+
+
+class Redaction:
+    """Masks the secret values it has learned, in their plain and their encoded forms.
+
+    The second line of defence: the first is that a `Secret` never prints itself.
+    """
+
+    def __init__(self) -> None:
+        self._forms: tuple[str, ...] = ()
+
+    def learn(self, secret: Secret) -> None:
+        forms = {*self._forms, *_forms(secret.reveal())}
+        # Longest first: a secret that contains another one is masked whole.
+        self._forms = tuple(sorted(forms, key=lambda form: (-len(form), form)))
+
+    def redact(self, text: str) -> str:
+        for form in self._forms:
+            if form in text:
+                text = text.replace(form, MASK)
+        return text
+
+
+def _forms(value: str) -> set[str]:
+    forms = {value, quote(value), quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1]}
+    forms.add(json.dumps(value, ensure_ascii=False)[1:-1])
+    raw = value.encode()
+    forms |= {base64.b64encode(raw).decode().rstrip("="), base64.urlsafe_b64encode(raw).decode().rstrip("=")}
+    # A line of several lines (a key file) is also masked line by line: logs split at line ends.
+    forms |= {line for line in value.splitlines() if len(line) >= 16}  # noqa: PLR2004 - shorter lines are ordinary words
+    return {form for form in forms if len(form) >= MIN_REDACTED_CHARS}
+
+
+REDACTION: Final = Redaction()  # one per process: every secret this process resolved
+
+
+def redact(text: str) -> str:
+    """Mask every secret value that this process has resolved."""
+    return REDACTION.redact(text)
