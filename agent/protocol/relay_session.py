@@ -1,0 +1,314 @@
+"""The relay's side of a session with one agent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from agent.protocol.auth import (
+    decode_bytes,
+    encode_bytes,
+    transcript,
+    verify_code_proof,
+    verify_signature,
+)
+from agent.protocol.conversation import Conversation
+from agent.protocol.events import (
+    AgentProved,
+    BatchReceived,
+    Confirmed,
+    DrainStarted,
+    EnrollProved,
+    LinkDead,
+    RelayEvent,
+    ResultReceived,
+    StatusReceived,
+)
+from agent.protocol.faults import (
+    MAX_CREDIT,
+    MAX_POSITIONS_PER_FRAME,
+    MAX_STREAMS,
+    PROTOCOL_MAX,
+    PROTOCOL_MIN,
+    Fault,
+    ProtocolFault,
+)
+from agent.protocol.frames import (
+    Ack,
+    Batch,
+    Challenge,
+    Command,
+    Confirm,
+    Credit,
+    Drain,
+    Draining,
+    Enroll,
+    Enrolled,
+    Error,
+    Frame,
+    Heartbeat,
+    HeartbeatAck,
+    Hello,
+    Limits,
+    MorePositions,
+    Proof,
+    Result,
+    ResultAck,
+    Status,
+    Welcome,
+)
+from agent.protocol.states import FROM_AGENT, FROM_RELAY, Phase
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAgent:
+    """What the relay has stored of an agent."""
+
+    public_key: bytes
+    epoch: int
+    pending: int | None = None  # handed out in a welcome and not confirmed yet
+    revoked: bool = False
+
+
+class RelaySession(Conversation):
+    """Challenge, check, then take batches in order.
+
+    The driver does the look-ups and the storing: it answers `AgentProved` with `authenticate` and `send_welcome`,
+    `EnrollProved` with `check_code` and `send_enrolled`, `BatchReceived` with `acknowledge` once stored durably,
+    and gives credit back with `grant`. `receive` raises ProtocolFault when the agent breaks the protocol; the
+    error frame for it is in `messages_to_send` by then. Once `closed`, write what is left and close the websocket.
+    """
+
+    def __init__(
+        self,
+        *,
+        relay: str,
+        nonce: bytes,
+        now: float,
+        heartbeat_seconds: float = 15.0,
+        limits: Limits | None = None,
+        versions: tuple[int, int] = (PROTOCOL_MIN, PROTOCOL_MAX),
+    ) -> None:
+        super().__init__(sends=FROM_RELAY, receives=FROM_AGENT, now=now)
+        self.limits = limits or Limits()
+        self.protocol: int | None = None
+        self.credit = 0  # granted and not used yet
+        self.public_key = b""  # of an enrolling agent
+        self._relay = relay
+        self._nonce = encode_bytes(nonce)
+        self._interval = heartbeat_seconds
+        self._versions = versions
+        self._greeting: Hello | Enroll | None = None
+        self._signed = b""
+        self._proof: Proof | None = None
+        self._epoch: int | None = None  # handed out in this session
+        self._authentic = False
+        self._durable: dict[str, int] = {}
+        self._tail: dict[str, int] = {}  # received and handed to the driver
+        self._dropped: dict[str, int] = {}  # per stream with a gap: the last seq thrown away
+
+    def receive(self, message: str | bytes, now: float) -> list[RelayEvent]:
+        try:
+            frame = self._accept(message, now)
+            return [] if frame is None else list(self._act(frame))
+        except ProtocolFault as fault:
+            self.refuse(fault.code, fault.message)
+            raise
+
+    def authenticate(self, known: KnownAgent | None) -> int | None:
+        """Check signature and epoch; return the epoch to store as pending before `send_welcome`.
+
+        Store it together with the epoch that the agent came with as the current one: a returning pending epoch
+        proves that it was made durable. None: refused, and the error is queued.
+        """
+        if not isinstance(self._greeting, Hello) or self._proof is None:
+            raise ProtocolFault(Fault.ILLEGAL, "authenticate before the agent's proof")
+        hello, proof = self._greeting, self._proof
+        # One answer for unknown, revoked and wrongly signed: whoever asks learns nothing about agents.
+        if (
+            known is None
+            or known.revoked
+            or not verify_signature(known.public_key, proof.signature, self._signed)
+        ):
+            self.refuse("identity_refused", "this agent is not known here, or no longer")
+            return None
+        if hello.epoch not in (known.epoch, known.pending):
+            self.refuse(
+                "stale_epoch",
+                f"the identity was used elsewhere since: epoch {hello.epoch} came, {known.epoch} is in force",
+            )
+            return None
+        self._authentic = True
+        self._epoch = hello.epoch + 1
+        return self._epoch
+
+    def send_welcome(self, *, session: str, positions: Mapping[str, int], credit: int, now: float) -> None:
+        """`positions`: per stream the last seq stored durably."""
+        if not self._authentic or self._epoch is None:
+            raise ProtocolFault(Fault.ILLEGAL, "welcome for an agent that has not proved itself")
+        rest = iter(positions.items())
+        portions = [dict(islice(rest, MAX_POSITIONS_PER_FRAME))]
+        while portion := dict(islice(rest, MAX_POSITIONS_PER_FRAME)):
+            portions.append(portion)
+        self._send(
+            Welcome(
+                session,
+                self._epoch,
+                credit,
+                self._interval,
+                positions=portions[0],
+                more=len(portions) > 1,
+                limits=self.limits,
+            )
+        )
+        for number, portion in enumerate(portions[1:], start=2):
+            self._send(MorePositions(portion, more=number < len(portions)))
+        self.heartbeat_seconds = self._interval
+        self.credit = credit
+        self._durable, self._tail = dict(positions), dict(positions)
+        self.heard(now)
+
+    def check_code(self, verifier: str | None) -> bool:
+        """Check the key's signature and the code's proof; None: no code of that id is open. False: refused."""
+        if not isinstance(self._greeting, Enroll) or self._proof is None:
+            raise ProtocolFault(Fault.ILLEGAL, "check_code before the agent's proof")
+        proof = self._proof
+        genuine = (
+            verifier is not None
+            and proof.code_proof is not None
+            and verify_code_proof(verifier, proof.code_proof, self._signed)
+            and verify_signature(self.public_key, proof.signature, self._signed)
+        )
+        if not genuine:
+            self.refuse("code_refused", "the code is wrong, used or too old")
+        self._authentic = genuine
+        return genuine
+
+    def send_enrolled(self, *, agent: str, tenant: str) -> None:
+        if not self._authentic:
+            raise ProtocolFault(Fault.ILLEGAL, "enrolled for a code that was not proved")
+        self._send(Enrolled(agent, tenant))
+
+    def acknowledge(self, stream: str, seq: int) -> None:
+        """Everything of `stream` up to `seq` is durable. Repeats and older ones do nothing."""
+        if self.closed or seq <= self._durable.get(stream, 0):
+            return
+        if seq > self._tail.get(stream, 0):
+            raise ProtocolFault(Fault.UNKNOWN_SEQ, f"{stream} {seq} was not received")
+        self._durable[stream] = seq
+        self._send(Ack(stream, seq))
+
+    def grant(self, batches: int) -> None:
+        """Allow so many batches more; what would pass MAX_CREDIT is left out."""
+        room = min(batches, MAX_CREDIT - self.credit)
+        if room > 0 and not self.closed:
+            self._send(Credit(room))
+            self.credit += room
+
+    def send_command(self, command: Command) -> None:
+        self._send(command)
+
+    def send_result_ack(self, command: str) -> None:
+        if not self.closed:
+            self._send(ResultAck(command))
+
+    def send_draining(self) -> None:
+        self._send(Draining())
+
+    def refuse(self, code: str, message: str, *, retry_after: float | None = None) -> None:
+        """End the session: `identity_refused`, `superseded`, `throttled`, `internal` ..."""
+        if not self.closed:
+            self._send(Error(code, message[:1_024], fatal=True, retry_after=retry_after))
+            self.close()
+
+    def tick(self, now: float) -> list[LinkDead]:
+        dead = self._check_silence(now)
+        return [] if dead is None else [dead]
+
+    def next_deadline(self) -> float | None:
+        return self._silence_deadline()
+
+    def _act(self, frame: Frame) -> Sequence[RelayEvent]:  # noqa: PLR0911 - one line per frame is the clearest table
+        match frame:
+            case Hello() | Enroll():
+                return self._greeted(frame)
+            case Proof():
+                return self._proved(frame)
+            case Confirm():
+                return self._confirmed(frame)
+            case Batch():
+                return self._batch(frame)
+            case Result():
+                return [ResultReceived(frame)]
+            case Status():
+                return [StatusReceived(frame)]
+            case Heartbeat():
+                self._send(HeartbeatAck(frame.n))
+                return []
+            case Drain():
+                return [DrainStarted()]
+            case _:
+                raise ProtocolFault(Fault.ILLEGAL, "a frame that only the relay sends")
+
+    def _greeted(self, greeting: Hello | Enroll) -> Sequence[RelayEvent]:
+        low, high = self._versions
+        self.protocol = min(greeting.protocol_max, high)
+        if self.protocol < max(greeting.protocol_min, low):
+            text = f"protocol {low} to {high} is spoken here, the agent speaks {greeting.protocol_min} to {greeting.protocol_max}"
+            self._send(Error(Fault.VERSION, text, fatal=True, protocol_min=low, protocol_max=high))
+            self.close()
+            return []
+        self._greeting = greeting
+        if isinstance(greeting, Enroll):
+            self.public_key = decode_bytes(greeting.public_key)
+        challenge = Challenge(self._nonce, self.protocol, self._relay)
+        self._signed = transcript(greeting, challenge)
+        self._send(challenge)
+        return []
+
+    def _proved(self, proof: Proof) -> Sequence[RelayEvent]:
+        self._proof = proof
+        if isinstance(self._greeting, Hello):
+            return [AgentProved(self._greeting)]
+        if self._greeting is None or self.phase is not Phase.ENROLL_PROVED:
+            raise ProtocolFault(Fault.ILLEGAL, "a proof without a greeting")
+        return [EnrollProved(self._greeting)]
+
+    def _confirmed(self, frame: Confirm) -> Sequence[RelayEvent]:
+        if frame.epoch != self._epoch:
+            raise ProtocolFault(Fault.MALFORMED, "confirm names another epoch than the welcome")
+        return [Confirmed(frame.epoch)]
+
+    def _batch(self, batch: Batch) -> Sequence[RelayEvent]:
+        if self.credit < 1:
+            raise ProtocolFault(Fault.CREDIT, "a batch without credit")
+        self.credit -= 1
+        if not batch.intact():
+            raise ProtocolFault(Fault.BAD_HASH, f"{batch.stream} {batch.seq} is not what its hash says")
+        tail = self._tail.get(batch.stream, 0)
+        if batch.seq <= tail:
+            return self._repeated(batch)
+        if batch.prev != tail:
+            return self._gap(batch, tail)
+        if batch.stream not in self._tail and len(self._tail) >= MAX_STREAMS:
+            raise ProtocolFault(Fault.TOO_BIG, f"more than {MAX_STREAMS} streams")
+        self._dropped.pop(batch.stream, None)
+        self._tail[batch.stream] = batch.seq
+        return [BatchReceived(batch)]
+
+    def _repeated(self, batch: Batch) -> Sequence[RelayEvent]:
+        durable = self._durable.get(batch.stream, 0)
+        if batch.seq <= durable:
+            self._send(Ack(batch.stream, durable))  # the first ack was lost
+        self.grant(1)
+        return []
+
+    def _gap(self, batch: Batch, tail: int) -> Sequence[RelayEvent]:
+        # Once per gap: what the agent sent right behind it, before it heard, needs no second word.
+        if batch.prev != self._dropped.get(batch.stream):
+            text = f"batch {batch.seq} follows {batch.prev}, the last one here is {tail}"
+            self._send(Error("gap", text, fatal=False, stream=batch.stream, last=tail))
+        self._dropped[batch.stream] = batch.seq
+        self.grant(1)
+        return []
