@@ -20,9 +20,16 @@ _MICROSECONDS_A_DAY: Final = 86_400_000_000
 FIRST_MICROSECOND: Final = FIRST_DAY * _MICROSECONDS_A_DAY
 LAST_MICROSECOND: Final = (LAST_DAY + 1) * _MICROSECONDS_A_DAY - 1
 
+
+def _is_amount(kind: pa.DataType) -> bool:
+    fits = pa.types.is_decimal128(kind) or pa.types.is_decimal256(kind)
+    # Arrow reads a scale of a thousand million without complaint, and fails when a value is taken out.
+    return bool(fits and 0 <= kind.scale <= kind.precision)
+
+
 _TYPE_OF_KIND: Final[Mapping[Kind, Callable[[pa.DataType], bool]]] = {
     Kind.STRING: lambda kind: bool(pa.types.is_string(kind)),
-    Kind.DECIMAL: lambda kind: bool(pa.types.is_decimal128(kind) or pa.types.is_decimal256(kind)),
+    Kind.DECIMAL: _is_amount,
     Kind.DATE: lambda kind: bool(pa.types.is_date32(kind)),
     Kind.TIMESTAMP: lambda kind: bool(kind.equals(TIMESTAMP)),
     Kind.BOOLEAN: lambda kind: bool(pa.types.is_boolean(kind)),

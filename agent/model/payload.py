@@ -19,7 +19,14 @@ import pyarrow as pa
 from agent.model.check import check_records
 from agent.model.dictionaries import decode_dictionaries, encode_dictionaries
 from agent.model.entities import ENTITIES, Entity
-from agent.model.envelope import MAX_INFLATED_BYTES, PayloadError, PayloadTooLarge, pack, unpack
+from agent.model.envelope import (
+    MAX_INFLATED_BYTES,
+    UNREADABLE,
+    PayloadError,
+    PayloadTooLarge,
+    pack,
+    unpack,
+)
 from agent.model.run import RunCounts, RunError, RunMode, RunReport, RunStatus, RunTrigger, rfc3339
 
 __all__ = [
@@ -171,7 +178,14 @@ def _decode_run(payload: bytes) -> Decoded:
 
 def _decode_table(kind: PayloadKind, payload: bytes) -> Decoded:
     table = unpack(payload)
-    stated = _metadata(table)
+    try:
+        return _checked(kind, table)
+    except UNREADABLE as error:
+        raise PayloadError("the parts of the payload do not fit together") from error
+
+
+def _checked(kind: PayloadKind, table: pa.Table) -> Decoded:
+    stated = {name.decode(): value.decode() for name, value in (table.schema.metadata or {}).items()}
     meta = {name: stated[name] for name in sorted(_META_NAMES & stated.keys())}
     entity = _entity(meta)
     if stated.get("kind") != kind:
@@ -182,26 +196,13 @@ def _decode_table(kind: PayloadKind, payload: bytes) -> Decoded:
         _moment(meta["read_at"])
     base: dict[str, Any] = {"kind": kind, "count": table.num_rows, "meta": meta}
     if kind is PayloadKind.RECORDS:
-        return Decoded(**base, table=check_records(_plain(table), entity).replace_schema_metadata(meta))
+        records = check_records(decode_dictionaries(table), entity)
+        return Decoded(**base, table=records.replace_schema_metadata(meta))
     if kind is PayloadKind.TOMBSTONES:
         keys = tuple(_column(table, "key", pa.string()).to_pylist())
         return Decoded(**base, keys=keys, deleted_at=_moment(stated.get("deleted_at", "")))
     columns = [_column(table, item.name, item.type).to_pylist() for item in _LETTER_SCHEMA]
     return Decoded(**base, letters=tuple(DeadLetterRecord(*row) for row in zip(*columns, strict=True)))
-
-
-def _metadata(table: pa.Table) -> dict[str, str]:
-    try:
-        return {name.decode(): value.decode() for name, value in (table.schema.metadata or {}).items()}
-    except UnicodeDecodeError as error:
-        raise PayloadError("the metadata is not text") from error
-
-
-def _plain(table: pa.Table) -> pa.Table:
-    try:
-        return decode_dictionaries(table)
-    except (pa.ArrowException, ValueError, OverflowError) as error:  # ValueError: a name that is not UTF-8
-        raise PayloadError("the columns of the payload do not fit together") from error
 
 
 def _column(table: pa.Table, name: str, kind: pa.DataType) -> pa.ChunkedArray:
