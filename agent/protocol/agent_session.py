@@ -142,7 +142,7 @@ class AgentSession(Conversation):
             case Command():
                 return [CommandReceived(frame)]
             case ResultAck():
-                return [ResultAcked(frame.command)]
+                return [ResultAcked(frame.command, frame.state)]
             case HeartbeatAck():
                 return self._beat_answered(frame)
             case Draining():

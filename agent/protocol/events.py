@@ -57,6 +57,7 @@ class CommandReceived:
 @dataclass(frozen=True, slots=True)
 class ResultAcked:
     command: str
+    state: str
 
 
 @dataclass(frozen=True, slots=True)

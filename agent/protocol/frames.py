@@ -194,6 +194,7 @@ class Command:
 @dataclass(frozen=True, slots=True)
 class ResultAck:
     command: Identifier
+    state: Word  # of the result that is stored: an earlier state's ack must not settle a later one
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,9 +209,9 @@ class RelaySession(Conversation):
     def send_command(self, command: Command) -> None:
         self._send(command)
 
-    def send_result_ack(self, command: str) -> None:
+    def send_result_ack(self, command: str, state: str) -> None:
         if not self.closed:
-            self._send(ResultAck(command))
+            self._send(ResultAck(command, state))
 
     def send_draining(self) -> None:
         self._send(Draining())
