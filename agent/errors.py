@@ -11,6 +11,7 @@
     - CredentialsRefused: user, password, key or token was refused
     - NotPermitted: signed in, but not allowed to read or write this
     - SourceChanged: the source no longer has the columns, keys or tables that the connection names
+    - DeletionsHeld: so many records are gone at the source that a person should look first
     - IdentityRefused: the relay does not take this agent's identity (unknown, revoked, an older epoch)
     - VersionMismatch: two sides, or a file and its reader, speak different versions
     - StorageDamaged: the state folder holds a file that cannot be trusted
@@ -113,6 +114,12 @@ class SourceChanged(NeedsPersonError):
 
     code = "source_changed"
     default_hint = "Compare with `groundwire discover` and correct the stream's query, key or mapping."
+
+
+class DeletionsHeld(NeedsPersonError):
+    """More records are gone at the source than may be marked as deleted without a person."""
+
+    code = "deletions_held"
 
 
 class IdentityRefused(NeedsPersonError):

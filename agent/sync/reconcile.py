@@ -1,0 +1,88 @@
+"""Deletions, found by comparison: keys known here that a complete walk of the source no longer shows.
+
+Nothing is concluded from a walk that was cut short, and a share of deletions above the limit waits for a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from agent.errors import DeletionsHeld, TransientError
+from agent.mapping.hashes import key_hashes
+from agent.sync.known import Hashes, Known
+from drivers.contract import KEY_COLUMN, Page, ReadMode, ReadRequest, StreamSpec
+
+KEYS_PER_PAGE: Final = 50_000  # keys alone are short: about 1 MiB a page
+TOMBSTONES_PER_BATCH: Final = 10_000
+MAX_MISSED: Final = 10_000  # records fetched by key in one run; the rest follows with the next comparison
+FEW: Final = 10  # so many deletions are never held back: a share says nothing about a handful
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionSettings:
+    compare_keys: bool
+    every: timedelta  # zero: with every run
+    max_share: float
+
+
+@dataclass(slots=True)
+class SeenKeys:
+    """The key hashes a walk has shown, 8 bytes each."""
+
+    _parts: list[Hashes] = field(default_factory=list)
+
+    def add(self, keys: Hashes) -> None:
+        self._parts.append(keys)
+
+    def all(self) -> Hashes:
+        return np.concatenate(self._parts) if self._parts else np.empty(0, dtype=np.uint64)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    gone: Hashes  # known here, not at the source
+    missed: tuple[str, ...] = ()  # at the source, not known here
+
+
+class KeySource(Protocol):
+    def read(self, request: ReadRequest) -> AsyncIterator[Page]: ...
+
+
+async def compare_with_source(
+    source: KeySource, stream: StreamSpec, known: Known, *, where: str
+) -> Comparison:
+    """Read every key of the source and compare. Raises TransientError when the read ends before its last page."""
+    seen = SeenKeys()
+    missed: list[str] = []
+    async with aclosing(source.read(ReadRequest(stream, ReadMode.KEYS, page_rows=KEYS_PER_PAGE))) as pages:
+        async for page in pages:
+            hashes = key_hashes(page.table[KEY_COLUMN])
+            seen.add(hashes)
+            if len(missed) < MAX_MISSED:
+                unknown = pa.array(~known.is_known(hashes))
+                missed += page.table[KEY_COLUMN].filter(unknown).to_pylist()
+            if page.complete:
+                return Comparison(known.missing_from(seen.all()), tuple(missed[:MAX_MISSED]))
+    raise TransientError(
+        "the source ended before its last key; no deletion is concluded from it", where=where
+    )
+
+
+def check_share(gone: int, known: int, settings: DeletionSettings, *, where: str) -> None:
+    """Raise DeletionsHeld when more is gone than the stream's settings let pass by themselves."""
+    if gone <= FEW or gone <= known * settings.max_share:
+        return
+    raise DeletionsHeld(
+        f"{gone} of {known} records are gone at the source, more than max_delete_share = {settings.max_share:g} lets "
+        "pass; nothing was marked as deleted",
+        where=where,
+        hint=f"If they really are gone: `groundwire sync {where} --accept-deletions`. If not, look at the query's filter "
+        "and the account's permissions.",
+    )

@@ -1,0 +1,316 @@
+"""One run of one stream: the whole way of a record from the source into the outbox. Read this first.
+
+    signpost -> pass -> page by page: read -> unchanged left out -> mapped -> enqueued with the checkpoint -> deletions
+
+Each page becomes one transaction of the outbox: its batches, its dead letters, its fingerprints and the checkpoint
+behind it. A page that fails appends nothing, so the checkpoint never stands before its records. What the run counts is
+told to the relay by a run report, which travels through the outbox behind the records it speaks of.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import asdict, dataclass, replace
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+import structlog
+
+from agent.clock import Clock
+from agent.errors import GroundwireError, TransientError
+from agent.mapping import CompiledMapping
+from agent.model.payload import encode_run, encode_tombstones
+from agent.model.run import RunCounts, RunError, RunMode, RunReport, RunStatus, RunTrigger
+from agent.outbox.store import BatchDraft, BatchKind, DeadLetter, Entry, Outbox, RunRecord, Segment
+from agent.sync.cursor import Checkpoint, Pass, read_checkpoint
+from agent.sync.known import Hashes, Known
+from agent.sync.page import StreamFacts, prepare_page
+from agent.sync.reconcile import (
+    TOMBSTONES_PER_BATCH,
+    Comparison,
+    DeletionSettings,
+    SeenKeys,
+    check_share,
+    compare_with_source,
+)
+from agent.sync.window import WindowSettings, comparison_due, next_pass
+from drivers.contract import Mark, Page, ReadMode, ReadRequest, StreamSpec
+
+log = structlog.get_logger(__name__)
+
+
+class Source(Protocol):
+    """What a run needs of a driver."""
+
+    async def signpost(self, stream: StreamSpec) -> Mark | None: ...
+
+    def read(self, request: ReadRequest) -> AsyncIterator[Page]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A stream as configured, with its mapping compiled."""
+
+    facts: StreamFacts
+    spec: StreamSpec
+    mapping: CompiledMapping
+    window: WindowSettings
+    deletions: DeletionSettings
+    page_rows: int
+
+    @property
+    def address(self) -> str:
+        return self.facts.address
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    report: RunReport
+    error: GroundwireError | None = None
+
+
+Progress = Callable[[RunReport], None]
+
+
+class Runner:
+    """Runs one stream once. Made anew for every run; keeps nothing between runs."""
+
+    def __init__(
+        self, stream: Stream, source: Source, outbox: Outbox, clock: Clock, progress: Progress
+    ) -> None:
+        self._stream = stream
+        self._source = source
+        self._outbox = outbox
+        self._clock = clock
+        self._progress = progress
+        self._counts = RunCounts()
+        self._log = log.bind(stream=stream.address)
+
+    async def run(
+        self, run: str, trigger: RunTrigger, *, full: bool = False, accept_deletions: bool = False
+    ) -> RunResult:
+        """Sync the stream once and return how it ended; a GroundwireError ends the run, not the caller."""
+        checkpoint = read_checkpoint(await self._outbox.checkpoint(self._stream.address))
+        report = RunReport(
+            run=run,
+            stream=self._stream.address,
+            connection=self._stream.facts.connection,
+            entity=self._stream.facts.entity,
+            trigger=trigger,
+            mode=_mode(checkpoint, full=full),
+            status=RunStatus.RUNNING,
+            started_at=self._clock.utcnow(),
+        )
+        await self._tell(report)
+        self._log.info("run_started", run=run, mode=report.mode.value, trigger=trigger.value)
+        try:
+            await self._sync(report, checkpoint, full=full, accept_deletions=accept_deletions)
+        except asyncio.CancelledError:
+            # The last page is durable or it is not; only the report of the stop is still to be written.
+            await asyncio.shield(self._finish(report, RunStatus.CANCELLED))
+            raise
+        except GroundwireError as error:
+            return RunResult(await self._finish(report, RunStatus.FAILED, error), error)
+        return RunResult(await self._finish(report, RunStatus.SUCCEEDED))
+
+    async def _sync(
+        self, report: RunReport, checkpoint: Checkpoint, *, full: bool, accept_deletions: bool
+    ) -> None:
+        signpost = await self._source.signpost(self._stream.spec)
+        step = next_pass(checkpoint, signpost, self._stream.window, full=full)
+        fingerprints = await self._outbox.fingerprints(self._stream.address)
+        known = Known(fingerprints.key_hashes, fingerprints.content_hashes)
+        seen = SeenKeys()
+
+        checkpoint = await self._walk(report, checkpoint, step, known, seen)
+
+        if self._comparison_due(checkpoint):
+            saw_everything = step.mode is ReadMode.SCAN and not step.resumed
+            comparison = (
+                Comparison(known.missing_from(seen.all()))
+                if saw_everything
+                else await compare_with_source(
+                    self._source, self._stream.spec, known, where=self._stream.address
+                )
+            )
+            if checkpoint.covers_everything and comparison.missed:
+                await self._fetch(report, comparison.missed, known)
+            await self._bury(report, comparison.gone, known, accept=accept_deletions)
+            await self._outbox.append(
+                self._entry(report, checkpoint=checkpoint.compared(self._clock.utcnow()))
+            )
+        await self._outbox.compact_fingerprints(self._stream.address)
+
+    async def _walk(
+        self, report: RunReport, checkpoint: Checkpoint, step: Pass, known: Known, seen: SeenKeys
+    ) -> Checkpoint:
+        """Take the pass page by page to its end; return the checkpoint behind it."""
+        request = ReadRequest(
+            self._stream.spec,
+            step.mode,
+            step.start,
+            step.end,
+            after=step.cursor,
+            page_rows=self._stream.page_rows,
+        )
+        async with aclosing(self._source.read(request)) as pages:
+            async for page in pages:
+                step = step.at(page.cursor)
+                checkpoint = checkpoint.completed(step) if page.complete else checkpoint.within(step)
+                seen.add(await self._take(report, page.table, known, checkpoint, resend=step.resend))
+                if page.complete:
+                    return checkpoint
+        raise TransientError(
+            "the source ended before its last page",
+            where=self._stream.address,
+            hint="The next run goes on behind the last page that arrived whole.",
+        )
+
+    async def _take(
+        self, report: RunReport, table: pa.Table, known: Known, checkpoint: Checkpoint | None, *, resend: bool
+    ) -> Hashes:
+        """Map one page and make it durable, in one transaction with the checkpoint behind it; return its key hashes."""
+        await self._outbox.wait_for_room()
+        page = await asyncio.to_thread(
+            prepare_page,
+            table,
+            known,
+            self._stream.mapping,
+            self._stream.facts,
+            report.run,
+            self._clock.utcnow(),
+            resend=resend,
+        )
+        # The checkpoint moves only together with the records it covers.
+        await self._outbox.append(
+            self._entry(
+                report,
+                checkpoint=checkpoint,
+                batches=page.batches,
+                dead_letters=page.dead_letters,
+                segment=page.segment,
+            )
+        )
+        known.learn(page.changed_key_hashes, page.changed_content_hashes)
+        self._count(
+            report,
+            pages=1,
+            read=len(page.key_hashes),
+            changed=page.changed,
+            unchanged=page.unchanged,
+            mapped=page.mapped,
+            enqueued=page.mapped,
+            dead_letters=len(page.dead_letters),
+        )
+        return page.key_hashes
+
+    async def _fetch(self, report: RunReport, keys: Sequence[str], known: Known) -> None:
+        """Read records by key: those that are at the source and that no pass has brought."""
+        request = ReadRequest(
+            self._stream.spec, ReadMode.BY_KEYS, page_rows=self._stream.page_rows, keys=keys
+        )
+        async with aclosing(self._source.read(request)) as pages:
+            async for page in pages:
+                await self._take(report, page.table, known, None, resend=False)
+
+    async def _bury(self, report: RunReport, gone: Hashes, known: Known, *, accept: bool) -> None:
+        """Enqueue tombstones for what is gone at the source."""
+        if not accept:
+            check_share(len(gone), known.count_at_start(), self._stream.deletions, where=self._stream.address)
+        for start in range(0, len(gone), TOMBSTONES_PER_BATCH):
+            hashes = gone[start : start + TOMBSTONES_PER_BATCH]
+            names = await self._outbox.keys_of(self._stream.address, hashes)
+            keys = pa.array([names[int(value)] for value in hashes], pa.string())
+            now = self._clock.utcnow()
+            payload = encode_tombstones(keys, now, self._stream.facts.meta(report.run, now))
+            await self._outbox.append(
+                self._entry(
+                    report,
+                    batches=(BatchDraft(BatchKind.TOMBSTONES, len(keys), payload),),
+                    segment=Segment(hashes, np.zeros_like(hashes), keys, removed=True),
+                )
+            )
+            self._count(report, tombstones=len(keys), enqueued=len(keys))
+
+    def _comparison_due(self, checkpoint: Checkpoint) -> bool:
+        settings = self._stream.deletions
+        return settings.compare_keys and comparison_due(checkpoint, self._clock.utcnow(), settings.every)
+
+    def _count(self, report: RunReport, **more: int) -> None:
+        counts = {name: getattr(self._counts, name) + number for name, number in more.items()}
+        self._counts = replace(self._counts, **counts)
+        self._progress(replace(report, counts=self._counts))
+
+    def _entry(
+        self,
+        report: RunReport,
+        *,
+        batches: tuple[BatchDraft, ...] = (),
+        checkpoint: Checkpoint | None = None,
+        dead_letters: tuple[DeadLetter, ...] = (),
+        segment: Segment | None = None,
+    ) -> Entry:
+        return Entry(
+            stream=self._stream.address,
+            run=report.run,
+            entity=report.entity,
+            batches=batches,
+            checkpoint=checkpoint.to_text() if checkpoint else None,
+            dead_letters=dead_letters,
+            segment=segment,
+            run_record=None,
+        )
+
+    async def _finish(
+        self, report: RunReport, status: RunStatus, error: GroundwireError | None = None
+    ) -> RunReport:
+        finished = replace(
+            report,
+            status=status,
+            finished_at=self._clock.utcnow(),
+            counts=self._counts,
+            error=RunError(error.code, error.message, error.where, error.hint) if error else None,
+        )
+        self._log.info(
+            "run_finished",
+            run=report.run,
+            status=status.value,
+            error=error.code if error else None,
+            **asdict(self._counts),
+        )
+        await self._tell(finished)
+        self._progress(finished)
+        return finished
+
+    async def _tell(self, report: RunReport) -> None:
+        """Keep the report here and enqueue what the relay may know of it: never the words of an error."""
+        told = replace(report, error=report.error and RunError(report.error.code, "", "", ""))
+        draft = BatchDraft(BatchKind.RUN, 1, encode_run(told))
+        await self._outbox.append(replace(self._entry(report, batches=(draft,)), run_record=_record(report)))
+
+
+def _mode(checkpoint: Checkpoint, *, full: bool) -> RunMode:
+    resumes_full = checkpoint.under_way is not None and checkpoint.under_way.resend
+    if full or resumes_full:
+        return RunMode.RESYNC
+    return RunMode.INCREMENTAL if checkpoint.initial_done else RunMode.INITIAL
+
+
+def _record(report: RunReport) -> RunRecord:
+    """The report as the outbox keeps it."""
+    return RunRecord(
+        run=report.run,
+        stream=report.stream,
+        connection=report.connection,
+        entity=report.entity,
+        trigger=report.trigger.value,
+        mode=report.mode.value,
+        status=report.status.value,
+        started_at=report.started_at,
+        finished_at=report.finished_at,
+        counts=asdict(report.counts),
+        error=asdict(report.error) if report.error else None,
+    )

@@ -1,0 +1,128 @@
+"""Ticks: APScheduler behind one file.
+
+A tick means "look", never "the work to do": what is read is decided by the checkpoint, so a tick that was missed costs
+time and never a record. Missed ticks are caught up by one look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.date import DateTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from agent.clock import Clock
+from agent.settings import SyncSettings
+from agent.sync.hours import first_look, quiet_until
+
+log = structlog.get_logger(__name__)
+
+WEEKDAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+AFTER_QUIET: Final = "/after-quiet-hours"
+
+
+class Schedule:
+    """Calls `look(address)` when a stream is due. Needs a running event loop between `start` and `stop`."""
+
+    def __init__(self, look: Callable[[str], None], clock: Clock) -> None:
+        self._look = look
+        self._clock = clock
+        # Trigger objects are handed over, never their names: names are resolved through package metadata, which a
+        # frozen build may lack.
+        self._scheduler = AsyncIOScheduler(
+            timezone=ZoneInfo("UTC"),
+            job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
+        )
+
+    def start(self) -> None:
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    def add(self, address: str, settings: SyncSettings, last_started: datetime | None) -> None:
+        """Schedule a stream, or change its schedule. A tick missed while the agent was down is due at once."""
+        self.remove(address)
+        trigger = trigger_for(settings)
+        if trigger is None:
+            return
+
+        def next_fire(after: datetime) -> datetime | None:
+            return trigger.get_next_fire_time(after, after + timedelta(microseconds=1))
+
+        self._scheduler.add_job(
+            self._tick,
+            trigger,
+            args=(address, settings),
+            id=address,
+            next_run_time=first_look(self._clock.utcnow(), last_started, next_fire),
+        )
+
+    def remove(self, address: str) -> None:
+        for name in (address, address + AFTER_QUIET):
+            if self._scheduler.get_job(name) is not None:
+                self._scheduler.remove_job(name)
+
+    def next_look(self, address: str) -> datetime | None:
+        """When the stream is looked at next; None: only when asked."""
+        jobs = (self._scheduler.get_job(name) for name in (address, address + AFTER_QUIET))
+        times = [job.next_run_time for job in jobs if job is not None and job.next_run_time is not None]
+        return min(times) if times else None
+
+    def _tick(self, address: str, settings: SyncSettings) -> None:
+        quiet_end = quiet_until(self._clock.utcnow(), ZoneInfo(settings.time_zone), settings.quiet_hours)
+        if quiet_end is None:
+            self._look(address)
+            return
+        log.info("look_postponed", stream=address, until=quiet_end.isoformat())
+        self._scheduler.add_job(
+            self._tick,
+            DateTrigger(quiet_end),
+            args=(address, settings),
+            id=address + AFTER_QUIET,
+            replace_existing=True,
+        )
+
+
+def trigger_for(settings: SyncSettings) -> Any:
+    """APScheduler's trigger for a stream's schedule; None for one that runs only when asked."""
+    if settings.manual:
+        return None
+    if settings.cron is not None:
+        minute, hour, day, month, weekday = settings.cron.split()
+        return CronTrigger(
+            minute=minute,
+            hour=hour,
+            day=day,
+            month=month,
+            day_of_week=_weekdays(weekday),
+            timezone=ZoneInfo(settings.time_zone),
+        )
+    every = settings.every or timedelta(0)
+    return IntervalTrigger(seconds=max(1, round(every.total_seconds())), timezone=ZoneInfo("UTC"))
+
+
+def _weekdays(field: str) -> str:
+    """Cron's weekday field (0 and 7 are Sunday, ranges from Sunday on) as APScheduler's list of names."""
+    if field == "*":
+        return field
+    days: set[str] = set()
+    for part in field.split(","):
+        span, _, step = part.partition("/")
+        first, _, last = ("0", "", "6") if span == "*" else span.partition("-")
+        start = _weekday(first)
+        # A single day with a step runs to the end of the week, as cron has it.
+        end = _weekday(last) if last else (6 if step else start)
+        days |= {WEEKDAYS[number % 7] for number in range(start, end + 1, int(step or 1))}
+    return ",".join(day for day in (*WEEKDAYS[1:], WEEKDAYS[0]) if day in days)
+
+
+def _weekday(text: str) -> int:
+    return WEEKDAYS.index(text) if text in WEEKDAYS else int(text)

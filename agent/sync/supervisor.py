@@ -1,0 +1,238 @@
+"""One connection's streams: run one at a time when wanted, retried when that can help, paused when it cannot.
+
+- a transient error is retried with growing pauses, for ever;
+- an error that needs a person is told once; refused credentials are not tried again by the schedule, so that no account
+  is locked, and everything else is looked at again at the next tick, so that it resumes by itself once mended;
+- a run asked for while one is under way follows it; several such wishes are one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final, Protocol
+
+import structlog
+
+from agent.clock import Clock
+from agent.errors import CredentialsRefused, GroundwireError, NeedsPersonError, Throttled
+from agent.model.run import RunMode, RunReport, RunStatus, RunTrigger
+from agent.sync.runner import Runner, RunResult, Source, Stream
+
+log = structlog.get_logger(__name__)
+
+RETRY_FIRST_SECONDS: Final = 5.0
+RETRY_MOST_SECONDS: Final = 300.0
+RETRY_GROWTH: Final = 2.0
+
+
+class StreamState(StrEnum):
+    IDLE = "idle"
+    RUNNING = "running"
+    RETRYING = "retrying"  # a transient error; tried again by itself
+    NEEDS_PERSON = "needs_person"
+    NEEDS_REAUTHORISATION = (
+        "needs_reauthorisation"  # credentials refused: nothing is tried until they are changed
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StreamView:
+    """What an operator sees of a stream."""
+
+    state: StreamState = StreamState.IDLE
+    report: RunReport | None = None  # of the run under way or the last one
+    error: GroundwireError | None = None
+    failures: int = 0  # in a row
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A run that is wanted."""
+
+    trigger: RunTrigger
+    full: bool = False
+    accept_deletions: bool = False
+    not_before: float = 0.0  # on the monotonic clock
+    waiting: tuple[asyncio.Future[RunResult], ...] = ()
+
+    def joined(self, other: Wish) -> Wish:
+        return Wish(
+            trigger=other.trigger,
+            full=self.full or other.full,
+            accept_deletions=self.accept_deletions or other.accept_deletions,
+            not_before=min(self.not_before, other.not_before),
+            waiting=self.waiting + other.waiting,
+        )
+
+
+class MakeRunner(Protocol):
+    def __call__(self, stream: Stream, source: Source, progress: Callable[[RunReport], None]) -> Runner: ...
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """Runs the streams of one connection. `run` is its life; everything else may be called meanwhile."""
+
+    connection: str
+    streams: Mapping[str, Stream]  # by stream name
+    source: Source
+    make_runner: MakeRunner
+    new_run: Callable[[], str]
+    clock: Clock
+    gate: asyncio.Semaphore  # shared by all connections: how many runs at a time
+    views: dict[str, StreamView] = field(default_factory=dict)
+    _wishes: dict[str, Wish] = field(default_factory=dict)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    on_change: Callable[[], None] = lambda: None
+
+    def __post_init__(self) -> None:
+        self.views = {name: StreamView() for name in self.streams}
+
+    def look(self, stream: str) -> None:
+        """A tick of the schedule: run the stream unless only a person can help."""
+        if self._refused():
+            return
+        self._want(stream, Wish(RunTrigger.SCHEDULE))
+
+    def ask(
+        self, stream: str, trigger: RunTrigger, *, full: bool = False, accept_deletions: bool = False
+    ) -> asyncio.Future[RunResult]:
+        """Somebody wants the stream synced now; the future ends with that run."""
+        answer: asyncio.Future[RunResult] = asyncio.get_running_loop().create_future()
+        self._want(stream, Wish(trigger, full=full, accept_deletions=accept_deletions, waiting=(answer,)))
+        return answer
+
+    async def run(self) -> None:
+        try:
+            while True:
+                self._news.clear()
+                stream = self._due()
+                if stream is None:
+                    await self._wait()
+                else:
+                    await self._serve(stream)
+        finally:
+            for wish in self._wishes.values():
+                _cancel(wish)
+
+    def _refused(self) -> bool:
+        """The source refused the credentials that all streams of the connection share."""
+        return any(view.state is StreamState.NEEDS_REAUTHORISATION for view in self.views.values())
+
+    def _want(self, stream: str, wish: Wish) -> None:
+        before = self._wishes.get(stream)
+        self._wishes[stream] = before.joined(wish) if before else wish
+        self._news.set()
+
+    def _due(self) -> str | None:
+        now = self.clock.monotonic()
+        return next((name for name, wish in self._wishes.items() if wish.not_before <= now), None)
+
+    async def _wait(self) -> None:
+        """Until a new wish, or until the next retry is due."""
+        news = asyncio.ensure_future(self._news.wait())
+        pauses = [asyncio.ensure_future(self.clock.sleep(self._pause()))] if self._wishes else []
+        try:
+            await asyncio.wait({news, *pauses}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (news, *pauses):
+                task.cancel()
+
+    def _pause(self) -> float:
+        return max(0.0, min(wish.not_before for wish in self._wishes.values()) - self.clock.monotonic())
+
+    async def _serve(self, stream: str) -> None:
+        wish = self._wishes.pop(stream)
+        try:
+            async with self.gate:
+                result = await self._run_once(stream, wish)
+        except BaseException:
+            _cancel(wish)
+            raise
+        for answer in wish.waiting:
+            if not answer.done():
+                answer.set_result(result)
+
+    async def _run_once(self, stream: str, wish: Wish) -> RunResult:
+        def progress(report: RunReport) -> None:
+            self.views[stream] = replace(self.views[stream], report=report)
+
+        runner = self.make_runner(self.streams[stream], self.source, progress)
+        self._show(stream, state=StreamState.RUNNING)
+        try:
+            result = await runner.run(
+                self.new_run(), wish.trigger, full=wish.full, accept_deletions=wish.accept_deletions
+            )
+        except GroundwireError as error:
+            # The outbox itself failed, so not even a report could be kept.
+            result = RunResult(_unreported(self.streams[stream], wish, self.clock.utcnow()), error)
+        self._settle(stream, result)
+        return result
+
+    def _settle(self, stream: str, result: RunResult) -> None:
+        """Decide from how a run ended what happens to its stream next."""
+        error, before = result.error, self.views[stream]
+        if error is None:
+            if before.error is not None:
+                log.info("stream_recovered", stream=self.streams[stream].address)
+            self._show(stream, state=StreamState.IDLE, error=None, failures=0)
+            self._resume_refused()
+            return
+        if before.error is None or before.error.code != error.code:
+            log.warning(
+                "stream_failed",
+                stream=self.streams[stream].address,
+                code=error.code,
+                error=str(error),
+                hint=error.hint,
+            )
+        failures = before.failures + 1
+        if isinstance(error, CredentialsRefused):
+            self._show(stream, state=StreamState.NEEDS_REAUTHORISATION, error=error, failures=failures)
+            self._wishes = {name: wish for name, wish in self._wishes.items() if wish.waiting}
+        elif isinstance(error, NeedsPersonError):
+            self._show(stream, state=StreamState.NEEDS_PERSON, error=error, failures=failures)
+        else:
+            self._show(stream, state=StreamState.RETRYING, error=error, failures=failures)
+            pause = retry_pause(failures, error)
+            self._want(stream, Wish(RunTrigger.SCHEDULE, not_before=self.clock.monotonic() + pause))
+
+    def _resume_refused(self) -> None:
+        """A run went through, so the credentials work again: look at every stream that waited for them."""
+        for name, view in self.views.items():
+            if view.state is StreamState.NEEDS_REAUTHORISATION:
+                self._show(name, state=StreamState.IDLE, error=None, failures=0)
+                self._want(name, Wish(RunTrigger.SCHEDULE))
+
+    def _show(self, stream: str, **change: Any) -> None:
+        self.views[stream] = replace(self.views[stream], **change)
+        self.on_change()
+
+
+def retry_pause(failures: int, error: GroundwireError) -> float:
+    """Seconds before the next try after so many failures in a row. Pure."""
+    pause = min(RETRY_MOST_SECONDS, RETRY_FIRST_SECONDS * RETRY_GROWTH ** min(failures - 1, 16))
+    return max(pause, error.retry_after) if isinstance(error, Throttled) else pause
+
+
+def _cancel(wish: Wish) -> None:
+    for answer in wish.waiting:
+        answer.cancel()
+
+
+def _unreported(stream: Stream, wish: Wish, now: datetime) -> RunReport:
+    return RunReport(
+        run="",
+        stream=stream.address,
+        connection=stream.facts.connection,
+        entity=stream.facts.entity,
+        trigger=wish.trigger,
+        mode=RunMode.INCREMENTAL,
+        status=RunStatus.FAILED,
+        started_at=now,
+        finished_at=now,
+    )

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from agent.clock import ManualClock
+from agent.settings import SyncSettings
+from agent.sync.schedule import Schedule, trigger_for
+
+SUNDAY_NOON = datetime(2026, 1, 4, 12, 0, tzinfo=UTC)
+
+
+def settings(**table: object) -> SyncSettings:
+    return SyncSettings.model_validate(table)
+
+
+def next_time(table: dict[str, object], after: datetime) -> datetime:
+    return trigger_for(settings(**table)).get_next_fire_time(None, after).astimezone(UTC)
+
+
+@pytest.mark.parametrize(
+    ("cron", "expected"),
+    [
+        ("0 6 * * 1-5", "2026-01-05T06:00:00+00:00"),
+        ("0 6 * * 0", "2026-01-11T06:00:00+00:00"),
+        ("0 6 * * 7", "2026-01-11T06:00:00+00:00"),
+        ("0 6 * * sat,tue", "2026-01-06T06:00:00+00:00"),
+        ("0 6 * * 5-7", "2026-01-09T06:00:00+00:00"),
+        ("0 6 * * */3", "2026-01-07T06:00:00+00:00"),
+        ("*/15 * * * *", "2026-01-04T12:15:00+00:00"),
+    ],
+)
+def test_cron_weekdays_mean_what_cron_means(cron: str, expected: str) -> None:
+    after = SUNDAY_NOON + timedelta(seconds=1)
+
+    assert next_time({"cron": cron}, after) == datetime.fromisoformat(expected)
+
+
+def test_cron_runs_on_the_clock_of_the_site() -> None:
+    found = next_time({"cron": "0 6 * * *", "time_zone": "Asia/Kathmandu"}, SUNDAY_NOON)
+
+    assert found.astimezone(ZoneInfo("Asia/Kathmandu")).hour == 6
+
+
+def test_a_manual_stream_has_no_trigger() -> None:
+    assert trigger_for(settings(manual=True)) is None
+
+
+async def test_a_stream_that_never_ran_is_due_at_once_and_a_recent_one_later() -> None:
+    clock = ManualClock(SUNDAY_NOON)
+    schedule = Schedule(lambda _: None, clock)
+
+    schedule.add("c/new", settings(every="1h"), None)
+    schedule.add("c/recent", settings(every="1h"), SUNDAY_NOON - timedelta(minutes=10))
+    schedule.add("c/manual", settings(manual=True), None)
+    schedule.start()
+    looks = {name: schedule.next_look(name) for name in ("c/new", "c/recent", "c/manual")}
+    schedule.stop()
+
+    assert looks == {"c/new": SUNDAY_NOON, "c/recent": SUNDAY_NOON + timedelta(minutes=50), "c/manual": None}
+
+
+async def test_a_tick_in_quiet_hours_looks_when_they_end() -> None:
+    looked: list[str] = []
+    clock = ManualClock(SUNDAY_NOON)
+    schedule = Schedule(looked.append, clock)
+    quiet = settings(every="1h", quiet_hours=["11:00-14:00"])
+
+    schedule._tick("c/s", quiet)
+    schedule.start()
+    postponed = schedule.next_look("c/s")
+    schedule.stop()
+    clock.advance(2 * 3600)
+    schedule._tick("c/s", quiet)
+
+    assert postponed == SUNDAY_NOON + timedelta(hours=2)
+    assert looked == ["c/s"]
+
+
+async def test_a_removed_stream_is_looked_at_no_more() -> None:
+    schedule = Schedule(lambda _: None, ManualClock(SUNDAY_NOON))
+    schedule.add("c/s", settings(every="1h"), None)
+
+    schedule.remove("c/s")
+
+    assert schedule.next_look("c/s") is None
