@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agent.configuration.hours import QuietHours
+from agent.configuration.load import default_config_dir, load
 from agent.configuration.model import (
     AgentTable,
     BrokenConnection,
@@ -14,10 +15,12 @@ from agent.configuration.model import (
     StreamSettings,
     SyncSettings,
 )
+from agent.configuration.problems import ConfigurationProblems, problems_of
 
 __all__ = [
     "AgentTable",
     "BrokenConnection",
+    "ConfigurationProblems",
     "ConnectionSettings",
     "LimitsTable",
     "OutboxTable",
@@ -26,4 +29,7 @@ __all__ = [
     "Settings",
     "StreamSettings",
     "SyncSettings",
+    "default_config_dir",
+    "load",
+    "problems_of",
 ]

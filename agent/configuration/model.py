@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,7 +20,6 @@ from pydantic import (
     Field,
     InstanceOf,
     PlainSerializer,
-    StringConstraints,
     WithJsonSchema,
     model_validator,
 )
@@ -73,9 +73,50 @@ Reference = Annotated[
     PlainSerializer(str),
     WithJsonSchema({"type": "string", "pattern": REFERENCE_PATTERN, "examples": ["env:ERP_PASSWORD"]}),
 ]
+
+
+def _parse_initial_window(value: object) -> object:
+    return value if value == EVERYTHING else parse_duration(value)
+
+
+def _check_shape(pattern: str, sentence: str) -> Any:
+    """A text of this shape; pydantic's own pattern check would show the operator a regular expression."""
+
+    def check(text: str) -> str:
+        if not re.match(pattern, text):
+            raise ValueError(sentence)
+        return text
+
+    return AfterValidator(check)
+
+
+EVERYTHING: Final = "everything"
+InitialWindow = Annotated[
+    timedelta | Literal["everything"],
+    BeforeValidator(_parse_initial_window),
+    PlainSerializer(lambda value: value if value == EVERYTHING else render_duration(value)),
+    WithJsonSchema({"anyOf": [{"const": EVERYTHING}, {"type": "string", "pattern": DURATION_PATTERN}]}),
+]
 Cron = Annotated[str, AfterValidator(check_cron)]
 TimeZone = Annotated[str, AfterValidator(check_time_zone)]
-Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+Name = Annotated[
+    str,
+    _check_shape(
+        NAME_PATTERN, "a name has small letters, digits, - and _, and begins with a letter or digit"
+    ),
+    WithJsonSchema({"type": "string", "pattern": NAME_PATTERN}),
+]
+RelayUrl = Annotated[
+    str,
+    _check_shape(r"^wss?://[^/@\s]+(/\S*)?$", "a relay's address is written wss://HOST or wss://HOST:PORT"),
+]
+ProxyUrl = Annotated[
+    str,
+    _check_shape(
+        r"^http://[^/@\s]+:[0-9]{1,5}/?$",
+        "a proxy is written http://HOST:PORT; user and password go to proxy_user and proxy_password",
+    ),
+]
 
 
 class Table(BaseModel):
@@ -110,13 +151,13 @@ class AgentTable(Table):
 class RelayTable(Table):
     """The one address that the agent connects to."""
 
-    url: Annotated[str, StringConstraints(pattern=r"^wss?://[^/\s]+(/\S*)?$")] | None = Field(
+    url: RelayUrl | None = Field(
         default=None, description="wss://host[:port]. Default: the relay where the agent was enrolled."
     )
     ca_file: str | None = Field(
         default=None, description="Own certificate authority, PEM. Default: the system's."
     )
-    proxy: Annotated[str, StringConstraints(pattern=r"^http://[^/@\s]+:[0-9]{1,5}/?$")] | None = Field(
+    proxy: ProxyUrl | None = Field(
         default=None,
         description="http://host:port of an HTTP CONNECT proxy; user and password have their own settings.",
     )
@@ -196,7 +237,7 @@ class SyncSettings(Table):
     quiet_hours: tuple[Quiet, ...] = Field(
         default=(), strict=False, max_length=24, description="No sync starts then."
     )
-    initial_window: Duration | Literal["everything"] = Field(
+    initial_window: InitialWindow = Field(
         default=parse_duration("90d"), description='How far back the first sync goes, or "everything".'
     )
     overlap: Duration = Field(

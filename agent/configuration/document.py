@@ -1,0 +1,127 @@
+"""One TOML file read: its values, and the line of each key."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from agent.configuration import positions
+from agent.configuration.positions import key_lines
+from agent.configuration.problems import ConfigurationProblems, dotted, from_validation, place
+from agent.errors import ConfigurationError
+
+MAX_FILE_BYTES: Final = 1024 * 1024  # the largest mapping of one connection seen is 60 KiB
+
+_SECRET_NAMES: Final = frozenset(
+    {
+        "pwd",
+        "password",
+        "passwd",
+        "passphrase",
+        "secret",
+        "clientsecret",
+        "token",
+        "accesstoken",
+        "apikey",
+        "privatekey",
+    }
+)
+_SECRET_IN_TEXT: Final = re.compile(
+    r"(?:^|[;?&\s])(?:pwd|password|access_token|api_key)\s*=\s*[^;&\s]", re.IGNORECASE
+)
+_TOML_PLACE: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+
+AnyModel = TypeVar("AnyModel", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A parsed file. `name` is how errors call it."""
+
+    name: str
+    content: Mapping[str, Any]
+    lines: Mapping[positions.Path, int]
+
+    def place(self, *path: str | int) -> str:
+        return place(self.name, path, self.lines)
+
+    def validate(self, model: type[AnyModel]) -> AnyModel:
+        """Read the content as `model`. Raises ConfigurationProblems with everything that is wrong."""
+        try:
+            return model.model_validate(self.content)
+        except ValidationError as error:
+            problems = from_validation(error, model=model, lines=self.lines, file=self.name)
+        # Outside the except block: pydantic's error holds the values, and a cause is printed with a traceback.
+        raise ConfigurationProblems(problems)
+
+
+def read(path: Path, *, name: str) -> Document:
+    """Read and parse a file. Raises ConfigurationError."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise ConfigurationError(f"cannot be read: {error.strerror or 'unreadable'}", where=name) from error
+    if len(raw) > MAX_FILE_BYTES:
+        raise ConfigurationError(f"is larger than {MAX_FILE_BYTES} bytes", where=name)
+    try:
+        return parse(raw.decode("utf-8-sig"), name=name)
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise ConfigurationError(
+            "is not UTF-8 text", where=f"{name}:{line}", hint="Save it as UTF-8."
+        ) from None
+
+
+def parse(text: str, *, name: str) -> Document:
+    try:
+        return Document(name, tomllib.loads(text), key_lines(text.replace("\r\n", "\n")))
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax_problem(str(error), text, name) from None
+    except RecursionError:
+        raise ConfigurationError("nests too deep", where=name) from None
+
+
+def _syntax_problem(message: str, text: str, name: str) -> ConfigurationError:
+    found = _TOML_PLACE.search(message)
+    line = int(found[1]) if found and found[1] else text.count("\n") + 1
+    sentence = message[: found.start()] if found else message
+    return ConfigurationError(
+        f"is not TOML: {sentence}", where=f"{name}:{line}", hint="Texts stand in quotes; see https://toml.io."
+    )
+
+
+def literal_secrets(document: Document) -> list[ConfigurationError]:
+    """Find options that look like a secret written out. The errors do not repeat it."""
+    options = document.content.get("options")
+    return [
+        ConfigurationError(
+            f'"{dotted(path)}" looks like a secret',
+            where=document.place(*path),
+            hint="Write it in [secrets] as a reference: env:NAME, file:/absolute/path or secret:NAME.",
+        )
+        for path, value in _leaves(options, ("options",))
+        if value and _looks_secret(path, value)
+    ]
+
+
+def _looks_secret(path: positions.Path, value: str) -> bool:
+    name = re.sub(r"[^a-z]", "", str(path[-1]).lower())
+    return name in _SECRET_NAMES or bool(_SECRET_IN_TEXT.search(value))
+
+
+def _leaves(value: Any, path: positions.Path) -> Iterator[tuple[positions.Path, str]]:
+    if isinstance(value, Mapping):
+        for key, below in value.items():
+            yield from _leaves(below, (*path, key))
+    elif isinstance(value, list):
+        for index, below in enumerate(value):
+            yield from _leaves(below, (*path, index))
+    elif isinstance(value, str):
+        yield path, value

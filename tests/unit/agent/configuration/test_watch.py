@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+import pytest
+
+from agent.clock import ManualClock
+from agent.configuration.reload import Reload
+from agent.configuration.watch import POLL_SECONDS, ConfigWatcher
+
+from .conftest import ConfigFolder
+
+
+class ScriptedClock(ManualClock):
+    """Runs one step of a script at each look, and ends the watch when the script is over."""
+
+    def __init__(self, *steps: Callable[[], object] | None) -> None:
+        super().__init__()
+        self._steps = list(steps)
+        self.slept: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        if not self._steps:
+            raise asyncio.CancelledError
+        step = self._steps.pop(0)
+        if step is not None:
+            step()
+        await super().sleep(seconds)
+
+
+async def watch(folder: ConfigFolder, *steps: Callable[[], object] | None) -> list[Reload]:
+    watcher = ConfigWatcher(folder.load(), ScriptedClock(*steps), environ={})
+    found: list[Reload] = []
+    with contextlib.suppress(asyncio.CancelledError):
+        async for reload in watcher.reloads():
+            found.append(reload)
+    return found
+
+
+async def test_a_new_file_is_noticed_after_two_equal_looks(folder: ConfigFolder) -> None:
+    (reload,) = await watch(
+        folder, lambda: folder.write("connections/a.toml", 'driver = "odbc"\n'), None, None, None
+    )
+
+    assert reload.changes.added == ("a",)
+    assert list(reload.settings.connections) == ["a"]
+    assert reload.problems == ()
+
+
+async def test_a_file_that_is_still_being_written_is_left_alone(folder: ConfigFolder) -> None:
+    found = await watch(
+        folder,
+        lambda: folder.write("connections/a.toml", "dri"),
+        lambda: folder.write("connections/a.toml", "driver ="),
+        lambda: folder.write("connections/a.toml", 'driver = "odbc"\n'),
+        None,
+        None,
+    )
+
+    assert [one.problems for one in found] == [()]
+
+
+async def test_nothing_is_yielded_while_nothing_changes(folder: ConfigFolder) -> None:
+    assert await watch(folder, None, None, None) == []
+
+
+async def test_a_bad_agent_file_leaves_everything_in_force(folder: ConfigFolder) -> None:
+    folder.write("connections/a.toml", 'driver = "odbc"\n')
+    before = folder.load()
+
+    (reload,) = await watch(folder, lambda: folder.write("agent.toml", "[agnet]\n"), None)
+
+    assert reload.settings == before
+    assert not reload.changes
+    assert [problem.where for problem in reload.problems] == ["agent.toml:1"]
+
+
+async def test_a_bad_connection_file_leaves_its_last_good_version_in_force(folder: ConfigFolder) -> None:
+    folder.write("connections/a.toml", 'driver = "odbc"\n')
+
+    broken, mended = await watch(
+        folder,
+        lambda: folder.write("connections/a.toml", "driver = 7\n"),
+        None,
+        lambda: folder.write("connections/a.toml", 'driver = "sandbox"\n'),
+        None,
+    )
+
+    assert broken.settings.connections["a"].driver == "odbc"
+    assert [problem.where for problem in broken.problems] == ["connections/a.toml:1"]
+    assert mended.settings.connections["a"].driver == "sandbox"
+    assert mended.changes.changed == ("a",)
+
+
+async def test_a_removed_file_removes_its_connection(folder: ConfigFolder) -> None:
+    file = folder.write("connections/a.toml", 'driver = "odbc"\n')
+
+    (reload,) = await watch(folder, file.unlink, None)
+
+    assert reload.changes.removed == ("a",)
+
+
+async def test_an_operators_own_profile_is_watched_too(folder: ConfigFolder) -> None:
+    folder.write("systems/acme/a.toml", 'driver = "odbc"\n')
+    folder.write("connections/a.toml", 'system = "acme"\n')
+
+    (reload,) = await watch(folder, lambda: folder.write("systems/acme/a.toml", 'driver = "other"\n'), None)
+
+    assert reload.changes.changed == ("a",)
+
+
+async def test_a_reload_on_demand_is_not_repeated_by_the_watch(folder: ConfigFolder) -> None:
+    clock = ScriptedClock(None, None, None)
+    watcher = ConfigWatcher(folder.load(), clock, environ={})
+    folder.write("connections/a.toml", 'driver = "odbc"\n')
+
+    assert watcher.reload().changes.added == ("a",)
+    with contextlib.suppress(asyncio.CancelledError):
+        async for _ in watcher.reloads():
+            pytest.fail("nothing changed since")
+
+    assert set(clock.slept) == {POLL_SECONDS}
+    assert list(watcher.settings.connections) == ["a"]
