@@ -6,6 +6,7 @@
     - Throttled: the other side asked for a pause
     - DriverCrashed: the driver's child process ended, hung or grew past its limit
     - StorageFull: the disk holding the state folder is full
+    - UnexpectedError: a fault in Groundwire itself; its stream is tried again, the rest goes on
   - NeedsPersonError: retrying changes nothing; the connection pauses until something is changed
     - ConfigurationError: a file that people edit is wrong
     - CredentialsRefused: user, password, key or token was refused
@@ -80,6 +81,13 @@ class StorageFull(TransientError):
 
     code = "storage_full"
     default_hint = "Make room on the disk; reading goes on by itself, and nothing already stored is lost."
+
+
+class UnexpectedError(TransientError):
+    """A fault in Groundwire itself."""
+
+    code = "unexpected"
+    default_hint = "Please report it with the lines around it in the log. What is stored is safe, and the other streams go on."
 
 
 class NeedsPersonError(GroundwireError):

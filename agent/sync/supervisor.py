@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 import structlog
 
 from agent.clock import Clock
-from agent.errors import CredentialsRefused, GroundwireError, NeedsPersonError, Throttled
+from agent.errors import CredentialsRefused, GroundwireError, NeedsPersonError, Throttled, UnexpectedError
 from agent.model.run import RunMode, RunReport, RunStatus, RunTrigger
 from agent.sync.runner import Runner, RunResult, Source, Stream
 
@@ -84,6 +84,9 @@ class Supervisor:
     new_run: Callable[[], str]
     clock: Clock
     gate: asyncio.Semaphore  # shared by all connections: how many runs at a time
+    faults: Mapping[str, GroundwireError] = field(
+        default_factory=dict
+    )  # streams that cannot run as configured
     views: dict[str, StreamView] = field(default_factory=dict)
     _wishes: dict[str, Wish] = field(default_factory=dict)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -91,17 +94,24 @@ class Supervisor:
 
     def __post_init__(self) -> None:
         self.views = {name: StreamView() for name in self.streams}
+        for name, fault in self.faults.items():
+            self.views[name] = StreamView(state=StreamState.NEEDS_PERSON, error=fault)
 
     def look(self, stream: str) -> None:
         """A tick of the schedule: run the stream unless only a person can help."""
-        if self._refused():
+        if stream in self.faults or self._refused():
             return
         self._want(stream, Wish(RunTrigger.SCHEDULE))
 
     def ask(
         self, stream: str, trigger: RunTrigger, *, full: bool = False, accept_deletions: bool = False
     ) -> asyncio.Future[RunResult]:
-        """Somebody wants the stream synced now; the future ends with that run."""
+        """Somebody wants the stream synced now; the future ends with that run.
+
+        Raises the stream's fault when it cannot run as it is configured.
+        """
+        if stream in self.faults:
+            raise self.faults[stream]
         answer: asyncio.Future[RunResult] = asyncio.get_running_loop().create_future()
         self._want(stream, Wish(trigger, full=full, accept_deletions=accept_deletions, waiting=(answer,)))
         return answer
@@ -170,6 +180,12 @@ class Supervisor:
         except GroundwireError as error:
             # The outbox itself failed, so not even a report could be kept.
             result = RunResult(_unreported(self.streams[stream], wish, self.clock.utcnow()), error)
+        except Exception as error:  # the other streams must go on
+            log.exception("run_broke", stream=self.streams[stream].address)
+            fault = UnexpectedError(
+                f"the run ended with {type(error).__name__}", where=self.streams[stream].address
+            )
+            result = RunResult(_unreported(self.streams[stream], wish, self.clock.utcnow()), fault)
         self._settle(stream, result)
         return result
 

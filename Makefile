@@ -1,0 +1,55 @@
+# Each target is a thin line over a plain command; run `make` to see them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help demo test check faults bench lock schemas packages clean
+
+help: ## show the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.venv/run: requirements.lock pyproject.toml
+	@echo "Preparing .venv with what Groundwire needs (about a minute the first time) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Groundwire needs Python 3.11 or later; set PYTHON=..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "python3 -m venv failed; on Debian: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+.venv/dev: requirements-dev.lock .venv/run
+	@echo "Adding what the tests need ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+demo: .venv/run ## relay, agent and a sandbox ERP on this machine; Ctrl-C ends it. ONCE=1: one round, a summary, and out
+	@$(BIN)/python examples/demo/demo.py $(if $(ONCE),--once)
+
+test: .venv/dev packages check ## everything that CI runs
+	$(BIN)/pytest -q -m "not slow"
+
+check: .venv/dev ## format, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+faults: .venv/dev packages ## the long fault suites: GROUNDWIRE_IMAGES and GROUNDWIRE_KILLS say how long
+	GROUNDWIRE_IMAGES=$${GROUNDWIRE_IMAGES:-100000} GROUNDWIRE_KILLS=$${GROUNDWIRE_KILLS:-500} $(BIN)/pytest -q --timeout 7200 tests/faults
+
+bench: .venv/dev packages ## the numbers of docs/benchmarks.md (about 20 minutes; see bench/README.md)
+	$(BIN)/python -m bench.all
+
+packages: ## Debian packages for tests against real servers (needs root or sudo; skipped where neither is)
+	@bash .ci/debian-packages.sh
+
+lock: ## write the lock files anew
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml --extra relay -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
+
+schemas: .venv/run ## write config/schemas/ anew from the settings
+	$(BIN)/groundwire config schema --write config/schemas
+
+clean: ## remove what the targets made
+	rm -rf .venv .demo .bench .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,250 @@
+"""The configured connections as running things: each with its driver process, its streams and their schedule.
+
+A change of the configuration stops and starts the connections it concerns and leaves the others alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from agent.clock import Clock
+from agent.errors import ConfigurationError, GroundwireError
+from agent.hosting.driver import HostedDriver
+from agent.hosting.limits import HostingLimits
+from agent.mapping import compile_mapping
+from agent.model.run import RunReport, rfc3339
+from agent.outbox.store import Outbox
+from agent.run_id import new_run_id
+from agent.secrets import resolve
+from agent.settings import ConnectionSettings, LimitsTable, StreamSettings
+from agent.sync.page import StreamFacts
+from agent.sync.reconcile import DeletionSettings
+from agent.sync.runner import Runner, Source, Stream
+from agent.sync.schedule import Schedule
+from agent.sync.supervisor import StreamState, StreamView, Supervisor
+from agent.sync.window import WindowSettings
+from drivers.contract import StreamSpec
+
+log = structlog.get_logger(__name__)
+
+STOP_SECONDS: Final = 15.0  # for a page under way to become durable or be dropped, and the driver to sign off
+
+
+@dataclass(slots=True)
+class Connection:
+    """One connection that is in force."""
+
+    settings: ConnectionSettings
+    driver: HostedDriver | None  # None where its secrets could not be read
+    supervisor: Supervisor
+    task: asyncio.Task[None]
+
+
+class Connections:
+    def __init__(
+        self,
+        outbox: Outbox,
+        clock: Clock,
+        limits: LimitsTable,
+        state_dir: Path,
+        on_change: Callable[[], None],
+    ) -> None:
+        self._outbox = outbox
+        self._clock = clock
+        self._limits = limits
+        self._state_dir = state_dir
+        self._on_change = on_change
+        self._gate = asyncio.Semaphore(limits.parallel_runs)
+        self._schedule = Schedule(self._look, clock)
+        self._running: dict[str, Connection] = {}
+
+    def start_schedule(self) -> None:
+        self._schedule.start()
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(self._running.values())
+
+    def named(self, name: str) -> Connection:
+        """Raises ConfigurationError for a connection that is not there."""
+        try:
+            return self._running[name]
+        except KeyError:
+            raise ConfigurationError(
+                f"there is no connection named {name!r}",
+                hint=f"There are: {', '.join(sorted(self._running)) or 'none'}.",
+            ) from None
+
+    async def start(self, settings: ConnectionSettings, group: asyncio.TaskGroup) -> None:
+        """Put a connection in force. What is wrong with it becomes its state, never an exception."""
+        streams, faults = _streams(settings)
+        driver: HostedDriver | None = None
+        try:
+            driver = self.make_driver(settings)
+        except GroundwireError as error:
+            log.warning(
+                "connection_misconfigured", connection=settings.name, code=error.code, error=str(error)
+            )
+            faults, streams = dict.fromkeys(settings.streams, error), {}
+        supervisor = Supervisor(
+            connection=settings.name,
+            streams=streams,
+            source=driver if driver is not None else _NoSource(),
+            make_runner=self._make_runner,
+            new_run=lambda: new_run_id(self._clock.utcnow()),
+            clock=self._clock,
+            gate=self._gate,
+            faults=faults,
+            on_change=self._on_change,
+        )
+        task = group.create_task(supervisor.run(), name=f"connection {settings.name}")
+        self._running[settings.name] = Connection(settings, driver, supervisor, task)
+        for name, stream in streams.items():
+            self._schedule.add(
+                stream.address, settings.streams[name].sync, await self._last_started(stream.address)
+            )
+        log.info("connection_started", connection=settings.name, streams=len(streams), faulty=len(faults))
+        self._on_change()
+
+    async def stop(self, name: str) -> None:
+        """Take a connection out of force: its last durable page stands, nothing is half done."""
+        connection = self._running.pop(name)
+        for stream in connection.settings.streams:
+            self._schedule.remove(f"{name}/{stream}")
+        connection.task.cancel()
+        await asyncio.wait({connection.task}, timeout=STOP_SECONDS)
+        if connection.driver is not None:
+            await connection.driver.aclose()
+        log.info("connection_stopped", connection=name)
+
+    async def stop_all(self) -> None:
+        self._schedule.stop()
+        async with asyncio.TaskGroup() as group:
+            for name in list(self._running):
+                group.create_task(self.stop(name))
+
+    def make_driver(self, settings: ConnectionSettings) -> HostedDriver:
+        """A driver for a connection, not yet started. Raises ConfigurationError for a secret that cannot be read."""
+        secrets = {
+            name: resolve(ref, state_dir=self._state_dir, where=f"{settings.where}: secrets.{name}").reveal()
+            for name, ref in settings.secrets.items()
+        }
+        limits = HostingLimits(
+            seconds_without_page=self._limits.driver_seconds_without_page,
+            idle_seconds=self._limits.driver_idle.total_seconds(),
+            resident_bytes=self._limits.driver_memory,
+        )
+        return HostedDriver(
+            settings.name, settings.driver, settings.options, secrets, limits, clock=self._clock
+        )
+
+    def status(self) -> list[dict[str, Any]]:
+        """Each connection as the operator and the relay see it; JSON-ready, without the words of any error."""
+        return [self._connection_status(connection) for connection in self._running.values()]
+
+    def _connection_status(self, connection: Connection) -> dict[str, Any]:
+        settings, views = connection.settings, connection.supervisor.views
+        return {
+            "name": settings.name,
+            "system": settings.system or settings.driver,
+            "driver": settings.driver,
+            "state": _worst(views),
+            "streams": [
+                {
+                    "name": name,
+                    "entity": settings.streams[name].entity,
+                    **_stream_status(view, self._schedule.next_look(f"{settings.name}/{name}")),
+                }
+                for name, view in views.items()
+            ],
+        }
+
+    def _look(self, address: str) -> None:
+        name, _, stream = address.partition("/")
+        connection = self._running.get(name)
+        if connection is not None:
+            connection.supervisor.look(stream)
+
+    def _make_runner(self, stream: Stream, source: Source, progress: Callable[[RunReport], None]) -> Runner:
+        return Runner(stream, source, self._outbox, self._clock, progress)
+
+    async def _last_started(self, address: str) -> datetime | None:
+        runs = await self._outbox.runs(address, 1)
+        return runs[0].started_at if runs else None
+
+
+class _NoSource:
+    """Stands where a driver could not be made; its supervisor has no stream that could ask it."""
+
+    async def signpost(self, stream: StreamSpec) -> None:
+        raise ConfigurationError("the connection has no driver", where=stream.name)
+
+    def read(self, request: object) -> Any:
+        raise ConfigurationError("the connection has no driver", where=str(request))
+
+
+def _streams(settings: ConnectionSettings) -> tuple[dict[str, Stream], dict[str, GroundwireError]]:
+    streams: dict[str, Stream] = {}
+    faults: dict[str, GroundwireError] = {}
+    for name, stream in settings.streams.items():
+        try:
+            streams[name] = build_stream(settings, stream)
+        except GroundwireError as error:
+            log.warning(
+                "stream_misconfigured", stream=f"{settings.name}/{name}", code=error.code, error=str(error)
+            )
+            faults[name] = error
+    return streams, faults
+
+
+def build_stream(settings: ConnectionSettings, stream: StreamSettings) -> Stream:
+    """A stream's settings with its mapping compiled. Raises ConfigurationError naming the field that is wrong."""
+    sync = stream.sync
+    return Stream(
+        facts=StreamFacts(
+            settings.name,
+            settings.system or settings.driver,
+            stream.name,
+            stream.entity,
+            send_raw=sync.send_raw,
+        ),
+        spec=StreamSpec(stream.name, stream.entity, stream.read),
+        mapping=compile_mapping(stream.map, entity=stream.entity, where=f"{settings.name}/{stream.name}"),
+        window=WindowSettings(
+            initial_window=sync.initial_window if isinstance(sync.initial_window, timedelta) else None,
+            overlap=sync.overlap,
+            lag=sync.lag,
+        ),
+        deletions=DeletionSettings(
+            sync.deletions == "compare_keys", sync.deletions_every, sync.max_delete_share
+        ),
+        page_rows=sync.page_rows,
+    )
+
+
+def _worst(views: Mapping[str, StreamView]) -> str:
+    states = {view.state for view in views.values()}
+    order = (
+        StreamState.NEEDS_REAUTHORISATION,
+        StreamState.NEEDS_PERSON,
+        StreamState.RETRYING,
+        StreamState.RUNNING,
+        StreamState.IDLE,
+    )
+    return next((state.value for state in order if state in states), StreamState.IDLE.value)
+
+
+def _stream_status(view: StreamView, next_look: datetime | None) -> dict[str, Any]:
+    report = view.report
+    return {
+        "state": view.state.value,
+        "error": {"code": view.error.code, "hint": type(view.error).default_hint} if view.error else None,
+        "nextRunAt": rfc3339(next_look) if next_look else None,
+        "lastRun": None if report is None else {**report.to_document(), "error": None},
+    }
