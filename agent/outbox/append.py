@@ -1,0 +1,28 @@
+"""The one transaction that makes a page durable."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from agent.outbox import batches, letters, runs, segments, streams
+from agent.outbox.database import Database
+from agent.outbox.limits import Limits
+from agent.outbox.values import Entry
+
+
+def append(db: Database, entry: Entry, *, limits: Limits, now: datetime) -> tuple[int, ...]:
+    batches.refuse_oversized(entry, batch_bytes=limits.batch_bytes)
+    with db.transaction() as change:
+        stream = streams.find_or_add(db, change, entry.stream)
+        seqs = batches.enqueue(db, change, stream, entry, now)
+        if entry.segment is not None:
+            segments.add(db, stream, entry.segment)
+            letters.resolve(db, stream, entry.segment.keys)
+        letters.add(db, stream, entry, now)
+        if entry.run_record is not None:
+            runs.save(db, entry.run_record, keep=limits.runs_per_stream)
+        # The checkpoint moves only together with the records it covers, and not at all behind missing ones.
+        if entry.checkpoint is not None and entry.stream not in db.restarted:
+            stream.checkpoint = entry.checkpoint
+        streams.save(db, stream)
+    return seqs

@@ -1,0 +1,269 @@
+"""The outbox: everything that must survive the agent, behind one asyncio door.
+
+One file, one connection, one thread. Each method is one piece of work on that thread; one that has begun runs to
+its end even when its caller is cancelled, so nobody is ever left wondering half-way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.clock import Clock
+from agent.outbox import batches, counting, letters, pruning, runs, segments, streams
+from agent.outbox.append import append
+from agent.outbox.database import Database, open_database
+from agent.outbox.journal import CommandJournal
+from agent.outbox.limits import Limits
+from agent.outbox.thread import StoreThread
+from agent.outbox.values import (
+    BatchDraft,
+    BatchKind,
+    BatchTooLarge,
+    DeadLetter,
+    Entry,
+    Fingerprints,
+    OutboxClosed,
+    OutboxStats,
+    RunRecord,
+    Segment,
+    StoredBatch,
+    StoredLetter,
+    StreamStats,
+    UnknownAck,
+)
+
+__all__ = [
+    "BatchDraft",
+    "BatchKind",
+    "BatchTooLarge",
+    "CommandJournal",
+    "DeadLetter",
+    "Entry",
+    "Fingerprints",
+    "Limits",
+    "Outbox",
+    "OutboxClosed",
+    "OutboxStats",
+    "RunRecord",
+    "Segment",
+    "StoredBatch",
+    "StoredLetter",
+    "StreamStats",
+    "UnknownAck",
+]
+
+T = TypeVar("T")
+
+
+class Outbox:
+    def __init__(self, db: Database, thread: StoreThread, *, clock: Clock, limits: Limits) -> None:
+        """Not for callers: use `open`."""
+        self._db = db
+        self._thread = thread
+        self._clock = clock
+        self._limits = limits
+        self._announced = 0
+        self._room = asyncio.Event()
+        self._room.set()
+        # Set when something became pending. Its one waiter, the link, clears it before it looks.
+        self.changed = asyncio.Event()
+        self.journal = CommandJournal(self._run, db, clock=clock, limits=limits)
+        if db.levels.pending_bytes:
+            self.changed.set()
+        self._publish()
+
+    @classmethod
+    async def open(
+        cls, path: Path, *, clock: Clock, limits: Limits | None = None, vfs: str | None = None
+    ) -> Outbox:
+        """Open or create the file; raise AlreadyRunning, VersionMismatch, StorageDamaged, StorageFull, NotPermitted."""
+        limits = limits or Limits()
+        thread = StoreThread("outbox")
+        try:
+            db = await thread.run(lambda: _open(path, limits, vfs))
+        except BaseException:
+            await thread.close(lambda: None)
+            raise
+        return cls(db, thread, clock=clock, limits=limits)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        await self._thread.close(self._db.close)
+
+    async def append(self, entry: Entry) -> tuple[int, ...]:
+        """Make everything in the entry durable together; return the batches' numbers."""
+        now = self._clock.utcnow()
+        return await self._run(lambda: append(self._db, entry, limits=self._limits, now=now))
+
+    async def checkpoint(self, stream: str) -> str | None:
+        """Say where a run of this stream begins. Asked at the start of each run, and only there.
+
+        After damage the checkpoint is gone, and a run that began before it can no longer move it: asking is what
+        tells the two apart.
+        """
+        return await self._run(lambda: _checkpoint(self._db, stream))
+
+    async def pending(self, after_seq: int, *, limit_batches: int, limit_bytes: int) -> list[StoredBatch]:
+        """Read unacked batches behind `after_seq`, oldest first.
+
+        At least one is returned if there is any, also when it alone is more than `limit_bytes`.
+        """
+        now = self._clock.utcnow()
+        return await self._run(
+            lambda: batches.pending(
+                self._db, after_seq, limit_batches=limit_batches, limit_bytes=limit_bytes, now=now
+            )
+        )
+
+    async def mark_acked(self, stream: str, seq: int) -> int:
+        """Mark every batch of `stream` up to and including `seq` as acked; return how many changed.
+
+        Repeating an ack, or an older one, returns 0; a number that was never given raises UnknownAck.
+        """
+        now = self._clock.utcnow()
+        return await self._run(lambda: batches.mark_acked(self._db, stream, seq, now))
+
+    async def rewound(self, stream: str, relay_seq: int) -> None:
+        """The relay is ahead of this file (restored from a backup): number behind it and read the stream again.
+
+        The stream's unacked batches are dropped: their numbers lie behind the relay's position, and the full
+        re-sync carries their records.
+        """
+        await self._run(lambda: batches.rewound(self._db, stream, relay_seq))
+
+    async def replay(self, stream: str, relay_seq: int) -> int:
+        """The relay is behind what it acked (restored from a backup): send again; return how many batches.
+
+        Where the replay window does not reach back far enough, the stream is also read again in full.
+        """
+        return await self._run(lambda: batches.replay(self._db, stream, relay_seq))
+
+    async def fingerprints(self, stream: str) -> Fingerprints:
+        return await self._run(lambda: segments.load(self._db, stream))
+
+    async def keys_of(self, stream: str, key_hashes: npt.NDArray[np.uint64]) -> dict[int, str]:
+        """Find the keys behind hashes; unknown ones are left out."""
+        return await self._run(lambda: segments.keys_of(self._db, stream, key_hashes))
+
+    async def compact_fingerprints(self, stream: str) -> None:
+        """Merge the stream's segments if there are many; cheap otherwise, so it can be asked after every run."""
+        await self._run(lambda: segments.compact(self._db, stream))
+
+    async def reset_stream(self, stream: str) -> None:
+        """Forget the checkpoint and the content of every record: the next run sends all of them again.
+
+        Their keys stay, with unknown content, so that a record deleted meanwhile still gets its tombstone. Batches
+        stay. Not to be called while the stream runs.
+        """
+        await self._run(lambda: _reset(self._db, stream))
+
+    async def save_run(self, record: RunRecord) -> None:
+        await self._run(lambda: _save_run(self._db, record, keep=self._limits.runs_per_stream))
+
+    async def runs(self, stream: str | None = None, limit: int = 100) -> list[RunRecord]:
+        """List runs, newest first."""
+        return await self._run(lambda: runs.newest(self._db, stream, limit))
+
+    async def unfinished_runs(self) -> list[RunRecord]:
+        return await self._run(lambda: runs.unfinished(self._db))
+
+    async def dead_letters(
+        self, stream: str | None = None, *, after_id: int = 0, limit: int = 100, with_raw: bool = False
+    ) -> list[StoredLetter]:
+        """List what is still wrong, in order of id; the last id is `after_id` of the next page."""
+        return await self._run(
+            lambda: letters.page(self._db, stream=stream, after_id=after_id, limit=limit, with_raw=with_raw)
+        )
+
+    async def requeue(self, ids: Sequence[int]) -> dict[str, tuple[str, ...]]:
+        """Mark letters as asked for again; return their keys per stream, to be read BY_KEYS."""
+        now = self._clock.utcnow()
+        return await self._run(lambda: letters.requeue(self._db, ids, now))
+
+    async def drop(self, ids: Sequence[int]) -> int:
+        return await self._run(lambda: letters.drop(self._db, ids))
+
+    async def prune(self) -> int:
+        """Delete what has left the replay window; return how many batches. Other work passes in between."""
+        now = self._clock.utcnow()
+        pruned = 0
+        while some := await self._run(lambda: pruning.prune_some(self._db, self._limits, now)):
+            pruned += some
+        await self._run(lambda: pruning.prune_commands(self._db, self._limits, now))
+        while await self._run(lambda: pruning.give_back_space(self._db)):
+            pass
+        return pruned
+
+    async def stats(self) -> OutboxStats:
+        return await self._run(lambda: counting.count(self._db))
+
+    @property
+    def pending_bytes(self) -> int:
+        """Unacked payload, without asking the file."""
+        return self._db.levels.pending_bytes
+
+    @property
+    def damaged(self) -> int:
+        """How many batches and segments have failed their check in the life of this file."""
+        return self._db.levels.damaged
+
+    async def wait_for_room(self) -> None:
+        """Return when there is room; once the high-water mark was hit, only below the low one."""
+        await self._room.wait()
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        try:
+            return await self._thread.run(lambda: self._db.guarded(work))
+        finally:
+            # Also after a cancellation: by now the work is done, and others wait for what it changed.
+            self._publish()
+
+    def _publish(self) -> None:
+        levels = self._db.levels
+        if levels.enqueued != self._announced:
+            self._announced = levels.enqueued
+            self.changed.set()
+        if levels.pending_bytes >= self._limits.high_water_bytes:
+            self._room.clear()
+        elif levels.pending_bytes <= self._limits.low_water_bytes:
+            self._room.set()
+
+
+def _open(path: Path, limits: Limits, vfs: str | None) -> Database:
+    db = open_database(path, wal_bytes=limits.wal_bytes, vfs=vfs)
+    try:
+        db.guarded(lambda: db.levels.add(counting.count_levels(db)))
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _checkpoint(db: Database, name: str) -> str | None:
+    with db.transaction() as change:
+        stream = streams.find(db, change, name)
+    db.restarted.discard(name)
+    return None if stream is None else stream.checkpoint
+
+
+def _reset(db: Database, name: str) -> None:
+    with db.transaction() as change:
+        stream = streams.find_or_add(db, change, name)
+        streams.expire(db, stream)
+        streams.save(db, stream)
+
+
+def _save_run(db: Database, record: RunRecord, *, keep: int) -> None:
+    with db.transaction():
+        runs.save(db, record, keep=keep)

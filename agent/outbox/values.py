@@ -1,0 +1,163 @@
+"""What goes into the outbox and what comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from agent.errors import GroundwireError, RecordError, TransientError
+
+
+class BatchKind(StrEnum):
+    RECORDS = "records"
+    TOMBSTONES = "tombstones"
+    DEAD_LETTERS = "dead_letters"
+    RUN = "run"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchDraft:
+    kind: BatchKind
+    count: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    key: str
+    field: str
+    reason: str
+    message: str
+    raw_hash: int
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """Fingerprints of one page (records enqueued), or of one tombstone batch (`removed`)."""
+
+    key_hashes: npt.NDArray[np.uint64]
+    content_hashes: npt.NDArray[np.uint64]
+    keys: pa.Array
+    removed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    run: str
+    stream: str
+    connection: str
+    entity: str
+    trigger: str
+    mode: str
+    status: str
+    started_at: datetime
+    finished_at: datetime | None = None  # None: unfinished
+    counts: Any = None  # whatever JSON holds
+    error: Any = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """Everything that one page makes durable, together or not at all."""
+
+    stream: str
+    run: str
+    entity: str
+    batches: tuple[BatchDraft, ...] = ()
+    checkpoint: str | None = None  # None: leave it as it is
+    dead_letters: tuple[DeadLetter, ...] = ()
+    segment: Segment | None = None
+    run_record: RunRecord | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBatch:
+    seq: int
+    prev: int
+    stream: str
+    entity: str
+    run: str
+    kind: BatchKind
+    count: int
+    hash: str  # sha256 of the payload, hex
+    payload: bytes
+    enqueued_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLetter:
+    id: int
+    stream: str
+    entity: str
+    run: str
+    key: str
+    field: str
+    reason: str
+    message: str
+    raw_hash: int
+    created_at: datetime
+    requeued_at: datetime | None  # not None: asked for again, its record not yet enqueued
+    raw: bytes | None  # None where it was not asked for or not kept
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fingerprints:
+    """The newest content hash of every key that is not removed, ascending by key hash.
+
+    A content hash of 0 means "known, content unknown": it stands for the keys of a stream that was reset, so that
+    every record travels again while deletions are still noticed.
+    """
+
+    key_hashes: npt.NDArray[np.uint64]
+    content_hashes: npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStats:
+    pending_batches: int
+    pending_bytes: int
+    oldest_enqueued_at: datetime | None
+    last_seq: int
+    acked_seq: int
+    dead_letters: int
+    damaged: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxStats:
+    streams: Mapping[str, StreamStats]
+    pending_batches: int
+    pending_bytes: int
+    oldest_enqueued_at: datetime | None
+    kept_bytes: int  # acked payload, kept for the replay window
+    dead_letters: int
+    damaged: int
+    file_bytes: int  # with its write-ahead log
+
+
+class UnknownAck(GroundwireError):
+    """The relay acked or named a batch that this outbox never gave it."""
+
+    code = "unknown_ack"
+    default_hint = "The relay holds batches of another state folder under this agent's identity; the stream is read again in full."
+
+
+class BatchTooLarge(RecordError):
+    """A batch is larger than one frame of the wire."""
+
+    code = "batch_too_large"
+    default_hint = "Lower `page_rows` of the stream."
+
+
+class OutboxClosed(TransientError):
+    """The outbox was closed while the agent stops."""
+
+    code = "outbox_closed"
