@@ -36,7 +36,7 @@ async def watch(folder: ConfigFolder, *steps: Callable[[], object] | None) -> li
     found: list[Reload] = []
     with contextlib.suppress(asyncio.CancelledError):
         async for reload in watcher.reloads():
-            found.append(reload)
+            found.append(reload)  # noqa: PERF401 - a comprehension would lose them at the end
     return found
 
 
