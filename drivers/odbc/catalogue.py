@@ -1,0 +1,123 @@
+"""What is there: tables, columns, keys, row estimates, and which column looks as if it ordered changes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, Final
+
+from drivers.contract import Catalogue, Column, DriverError, Table
+from drivers.odbc.dialects import Dialect
+from drivers.odbc.queries import Sql, quote
+from drivers.odbc.session import Session
+
+MAX_TABLES: Final = 5_000  # an ERP has thousands; more than this helps nobody who reads a list
+_WHERE: Final = "discover"
+_SYSTEM_SCHEMAS: Final = frozenset(
+    {"information_schema", "pg_catalog", "pg_toast", "sys", "mysql", "performance_schema", "xdb", "system"}
+)
+_CHANGE_NAMES: Final = (
+    "rowversion", "systemmodifiedat", "lastmodifieddatetime", "modifieddatetime", "modifieddate", "modified_at",
+    "updated_at", "last_modified", "lastmodifieddate", "dex_row_ts", "changed_at", "updatedat", "changed", "modified",
+    "update_date", "updated", "timestamp",
+)  # fmt: skip
+_CHANGE_TYPES: Final = ("timestamp", "datetime", "rowversion", "date")
+
+# Row counts that the source keeps anyway; asking for exact ones would read every table.
+_ESTIMATES: Final = {
+    "postgresql": "SELECT n.nspname, c.relname, CAST(c.reltuples AS bigint) FROM pg_class c"
+    " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') AND c.reltuples >= 0",
+    "mariadb": "SELECT table_schema, table_name, table_rows FROM information_schema.tables WHERE table_rows IS NOT NULL",
+    "mysql": "SELECT table_schema, table_name, table_rows FROM information_schema.tables WHERE table_rows IS NOT NULL",
+    "sqlserver": "SELECT s.name, t.name, SUM(p.rows) FROM sys.tables t JOIN sys.schemas s ON s.schema_id = t.schema_id"
+    " JOIN sys.partitions p ON p.object_id = t.object_id AND p.index_id IN (0, 1) GROUP BY s.name, t.name",
+}
+
+
+def discover(session: Session) -> Catalogue:
+    dialect = session.dialect
+    estimates = _estimates(session, dialect)
+    return session.use(lambda connection: _read(connection, dialect, estimates), where=_WHERE)
+
+
+def probable_replication_key(columns: Sequence[Column]) -> str | None:
+    """The column that by name and type most probably orders changes; a guess for a person to confirm."""
+    fitting = {
+        column.name.lower().replace(" ", ""): column.name
+        for column in columns
+        if column.type.lower().startswith(_CHANGE_TYPES)
+    }
+    return next((fitting[name] for name in _CHANGE_NAMES if name in fitting), None)
+
+
+def _read(connection: Any, dialect: Dialect, estimates: dict[tuple[str, str], int]) -> Catalogue:
+    cursor = connection.cursor()
+    found = [
+        (row[0], row[1], row[2])
+        for row in cursor.tables().fetchall()
+        if str(row[3]).upper() in {"TABLE", "VIEW", "BASE TABLE"} and not _is_system(row[0], row[1])
+    ][:MAX_TABLES]
+    tables = []
+    for catalog, schema, name in found:
+        rows = cursor.columns(table=name, catalog=catalog or None, schema=schema or None).fetchall()
+        columns = [
+            (int(row[16] or 0), Column(row[3], _type(row), nullable=row[10] != 0))
+            for row in rows
+            if row[2] == name and (row[1] or "") == (schema or "")
+        ]
+        columns.sort(key=lambda numbered: numbered[0])
+        shown = tuple(column for _, column in columns)
+        tables.append(
+            Table(
+                name=_qualified(dialect, catalog, schema, name),
+                columns=shown,
+                key=_key(cursor, catalog, schema, name),
+                rows=estimates.get((schema or catalog or "", name)),
+                replication_key=probable_replication_key(shown),
+            )
+        )
+    return Catalogue(tuple(tables))
+
+
+def _key(cursor: Any, catalog: str | None, schema: str | None, name: str) -> tuple[str, ...]:
+    parts: dict[int, str] = defaultdict(str)
+    for row in cursor.primaryKeys(table=name, catalog=catalog or None, schema=schema or None).fetchall():
+        parts[int(row[4])] = str(row[3])
+    return tuple(parts[number] for number in sorted(parts))
+
+
+def _type(row: Any) -> str:
+    word, size, digits = str(row[5]), row[6], row[8]
+    if word.lower() in {"numeric", "decimal"} and size:
+        return f"{word}({size},{digits or 0})"
+    if word.lower() in {"varchar", "nvarchar", "char", "nchar", "bpchar", "character varying"} and size:
+        return f"{word}({size})"
+    return word
+
+
+def _is_system(catalog: str | None, schema: str | None) -> bool:
+    return (schema or "").lower() in _SYSTEM_SCHEMAS or (
+        not schema and (catalog or "").lower() in _SYSTEM_SCHEMAS
+    )
+
+
+def _qualified(dialect: Dialect, catalog: str | None, schema: str | None, name: str) -> str:
+    place = schema or (catalog if dialect.name in {"mariadb", "mysql"} else None)
+    parts = [place, name] if place else [name]
+    return ".".join(part if _is_plain(part, dialect) else quote(dialect, part) for part in parts)
+
+
+def _is_plain(name: str, dialect: Dialect) -> bool:
+    """Whether the name stands in a query as it is; PostgreSQL folds capitals, so they need quotes there."""
+    plain = name.isidentifier() and name.isascii()
+    return plain and (name == name.lower() or dialect.name != "postgresql")
+
+
+def _estimates(session: Session, dialect: Dialect) -> dict[tuple[str, str], int]:
+    query = _ESTIMATES.get(dialect.name)
+    if query is None:
+        return {}
+    try:
+        return {(str(r[0]), str(r[1])): int(r[2]) for r in session.rows(Sql(query), where=_WHERE)}
+    except DriverError:
+        return {}  # an account without the right to see statistics still sees its tables

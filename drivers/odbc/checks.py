@@ -1,0 +1,124 @@
+"""`groundwire check`, hop by hop: each step is tried only when the one before it worked."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from drivers.contract import CheckStep, DriverError, StreamSpec, Unreachable
+from drivers.odbc import queries
+from drivers.odbc.learning import learn
+from drivers.odbc.native import load_arrow_odbc, load_pyodbc
+from drivers.odbc.options import ConnectionOptions
+from drivers.odbc.queries import Sql
+from drivers.odbc.session import Session, refuse_unknown_driver
+
+_HOST_ATTRIBUTES: Final = ("server", "servername", "host", "hostname")
+_PORT_SECONDS: Final = 5.0  # a closed port answers at once; only a firewall makes one wait
+
+
+def check(options: ConnectionOptions, session: Session) -> list[CheckStep]:
+    attributes = {name.lower(): str(value) for name, value in options.connection.items()}
+    host, port = address(attributes)
+    steps: list[tuple[str, Callable[[], str]]] = [
+        ("driver manager", _driver_manager),
+        ("odbc driver", lambda: _registered(attributes)),
+    ]
+    if host:
+        steps.append(("host name", lambda: _resolve(host)))
+    if host and port:
+        steps.append(("port", lambda: _answer(host, port)))
+    steps.append(("sign-in", lambda: _sign_in(session)))
+    steps.append(("bulk connection", lambda: _bulk(session)))
+    return run(steps)
+
+
+def check_stream(session: Session, spec: StreamSpec) -> list[CheckStep]:
+    return run([(f"stream {spec.name}", lambda: _stream(session, spec))])
+
+
+def run(steps: Sequence[tuple[str, Callable[[], str]]]) -> list[CheckStep]:
+    done: list[CheckStep] = []
+    for name, step in steps:
+        try:
+            done.append(CheckStep(name, ok=True, detail=step()))
+        except DriverError as error:
+            place = f"{error.where}: " if error.where else ""
+            done.append(CheckStep(name, ok=False, detail=f"{place}{error.message}", hint=error.hint))
+            break
+    return done
+
+
+def address(attributes: dict[str, str]) -> tuple[str, int | None]:
+    """Host and TCP port, as far as the attributes tell; SQL Server writes `tcp:host,port`."""
+    server = next((attributes[name] for name in _HOST_ATTRIBUTES if attributes.get(name)), "")
+    server = server.removeprefix("tcp:")
+    host, _, behind = server.partition(",")
+    host, _, instance = host.partition("\\")
+    port = behind or attributes.get("port", "")
+    if instance and not behind:
+        port = ""  # a named instance chooses its port itself
+    return host.strip().strip("[]"), int(port) if port.strip().isdigit() else None
+
+
+def _driver_manager() -> str:
+    load_arrow_odbc()
+    return f"loaded; pyodbc {load_pyodbc().version}"
+
+
+def _registered(attributes: dict[str, str]) -> str:
+    driver = attributes.get("driver", "")
+    refuse_unknown_driver(driver)
+    return driver or f"data source {attributes.get('dsn', '')}"
+
+
+def _resolve(host: str) -> str:
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise Unreachable(
+            f"the name {host!r} does not resolve: {error.strerror or error}",
+            where="options.connection.Server",
+            hint="Correct the name, or ask for the DNS server that knows it.",
+        ) from error
+    return ", ".join(sorted({str(entry[4][0]) for entry in found}))
+
+
+def _answer(host: str, port: int) -> str:
+    try:
+        socket.create_connection((host, port), timeout=_PORT_SECONDS).close()
+    except OSError as error:
+        raise Unreachable(
+            f"nothing answers at {host}:{port}: {error.strerror or error}",
+            where="options.connection.Port",
+            hint="See that the database listens on this address and that no firewall stands between.",
+        ) from error
+    return f"{host}:{port} answers"
+
+
+def _sign_in(session: Session) -> str:
+    session.use(lambda _connection: None, where="options.connection")
+    return f"{session.product}, read as {session.dialect.name}"
+
+
+def _bulk(session: Session) -> str:
+    connection = session.open_bulk()
+    connection.begin("options.connection")
+    connection.read(Sql(f"SELECT 1 AS one{session.dialect.row_source}"), where="options.connection")
+    connection.end()
+    return "one row read" + (", header and lines from one state" if session.dialect.consistent else "")
+
+
+def _stream(session: Session, spec: StreamSpec) -> str:
+    shape = learn(session, spec)
+    where = f"streams.{spec.name}.read"
+    session.rows(queries.null_key_probe(session.dialect, shape, ()), where=f"{where}.query")
+    if shape.replication is not None:
+        session.rows(queries.highest_mark(session.dialect, shape, shape.replication), where=where)
+    for lines in shape.lines:
+        statement = queries.lines_of(session.dialect, shape, lines, [Sql("1 = 0")], None)
+        session.rows(statement, where=f"{where}.lines.{lines.name}.query")
+    sets = f", {len(shape.lines)} line sets" if shape.lines else ""
+    mark = f", changes by {shape.replication.name}" if shape.replication else ", no replication key"
+    return f"{len(shape.columns)} columns, key {', '.join(c.name for c in shape.key)}{mark}{sets}"

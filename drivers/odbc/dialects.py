@@ -1,0 +1,240 @@
+"""What is known of each database product, as data. A product that nobody foresaw is read with `ANSI`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Final
+
+from drivers.odbc.shape import Kind
+
+
+class Limit(StrEnum):
+    LIMIT = "limit"
+    TOP = "top"
+    FETCH_FIRST = "fetch_first"
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    name: str
+    products: tuple[str, ...]  # beginnings of what SQL_DBMS_NAME answers, lower case
+    limit: Limit
+    quotes: tuple[str, str] = ('"', '"')
+    row_values: bool = False  # (a, b) > (?, ?) is understood and uses an index
+    snapshot: tuple[str, ...] = ()  # opens a transaction in which all statements see one state
+    consistent: bool = False
+    time_limit: str = ""  # a statement with {seconds} and {milliseconds}; empty: the ODBC attribute
+    # How a bound text becomes a value of the column's kind, and how a column is read so that nothing is lost.
+    binds: Mapping[Kind, str] = field(default_factory=dict)
+    projections: Mapping[Kind, str] = field(default_factory=dict)
+    native_binds: Mapping[str, str] = field(default_factory=dict)
+    native_projections: Mapping[str, str] = field(default_factory=dict)
+    native_kinds: Mapping[str, Kind] = field(default_factory=dict)
+    native_type: str = ""  # expression naming a column's type, for the query that learns them
+    now: Mapping[str, str] = field(default_factory=dict)  # "local", "utc", "zoned", "date"
+    row_source: str = ""  # what a SELECT without table must read from
+    max_parameters: int = 1_000
+    nul_in_text: bool = True
+    safe_rowversion: str = ""
+
+
+_STANDARD_BINDS: Final = {
+    Kind.DATE: "CAST(? AS date)",
+    Kind.TIMESTAMP: "CAST(? AS timestamp)",
+    Kind.TIME: "CAST(? AS time)",
+}
+
+POSTGRESQL: Final = Dialect(
+    name="postgresql",
+    products=("postgresql", "edb", "greenplum", "cockroach"),
+    limit=Limit.LIMIT,
+    row_values=True,
+    snapshot=("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",),
+    consistent=True,
+    time_limit="SET statement_timeout = {milliseconds}",
+    binds={
+        **_STANDARD_BINDS,
+        Kind.INTEGER: "CAST(? AS bigint)",
+        Kind.DECIMAL: "CAST(? AS numeric)",
+        Kind.FLOAT: "CAST(? AS double precision)",
+        Kind.TIMESTAMP_TZ: "CAST(? AS timestamptz)",
+        Kind.UUID: "CAST(? AS uuid)",
+        Kind.BOOLEAN: "CAST(? AS boolean)",
+        Kind.BINARY: "decode(?, 'hex')",
+        Kind.TEXT: "CAST(? AS text)",
+        Kind.OTHER: "CAST(? AS text)",
+    },
+    # bpchar compares without its padding, as the column itself does; a cast to text would not.
+    native_binds={"character": "CAST(? AS bpchar)", "character varying": "CAST(? AS varchar)"},
+    # psqlODBC turns NaN into 0, 'infinity' into today and 44 BC into AD 44, silently: read these as text.
+    projections={
+        Kind.DECIMAL: "CAST({c} AS varchar(1000))",
+        Kind.DATE: "CAST({c} AS varchar(13))",
+        Kind.TIMESTAMP: "CAST({c} AS varchar(32))",
+        Kind.TIMESTAMP_TZ: "CAST({c} AT TIME ZONE 'UTC' AS varchar(32)) || '+00:00'",
+        Kind.UUID: "CAST({c} AS varchar(36))",
+        Kind.BINARY: "encode({c}, 'hex')",
+        Kind.OTHER: "CAST({c} AS text)",
+    },
+    native_projections={"money": "CAST(CAST({c} AS numeric) AS varchar(40))"},
+    native_kinds={
+        "smallint": Kind.INTEGER,
+        "integer": Kind.INTEGER,
+        "bigint": Kind.INTEGER,
+        "oid": Kind.INTEGER,
+        "numeric": Kind.DECIMAL,
+        "money": Kind.DECIMAL,
+        "real": Kind.FLOAT,
+        "double precision": Kind.FLOAT,
+        "character": Kind.TEXT,
+        "character varying": Kind.TEXT,
+        "text": Kind.TEXT,
+        "name": Kind.TEXT,
+        "citext": Kind.OTHER,
+        "uuid": Kind.UUID,
+        "boolean": Kind.BOOLEAN,
+        "date": Kind.DATE,
+        "time without time zone": Kind.TIME,
+        "timestamp without time zone": Kind.TIMESTAMP,
+        "timestamp with time zone": Kind.TIMESTAMP_TZ,
+        "bytea": Kind.BINARY,
+    },
+    native_type="CAST(pg_typeof({c}) AS varchar(200))",
+    now={
+        "local": "LOCALTIMESTAMP",
+        "utc": "CURRENT_TIMESTAMP AT TIME ZONE 'UTC'",
+        "zoned": "CURRENT_TIMESTAMP AT TIME ZONE 'UTC'",
+        "date": "CURRENT_DATE",
+    },
+    max_parameters=10_000,
+    nul_in_text=False,
+)
+
+MARIADB: Final = Dialect(
+    name="mariadb",
+    products=("mariadb",),
+    limit=Limit.LIMIT,
+    quotes=("`", "`"),
+    snapshot=("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",),
+    consistent=True,
+    time_limit="SET SESSION max_statement_time = {seconds}",
+    binds={
+        Kind.INTEGER: "CAST(? AS SIGNED)",
+        Kind.DECIMAL: "CAST(? AS DECIMAL({size},{scale}))",
+        Kind.DATE: "CAST(? AS DATE)",
+        Kind.TIMESTAMP: "CAST(? AS DATETIME(6))",
+        Kind.TIME: "CAST(? AS TIME(6))",
+        Kind.FLOAT: "CAST(? AS DOUBLE)",
+        Kind.BINARY: "UNHEX(?)",
+    },
+    projections={Kind.BINARY: "LOWER(HEX({c}))", Kind.DECIMAL: "CAST({c} AS CHAR(80))"},
+    now={"local": "LOCALTIMESTAMP(6)", "utc": "UTC_TIMESTAMP(6)", "date": "CURRENT_DATE"},
+    max_parameters=10_000,
+)
+
+MYSQL: Final = replace(
+    MARIADB,
+    name="mysql",
+    products=("mysql", "aurora"),
+    time_limit="SET SESSION max_execution_time = {milliseconds}",
+)
+
+SQLITE: Final = Dialect(
+    name="sqlite",
+    products=("sqlite",),
+    limit=Limit.LIMIT,
+    row_values=True,
+    consistent=True,
+    snapshot=(),  # with autocommit off, its first SELECT opens one
+    time_limit="-",
+    binds={
+        Kind.INTEGER: "CAST(? AS INTEGER)",
+        Kind.DECIMAL: "CAST(? AS NUMERIC)",
+        Kind.FLOAT: "CAST(? AS REAL)",
+        Kind.TEXT: "CAST(? AS TEXT)",
+    },
+    # The declared type binds nobody in SQLite, so anything but a number is read as the text it is.
+    projections={
+        Kind.DECIMAL: "CAST({c} AS TEXT)",
+        Kind.DATE: "CAST({c} AS TEXT)",
+        Kind.TIMESTAMP: "CAST({c} AS TEXT)",
+        Kind.TIME: "CAST({c} AS TEXT)",
+        Kind.TEXT: "CAST({c} AS TEXT)",
+        Kind.OTHER: "CAST({c} AS TEXT)",
+        Kind.BINARY: "LOWER(HEX({c}))",
+    },
+    now={
+        "local": "strftime('%Y-%m-%d %H:%M:%f', 'now')",
+        "utc": "strftime('%Y-%m-%d %H:%M:%f', 'now')",
+        "date": "date('now')",
+    },
+    max_parameters=900,
+)
+
+SQLSERVER: Final = Dialect(
+    name="sqlserver",
+    products=("microsoft sql server", "sql server", "azure sql"),
+    limit=Limit.TOP,
+    quotes=("[", "]"),
+    binds={
+        Kind.INTEGER: "CAST(? AS bigint)",
+        Kind.DECIMAL: "CAST(? AS decimal({size},{scale}))",
+        Kind.DATE: "CONVERT(date, ?, 23)",
+        Kind.TIMESTAMP: "CONVERT(datetime2(7), ?, 121)",
+        Kind.TIME: "CAST(? AS time(7))",
+        Kind.FLOAT: "CAST(? AS float)",
+        Kind.UUID: "CAST(? AS uniqueidentifier)",
+        Kind.BOOLEAN: "CAST(? AS bit)",
+        Kind.BINARY: "CONVERT(varbinary(max), ?, 2)",
+    },
+    projections={
+        Kind.DECIMAL: "CONVERT(varchar(60), {c})",
+        Kind.BINARY: "LOWER(CONVERT(varchar(max), CONVERT(varbinary(max), {c}), 2))",
+        Kind.TIMESTAMP: "CONVERT(varchar(27), {c}, 121)",
+    },
+    now={"local": "SYSDATETIME()", "utc": "SYSUTCDATETIME()", "date": "CAST(SYSDATETIME() AS date)"},
+    safe_rowversion="LOWER(CONVERT(varchar(16), CONVERT(binary(8), MIN_ACTIVE_ROWVERSION() - 1), 2))",
+    max_parameters=2_000,
+)
+
+ORACLE: Final = Dialect(
+    name="oracle",
+    products=("oracle",),
+    limit=Limit.FETCH_FIRST,
+    snapshot=("SET TRANSACTION READ ONLY",),
+    consistent=True,
+    binds={
+        Kind.INTEGER: "TO_NUMBER(?)",
+        Kind.DECIMAL: "TO_NUMBER(?)",
+        Kind.DATE: "TO_DATE(?, 'YYYY-MM-DD')",
+        Kind.TIMESTAMP: "TO_TIMESTAMP(?, 'YYYY-MM-DD HH24:MI:SS.FF6')",
+        Kind.BINARY: "HEXTORAW(?)",
+    },
+    projections={Kind.DECIMAL: "TO_CHAR({c}, 'TM9')", Kind.BINARY: "LOWER(RAWTOHEX({c}))"},
+    now={"local": "LOCALTIMESTAMP", "utc": "SYS_EXTRACT_UTC(SYSTIMESTAMP)", "date": "TRUNC(SYSDATE)"},
+    row_source=" FROM DUAL",
+)
+
+ANSI: Final = Dialect(
+    name="ansi",
+    products=(),
+    limit=Limit.FETCH_FIRST,
+    binds={
+        **_STANDARD_BINDS,
+        Kind.INTEGER: "CAST(? AS bigint)",
+        Kind.DECIMAL: "CAST(? AS decimal({size},{scale}))",
+    },
+    now={"local": "CURRENT_TIMESTAMP", "utc": "CURRENT_TIMESTAMP", "date": "CURRENT_DATE"},
+)
+
+DIALECTS: Final = {d.name: d for d in (POSTGRESQL, MARIADB, MYSQL, SQLITE, SQLSERVER, ORACLE, ANSI)}
+
+
+def dialect_of(product: str) -> Dialect:
+    wanted = product.lower()
+    for dialect in DIALECTS.values():
+        if any(wanted.startswith(beginning) for beginning in dialect.products):
+            return dialect
+    return ANSI

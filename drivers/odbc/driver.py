@@ -1,0 +1,146 @@
+"""`odbc`: any database that has an ODBC driver, by configuration alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Final
+
+from drivers.contract import (
+    Capabilities,
+    Catalogue,
+    CheckStep,
+    Description,
+    DriverError,
+    Mark,
+    MarkKind,
+    Message,
+    Outcome,
+    OutcomeStatus,
+    Page,
+    ReadRequest,
+    StreamSpec,
+    WriteCommand,
+)
+from drivers.odbc import checks, queries
+from drivers.odbc.catalogue import discover
+from drivers.odbc.connection_string import build
+from drivers.odbc.dialects import Dialect
+from drivers.odbc.learning import learn
+from drivers.odbc.options import parse_connection
+from drivers.odbc.positions import mark_of
+from drivers.odbc.queries import Sql
+from drivers.odbc.reading import Fetched, PageReader
+from drivers.odbc.session import Session
+from drivers.odbc.shape import Kind, QueryColumn, StreamShape
+
+VERSION: Final = "1"
+# The floor of an empty source: nothing that comes later can lie below it.
+_LOWEST: Final = {MarkKind.INTEGER: str(-(2**63)), MarkKind.BINARY: "00" * 8}
+
+
+class OdbcDriver:
+    def __init__(self, connection: str, options: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
+        self._name = connection
+        self._options = parse_connection(options)
+        text = build(self._options.connection, secrets)
+        self._session = Session(self._options, text, tuple(secrets.values()))
+
+    def __repr__(self) -> str:
+        return f"OdbcDriver({self._name!r})"
+
+    def describe(self) -> Description:
+        return Description(
+            driver="odbc",
+            version=VERSION,
+            capabilities=Capabilities(
+                incremental=True,
+                keys=True,
+                by_keys=True,
+                consistent_snapshot=bool(self._session.product) and self._session.dialect.consistent,
+            ),
+            product=self._session.product,
+        )
+
+    async def check(self) -> Sequence[CheckStep]:
+        return await asyncio.to_thread(checks.check, self._options, self._session)
+
+    async def check_stream(self, stream: StreamSpec) -> Sequence[CheckStep]:
+        """What `check` is to the connection, for one stream: its queries, key and replication key."""
+        return await asyncio.to_thread(checks.check_stream, self._session, stream)
+
+    async def discover(self) -> Catalogue:
+        return await asyncio.to_thread(discover, self._session)
+
+    async def signpost(self, stream: StreamSpec) -> Mark | None:
+        return await asyncio.to_thread(self._signpost, stream)
+
+    async def read(self, request: ReadRequest) -> AsyncIterator[Page]:
+        reader = await asyncio.to_thread(self._reader, request)
+        # One page is fetched ahead while the one before it is finished. The task never outlives this generator.
+        ahead: asyncio.Task[Fetched] | None = asyncio.ensure_future(
+            asyncio.to_thread(reader.fetch, reader.start())
+        )
+        try:
+            while ahead is not None:
+                fetched = await asyncio.shield(ahead)
+                ahead = None
+                if not fetched.complete:
+                    ahead = asyncio.ensure_future(asyncio.to_thread(reader.fetch, fetched.position))
+                yield await asyncio.to_thread(reader.finish, fetched)
+        finally:
+            if ahead is not None:
+                with contextlib.suppress(DriverError):
+                    await asyncio.shield(ahead)
+            reader.close()
+
+    async def execute(self, command: WriteCommand) -> Outcome:
+        return Outcome(
+            OutcomeStatus.FAILED,
+            messages=(
+                Message(
+                    f"the connection {self._name!r} allows no writes: "
+                    f"no operation {command.operation}:{command.entity} is configured",
+                    code="not_permitted",
+                ),
+            ),
+        )
+
+    async def find_effect(self, idempotency_key: str, command: WriteCommand) -> Outcome | None:
+        del idempotency_key, command  # nothing is ever written, so there is no effect to find
+        return None
+
+    async def aclose(self) -> None:
+        await asyncio.to_thread(self._session.close)
+
+    def _shape(self, stream: StreamSpec) -> StreamShape:
+        return learn(self._session, stream)
+
+    def _reader(self, request: ReadRequest) -> PageReader:
+        return PageReader(self._session, self._shape(request.stream), request)
+
+    def _signpost(self, stream: StreamSpec) -> Mark | None:
+        shape = self._shape(stream)
+        column, kind = shape.replication, shape.mark_kind
+        if column is None or kind is None:
+            return None
+        where = f"streams.{shape.name}.read.replication_key"
+        now = _now(self._session.dialect, column, kind, shape.options.replication_clock)
+        if now is None:
+            highest = self._session.rows(
+                queries.highest_mark(self._session.dialect, shape, column), where=where
+            )
+            return mark_of(highest[0][0], kind) if highest else Mark(kind, _LOWEST[kind])
+        (value,) = self._session.rows(now, where=where)[0]
+        return mark_of(value, kind, zoned=column.kind is Kind.TIMESTAMP_TZ)
+
+
+def _now(dialect: Dialect, column: QueryColumn, kind: MarkKind, clock: str) -> Sql | None:
+    """The statement that asks the source for its present mark; None: its highest value has to do."""
+    if kind is MarkKind.BINARY and dialect.safe_rowversion:
+        return Sql(f"SELECT {dialect.safe_rowversion}{dialect.row_source}")
+    if kind not in {MarkKind.TIMESTAMP, MarkKind.DATE}:
+        return None
+    which = "date" if kind is MarkKind.DATE else "zoned" if column.kind is Kind.TIMESTAMP_TZ else clock
+    return Sql(f"SELECT {dialect.now.get(which) or dialect.now['local']}{dialect.row_source}")

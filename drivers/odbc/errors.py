@@ -1,0 +1,151 @@
+"""Foreign errors into the contract's, by native number first, then SQLSTATE, then words.
+
+SQLSTATE alone misleads: the same refused password is 28000 from one driver, 42000 from another, 08001 from a third.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from drivers.contract import (
+    BadConfiguration,
+    CredentialsRefused,
+    DriverError,
+    NotPermitted,
+    SourceBusy,
+    SourceChanged,
+    Unreachable,
+)
+
+_ARROW_ODBC: Final = re.compile(r"State: (\w{5}), Native error: (-?\d+), Message: (.*)", re.DOTALL)
+_PYODBC_NATIVE: Final = re.compile(r"\((-?\d+)\) \(SQL\w+\)")
+_MAX_MESSAGE: Final = 500  # characters; a server's essay belongs in the server's log
+
+# Numbers mean something only together with the product that gave them; these ranges do not overlap.
+_BY_NATIVE: Final[dict[int, type[DriverError]]] = {
+    1045: CredentialsRefused,  # MariaDB, MySQL
+    1698: CredentialsRefused,
+    18456: CredentialsRefused,  # SQL Server
+    18452: CredentialsRefused,
+    1017: CredentialsRefused,  # Oracle
+    1044: NotPermitted,  # MariaDB: database
+    1142: NotPermitted,
+    1143: NotPermitted,
+    229: NotPermitted,  # SQL Server
+    916: NotPermitted,
+    1049: BadConfiguration,  # MariaDB: no such database
+    4060: BadConfiguration,  # SQL Server
+    911: BadConfiguration,
+    1205: SourceBusy,  # SQL Server: deadlock; MariaDB: lock wait
+    1213: SourceBusy,
+    1222: SourceBusy,
+    1969: SourceBusy,  # MariaDB: statement time limit
+    3024: SourceBusy,
+    1146: SourceChanged,  # MariaDB: table
+    1054: SourceChanged,  # MariaDB: column
+    208: SourceChanged,  # SQL Server: object
+    207: SourceChanged,  # SQL Server: column
+    1064: BadConfiguration,  # MariaDB: syntax
+    102: BadConfiguration,  # SQL Server: syntax
+    2002: Unreachable,  # MariaDB client
+    2003: Unreachable,
+    2005: Unreachable,
+    2006: Unreachable,
+    2013: Unreachable,
+}
+_AMBIGUOUS_NATIVE: Final = frozenset({0, 1, 101})
+_BY_STATE: Final[tuple[tuple[str, type[DriverError]], ...]] = (
+    ("28", CredentialsRefused),
+    ("IM002", BadConfiguration),
+    ("IM003", BadConfiguration),
+    ("IM004", BadConfiguration),
+    ("42501", NotPermitted),
+    ("42P01", SourceChanged),
+    ("42703", SourceChanged),
+    ("42S02", SourceChanged),
+    ("42S22", SourceChanged),
+    ("3D", BadConfiguration),
+    ("40", SourceBusy),
+    ("55P03", SourceBusy),
+    ("57014", SourceBusy),
+    ("72", SourceBusy),
+    ("HYT", SourceBusy),
+    ("57P", Unreachable),
+    ("53", SourceBusy),
+    ("08", Unreachable),
+    ("42", BadConfiguration),
+    ("22", SourceChanged),
+    ("21", SourceChanged),
+)
+# Before anything else: psqlODBC gives every failed sign-in as 08001, native 101; SQLite gives no codes at all.
+_BY_WORDS: Final[tuple[tuple[re.Pattern[str], type[DriverError]], ...]] = tuple(
+    (re.compile(words, re.IGNORECASE), kind)
+    for words, kind in (
+        (r"can't open lib|data source name not found", BadConfiguration),
+        (
+            r"password authentication failed|no password supplied|login failed|access denied for user \S+@",
+            CredentialsRefused,
+        ),
+        (r"no pg_hba\.conf entry|permission denied", NotPermitted),
+        (r"database \"[^\"]*\" does not exist|role \"[^\"]*\" does not exist", BadConfiguration),
+        (r"no such (table|column)|has no column named", SourceChanged),
+        (r"database is locked|database table is locked", SourceBusy),
+        (r"too many (connections|clients)|the database system is (starting up|shutting down)", Unreachable),
+        (
+            r"server closed the connection|connection to the server|gone away|lost connection|no connection to the server",
+            Unreachable,
+        ),
+        (r"unable to open database", BadConfiguration),
+        (r"syntax error", BadConfiguration),
+    )
+)
+_HINTS: Final[dict[type[DriverError], str]] = {
+    CredentialsRefused: "Correct the account in options.connection and the password it refers to under [secrets].",
+    NotPermitted: "Let the account sign in from this machine and grant it SELECT on the tables of the stream.",
+    Unreachable: "Check host, port and firewall; `groundwire check` tests every hop.",
+    SourceBusy: "It is tried again by itself. If it lasts, lower page_rows or give the query an index to walk.",
+    SourceChanged: "Compare with `groundwire discover` and correct the stream's query.",
+    BadConfiguration: "Correct the connection file; `groundwire check` tries it without reading data.",
+}
+
+
+def classify(state: str, native: int, message: str) -> type[DriverError]:
+    for pattern, kind in _BY_WORDS:
+        if pattern.search(message):
+            return kind
+    if native not in _AMBIGUOUS_NATIVE and native in _BY_NATIVE:
+        return _BY_NATIVE[native]
+    for beginning, kind in _BY_STATE:
+        if state.startswith(beginning):
+            return kind
+    return SourceBusy
+
+
+def translate(error: BaseException, *, where: str, hidden: Iterable[str] = ()) -> DriverError:
+    """A pyodbc or arrow-odbc error as the contract's. `hidden` are values that must not be in the text."""
+    state, native, message = parts_of(error)
+    kind = classify(state, native, message)
+    shown = " ".join(message.split())[:_MAX_MESSAGE]
+    for secret in sorted((value for value in hidden if value), key=len, reverse=True):
+        shown = shown.replace(secret, "***")
+    code = f" [{state}/{native}]" if state else ""
+    return kind(f"{shown}{code}", where=where, hint=_HINTS[kind])
+
+
+def parts_of(error: BaseException) -> tuple[str, int, str]:
+    """SQLSTATE, native number and text of either library's exception."""
+    found = _ARROW_ODBC.search(str(error))
+    if found:
+        return found.group(1), int(found.group(2)), found.group(3).strip()
+    if len(error.args) > 1:
+        text = str(error.args[1])
+        number = _PYODBC_NATIVE.search(text)
+        text = re.sub(r"^\[\w{5}\] ", "", text)
+        return str(error.args[0]), int(number.group(1)) if number else 0, _PYODBC_NATIVE.sub("", text).strip()
+    return "", 0, str(error)
+
+
+def is_lost(error: DriverError) -> bool:
+    return isinstance(error, Unreachable)

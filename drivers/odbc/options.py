@@ -1,0 +1,100 @@
+"""The connection's and the streams' options, typed; an unknown key is refused with the nearest right name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from drivers.contract import BadConfiguration
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+ColumnName = Annotated[str, Field(min_length=1, max_length=128)]
+SetName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,62}$")]
+DialectName = Literal["postgresql", "mariadb", "mysql", "sqlite", "sqlserver", "oracle", "ansi"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ConnectionOptions(_Strict):
+    """`[options]` of a connection file."""
+
+    connection: dict[str, str | int | bool]
+    dialect: DialectName | None = None  # only where the product's own name does not tell
+    connect_seconds: int = Field(default=15, ge=1, le=600)
+    query_seconds: int = Field(default=300, ge=1, le=86_400)
+    max_text_bytes: int = Field(default=16 * MIB, ge=KIB, le=256 * MIB)  # one value; a longer one is an error
+    buffer_bytes: int = Field(default=16 * MIB, ge=MIB, le=512 * MIB)  # what one fetch may hold in transit
+
+
+class LineOptions(_Strict):
+    """`[streams.NAME.read.lines.SET]`."""
+
+    query: str = Field(min_length=1)
+    parent: tuple[ColumnName, ...] = Field(min_length=1)
+    order_by: tuple[ColumnName, ...] = Field(min_length=1)
+
+
+class StreamOptions(_Strict):
+    """`[streams.NAME.read]`."""
+
+    query: str = Field(min_length=1)
+    key: tuple[ColumnName, ...] = Field(min_length=1)
+    replication_key: ColumnName | None = None
+    replication_kind: Literal["timestamp", "date", "integer", "binary"] | None = None
+    replication_clock: Literal["local", "utc"] = "local"  # what a time stamp without zone is kept in
+    lines: dict[SetName, LineOptions] = Field(default_factory=dict)
+
+
+_Model = TypeVar("_Model", bound=_Strict)
+
+
+def parse_connection(options: Mapping[str, Any]) -> ConnectionOptions:
+    return _parse(ConnectionOptions, options, where="options")
+
+
+def parse_stream(name: str, options: Mapping[str, Any]) -> StreamOptions:
+    where = f"streams.{name}.read"
+    stream = _parse(StreamOptions, options, where=where)
+    if stream.replication_kind is not None and stream.replication_key is None:
+        raise BadConfiguration(
+            "replication_kind is set, but no replication_key",
+            where=f"{where}.replication_kind",
+            hint="Name the column in replication_key, or remove replication_kind.",
+        )
+    for set_name, lines in stream.lines.items():
+        if len(lines.parent) != len(stream.key):
+            raise BadConfiguration(
+                f"parent names {len(lines.parent)} columns, the key has {len(stream.key)}",
+                where=f"{where}.lines.{set_name}.parent",
+                hint="Name one column of the line query per key column, in the key's order.",
+            )
+    return stream
+
+
+def _parse(model: type[_Model], options: Mapping[str, Any], *, where: str) -> _Model:
+    try:
+        return model.model_validate(dict(options))
+    except ValidationError as error:
+        # include_input is off: an option may hold a value that must not reach a log.
+        first = error.errors(include_input=False, include_url=False)[0]
+        path = [str(part) for part in first["loc"]]
+        place = ".".join([where, *path])
+        if first["type"] == "extra_forbidden":
+            raise BadConfiguration(
+                f"there is no option {path[-1]!r}", where=place, hint=_nearest(model, path)
+            ) from None
+        raise BadConfiguration(first["msg"], where=place, hint="See docs/drivers/odbc.md.") from None
+
+
+def _nearest(model: type[_Strict], path: list[str]) -> str:
+    inner: type[_Strict] = LineOptions if len(path) > 1 and path[0] == "lines" else model
+    names = sorted(inner.model_fields)
+    close = difflib.get_close_matches(path[-1], names, n=1)
+    return f"Did you mean {close[0]!r}?" if close else f"Known here: {', '.join(names)}."

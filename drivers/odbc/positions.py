@@ -1,0 +1,147 @@
+"""Pure: cursors and marks as texts that a source understands. A cursor holds what the source printed, digit for digit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from decimal import Decimal, InvalidOperation
+from typing import Final
+from uuid import UUID
+
+from drivers.contract import BadConfiguration, Mark, MarkKind, ReadMode, SourceChanged
+from drivers.odbc.shape import Kind, QueryColumn
+
+CURSOR_VERSION: Final = 1
+INT64_MIN: Final = -(2**63)
+INT64_MAX: Final = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a page ended: the last row's replication key (CHANGES only) and key, or how many keys were looked up."""
+
+    mode: ReadMode
+    values: tuple[str, ...] = ()
+    taken: int = 0
+
+
+def encode_cursor(position: Position) -> str:
+    content = {"v": CURSOR_VERSION, "mode": position.mode.value, "at": position.values}
+    if position.mode is ReadMode.BY_KEYS:
+        content = {"v": CURSOR_VERSION, "mode": position.mode.value, "taken": position.taken}
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+
+
+def decode_cursor(text: str, *, mode: ReadMode, width: int, where: str) -> Position:
+    """Read a cursor back; one of another version, mode or key width is refused, never guessed at."""
+    unusable = SourceChanged(
+        "the stored position does not fit this stream any more",
+        where=where,
+        hint="The stream's key or replication key was changed: run a full re-sync of this stream.",
+    )
+    try:
+        content = json.loads(text)
+        if content["v"] != CURSOR_VERSION or content["mode"] != mode.value:
+            raise unusable
+        if mode is ReadMode.BY_KEYS:
+            return Position(mode, taken=int(content["taken"]))
+        values = content["at"]
+    except (ValueError, KeyError, TypeError):
+        raise unusable from None
+    if not isinstance(values, list) or len(values) != width or not all(isinstance(v, str) for v in values):
+        raise unusable
+    return Position(mode, values=tuple(values))
+
+
+def mark_text(mark: Mark, column: QueryColumn, *, expected: MarkKind, where: str) -> str:
+    """The mark as text for a parameter of the replication key's kind."""
+    try:
+        if mark.kind is not expected:
+            raise ValueError  # noqa: TRY301 - one message for everything that does not fit
+        match mark.kind:
+            case MarkKind.TIMESTAMP:
+                return _timestamp_text(mark.value, zoned=column.kind is Kind.TIMESTAMP_TZ)
+            case MarkKind.DATE:
+                return date.fromisoformat(mark.value[:10]).isoformat()
+            case MarkKind.INTEGER:
+                return str(min(max(int(mark.value), INT64_MIN), INT64_MAX))
+            case MarkKind.BINARY:
+                return bytes.fromhex(mark.value).hex()
+    except ValueError:
+        raise SourceChanged(
+            f"the mark {mark.kind.value}:{mark.value!r} does not fit the replication key {column.name!r}",
+            where=where,
+            hint="The replication key was changed: run a full re-sync of this stream.",
+        ) from None
+
+
+def _timestamp_text(value: str, *, zoned: bool) -> str:
+    moment = datetime.fromisoformat(value)
+    if zoned:
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return aware.astimezone(UTC).isoformat(sep=" ", timespec="microseconds")
+    if moment.tzinfo is not None:
+        raise ValueError("a local time stamp has no offset")
+    return moment.isoformat(sep=" ", timespec="microseconds")
+
+
+def sqlite_timestamp(text: str) -> str:
+    """SQLite compares texts: a fraction of nothing must not sort behind the same moment without one."""
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def mark_of(value: object, kind: MarkKind, *, zoned: bool = False) -> Mark:
+    """A value that the source answered, as a mark."""
+    if kind is MarkKind.TIMESTAMP:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+        if zoned and moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return Mark(kind, moment.isoformat(timespec="microseconds"))
+    if kind is MarkKind.DATE:
+        return Mark(kind, str(value)[:10])
+    if kind is MarkKind.INTEGER:
+        return Mark(kind, str(int(str(value))))
+    if isinstance(value, bytes | bytearray):
+        return Mark(kind, value.hex())
+    return Mark(kind, str(value).lower())
+
+
+def exists_as(column: QueryColumn, text: str, *, nul_in_text: bool) -> bool:
+    """Whether a key part can be a value of its column at all; one that cannot belongs to no row."""
+    if "\0" in text and (column.kind is not Kind.TEXT or not nul_in_text):
+        return False
+    reads = _READS.get(column.kind)
+    try:
+        return reads is None or reads(text)
+    except (ValueError, InvalidOperation):
+        return False
+
+
+def _is_int64(text: str) -> bool:
+    return INT64_MIN <= int(text) <= INT64_MAX and text == str(int(text))
+
+
+# Each answers whether the text is a value of the kind, or raises.
+_READS: Final[Mapping[Kind, Callable[[str], bool]]] = {
+    Kind.INTEGER: _is_int64,
+    Kind.DECIMAL: lambda text: Decimal(text).is_finite() and "_" not in text,
+    Kind.UUID: lambda text: bool(UUID(text)) or True,
+    Kind.DATE: lambda text: bool(date.fromisoformat(text)),
+    Kind.TIMESTAMP: lambda text: bool(datetime.fromisoformat(text)),
+    Kind.TIMESTAMP_TZ: lambda text: bool(datetime.fromisoformat(text)),
+    Kind.TIME: lambda text: bool(time.fromisoformat(text)) or True,
+    Kind.BINARY: lambda text: bytes.fromhex(text) is not None,
+    Kind.BOOLEAN: lambda text: text in {"true", "false"},
+}
+
+
+def check_key_kinds(columns: Sequence[QueryColumn], *, where: str) -> None:
+    for column in columns:
+        if column.kind is Kind.FLOAT:
+            raise BadConfiguration(
+                f"the key column {column.name!r} is a floating-point number, which has no exact text",
+                where=f"{where}.key",
+                hint="Cast it in the query to an integer, a decimal or text.",
+            )

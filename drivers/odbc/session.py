@@ -1,0 +1,246 @@
+"""The two ways to one database: pyodbc for single answers, arrow-odbc for bulk. Everything here blocks.
+
+A `Session` belongs to one driver; its small statements are serialised by a lock. A `BulkConnection` belongs to one
+read at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
+
+import pyarrow as pa
+
+from drivers.contract import BadConfiguration, DriverError, SourceChanged
+from drivers.odbc.dialects import DIALECTS, Dialect, dialect_of
+from drivers.odbc.errors import is_lost, translate
+from drivers.odbc.native import load_arrow_odbc, load_pyodbc
+from drivers.odbc.options import KIB, ConnectionOptions
+from drivers.odbc.queries import Sql
+
+FETCH_ROWS: Final = 1_000  # rows in one transit buffer; more costs memory and was not faster
+FIRST_TEXT_BYTES: Final = 4 * KIB  # what an unbounded column is given until a longer value is met
+GROWTH: Final = 4
+IDLE_CONNECTIONS: Final = 2  # kept open between reads
+_TOO_LONG: Final = re.compile(
+    r"too large to be written into the allocated buffer.*?(?:Some\((\d+)\)|None)", re.DOTALL
+)
+
+_Result = TypeVar("_Result")
+
+
+class Session:
+    def __init__(self, options: ConnectionOptions, connection_string: str, secrets: Sequence[str]) -> None:
+        self._options = options
+        self._connection_string = connection_string
+        self._secrets = tuple(secrets)
+        self._lock = threading.Lock()
+        self._connection: Any = None
+        self._idle: list[BulkConnection] = []
+        self._dialect: Dialect | None = DIALECTS[options.dialect] if options.dialect else None
+        self.product = ""
+
+    def __repr__(self) -> str:
+        return f"Session({self.product or 'not connected'})"
+
+    @property
+    def dialect(self) -> Dialect:
+        """Known from the first answer of the database on."""
+        if self._dialect is None or not self.product:
+            self.use(lambda _connection: None, where="options.connection")
+        assert self._dialect is not None  # noqa: S101 - `use` connected, and connecting sets it
+        return self._dialect
+
+    def rows(self, sql: Sql, *, where: str) -> list[Any]:
+        return self.use(
+            lambda connection: connection.execute(sql.text, *sql.parameters).fetchall(), where=where
+        )
+
+    def description(self, sql: Sql, *, where: str) -> list[tuple[Any, ...]]:
+        return self.use(lambda connection: list(connection.execute(sql.text).description or ()), where=where)
+
+    def use(self, work: Callable[[Any], _Result], *, where: str) -> _Result:
+        """Run `work` with the pyodbc connection; once more on a new one if the old one turned out dead."""
+        with self._lock:
+            reused = self._connection is not None
+            try:
+                return self._attempt(work, where)
+            except DriverError as error:
+                if not (reused and is_lost(error)):
+                    raise
+            return self._attempt(work, where)
+
+    def _attempt(self, work: Callable[[Any], _Result], where: str) -> _Result:
+        pyodbc = load_pyodbc()
+        try:
+            if self._connection is None:
+                self._connection = self._connect(pyodbc)
+            return work(self._connection)
+        except pyodbc.Error as error:
+            fault = translate(error, where=where, hidden=self._secrets)
+            if is_lost(fault):
+                self._drop()
+            raise fault from error
+
+    def _connect(self, pyodbc: Any) -> Any:
+        connection = pyodbc.connect(
+            self._connection_string, autocommit=True, timeout=self._options.connect_seconds
+        )
+        name = str(connection.getinfo(pyodbc.SQL_DBMS_NAME))
+        self.product = f"{name} {connection.getinfo(pyodbc.SQL_DBMS_VER)}"
+        if self._dialect is None:
+            self._dialect = dialect_of(name)
+        if self._dialect.time_limit == "":
+            connection.timeout = self._options.query_seconds
+        for statement in self._time_limit():
+            connection.execute(statement)
+        return connection
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                connection.close()
+
+    def _time_limit(self) -> tuple[str, ...]:
+        if self._dialect is None or self._dialect.time_limit in {"", "-"}:
+            return ()
+        seconds = self._options.query_seconds
+        return (self._dialect.time_limit.format(seconds=seconds, milliseconds=seconds * 1_000),)
+
+    def borrow(self) -> tuple[BulkConnection, bool]:
+        """A bulk connection for one read, and whether it was used before. One that failed is not given back."""
+        with self._lock:
+            if self._idle:
+                return self._idle.pop(), True
+        return self.open_bulk(), False
+
+    def give_back(self, connection: BulkConnection) -> None:
+        with self._lock:
+            if len(self._idle) < IDLE_CONNECTIONS:
+                self._idle.append(connection)
+
+    def open_bulk(self) -> BulkConnection:
+        dialect = self.dialect
+        return BulkConnection(self._options, dialect, self._open_arrow(), self._time_limit(), self._secrets)
+
+    def _open_arrow(self) -> Any:
+        arrow_odbc = load_arrow_odbc()
+        try:
+            return arrow_odbc.connect(
+                self._connection_string, autocommit=False, login_timeout_sec=self._options.connect_seconds
+            )
+        except arrow_odbc.Error as error:
+            raise translate(error, where="options.connection", hidden=self._secrets) from error
+
+    def close(self) -> None:
+        with self._lock:
+            self._drop()
+            self._idle.clear()
+
+
+class BulkConnection:
+    """One arrow-odbc connection, in a transaction from `begin` to `end`."""
+
+    def __init__(
+        self,
+        options: ConnectionOptions,
+        dialect: Dialect,
+        connection: Any,
+        settings: Sequence[str],
+        secrets: Sequence[str],
+    ) -> None:
+        self._options = options
+        self._dialect = dialect
+        self._connection = connection
+        self._settings = tuple(settings)
+        self._secrets = secrets
+        self._prepared = False
+        self._text_bytes: dict[str, int] = {}
+
+    def begin(self, where: str) -> None:
+        """Open the transaction that gives header and lines one state, where the product has such a thing."""
+        arrow_odbc = load_arrow_odbc()
+        try:
+            if not self._prepared:
+                for statement in self._settings:
+                    self._connection.execute(statement)
+                self._connection.commit()
+                self._prepared = True
+            for statement in self._dialect.snapshot:
+                self._connection.execute(statement)
+        except arrow_odbc.Error as error:
+            raise translate(error, where=where, hidden=self._secrets) from error
+
+    def end(self) -> None:
+        """Close the transaction. Nothing was written, so how it ends changes nothing."""
+        with contextlib.suppress(load_arrow_odbc().Error):
+            self._connection.rollback()
+
+    def read(self, sql: Sql, *, where: str) -> pa.Table:
+        """The whole answer. A value that does not fit the buffer is an error of the library, never cut; it grows."""
+        size = self._text_bytes.get(where, min(FIRST_TEXT_BYTES, self._options.max_text_bytes))
+        while True:
+            try:
+                table = self._fetch(sql, size)
+            except load_arrow_odbc().Error as error:
+                longer = _TOO_LONG.search(str(error))
+                if longer is None:
+                    raise translate(error, where=where, hidden=self._secrets) from error
+                size = self._grown(size, int(longer.group(1) or 0), where, error)
+                continue  # in the same transaction: the source saw no failure
+            self._text_bytes[where] = size
+            return table
+
+    def _grown(self, size: int, needed: int, where: str, error: Exception) -> int:
+        limit = self._options.max_text_bytes
+        if size >= limit or needed > limit:
+            raise SourceChanged(
+                f"a value is {needed or f'more than {size}'} bytes long, longer than max_text_bytes ({limit})"
+                if needed > limit or needed == 0
+                else f"a value of {needed} bytes is longer than the source declares its column",
+                where=where,
+                hint="Raise options.max_text_bytes, or leave the column out of the query or shorten it there.",
+            ) from error
+        return min(max(size * GROWTH, needed + 1), limit)
+
+    def _fetch(self, sql: Sql, text_bytes: int) -> pa.Table:
+        reader = self._connection.read_arrow_batches(
+            sql.text,
+            batch_size=FETCH_ROWS,
+            parameters=list(sql.parameters) or None,
+            max_bytes_per_batch=max(self._options.buffer_bytes, 2 * text_bytes),
+            max_text_size=text_bytes,
+            max_binary_size=text_bytes,
+            map_schema=exact_schema,
+            fetch_concurrently=True,
+        )
+        return pa.Table.from_batches(list(reader), schema=reader.schema)
+
+
+def exact_schema(schema: pa.Schema) -> pa.Schema:
+    """Types that hold what the source prints: no decimal is parsed on the way (a NaN would become 0), no float cut."""
+    return pa.schema([pa.field(field.name, _exact(field.type)) for field in schema])
+
+
+def _exact(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_decimal(kind):
+        return pa.string()
+    if pa.types.is_floating(kind):
+        return pa.float64()
+    if pa.types.is_timestamp(kind) and kind.unit != "ns":
+        return pa.timestamp("us")
+    return kind
+
+
+def refuse_unknown_driver(driver: str) -> None:
+    names = load_pyodbc().drivers()
+    if driver and "/" not in driver and "\\" not in driver and driver not in names:
+        raise BadConfiguration(
+            f"no ODBC driver named {driver!r} is registered on this machine",
+            where="options.connection.Driver",
+            hint=f"Registered here: {', '.join(sorted(names)) or 'none'}.",
+        )
