@@ -5,7 +5,7 @@ Nothing is concluded from a walk that was cut short, and a share of deletions ab
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -52,7 +52,7 @@ class Comparison:
 
 
 class KeySource(Protocol):
-    def read(self, request: ReadRequest) -> AsyncIterator[Page]: ...
+    def read(self, request: ReadRequest) -> AsyncGenerator[Page, None]: ...
 
 
 async def compare_with_source(

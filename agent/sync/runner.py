@@ -10,7 +10,7 @@ told to the relay by a run report, which travels through the outbox behind the r
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, replace
 from typing import Protocol
@@ -47,7 +47,7 @@ class Source(Protocol):
 
     async def signpost(self, stream: StreamSpec) -> Mark | None: ...
 
-    def read(self, request: ReadRequest) -> AsyncIterator[Page]: ...
+    def read(self, request: ReadRequest) -> AsyncGenerator[Page, None]: ...
 
 
 @dataclass(frozen=True, slots=True)

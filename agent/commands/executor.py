@@ -1,0 +1,151 @@
+"""What the relay asks for, done at most once: written down, judged, run, answered.
+
+A command is in the journal before anything is done about it, and marked as started before its effect may begin. A repeat
+is answered with what is stored. After a crash a command that had started is not run again: its outcome says that it was
+interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+import orjson
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agent.clock import Clock
+from agent.errors import GroundwireError
+from agent.outbox.journal import STARTED, CommandJournal, CommandRecord, Receipt
+from agent.protocol.frames import Command
+from agent.sync.runner import RunResult
+
+log = structlog.get_logger(__name__)
+
+MAX_COMMANDS_AT_ONCE: Final = 32  # further ones wait in the journal's order; a sync may take hours
+MAX_STREAMS_PER_COMMAND: Final = 100
+
+RUNNING: Final = "running"
+SUCCEEDED: Final = "succeeded"
+FAILED: Final = "failed"
+REFUSED: Final = "refused"
+EXPIRED: Final = "expired"
+
+
+class SyncArgs(BaseModel):
+    """`sync`: read streams of one connection now; all of them unless some are named."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    connection: str
+    streams: list[str] | None = Field(default=None, max_length=MAX_STREAMS_PER_COMMAND)
+    entities: list[str] | None = Field(default=None, max_length=MAX_STREAMS_PER_COMMAND)
+    full: bool = False
+
+
+class Syncs(Protocol):
+    """Starts runs. Raises ConfigurationError for a connection, stream or entity that is not there."""
+
+    def start_syncs(self, args: SyncArgs) -> Sequence[asyncio.Future[RunResult]]: ...
+
+
+SendResult = Callable[[str, str, Mapping[str, Any]], None]
+
+
+class Executor:
+    """Handles commands. `send` hands an answer to the tunnel, which repeats it until the relay has it."""
+
+    def __init__(self, journal: CommandJournal, syncs: Syncs, clock: Clock, send: SendResult) -> None:
+        self._journal = journal
+        self._syncs = syncs
+        self._clock = clock
+        self._send = send
+        self._group: asyncio.TaskGroup | None = None
+        self._room = asyncio.Semaphore(MAX_COMMANDS_AT_ONCE)
+
+    async def start(self, group: asyncio.TaskGroup) -> None:
+        """Take up what an earlier process left: answer what it had started, run what it had only received."""
+        self._group = group
+        for record in await self._journal.unfinished():
+            if record.state == STARTED:
+                await self._finish(record.id, FAILED, {"code": "interrupted"})
+            else:
+                group.create_task(self._execute(record), name=f"command {record.id}")
+        for record in await self._journal.unacked():
+            self._send(record.id, record.state, record.result)
+
+    async def handle(self, command: Command) -> None:
+        """Write the command down and have it run; returns before it is done."""
+        body = orjson.dumps({"name": command.name, "args": command.args}, option=orjson.OPT_SORT_KEYS)
+        received = await self._journal.receive(
+            command.id,
+            hashlib.sha256(body).hexdigest(),
+            command.name,
+            self._clock.utcnow(),
+            datetime.fromisoformat(command.deadline),
+            body=body,
+        )
+        known = received.command
+        if received.receipt is Receipt.CONFLICT:
+            log.warning("command_refused", command=command.id, reason="conflict")
+            self._send(command.id, REFUSED, {"code": "conflict"})
+        elif received.receipt is Receipt.REPEAT:
+            self._send(command.id, known.state if known.finished else RUNNING, known.result or {})
+        elif self._group is not None:
+            log.info("command_received", command=command.id, name=command.name)
+            self._group.create_task(self._execute(known), name=f"command {command.id}")
+
+    async def result_acked(self, command: str, state: str) -> None:
+        """The relay has this answer; only the last one settles the command."""
+        if state != RUNNING:
+            await self._journal.acked(command)
+
+    async def _execute(self, command: CommandRecord) -> None:
+        async with self._room:
+            if command.deadline is not None and command.deadline <= self._clock.utcnow():
+                await self._finish(command.id, EXPIRED, {})
+                return
+            if command.name != "sync":
+                await self._finish(command.id, REFUSED, {"code": "unknown_command"})
+                return
+            await self._sync(command)
+
+    async def _sync(self, command: CommandRecord) -> None:
+        try:
+            args = SyncArgs.model_validate(orjson.loads(command.body)["args"])
+            await self._journal.start(command.id)
+            runs = self._syncs.start_syncs(args)
+        except ValidationError as error:
+            fields = [".".join(str(part) for part in problem["loc"]) for problem in error.errors()]
+            await self._finish(command.id, REFUSED, {"code": "bad_arguments", "fields": fields})
+            return
+        except GroundwireError as error:
+            await self._finish(command.id, REFUSED, {"code": error.code})
+            return
+        self._send(command.id, RUNNING, {})
+        results = await asyncio.gather(*runs, return_exceptions=True)
+        done = [result for result in results if isinstance(result, RunResult)]
+        failed = len(done) < len(results) or any(result.error is not None for result in done)
+        await self._finish(
+            command.id, FAILED if failed else SUCCEEDED, {"runs": [_told(result) for result in done]}
+        )
+
+    async def _finish(self, command_id: str, state: str, result: Mapping[str, Any]) -> None:
+        await self._journal.finish(command_id, state, result)
+        log.info("command_finished", command=command_id, state=state)
+        self._send(command_id, state, result)
+
+
+def _told(result: RunResult) -> dict[str, Any]:
+    """A run's outcome for the relay: numbers and the class of an error, never its words."""
+    report = result.report
+    return {
+        "run": report.run,
+        "stream": report.stream,
+        "status": report.status.value,
+        "counts": report.to_document()["counts"],
+        "error": result.error.code if result.error else None,
+    }
