@@ -59,7 +59,6 @@ class AgentSession(Conversation):
     ) -> None:
         super().__init__(sends=FROM_AGENT, receives=FROM_RELAY, now=now)
         self.credit = 0
-        self.relay = ""  # the name the relay gives itself, from the challenge on
         self._greeting = greeting
         self._sign = sign
         self._code_verifier = code_verifier
@@ -132,7 +131,7 @@ class AgentSession(Conversation):
             case Challenge():
                 return self._answer(frame)
             case Enrolled():
-                return [EnrolledAs(frame.agent, frame.tenant, self.relay)]
+                return [EnrolledAs(frame.agent, frame.tenant)]
             case Welcome() | MorePositions():
                 return self._welcomed(frame)
             case Ack():
@@ -159,7 +158,6 @@ class AgentSession(Conversation):
                 Fault.VERSION,
                 f"the relay chose protocol {challenge.protocol}, offered was {offered[0]} to {offered[1]}",
             )
-        self.relay = challenge.relay
         signed = transcript(self._greeting, challenge)
         proof = None if self._code_verifier is None else code_proof(self._code_verifier, signed)
         self._send(Proof(encode_bytes(self._sign(signed)), proof))
@@ -223,4 +221,5 @@ class AgentSession(Conversation):
         # What was sent behind the gap was thrown away; what is at or before `last` is still to be acked.
         kept = deque(seq for seq in self._sent.get(error.stream, ()) if seq <= error.last)
         self._sent[error.stream] = kept
+        self._positions[error.stream] = min(self._positions.get(error.stream, 0), error.last)
         return [GapReported(error.stream, error.last)]

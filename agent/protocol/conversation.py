@@ -38,6 +38,15 @@ class Conversation:
         return self.phase is Phase.OPEN
 
     @property
+    def draining(self) -> bool:
+        return self.phase is Phase.DRAINING
+
+    @property
+    def live(self) -> bool:
+        """Past the handshake and not closed."""
+        return self.open or self.draining
+
+    @property
     def closed(self) -> bool:
         return self.phase is Phase.CLOSED
 

@@ -32,7 +32,6 @@ class Welcomed:
 class EnrolledAs:
     agent: str
     tenant: str
-    relay: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,34 @@
+"""How long to wait before the next try. Pure: the random number is an argument."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+BASE_SECONDS: Final = (
+    5.0  # a thousand agents spread over it after a relay's restart; a blip costs 2.5 s on average
+)
+CAP_SECONDS: Final = 90.0  # the longest an agent stays away from a relay that is back
+STABLE_SECONDS: Final = 60.0  # a connection that held so long was a success, whatever came before
+MAX_RETRY_AFTER_SECONDS: Final = 3_600.0  # a relay's wish beyond this is a mistake
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Exponential back-off with full jitter."""
+
+    failures: int = 0
+
+    def after(self, connected_seconds: float) -> Backoff:
+        """The back-off once a connection that held for so long (0: never made) has ended."""
+        return Backoff(1 if connected_seconds >= STABLE_SECONDS else self.failures + 1)
+
+    def delay(self, fraction: float, *, retry_after: float = 0.0, patient: bool = False) -> float:
+        """Seconds to wait; `fraction` in [0, 1) is random, `patient` is for errors that only a person can mend."""
+        if self.failures == 0:
+            return 0.0
+        doublings = min(self.failures - 1, 10)  # enough to reach the cap; keeps the power small
+        window = min(CAP_SECONDS, BASE_SECONDS * 2**doublings)
+        if patient:
+            return CAP_SECONDS * (1 + fraction) / 2
+        return min(retry_after, MAX_RETRY_AFTER_SECONDS) + window * fraction

@@ -1,0 +1,58 @@
+"""The relay's fatal errors, in terms of what to do about them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from agent.errors import (
+    CredentialsRefused,
+    GroundwireError,
+    IdentityRefused,
+    Throttled,
+    Unreachable,
+    VersionMismatch,
+)
+from agent.protocol.faults import PROTOCOL_MAX, PROTOCOL_MIN
+from agent.protocol.frames import Error
+
+_SHOWN_CHARS: Final = (
+    200  # of the relay's own words; it is trusted with neither our log lines nor our terminals
+)
+
+
+def translate_refusal(error: Error, where: str) -> GroundwireError:  # noqa: PLR0911 - one return per code is the clearest table
+    said = "".join(ch for ch in error.message if ch.isprintable())[:_SHOWN_CHARS]
+    match error.code:
+        case "identity_refused":
+            return IdentityRefused(f"the relay refused this agent: {said}", where=where)
+        case "stale_epoch":
+            return IdentityRefused(
+                f"another copy of this agent has connected since: {said}",
+                where=where,
+                hint="Stop the other copy. This one was restored or cloned; to keep it, enrol it anew: `groundwire enroll wss://RELAY CODE`.",
+            )
+        case "version":
+            return VersionMismatch(_versions(error), where=where)
+        case "code_refused":
+            return CredentialsRefused(
+                "the relay refused the code",
+                where=where,
+                hint="A code works once and for a short time; get a new one from the relay.",
+            )
+        case "throttled":
+            return Throttled("the relay asked for a pause", retry_after=error.retry_after or 0.0, where=where)
+        case "superseded":
+            return Unreachable(
+                "a newer session of this agent took over",
+                where=where,
+                hint="If it repeats, two agents use one identity; stop one of them.",
+            )
+        case _:
+            return Unreachable(f"the relay ended the session: {said}", where=where)
+
+
+def _versions(error: Error) -> str:
+    here = f"this agent speaks protocol {PROTOCOL_MIN} to {PROTOCOL_MAX}"
+    if error.protocol_min is None or error.protocol_max is None:
+        return f"the relay speaks other versions; {here}"
+    return f"the relay speaks protocol {error.protocol_min} to {error.protocol_max}, {here}"

@@ -1,0 +1,205 @@
+"""One websocket to the relay. Foreign exceptions end here."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from typing import Final, Protocol
+
+import truststore
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidStatus,
+    PayloadTooBig,
+    WebSocketException,
+)
+from websockets.typing import Subprotocol
+
+from agent.errors import ConfigurationError, GroundwireError, Throttled, Unreachable
+from agent.protocol.faults import KIB, MAX_BATCH_BYTES
+from agent.tunnel.dial import dial
+from agent.tunnel.endpoint import Endpoint
+
+SUBPROTOCOL: Final = Subprotocol("groundwire")
+HANDSHAKE_SECONDS: Final = 15.0  # for TLS and the websocket's upgrade together
+CLOSE_SECONDS: Final = 2.0  # a peer that does not answer the close is dropped
+FRAGMENT_BYTES: Final = 32 * KIB  # a long batch travels in parts, so that a slow link shows that it is alive
+WAITING_MESSAGES: Final = 16  # read from the socket and not yet handled; beyond it TCP pushes back
+_THROTTLED: Final = frozenset({429, 503})
+
+CLOSE_NORMAL: Final = 1000
+CLOSE_PROTOCOL: Final = 1002
+
+
+class Channel(Protocol):
+    """What the link needs of a connection."""
+
+    async def send(self, message: str | bytes, progress: Callable[[], None]) -> None: ...
+
+    async def receive(self) -> str | bytes: ...
+
+    async def close(self, code: int) -> None: ...
+
+
+class WebsocketChannel:
+    def __init__(self, connection: ClientConnection, where: str) -> None:
+        self._connection = connection
+        self._where = where
+
+    async def send(self, message: str | bytes, progress: Callable[[], None]) -> None:
+        """Write one message; `progress` is called whenever a part of a long one has left."""
+        try:
+            if isinstance(message, str) or len(message) <= FRAGMENT_BYTES:
+                await self._connection.send(message)
+            else:
+                await self._connection.send(_fragments(message, progress))
+        except (WebSocketException, OSError) as error:
+            raise self._lost(error) from error
+
+    async def receive(self) -> str | bytes:
+        try:
+            return await self._connection.recv()
+        except (WebSocketException, OSError) as error:
+            raise self._lost(error) from error
+
+    async def close(self, code: int) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._connection.close(code)
+        except (WebSocketException, OSError):
+            self._connection.transport.abort()
+
+    def _lost(self, error: Exception) -> Unreachable:
+        if isinstance(error, PayloadTooBig):
+            return Unreachable("the relay sent too large a message", where=self._where)
+        if isinstance(error, ConnectionClosed) and error.rcvd is not None:
+            reason = f" ({error.rcvd.reason})" if error.rcvd.reason else ""
+            return Unreachable(f"the relay closed the connection{reason}", where=self._where)
+        return Unreachable("the connection broke", where=self._where)
+
+
+async def open_channel(endpoint: Endpoint) -> WebsocketChannel:
+    context = tls_context(endpoint)
+    return await open_websocket(endpoint, context, await dial(endpoint))
+
+
+async def open_websocket(
+    endpoint: Endpoint, context: ssl.SSLContext | None, sock: socket.socket
+) -> WebsocketChannel:
+    """TLS and the websocket over a connected socket."""
+    where = f"relay {endpoint.authority}"
+    try:
+        connection = await _Connect(
+            endpoint.url,
+            sock=sock,
+            ssl=context,
+            server_hostname=endpoint.host if context else None,
+            subprotocols=[SUBPROTOCOL],
+            compression=None,  # batches are compressed already; and no bomb can be inflated here
+            proxy=None,  # dialled already; never from the environment
+            max_size=MAX_BATCH_BYTES + KIB,
+            max_queue=WAITING_MESSAGES,
+            open_timeout=HANDSHAKE_SECONDS,
+            close_timeout=CLOSE_SECONDS,
+            ping_interval=None,  # the protocol has heartbeats of its own
+            user_agent_header="groundwire",
+        )
+    except BaseException as error:
+        sock.close()
+        if isinstance(error, (OSError, WebSocketException, ValueError)):
+            raise _translate(error, where, endpoint) from error
+        raise
+    return WebsocketChannel(connection, where)
+
+
+class _Connect(connect):
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """Follow none: the relay's address is configuration, not something a server may change."""
+        return exc
+
+
+def tls_context(endpoint: Endpoint) -> ssl.SSLContext | None:
+    """Always checks chain and host name; there is no setting that turns it off."""
+    if not endpoint.secure:
+        return None
+    if endpoint.ca_file is None:
+        context: ssl.SSLContext = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    else:
+        context = _pinned(endpoint)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _pinned(endpoint: Endpoint) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(cafile=str(endpoint.ca_file))
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(
+            "the certificate authority's file cannot be read",
+            where=str(endpoint.ca_file),
+            hint="relay.ca_file must name a PEM file that the agent's user may read.",
+        ) from error
+    return context
+
+
+def _fragments(message: bytes, progress: Callable[[], None]) -> Iterator[memoryview]:
+    view = memoryview(message)
+    for start in range(0, len(view), FRAGMENT_BYTES):
+        yield view[start : start + FRAGMENT_BYTES]
+        progress()
+
+
+def _translate(error: Exception, where: str, endpoint: Endpoint) -> GroundwireError:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Unreachable(
+            f"the relay's certificate is not accepted: {error.verify_message}",
+            where=f"TLS {where}",
+            hint=_certificate_hint(error, endpoint),
+        )
+    if isinstance(error, ssl.SSLError):
+        return Unreachable(
+            f"no TLS connection: {(error.reason or 'failed').replace('_', ' ').lower()}",
+            where=f"TLS {where}",
+            hint="TLS 1.2 or newer must be spoken there; check the port, and whether something in between breaks TLS.",
+        )
+    if isinstance(error, InvalidStatus):
+        return _refused_upgrade(error, where)
+    if isinstance(error, TimeoutError):
+        return Unreachable("no answer to the handshake in time", where=f"websocket {where}")
+    if isinstance(error, (InvalidHandshake, ValueError)):
+        return Unreachable(
+            "what answers there is no Groundwire relay",
+            where=f"websocket {where}",
+            hint="Check host, port and path of the relay's address.",
+        )
+    return Unreachable("the connection broke during the handshake", where=f"TLS {where}")
+
+
+def _refused_upgrade(error: InvalidStatus, where: str) -> GroundwireError:
+    status = error.response.status_code
+    place = f"websocket {where}"
+    if status in _THROTTLED:
+        wish = error.response.headers.get("Retry-After", "")
+        if wish.isascii() and wish.isdigit() and len(wish) < 7:  # noqa: PLR2004 - eleven days are more than enough
+            return Throttled(f"the relay answered {status}", retry_after=float(wish), where=place)
+    return Unreachable(
+        f"the relay answered {status} instead of opening the websocket",
+        where=place,
+        hint="Check the path of the relay's address, and any gateway in front of it.",
+    )
+
+
+def _certificate_hint(error: ssl.SSLCertVerificationError, endpoint: Endpoint) -> str:
+    text = error.verify_message.lower()
+    if "expired" in text or "not yet valid" in text:
+        return "The relay's operator has to renew the certificate; check this host's clock too."
+    if "hostname" in text or "ip address" in text or "not valid for" in text:
+        return f"The certificate is for another name than {endpoint.host}; use the name the relay's operator gave you."
+    if endpoint.ca_file is not None:
+        return f"The certificate was not issued by the authority in {endpoint.ca_file}."
+    return "If the relay has its own authority, name its PEM file as relay.ca_file; if a firewall opens TLS here, its authority must be trusted by this host."
