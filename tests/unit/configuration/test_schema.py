@@ -9,7 +9,7 @@ import pytest
 
 from agent.configuration.schema import schema_texts
 
-ROOT = Path(__file__).resolve().parents[4]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize("name", sorted(schema_texts()))
