@@ -6,7 +6,7 @@ A change of the configuration stops and starts the connections it concerns and l
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,22 +15,23 @@ from typing import Any, Final
 import structlog
 
 from agent.clock import Clock
+from agent.control import error_document
 from agent.errors import ConfigurationError, GroundwireError
 from agent.hosting.driver import HostedDriver
 from agent.hosting.limits import HostingLimits
 from agent.mapping import compile_mapping
-from agent.model.run import RunReport, rfc3339
+from agent.model.run import RunReport, RunTrigger, rfc3339
 from agent.outbox.store import Outbox
 from agent.run_id import new_run_id
 from agent.secrets import resolve
 from agent.settings import ConnectionSettings, LimitsTable, StreamSettings
 from agent.sync.page import StreamFacts
 from agent.sync.reconcile import DeletionSettings
-from agent.sync.runner import Runner, Source, Stream
+from agent.sync.runner import Runner, RunResult, Source, Stream
 from agent.sync.schedule import Schedule
 from agent.sync.supervisor import StreamState, StreamView, Supervisor
 from agent.sync.window import WindowSettings
-from drivers.contract import StreamSpec
+from drivers.contract import ReadRequest, StreamSpec
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +65,7 @@ class Connections:
         self._gate = asyncio.Semaphore(limits.parallel_runs)
         self._schedule = Schedule(self._look, clock)
         self._running: dict[str, Connection] = {}
+        self.watchers: set[Callable[[RunReport], None]] = set()  # told of every page of every run
 
     def start_schedule(self) -> None:
         self._schedule.start()
@@ -102,6 +104,7 @@ class Connections:
             gate=self._gate,
             faults=faults,
             on_change=self._on_change,
+            on_progress=self._tell_watchers,
         )
         task = group.create_task(supervisor.run(), name=f"connection {settings.name}")
         self._running[settings.name] = Connection(settings, driver, supervisor, task)
@@ -144,9 +147,85 @@ class Connections:
             settings.name, settings.driver, settings.options, secrets, limits, clock=self._clock
         )
 
-    def status(self) -> list[dict[str, Any]]:
-        """Each connection as the operator and the relay see it; JSON-ready, without the words of any error."""
+    def start_syncs(
+        self,
+        wanted: Sequence[tuple[str, str]],
+        trigger: RunTrigger,
+        *,
+        full: bool,
+        accept_deletions: bool = False,
+    ) -> list[asyncio.Future[RunResult]]:
+        """Ask for runs of (connection, stream) pairs, after having looked that each can run."""
+        supervisors = [self.named(connection).supervisor for connection, _ in wanted]
+        for supervisor, (_, stream) in zip(supervisors, wanted, strict=True):
+            supervisor.require(stream)
+        return [
+            supervisor.ask(stream, trigger, full=full, accept_deletions=accept_deletions)
+            for supervisor, (_, stream) in zip(supervisors, wanted, strict=True)
+        ]
+
+    def choose(
+        self, connection: str, streams: Sequence[str] | None = None, entities: Sequence[str] | None = None
+    ) -> list[tuple[str, str]]:
+        """The streams of a connection that are named, or that hold one of the entities; all where neither is given.
+
+        Raises ConfigurationError for a name that is not there.
+        """
+        settings = self.named(connection).settings
+        chosen = list(settings.streams)
+        if streams is not None:
+            _refuse_unknown(streams, chosen, f"the connection {connection} has no stream named")
+            chosen = [name for name in chosen if name in streams]
+        if entities is not None:
+            there = [settings.streams[name].entity for name in settings.streams]
+            _refuse_unknown(entities, there, f"the connection {connection} has no stream of the entity")
+            chosen = [name for name in chosen if settings.streams[name].entity in entities]
+        return [(connection, name) for name in chosen]
+
+    def choose_all(self) -> list[tuple[str, str]]:
+        return [pair for name in self._running for pair in self.choose(name)]
+
+    def addressed(self, texts: Sequence[str]) -> list[tuple[str, str]]:
+        """The streams that "connection" and "connection/stream" name; every stream where nothing is named."""
+        if not texts:
+            return self.choose_all()
+        found: dict[tuple[str, str], None] = {}
+        for text in texts:
+            connection, slash, stream = text.partition("/")
+            found |= dict.fromkeys(self.choose(connection, [stream] if slash else None))
+        return list(found)
+
+    def fetch(
+        self, keys: Mapping[str, Sequence[str]], trigger: RunTrigger
+    ) -> list[asyncio.Future[RunResult]]:
+        """Read records again by key; `keys` by stream address."""
+        futures = []
+        for address, wanted in keys.items():
+            connection, _, stream = address.partition("/")
+            futures.append(self.named(connection).supervisor.fetch(stream, trigger, tuple(wanted)))
+        return futures
+
+    def driver_of(self, name: str) -> HostedDriver:
+        """The driver of a connection in force. Raises what kept it from being made."""
+        connection = self.named(name)
+        return connection.driver if connection.driver is not None else self.make_driver(connection.settings)
+
+    def has(self, name: str) -> bool:
+        return name in self._running
+
+    def connections(self) -> list[dict[str, Any]]:
+        """Each connection as the relay may see it; JSON-ready, without the words of any error."""
         return [self._connection_status(connection) for connection in self._running.values()]
+
+    def local_status(self) -> list[dict[str, Any]]:
+        """The same for the operator at this host, who may read what an error says."""
+        found = self.connections()
+        for status in found:
+            views = self._running[status["name"]].supervisor.views
+            for stream in status["streams"]:
+                error = views[stream["name"]].error
+                stream["error"] = error_document(error) if error else None
+        return found
 
     def _connection_status(self, connection: Connection) -> dict[str, Any]:
         settings, views = connection.settings, connection.supervisor.views
@@ -164,6 +243,10 @@ class Connections:
                 for name, view in views.items()
             ],
         }
+
+    def _tell_watchers(self, report: RunReport) -> None:
+        for watcher in tuple(self.watchers):
+            watcher(report)
 
     def _look(self, address: str) -> None:
         name, _, stream = address.partition("/")
@@ -185,8 +268,8 @@ class _NoSource:
     async def signpost(self, stream: StreamSpec) -> None:
         raise ConfigurationError("the connection has no driver", where=stream.name)
 
-    def read(self, request: object) -> Any:
-        raise ConfigurationError("the connection has no driver", where=str(request))
+    def read(self, request: ReadRequest) -> Any:
+        raise ConfigurationError("the connection has no driver", where=request.stream.name)
 
 
 def _streams(settings: ConnectionSettings) -> tuple[dict[str, Stream], dict[str, GroundwireError]]:
@@ -226,6 +309,14 @@ def build_stream(settings: ConnectionSettings, stream: StreamSettings) -> Stream
         ),
         page_rows=sync.page_rows,
     )
+
+
+def _refuse_unknown(names: Sequence[str], known: Sequence[str], sentence: str) -> None:
+    for name in names:
+        if name not in known:
+            raise ConfigurationError(
+                f"{sentence} {name!r}", hint=f"There are: {', '.join(sorted(set(known)))}."
+            )
 
 
 def _worst(views: Mapping[str, StreamView]) -> str:

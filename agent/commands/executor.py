@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol
 
@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.clock import Clock
 from agent.errors import GroundwireError
+from agent.model.run import RunTrigger
 from agent.outbox.journal import STARTED, CommandJournal, CommandRecord, Receipt
 from agent.protocol.frames import Command
 from agent.sync.runner import RunResult
@@ -47,12 +48,18 @@ class SyncArgs(BaseModel):
 
 
 class Syncs(Protocol):
-    """Starts runs. Raises ConfigurationError for a connection, stream or entity that is not there."""
+    """Starts runs. Both raise a GroundwireError for what is not there, or cannot run as it is configured."""
 
-    def start_syncs(self, args: SyncArgs) -> Sequence[asyncio.Future[RunResult]]: ...
+    def choose(
+        self, connection: str, streams: Sequence[str] | None = None, entities: Sequence[str] | None = None
+    ) -> list[tuple[str, str]]: ...
+
+    def start_syncs(
+        self, wanted: Sequence[tuple[str, str]], trigger: RunTrigger, *, full: bool
+    ) -> list[asyncio.Future[RunResult]]: ...
 
 
-SendResult = Callable[[str, str, Mapping[str, Any]], None]
+SendResult = Callable[[str, str, Mapping[str, Any]], Awaitable[None]]
 
 
 class Executor:
@@ -65,6 +72,7 @@ class Executor:
         self._send = send
         self._group: asyncio.TaskGroup | None = None
         self._room = asyncio.Semaphore(MAX_COMMANDS_AT_ONCE)
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self, group: asyncio.TaskGroup) -> None:
         """Take up what an earlier process left: answer what it had started, run what it had only received."""
@@ -73,9 +81,14 @@ class Executor:
             if record.state == STARTED:
                 await self._finish(record.id, FAILED, {"code": "interrupted"})
             else:
-                group.create_task(self._execute(record), name=f"command {record.id}")
+                self._begin(record)
         for record in await self._journal.unacked():
-            self._send(record.id, record.state, record.result)
+            await self._send(record.id, record.state, record.result)
+
+    def stop(self) -> None:
+        """Abandon what runs: the journal knows it as started, and the next process answers for it."""
+        for task in self._tasks:
+            task.cancel()
 
     async def handle(self, command: Command) -> None:
         """Write the command down and have it run; returns before it is done."""
@@ -91,17 +104,24 @@ class Executor:
         known = received.command
         if received.receipt is Receipt.CONFLICT:
             log.warning("command_refused", command=command.id, reason="conflict")
-            self._send(command.id, REFUSED, {"code": "conflict"})
+            await self._send(command.id, REFUSED, {"code": "conflict"})
         elif received.receipt is Receipt.REPEAT:
-            self._send(command.id, known.state if known.finished else RUNNING, known.result or {})
-        elif self._group is not None:
+            await self._send(command.id, known.state if known.finished else RUNNING, known.result or {})
+        else:
             log.info("command_received", command=command.id, name=command.name)
-            self._group.create_task(self._execute(known), name=f"command {command.id}")
+            self._begin(known)
 
     async def result_acked(self, command: str, state: str) -> None:
         """The relay has this answer; only the last one settles the command."""
         if state != RUNNING:
             await self._journal.acked(command)
+
+    def _begin(self, command: CommandRecord) -> None:
+        if self._group is None:
+            return  # not started yet: `start` takes it up from the journal
+        task = self._group.create_task(self._execute(command), name=f"command {command.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _execute(self, command: CommandRecord) -> None:
         async with self._room:
@@ -117,7 +137,8 @@ class Executor:
         try:
             args = SyncArgs.model_validate(orjson.loads(command.body)["args"])
             await self._journal.start(command.id)
-            runs = self._syncs.start_syncs(args)
+            wanted = self._syncs.choose(args.connection, args.streams, args.entities)
+            runs = self._syncs.start_syncs(wanted, RunTrigger.COMMAND, full=args.full)
         except ValidationError as error:
             fields = [".".join(str(part) for part in problem["loc"]) for problem in error.errors()]
             await self._finish(command.id, REFUSED, {"code": "bad_arguments", "fields": fields})
@@ -125,7 +146,7 @@ class Executor:
         except GroundwireError as error:
             await self._finish(command.id, REFUSED, {"code": error.code})
             return
-        self._send(command.id, RUNNING, {})
+        await self._send(command.id, RUNNING, {})
         results = await asyncio.gather(*runs, return_exceptions=True)
         done = [result for result in results if isinstance(result, RunResult)]
         failed = len(done) < len(results) or any(result.error is not None for result in done)
@@ -136,7 +157,7 @@ class Executor:
     async def _finish(self, command_id: str, state: str, result: Mapping[str, Any]) -> None:
         await self._journal.finish(command_id, state, result)
         log.info("command_finished", command=command_id, state=state)
-        self._send(command_id, state, result)
+        await self._send(command_id, state, result)
 
 
 def _told(result: RunResult) -> dict[str, Any]:

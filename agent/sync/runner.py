@@ -90,9 +90,19 @@ class Runner:
         self._log = log.bind(stream=stream.address)
 
     async def run(
-        self, run: str, trigger: RunTrigger, *, full: bool = False, accept_deletions: bool = False
+        self,
+        run: str,
+        trigger: RunTrigger,
+        *,
+        full: bool = False,
+        accept_deletions: bool = False,
+        keys: Sequence[str] = (),
+        walk: bool = True,
     ) -> RunResult:
-        """Sync the stream once and return how it ended; a GroundwireError ends the run, not the caller."""
+        """Sync the stream once and return how it ended; a GroundwireError ends the run, not the caller.
+
+        `keys` are read again first, whatever is known of them; without `walk` that is all.
+        """
         checkpoint = read_checkpoint(await self._outbox.checkpoint(self._stream.address))
         report = RunReport(
             run=run,
@@ -107,7 +117,10 @@ class Runner:
         await self._tell(report)
         self._log.info("run_started", run=run, mode=report.mode.value, trigger=trigger.value)
         try:
-            await self._sync(report, checkpoint, full=full, accept_deletions=accept_deletions)
+            if keys:
+                await self._fetch(report, keys, await self._known(), resend=True)
+            if walk:
+                await self._sync(report, checkpoint, full=full, accept_deletions=accept_deletions)
         except asyncio.CancelledError:
             # The last page is durable or it is not; only the report of the stop is still to be written.
             await asyncio.shield(self._finish(report, RunStatus.CANCELLED))
@@ -121,8 +134,7 @@ class Runner:
     ) -> None:
         signpost = await self._source.signpost(self._stream.spec)
         step = next_pass(checkpoint, signpost, self._stream.window, full=full)
-        fingerprints = await self._outbox.fingerprints(self._stream.address)
-        known = Known(fingerprints.key_hashes, fingerprints.content_hashes)
+        known = await self._known()
         seen = SeenKeys()
 
         checkpoint = await self._walk(report, checkpoint, step, known, seen)
@@ -137,7 +149,7 @@ class Runner:
                 )
             )
             if checkpoint.covers_everything and comparison.missed:
-                await self._fetch(report, comparison.missed, known)
+                await self._fetch(report, comparison.missed, known, resend=False)
             await self._bury(report, comparison.gone, known, accept=accept_deletions)
             await self._outbox.append(
                 self._entry(report, checkpoint=checkpoint.compared(self._clock.utcnow()))
@@ -207,14 +219,18 @@ class Runner:
         )
         return page.key_hashes
 
-    async def _fetch(self, report: RunReport, keys: Sequence[str], known: Known) -> None:
-        """Read records by key: those that are at the source and that no pass has brought."""
+    async def _known(self) -> Known:
+        fingerprints = await self._outbox.fingerprints(self._stream.address)
+        return Known(fingerprints.key_hashes, fingerprints.content_hashes)
+
+    async def _fetch(self, report: RunReport, keys: Sequence[str], known: Known, *, resend: bool) -> None:
+        """Read records by key: dead letters tried again, or what is at the source and no pass has brought."""
         request = ReadRequest(
             self._stream.spec, ReadMode.BY_KEYS, page_rows=self._stream.page_rows, keys=keys
         )
         async with aclosing(self._source.read(request)) as pages:
             async for page in pages:
-                await self._take(report, page.table, known, None, resend=False)
+                await self._take(report, page.table, known, None, resend=resend)
 
     async def _bury(self, report: RunReport, gone: Hashes, known: Known, *, accept: bool) -> None:
         """Enqueue tombstones for what is gone at the source."""

@@ -56,6 +56,8 @@ class Wish:
     trigger: RunTrigger
     full: bool = False
     accept_deletions: bool = False
+    keys: tuple[str, ...] = ()  # records to be read again by key
+    walk: bool = True  # false: only those
     not_before: float = 0.0  # on the monotonic clock
     waiting: tuple[asyncio.Future[RunResult], ...] = ()
 
@@ -64,6 +66,8 @@ class Wish:
             trigger=other.trigger,
             full=self.full or other.full,
             accept_deletions=self.accept_deletions or other.accept_deletions,
+            keys=tuple(dict.fromkeys(self.keys + other.keys)),
+            walk=self.walk or other.walk,
             not_before=min(self.not_before, other.not_before),
             waiting=self.waiting + other.waiting,
         )
@@ -91,6 +95,7 @@ class Supervisor:
     _wishes: dict[str, Wish] = field(default_factory=dict)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     on_change: Callable[[], None] = lambda: None
+    on_progress: Callable[[RunReport], None] = lambda _: None
 
     def __post_init__(self) -> None:
         self.views = {name: StreamView() for name in self.streams}
@@ -110,11 +115,22 @@ class Supervisor:
 
         Raises the stream's fault when it cannot run as it is configured.
         """
-        if stream in self.faults:
-            raise self.faults[stream]
+        self.require(stream)
         answer: asyncio.Future[RunResult] = asyncio.get_running_loop().create_future()
         self._want(stream, Wish(trigger, full=full, accept_deletions=accept_deletions, waiting=(answer,)))
         return answer
+
+    def fetch(self, stream: str, trigger: RunTrigger, keys: tuple[str, ...]) -> asyncio.Future[RunResult]:
+        """Somebody wants these records read again, with the mapping in force now."""
+        self.require(stream)
+        answer: asyncio.Future[RunResult] = asyncio.get_running_loop().create_future()
+        self._want(stream, Wish(trigger, keys=keys, walk=False, waiting=(answer,)))
+        return answer
+
+    def require(self, stream: str) -> None:
+        """Raise what keeps the stream from running as it is configured, if anything does."""
+        if stream in self.faults:
+            raise self.faults[stream]
 
     async def run(self) -> None:
         try:
@@ -170,12 +186,18 @@ class Supervisor:
     async def _run_once(self, stream: str, wish: Wish) -> RunResult:
         def progress(report: RunReport) -> None:
             self.views[stream] = replace(self.views[stream], report=report)
+            self.on_progress(report)
 
         runner = self.make_runner(self.streams[stream], self.source, progress)
         self._show(stream, state=StreamState.RUNNING)
         try:
             result = await runner.run(
-                self.new_run(), wish.trigger, full=wish.full, accept_deletions=wish.accept_deletions
+                self.new_run(),
+                wish.trigger,
+                full=wish.full,
+                accept_deletions=wish.accept_deletions,
+                keys=wish.keys,
+                walk=wish.walk,
             )
         except GroundwireError as error:
             # The outbox itself failed, so not even a report could be kept.

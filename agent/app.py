@@ -1,0 +1,249 @@
+"""The composition root: builds every part, starts them in order, and stops them in order.
+
+Up:   outbox -> link, control socket -> connections -> schedule -> configuration watch
+Down: schedule -> runs under way -> drivers -> link, drained -> outbox
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from agent.clock import Clock, SystemClock
+from agent.commands.executor import Executor
+from agent.configuration.reload import Reload
+from agent.configuration.watch import ConfigWatcher
+from agent.connections import Connections
+from agent.control import ControlServer
+from agent.errors import GroundwireError
+from agent.identity import IdentityStore
+from agent.local_calls import LocalCalls
+from agent.model.run import RunReport, RunStatus, RunTrigger
+from agent.outbox.store import Limits, Outbox
+from agent.protocol.frames import Result
+from agent.secrets import resolve
+from agent.settings import Settings
+from agent.sync.runner import RunResult
+from agent.tunnel.endpoint import Endpoint, Proxy, make_endpoint, make_proxy
+from agent.tunnel.link import Link
+from agent.tunnel.outbox_queue import OutboxQueue
+from agent.version import SOFTWARE
+
+log = structlog.get_logger(__name__)
+
+OUTBOX_FILE: Final = "outbox.db"
+PRUNE_SECONDS: Final = 300.0  # between two looks at what has left the replay window
+WIND_UP_SECONDS: Final = 5.0  # of the drain limit: for runs to stop before the link is drained
+
+
+class App:
+    """One agent. `run` is its life; `stop` asks it to end and may be called from a signal handler."""
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._stopping = asyncio.Event()
+        self._watcher = ConfigWatcher(settings, self._clock)
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Run until stopped. Raises the GroundwireError that made it impossible to start or to go on."""
+        identities = IdentityStore(self._settings.state_dir)
+        await asyncio.to_thread(identities.load)  # not enrolled is said before anything is opened
+        async with AsyncExitStack() as stack:
+            outbox = await stack.enter_async_context(await self._open_outbox())
+            await _unwrapped(self._live(outbox, identities))
+
+    async def run_once(
+        self,
+        wanted: Sequence[tuple[str, str]] | None = None,
+        *,
+        full: bool = False,
+        accept_deletions: bool = False,
+        progress: Callable[[RunReport], None] | None = None,
+    ) -> list[RunResult]:
+        """Sync streams into the outbox without a running agent; what is enqueued travels when the agent runs."""
+        results: list[RunResult] = []
+
+        async def body(outbox: Outbox) -> None:
+            async with asyncio.TaskGroup() as group:
+                connections = self._make_connections(outbox, lambda: None)
+                if progress is not None:
+                    connections.watchers.add(progress)
+                try:
+                    for settings in self._settings.connections.values():
+                        if settings.enabled and (
+                            wanted is None or settings.name in {name for name, _ in wanted}
+                        ):
+                            await connections.start(settings, group)
+                    chosen = list(wanted) if wanted is not None else connections.choose_all()
+                    futures = connections.start_syncs(
+                        chosen, RunTrigger.MANUAL, full=full, accept_deletions=accept_deletions
+                    )
+                    results.extend(await asyncio.gather(*futures))
+                finally:
+                    await connections.stop_all()
+
+        async with await self._open_outbox() as outbox:
+            await _unwrapped(body(outbox))
+        return results
+
+    async def _live(self, outbox: Outbox, identities: IdentityStore) -> None:
+        async with asyncio.TaskGroup() as group:
+
+            def status_changed() -> None:
+                link.status_changed()
+
+            def send_result(command: str, state: str, result: Mapping[str, Any]) -> Awaitable[None]:
+                return link.send_result(Result(command, state, dict(result)))
+
+            connections = self._make_connections(outbox, status_changed)
+            executor = Executor(outbox.journal, connections, self._clock, send_result)
+            link = Link(
+                endpoint_of(self._settings, identities.load().relay_url),
+                identities,
+                OutboxQueue(outbox),
+                sink=executor,
+                status=connections,
+                clock=self._clock,
+                software=SOFTWARE,
+            )
+            calls = LocalCalls(
+                self._settings, connections, outbox, lambda: link.state, self._reload_with(connections, group)
+            )
+            control = ControlServer(calls.handlers(), self._settings.state_dir)
+            background = [
+                group.create_task(control.serve(), name="control"),
+                group.create_task(self._prune(outbox), name="prune"),
+                group.create_task(self._watch(connections, group), name="configuration"),
+            ]
+            await _close_unfinished_runs(outbox, self._clock)
+            await executor.start(group)
+            linked = group.create_task(link.run(), name="link")
+            for settings in self._settings.connections.values():
+                if settings.enabled:
+                    await connections.start(settings, group)
+            connections.start_schedule()
+            log.info(
+                "agent_started",
+                connections=len(self._settings.connections),
+                state_dir=str(self._settings.state_dir),
+            )
+            try:
+                await self._stopping.wait()
+                log.info("agent_stopping")
+            finally:
+                for task in background:
+                    task.cancel()
+                await connections.stop_all()
+                executor.stop()
+            await link.drain(max(1.0, self._settings.limits.drain.total_seconds() - WIND_UP_SECONDS))
+            await linked
+        stats = await outbox.stats()
+        log.info("agent_stopped", pending_batches=stats.pending_batches)
+
+    def _make_connections(self, outbox: Outbox, on_change: Callable[[], None]) -> Connections:
+        return Connections(outbox, self._clock, self._settings.limits, self._settings.state_dir, on_change)
+
+    async def _open_outbox(self) -> Outbox:
+        table = self._settings.outbox
+        await asyncio.to_thread(self._settings.state_dir.mkdir, mode=0o700, parents=True, exist_ok=True)
+        return await Outbox.open(
+            self._settings.state_dir / OUTBOX_FILE,
+            clock=self._clock,
+            limits=Limits(
+                high_water_bytes=table.high_water,
+                low_water_bytes=table.low_water,
+                replay_window=table.replay_window,
+            ),
+        )
+
+    async def _prune(self, outbox: Outbox) -> None:
+        while True:
+            await self._clock.sleep(PRUNE_SECONDS)
+            try:
+                pruned = await outbox.prune()
+            except GroundwireError as error:
+                log.warning("prune_failed", code=error.code, error=str(error), hint=error.hint)
+            else:
+                if pruned:
+                    log.info("outbox_pruned", batches=pruned)
+
+    async def _watch(self, connections: Connections, group: asyncio.TaskGroup) -> None:
+        async for reload in self._watcher.reloads():
+            await self._apply(reload, connections, group)
+
+    def _reload_with(self, connections: Connections, group: asyncio.TaskGroup) -> Callable[[], Any]:
+        async def reload() -> Reload:
+            found = self._watcher.reload()
+            await self._apply(found, connections, group)
+            return found
+
+        return reload
+
+    async def _apply(self, reload: Reload, connections: Connections, group: asyncio.TaskGroup) -> None:
+        """Put changed files in force: only the connections they concern are stopped and started."""
+        for problem in reload.problems:
+            log.warning(
+                "configuration_refused", where=problem.where, error=problem.message, hint=problem.hint
+            )
+        if reload.changes.agent_wide:
+            log.warning("restart_needed", sections=list(reload.changes.agent_wide))
+        for name in (*reload.changes.removed, *reload.changes.changed):
+            if connections.has(name):
+                await connections.stop(name)
+        for name in (*reload.changes.changed, *reload.changes.added):
+            if reload.settings.connections[name].enabled:
+                await connections.start(reload.settings.connections[name], group)
+        if reload.changes:
+            log.info("configuration_applied", **asdict(reload.changes))
+
+
+def endpoint_of(settings: Settings, enrolled_url: str) -> Endpoint:
+    """Where the relay is: as configured, else where the agent was enrolled."""
+    relay = settings.relay
+    return make_endpoint(
+        relay.url or enrolled_url,
+        ca_file=Path(relay.ca_file) if relay.ca_file else None,
+        proxy=proxy_of(settings),
+    )
+
+
+def proxy_of(settings: Settings) -> Proxy | None:
+    relay = settings.relay
+    if relay.proxy is None:
+        return None
+    password = (
+        resolve(relay.proxy_password, state_dir=settings.state_dir, where="agent.toml: relay.proxy_password")
+        if relay.proxy_password
+        else None
+    )
+    return make_proxy(relay.proxy, user=relay.proxy_user or "", password=password)
+
+
+async def _close_unfinished_runs(outbox: Outbox, clock: Clock) -> None:
+    """A run that an earlier process left open ended with it; its checkpoint says where the next one goes on."""
+    for record in await outbox.unfinished_runs():
+        await outbox.save_run(replace(record, status=RunStatus.CANCELLED.value, finished_at=clock.utcnow()))
+
+
+async def _unwrapped(work: Any) -> None:
+    """Await, and raise the error of a task group's task itself: the operator's error, not the group around it."""
+    try:
+        await work
+    except BaseExceptionGroup as group:
+        raise _first(group) from group
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    for error in group.exceptions:
+        return _first(error) if isinstance(error, BaseExceptionGroup) else error
+    return group

@@ -1,0 +1,177 @@
+"""What the running agent answers to the local command line (see agent/control.py and docs/cli.md)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
+from typing import Any, Final
+
+from agent.configuration.reload import Reload
+from agent.connections import Connections
+from agent.control import Handler, Progress, error_document
+from agent.errors import ConfigurationError
+from agent.model.run import RunReport, RunTrigger, rfc3339
+from agent.outbox.store import Outbox, StoredLetter
+from agent.settings import Settings
+from agent.sync.runner import RunResult
+from agent.tunnel.link import LinkState
+
+MAX_LETTERS: Final = 1_000  # of one answer
+
+
+class LocalCalls:
+    def __init__(
+        self,
+        settings: Settings,
+        connections: Connections,
+        outbox: Outbox,
+        link: Callable[[], LinkState],
+        reload: Callable[[], Awaitable[Reload]],
+    ) -> None:
+        self._settings = settings
+        self._connections = connections
+        self._outbox = outbox
+        self._link = link
+        self._reload = reload
+
+    def handlers(self) -> Mapping[str, Handler]:
+        return {
+            "status": self._status,
+            "sync": self._sync,
+            "resync": self._resync,
+            "outbox": self._outbox_stats,
+            "dead_letters": self._dead_letters,
+            "requeue": self._requeue,
+            "drop": self._drop,
+            "discover": self._discover,
+            "check": self._check,
+            "reload": self._reload_files,
+        }
+
+    async def _status(self, args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+        return {
+            "relay": _link_document(self._link()),
+            "connections": self._connections.local_status(),
+            "outbox": await self._outbox_stats(args, progress),
+        }
+
+    async def _sync(self, args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+        return await self._run(args, progress, full=False)
+
+    async def _resync(self, args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+        return await self._run(args, progress, full=True)
+
+    async def _run(self, args: dict[str, Any], progress: Progress, *, full: bool) -> dict[str, Any]:
+        """`streams`: texts "connection" or "connection/stream"; none: everything."""
+        wanted = self._connections.addressed(_texts(args, "streams"))
+        chosen = {f"{connection}/{stream}" for connection, stream in wanted}
+
+        def watch(report: RunReport) -> None:
+            if report.stream in chosen:
+                progress(report.to_document())
+
+        self._connections.watchers.add(watch)
+        try:
+            futures = self._connections.start_syncs(
+                wanted, RunTrigger.MANUAL, full=full, accept_deletions=bool(args.get("accept_deletions"))
+            )
+            results = await asyncio.gather(*futures)
+        finally:
+            self._connections.watchers.discard(watch)
+        return {"runs": [result_document(result) for result in results]}
+
+    async def _outbox_stats(self, _args: dict[str, Any], _progress: Progress) -> dict[str, Any]:
+        stats = asdict(await self._outbox.stats())
+        return {**stats, "damaged": self._outbox.damaged}
+
+    async def _dead_letters(self, args: dict[str, Any], _progress: Progress) -> dict[str, Any]:
+        stream = args.get("stream")
+        letters = await self._outbox.dead_letters(
+            stream if isinstance(stream, str) else None,
+            after_id=_number(args, "after_id"),
+            limit=min(_number(args, "limit", 100), MAX_LETTERS),
+            with_raw=bool(args.get("raw")),
+        )
+        return {"dead_letters": [_letter_document(letter) for letter in letters]}
+
+    async def _requeue(self, args: dict[str, Any], _progress: Progress) -> dict[str, Any]:
+        """Read the records of dead letters again, with the mapping that is in force now."""
+        keys = await self._outbox.requeue(_numbers(args, "ids"))
+        futures = self._connections.fetch(keys, RunTrigger.MANUAL)
+        results = await asyncio.gather(*futures)
+        return {
+            "requeued": sum(map(len, keys.values())),
+            "runs": [result_document(result) for result in results],
+        }
+
+    async def _drop(self, args: dict[str, Any], _progress: Progress) -> dict[str, Any]:
+        return {"dropped": await self._outbox.drop(_numbers(args, "ids"))}
+
+    async def _discover(self, args: dict[str, Any], _progress: Progress) -> dict[str, Any]:
+        driver = self._connections.driver_of(str(args.get("connection", "")))
+        return asdict(await driver.discover())
+
+    async def _check(self, args: dict[str, Any], _progress: Progress) -> dict[str, Any]:
+        """The hops of one connection, tried through a driver of its own so that no run under way has to end first."""
+        settings = self._connections.named(str(args.get("connection", ""))).settings
+        driver = self._connections.make_driver(settings)
+        try:
+            return {"steps": [asdict(step) for step in await driver.check()]}
+        finally:
+            await driver.aclose()
+
+    async def _reload_files(self, _args: dict[str, Any], _progress: Progress) -> dict[str, Any]:
+        found = await self._reload()
+        return {
+            "changes": asdict(found.changes),
+            "problems": [error_document(problem) for problem in found.problems],
+        }
+
+
+def result_document(result: RunResult) -> dict[str, Any]:
+    """A run as the operator sees it: with the words of its error."""
+    document = result.report.to_document()
+    document["error"] = error_document(result.error) if result.error else None
+    return document
+
+
+def _link_document(state: LinkState) -> dict[str, Any]:
+    return {
+        "phase": state.phase.value,
+        "since": rfc3339(state.since),
+        "last_ack": rfc3339(state.last_ack) if state.last_ack else None,
+        "retry_at": rfc3339(state.retry_at) if state.retry_at else None,
+        "failures": state.failures,
+        "error": {"code": state.error_code, "message": state.error, "hint": state.hint}
+        if state.error_code
+        else None,
+    }
+
+
+def _letter_document(letter: StoredLetter) -> dict[str, Any]:
+    document = {**asdict(letter), "created_at": rfc3339(letter.created_at)}
+    document["requeued_at"] = rfc3339(letter.requeued_at) if letter.requeued_at else None
+    document["raw"] = letter.raw.decode("utf-8", "replace") if letter.raw is not None else None
+    return document
+
+
+def _texts(args: dict[str, Any], name: str) -> list[str]:
+    value = args.get(name) or []
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ConfigurationError(f"{name} is a list of texts")
+    return value
+
+
+def _numbers(args: dict[str, Any], name: str) -> list[int]:
+    value = args.get(name) or []
+    if not isinstance(value, list) or not all(type(item) is int for item in value):
+        raise ConfigurationError(f"{name} is a list of numbers")
+    return value
+
+
+def _number(args: dict[str, Any], name: str, default: int = 0) -> int:
+    value = args.get(name, default)
+    if type(value) is not int or value < 0:
+        raise ConfigurationError(f"{name} is a whole number")
+    return value
