@@ -1,0 +1,170 @@
+"""What a mapping says, as values: made by `grammar`, carried out by `evaluate`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from agent.model.entities import Kind
+
+EMPTY_DATES: Final = frozenset(
+    {"0000-00-00", "0001-01-01", "1753-01-01", "1900-01-01"}
+)  # `empty_dates = true`
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the row at hand: of the record, or inside `lines` of the line."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderColumn:
+    """A column of the record, used inside `lines`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Const:
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Coalesce:
+    parts: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Concat:
+    parts: tuple[Value, ...]
+    separator: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceKey:
+    """The text that another stream's records have as their key."""
+
+    columns: tuple[Column | HeaderColumn, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LineLookup:
+    """The first line of a set whose `match` equals `key` (or the text `equals`); with neither, the first line."""
+
+    lines: str
+    take: str
+    match: str | None = None
+    key: Column | HeaderColumn | None = None
+    equals: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    lines: str
+    of: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    lines: str
+
+
+Source = Column | HeaderColumn | Const | Coalesce | Concat | SourceKey | LineLookup | Total | Count
+
+
+@dataclass(frozen=True, slots=True)
+class DecimalForm:
+    separator: str = "."
+    thousands: str = ""
+    scale: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DateForm:
+    form: str = "iso"
+    time: Column | HeaderColumn | None = None
+    zone: str = ""
+    empty: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ValueMap:
+    values: Mapping[str, Any]
+    strict: bool  # a code that is not named is a fault, and not kept as it is
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    source: Source
+    kind: Kind | None = None  # None: whatever the source's own type is
+    trim: bool = False
+    strip_zeros: bool = False
+    case: str = ""  # upper, lower
+    values: ValueMap | None = None
+    default: Any = None
+    required: bool = False
+    decimal: DecimalForm = field(default_factory=DecimalForm)
+    date: DateForm = field(default_factory=DateForm)
+
+
+@dataclass(frozen=True, slots=True)
+class ScalarRule:
+    name: str
+    path: str
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRule:
+    name: str
+    path: str
+    value: Value
+    known: frozenset[str] | None
+    keep_code: bool  # fill status_key too
+
+
+@dataclass(frozen=True, slots=True)
+class StringsRule:
+    """A list of texts, one of each value; empty ones are left out."""
+
+    name: str
+    path: str
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRule:
+    name: str
+    path: str
+    members: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LinesRule:
+    name: str
+    path: str
+    lines: str
+    members: tuple[Rule, ...]
+    where: tuple[tuple[str, frozenset[str]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RowsRule:
+    """A list made of the record's own columns, one entry of each group of rules; empty ones are left out."""
+
+    name: str
+    path: str
+    rows: tuple[tuple[Rule, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CustomRule:
+    name: str
+    path: str
+    members: tuple[ScalarRule, ...]
+
+
+Rule = ScalarRule | StatusRule | StringsRule | ObjectRule | LinesRule | RowsRule | CustomRule
