@@ -32,7 +32,6 @@ from agent.settings import Settings
 from agent.sync.runner import RunResult
 from agent.tunnel.endpoint import Endpoint, Proxy, make_endpoint, make_proxy
 from agent.tunnel.link import Link
-from agent.tunnel.outbox_queue import OutboxQueue
 from agent.version import SOFTWARE
 
 log = structlog.get_logger(__name__)
@@ -110,7 +109,7 @@ class App:
             link = Link(
                 endpoint_of(self._settings, identities.load().relay_url),
                 identities,
-                OutboxQueue(outbox),
+                outbox,
                 sink=executor,
                 status=connections,
                 clock=self._clock,
