@@ -96,9 +96,12 @@ class AgentSession(Conversation):
         """Queue the next batch of its stream; needs credit."""
         if self.credit < 1:
             raise ProtocolFault(Fault.CREDIT, "no credit left")
+        sent = self._sent.setdefault(batch.stream, deque())
+        if sent and batch.seq <= sent[-1]:
+            raise ProtocolFault(Fault.ILLEGAL, f"{batch.stream} {batch.seq} is on its way already")
         self._send(batch)
         self.credit -= 1
-        self._sent.setdefault(batch.stream, deque()).append(batch.seq)
+        sent.append(batch.seq)
 
     def send_result(self, result: Result) -> None:
         self._send(result)
