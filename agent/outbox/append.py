@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import structlog
+
+from agent.errors import GroundwireError
 from agent.outbox import batches, letters, runs, segments, streams
 from agent.outbox.database import Database
-from agent.outbox.limits import Limits
+from agent.outbox.limits import SEGMENTS_AT_MOST, Limits
 from agent.outbox.values import Entry
+
+log = structlog.get_logger(__name__)
 
 
 def append(db: Database, entry: Entry, *, limits: Limits, now: datetime) -> tuple[int, ...]:
@@ -25,4 +30,14 @@ def append(db: Database, entry: Entry, *, limits: Limits, now: datetime) -> tupl
         if entry.checkpoint is not None and entry.stream not in db.restarted:
             stream.checkpoint = entry.checkpoint
         streams.save(db, stream)
+    if entry.segment is not None:
+        _keep_segments_few(db, entry.stream)
     return seqs
+
+
+def _keep_segments_few(db: Database, stream: str) -> None:
+    try:
+        db.guarded(lambda: segments.compact(db, stream, above=SEGMENTS_AT_MOST))
+    except GroundwireError as error:
+        # The page is durable; the merge is tried again with the next one.
+        log.warning("compaction_postponed", stream=stream, error=str(error))

@@ -271,16 +271,14 @@ def _drop_pending(db: Database, change: Levels, stream: StreamRow) -> None:
 
 
 def replay(db: Database, name: str, relay_seq: int) -> int:
-    """Make acked batches behind the relay's position pending again: the relay came from a backup.
+    """Make the batches behind the relay's position pending again, as one chain from there.
 
-    Where some of them are pruned already, the stream is read again in full behind those that are left.
+    Where some of them are gone already, the stream is read again in full behind those that are left.
     """
     with db.transaction() as change:
         stream = streams.find(db, change, name)
         if stream is None or not 0 <= relay_seq <= stream.top_seq:
             raise UnknownAck(f"The relay names batch {relay_seq}, which was never enqueued", where=name)
-        if relay_seq >= stream.acked_seq:
-            return 0
         again = db.all(
             "UPDATE batch SET settled_at = NULL WHERE stream = ? AND seq > ? AND settled_at IS NOT NULL"
             " AND damaged = 0 RETURNING bytes",
@@ -290,12 +288,13 @@ def replay(db: Database, name: str, relay_seq: int) -> int:
         change.pending_bytes += size
         change.kept_bytes -= size
         change.enqueued += len(again)
-        stream.acked_seq = relay_seq
-        if _relink(db, stream, relay_seq):
+        stream.acked_seq = min(stream.acked_seq, relay_seq)
+        gaps = _relink(db, stream, relay_seq)
+        if gaps:
             streams.restart(db, stream, tombstones_lost=True)
         streams.save(db, stream)
-        log.warning("outbox_replayed", stream=name, relay_seq=relay_seq, batches=len(again))
-        return len(again)
+    log.warning("outbox_replayed", stream=name, relay_seq=relay_seq, batches=len(again), gaps=gaps)
+    return len(again)
 
 
 def _relink(db: Database, stream: StreamRow, start: int) -> bool:

@@ -31,8 +31,10 @@ LETTERS_WITH_RAW: Final = 1_000
 LETTER_RAW_BYTES: Final = 64 * KiB
 LETTER_MESSAGE_CHARS: Final = 2_000
 
-# Appends grow the list of segments by one; reading is a merge over all of them.
+# Each append adds a segment, and reading merges all of them. A run asks for compaction at its end, above the first
+# number; above the second, which an initial sync passes every half million records, an append does it itself.
 SEGMENTS_BEFORE_COMPACTION: Final = 32
+SEGMENTS_AT_MOST: Final = 256
 BASE_SEGMENT_ROWS: Final = 262_144  # 4 MiB of hashes: what a change to one range of keys rewrites at most
 
 # A command and its answer each travel in one control frame of at most this size.

@@ -31,10 +31,10 @@ from agent.outbox.fingerprints import (
     unpack_hashes,
     unpack_keys,
 )
-from agent.outbox.limits import BASE_SEGMENT_ROWS, SEGMENTS_BEFORE_COMPACTION
+from agent.outbox.limits import BASE_SEGMENT_ROWS
 from agent.outbox.stamps import check_bytes
 from agent.outbox.streams import StreamRow
-from agent.outbox.values import Fingerprints, Segment
+from agent.outbox.values import Fingerprints, FingerprintsDamaged, Segment
 
 T = TypeVar("T")
 
@@ -81,36 +81,39 @@ def load(db: Database, name: str) -> Fingerprints:
 
 def keys_of(db: Database, name: str, key_hashes: Hashes) -> dict[int, str]:
     """Look keys up by their hash, newest segment first; only segments with a hit have their keys read."""
+    try:
+        return _keys_of(db, name, np.unique(np.asarray(key_hashes, dtype=np.uint64)))
+    except _SegmentDamaged as damage:
+        _drop_damaged(db, name, damage.segment_id)
+        raise FingerprintsDamaged(where=name) from damage
 
-    def found() -> dict[int, str]:
-        stream = _find(db, name)
-        keys: dict[int, str] = {}
-        if stream is None:
-            return keys
-        wanted = np.unique(np.asarray(key_hashes, dtype=np.uint64))
-        for head in _heads(db, stream):
-            if len(wanted) == 0:
-                break
-            hits, places = positions_of(wanted, _read(db, stream, head).key_hashes)
-            if len(hits) == 0:
-                continue
-            texts = _read_keys(db, head).take(pa.array(places)).to_pylist()
-            keys.update(zip(wanted[hits].tolist(), texts, strict=True))
-            wanted = np.delete(wanted, hits)
+
+def _keys_of(db: Database, name: str, wanted: Hashes) -> dict[int, str]:
+    stream = _find(db, name)
+    keys: dict[int, str] = {}
+    if stream is None:
         return keys
+    for head in _heads(db, stream):
+        if len(wanted) == 0:
+            break
+        hits, places = positions_of(wanted, _read(db, stream, head).key_hashes)
+        if len(hits) == 0:
+            continue
+        texts = _read_keys(db, head).take(pa.array(places)).to_pylist()
+        keys.update(zip(wanted[hits].tolist(), texts, strict=True))
+        wanted = np.delete(wanted, hits)
+    return keys
 
-    return _around_damage(db, name, found)
 
-
-def compact(db: Database, name: str) -> None:
-    """Merge the newest segments into few, in one transaction, once there are too many."""
+def compact(db: Database, name: str, *, above: int) -> None:
+    """Merge the newest segments into few, in one transaction, once there are more than `above`."""
 
     def merge_newest() -> None:
         stream = _find(db, name)
         if stream is None:
             return
         heads = _heads(db, stream)
-        if len(heads) > SEGMENTS_BEFORE_COMPACTION:
+        if len(heads) > above:
             _merge_heads(db, stream, heads)
 
     _around_damage(db, name, merge_newest)

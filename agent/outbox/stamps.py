@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, SupportsInt
 
 import orjson
 import xxhash
@@ -28,7 +28,8 @@ def maybe_moment(micros: int | None) -> datetime | None:
     return None if micros is None else from_micros(micros)
 
 
-def to_signed(unsigned: int) -> int:
+def to_signed(unsigned: SupportsInt) -> int:
+    unsigned = int(unsigned)  # numpy's own integers overflow below
     return unsigned - 2**64 if unsigned >= 2**63 else unsigned
 
 

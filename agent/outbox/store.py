@@ -19,7 +19,7 @@ from agent.outbox import batches, counting, letters, pruning, runs, segments, st
 from agent.outbox.append import append
 from agent.outbox.database import Database, open_database
 from agent.outbox.journal import CommandJournal
-from agent.outbox.limits import Limits
+from agent.outbox.limits import SEGMENTS_BEFORE_COMPACTION, Limits
 from agent.outbox.thread import StoreThread
 from agent.outbox.values import (
     BatchDraft,
@@ -28,6 +28,7 @@ from agent.outbox.values import (
     DeadLetter,
     Entry,
     Fingerprints,
+    FingerprintsDamaged,
     OutboxClosed,
     OutboxStats,
     RunRecord,
@@ -46,6 +47,7 @@ __all__ = [
     "DeadLetter",
     "Entry",
     "Fingerprints",
+    "FingerprintsDamaged",
     "Limits",
     "Outbox",
     "OutboxClosed",
@@ -143,9 +145,10 @@ class Outbox:
         await self._run(lambda: batches.rewound(self._db, stream, relay_seq))
 
     async def replay(self, stream: str, relay_seq: int) -> int:
-        """The relay is behind what it acked (restored from a backup): send again; return how many batches.
+        """The relay is behind its own acks (restored from a backup): send again; return how many batches.
 
-        Where the replay window does not reach back far enough, the stream is also read again in full.
+        Afterwards the stream's pending batches are one chain from `relay_seq` on. Where the replay window does not
+        reach back far enough, the stream is also read again in full.
         """
         return await self._run(lambda: batches.replay(self._db, stream, relay_seq))
 
@@ -153,12 +156,12 @@ class Outbox:
         return await self._run(lambda: segments.load(self._db, stream))
 
     async def keys_of(self, stream: str, key_hashes: npt.NDArray[np.uint64]) -> dict[int, str]:
-        """Find the keys behind hashes; unknown ones are left out."""
+        """Find the keys behind hashes; unknown ones are left out. FingerprintsDamaged: start the run again."""
         return await self._run(lambda: segments.keys_of(self._db, stream, key_hashes))
 
     async def compact_fingerprints(self, stream: str) -> None:
         """Merge the stream's segments if there are many; cheap otherwise, so it can be asked after every run."""
-        await self._run(lambda: segments.compact(self._db, stream))
+        await self._run(lambda: segments.compact(self._db, stream, above=SEGMENTS_BEFORE_COMPACTION))
 
     async def reset_stream(self, stream: str) -> None:
         """Forget the checkpoint and the content of every record: the next run sends all of them again.

@@ -161,3 +161,9 @@ class OutboxClosed(TransientError):
     """The outbox was closed while the agent stops."""
 
     code = "outbox_closed"
+
+
+class FingerprintsDamaged(TransientError):
+    """A fingerprint segment failed its check and was dropped; the stream is read again in full by its next run."""
+
+    code = "fingerprints_damaged"

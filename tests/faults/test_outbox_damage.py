@@ -20,7 +20,7 @@ from agent.errors import (
     VersionMismatch,
 )
 from agent.outbox.database import MIGRATIONS, open_database
-from agent.outbox.store import BatchKind, Limits, Outbox
+from agent.outbox.store import BatchKind, FingerprintsDamaged, Limits, Outbox
 from tests.unit.outbox.making import STREAM, all_pending, entry, letter, opened, segment
 
 MARKED = b"<the payload of the second batch>" * 20
@@ -39,6 +39,12 @@ def flip(path: Path, position: int) -> None:
     content = bytearray(path.read_bytes())
     content[position] ^= 0x40
     path.write_bytes(content)
+
+
+def spoil(path: Path, sql: str) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as raw:
+        raw.execute(sql)
+        raw.commit()
 
 
 async def test_a_damaged_batch_leaves_the_sequence_and_its_stream_is_read_again(tmp_path):
@@ -133,9 +139,7 @@ async def test_a_damaged_report_costs_no_re_sync(tmp_path, kind):
 async def test_a_changed_value_in_a_batch_row_is_noticed(tmp_path):
     path = tmp_path / "outbox.db"
     await filled(path)
-    with contextlib.closing(sqlite3.connect(path)) as raw:
-        raw.execute("UPDATE batch SET count = 77 WHERE seq = 2")
-        raw.commit()
+    spoil(path, "UPDATE batch SET count = 77 WHERE seq = 2")
 
     async with opened(path) as outbox:
         assert [(batch.seq, batch.prev) for batch in await all_pending(outbox)] == [(1, 0), (3, 1)]
@@ -148,9 +152,7 @@ async def test_a_changed_value_in_a_batch_row_is_noticed(tmp_path):
 async def test_a_changed_stream_row_is_rebuilt_and_the_stream_read_again(tmp_path, column):
     path = tmp_path / "outbox.db"
     await filled(path)
-    with contextlib.closing(sqlite3.connect(path)) as raw:
-        raw.execute(f"UPDATE stream SET {column}")
-        raw.commit()
+    spoil(path, f"UPDATE stream SET {column}")
 
     async with opened(path) as outbox:
         assert await outbox.checkpoint(STREAM) is None
@@ -164,23 +166,32 @@ async def test_a_changed_stream_row_is_rebuilt_and_the_stream_read_again(tmp_pat
         ]
 
 
-@pytest.mark.parametrize("table", ["segment", "segment_keys"])
-async def test_a_damaged_segment_is_dropped_and_its_stream_read_again(tmp_path, table):
+async def test_damaged_hashes_are_dropped_and_their_stream_read_again(tmp_path):
     path = tmp_path / "outbox.db"
     await filled(path)
-    column = "content_hashes" if table == "segment" else "keys"
-    with contextlib.closing(sqlite3.connect(path)) as raw:
-        raw.execute(f"UPDATE {table} SET {column} = zeroblob(length({column})) WHERE id = 2")
-        raw.commit()
+    spoil(path, "UPDATE segment SET content_hashes = zeroblob(length(content_hashes)) WHERE id = 2")
 
     async with opened(path) as outbox:
         found = await outbox.fingerprints(STREAM)
-        keys = await outbox.keys_of(STREAM, segment({"k1": 0, "k2": 0, "k3": 0}).key_hashes)
 
-        assert sorted(keys.values()) == ["k1", "k3"]
-        assert len(found.key_hashes) == (2 if table == "segment" else 3)
+        assert sorted((await outbox.keys_of(STREAM, found.key_hashes)).values()) == ["k1", "k3"]
+        assert found.content_hashes.tolist() == [0, 0]
         assert await outbox.checkpoint(STREAM) is None
         assert outbox.damaged == 1
+
+
+async def test_damaged_keys_end_the_run_and_the_next_one_reads_everything(tmp_path):
+    path = tmp_path / "outbox.db"
+    await filled(path)
+    spoil(path, "UPDATE segment_keys SET keys = zeroblob(length(keys)) WHERE id = 2")
+
+    async with opened(path) as outbox:
+        wanted = segment({"k1": 0, "k2": 0, "k3": 0}).key_hashes
+        with pytest.raises(FingerprintsDamaged):
+            await outbox.keys_of(STREAM, wanted)
+
+        assert sorted((await outbox.keys_of(STREAM, wanted)).values()) == ["k1", "k3"]
+        assert await outbox.checkpoint(STREAM) is None
 
 
 async def test_a_flipped_byte_anywhere_is_refused_counted_or_harmless(tmp_path):

@@ -14,7 +14,6 @@ from random import Random
 import pytest
 
 from agent.clock import ManualClock
-from agent.outbox import limits as bounds
 from agent.outbox.store import Limits, Outbox
 from tests.faults.power_cut import Operation, Recorder, images
 from tests.unit.outbox.making import all_pending, entry, letter, opened, segment
@@ -133,8 +132,7 @@ async def broken_images(recording: Recording, folder: Path, *, count: int, seed:
 
 @pytest.fixture
 def small_segments(monkeypatch):
-    monkeypatch.setattr("agent.outbox.segments.SEGMENTS_BEFORE_COMPACTION", 3)
-    assert bounds.SEGMENTS_BEFORE_COMPACTION > 3
+    monkeypatch.setattr("agent.outbox.store.SEGMENTS_BEFORE_COMPACTION", 3)
 
 
 @pytest.mark.timeout(0 if IMAGES > 2_000 else 120)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -69,3 +70,8 @@ async def opened(
 
 async def all_pending(outbox: Outbox):
     return await outbox.pending(0, limit_batches=10_000, limit_bytes=2**40)
+
+
+async def turn() -> None:
+    """Let everything that can run take one step."""
+    await asyncio.sleep(0)  # noqa: TID251 - waits for nothing
