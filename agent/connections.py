@@ -19,7 +19,7 @@ from agent.control import error_document
 from agent.errors import ConfigurationError, GroundwireError
 from agent.hosting.driver import HostedDriver
 from agent.hosting.limits import HostingLimits
-from agent.mapping import compile_mapping
+from agent.mapping.compile import compile_mapping
 from agent.model.run import RunReport, RunTrigger, rfc3339
 from agent.outbox.store import Outbox
 from agent.run_id import new_run_id

@@ -13,6 +13,7 @@ after the other. The parts of one record are slices of these, and no two differe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import pairwise
 from typing import Final
 
@@ -108,7 +109,7 @@ def _valid(array: pa.Array) -> np.ndarray:
 
 
 def _bytes_of(numbers: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(numbers).view(np.uint8).reshape(len(numbers), -1)
+    return np.ascontiguousarray(numbers).view(np.uint8).reshape(len(numbers), numbers.dtype.itemsize)
 
 
 def _cell(  # noqa: PLR0911 - one of each type
@@ -145,7 +146,7 @@ def _fixed(array: pa.Array, number: pa.DataType) -> np.ndarray:
 def _decimal_bytes(array: pa.Array) -> np.ndarray:
     """The two's complement of the unscaled number, in 32 bytes, so that 128 and 256 bits are alike."""
     width = array.type.byte_width
-    filled = pc.fill_null(array, pa.scalar(0, pa.int64()).cast(array.type)) if array.null_count else array
+    filled = pc.fill_null(array, pa.scalar(Decimal(0), array.type)) if array.null_count else array
     buffer = filled.buffers()[1]
     start = filled.offset * width
     if buffer is None:

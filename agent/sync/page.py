@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from agent.errors import SourceChanged
-from agent.mapping import CompiledMapping, Reject
+from agent.mapping.compile import CompiledMapping
+from agent.mapping.faults import Reject
 from agent.mapping.hashes import content_hashes, key_hashes
 from agent.model.payload import PayloadTooLarge, encode_dead_letters, encode_records
 from agent.model.run import rfc3339
@@ -94,7 +95,7 @@ def prepare_page(
         return Prepared(keys, keys[:0], contents[:0], (), (), None, 0)
     if not changed.all():
         table = table.filter(pa.array(changed))
-    mapped = mapping.apply(table, with_raw=facts.send_raw)
+    mapped = mapping.apply(table, with_raw=facts.send_raw, hashes=contents[changed])
     meta = facts.meta(run, read_at)
     drafts, too_large = _record_batches(mapped.records, meta)
     letters = (*(_letter(reject) for reject in mapped.rejects), *too_large)

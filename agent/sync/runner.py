@@ -21,7 +21,7 @@ import structlog
 
 from agent.clock import Clock
 from agent.errors import GroundwireError, TransientError
-from agent.mapping import CompiledMapping
+from agent.mapping.compile import CompiledMapping
 from agent.model.payload import encode_run, encode_tombstones
 from agent.model.run import RunCounts, RunError, RunMode, RunReport, RunStatus, RunTrigger
 from agent.outbox.store import BatchDraft, BatchKind, DeadLetter, Entry, Outbox, RunRecord, Segment

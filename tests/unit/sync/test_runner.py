@@ -1,0 +1,414 @@
+"""The runner over the real outbox and mapping; only the source is made up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agent.clock import ManualClock
+from agent.errors import DeletionsHeld, SourceChanged, TransientError, Unreachable
+from agent.mapping.compile import compile_mapping
+from agent.model.payload import decode
+from agent.model.run import RunMode, RunStatus, RunTrigger
+from agent.outbox.store import Outbox
+from agent.sync.cursor import read_checkpoint
+from agent.sync.page import StreamFacts
+from agent.sync.reconcile import DeletionSettings
+from agent.sync.runner import Runner, RunResult, Stream
+from agent.sync.window import WindowSettings
+from drivers.contract import ReadMode, StreamSpec
+from tests.unit.sync.table_source import TableSource
+
+ADDRESS = "erp/orders"
+MAPPING = {"orderNo": "no", "totalNetValue": {"from": "total", "as": "decimal"}}
+
+
+def make_stream(
+    *, compare: bool = True, every: timedelta = timedelta(0), max_share: float = 0.5, page_rows: int = 3
+) -> Stream:
+    return Stream(
+        facts=StreamFacts("erp", "test", "orders", "purchase_order"),
+        spec=StreamSpec("orders", "purchase_order"),
+        mapping=compile_mapping(MAPPING, entity="purchase_order", where=ADDRESS),
+        window=WindowSettings(initial_window=None, overlap=timedelta(0), lag=timedelta(0)),
+        deletions=DeletionSettings(compare, every, max_share),
+        page_rows=page_rows,
+    )
+
+
+class World:
+    """A source, an outbox and a reader of what was enqueued."""
+
+    def __init__(self, outbox: Outbox, stream: Stream) -> None:
+        self.source = TableSource()
+        self.outbox = outbox
+        self.stream = stream
+        self.clock = ManualClock()
+        self._runs = 0
+        self._read_to = 0
+
+    async def run(self, **options: bool | tuple[str, ...]) -> RunResult:
+        self._runs += 1
+        runner = Runner(self.stream, self.source, self.outbox, self.clock, lambda _: None)
+        return await runner.run(f"run{self._runs:03}", RunTrigger.MANUAL, **options)  # type: ignore[arg-type]
+
+    async def new_batches(self):
+        """What was enqueued since the last time, decoded."""
+        batches = await self.outbox.pending(self._read_to, limit_batches=10_000, limit_bytes=2**30)
+        self._read_to = max((batch.seq for batch in batches), default=self._read_to)
+        return [decode(batch.kind, batch.payload, count=batch.count) for batch in batches]
+
+    async def travelled(self) -> tuple[list[str], list[str]]:
+        """Keys of the records and of the tombstones enqueued since the last time."""
+        batches = await self.new_batches()
+        records = [
+            key for batch in batches if batch.table is not None for key in batch.table["key"].to_pylist()
+        ]
+        return records, [key for batch in batches for key in batch.keys]
+
+    async def replica(self) -> dict[str, str]:
+        """What a relay would hold after everything enqueued so far."""
+        held: dict[str, str] = {}
+        self._read_to = 0
+        for batch in await self.new_batches():
+            if batch.table is not None:
+                rows = zip(
+                    batch.table["key"].to_pylist(), batch.table["total_net_value"].to_pylist(), strict=True
+                )
+                held |= {key: str(total) for key, total in rows}
+            for key in batch.keys:
+                held.pop(key, None)
+        return held
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with await Outbox.open(tmp_path / "outbox.db", clock=ManualClock()) as outbox:
+        world = World(outbox, make_stream())
+        for number in range(7):
+            world.source.put(f"K{number}", f"{number}.50")
+        yield world
+
+
+async def test_the_initial_run_enqueues_every_record_and_ends_with_its_report(world: World) -> None:
+    result = await world.run()
+    batches = await world.new_batches()
+
+    assert result.report.status is RunStatus.SUCCEEDED
+    assert result.report.mode is RunMode.INITIAL
+    assert (result.report.counts.read, result.report.counts.enqueued, result.report.counts.pages) == (7, 7, 3)
+    assert [batch.kind.value for batch in batches] == ["run", "records", "records", "records", "run"]
+    assert batches[-1].report is not None
+    assert batches[-1].report.status is RunStatus.SUCCEEDED
+    assert batches[-1].report.counts == result.report.counts
+
+
+async def test_only_changed_records_travel_afterwards(world: World) -> None:
+    await world.run()
+    await world.travelled()
+    world.source.put("K3", "99.00")
+    world.source.put("NEW", "1.00")
+
+    result = await world.run()
+
+    assert await world.travelled() == (["K3", "NEW"], [])
+    assert result.report.mode is RunMode.INCREMENTAL
+
+
+async def test_the_row_at_the_floor_is_read_again_and_does_not_travel_again(world: World) -> None:
+    """The bound is inclusive, because two rows may share a stamp; fingerprints keep the repeat off the wire."""
+    await world.run()
+    await world.travelled()
+
+    result = await world.run()
+
+    assert result.report.counts.read == 1
+    assert result.report.counts.unchanged == 1
+    assert await world.travelled() == ([], [])
+
+
+async def test_a_source_without_a_change_column_is_compared_by_hash(world: World) -> None:
+    world.source.stamped = False
+    await world.run()
+    await world.travelled()
+    world.source.put("K3", "99.00")
+    world.source.remove("K1")
+
+    result = await world.run()
+
+    assert await world.travelled() == (["K3"], ["K1"])
+    assert (result.report.counts.read, result.report.counts.unchanged) == (6, 5)
+
+
+async def test_a_deleted_record_becomes_a_tombstone_once(world: World) -> None:
+    await world.run()
+    await world.travelled()
+    world.source.remove("K2")
+
+    first = await world.run()
+    assert await world.travelled() == ([], ["K2"])
+    assert first.report.counts.tombstones == 1
+
+    await world.run()
+    assert await world.travelled() == ([], [])
+
+
+async def test_a_record_that_comes_back_travels_again(world: World) -> None:
+    await world.run()
+    world.source.remove("K2")
+    await world.run()
+    await world.travelled()
+    world.source.put("K2", "2.50")
+
+    await world.run()
+
+    assert await world.travelled() == (["K2"], [])
+
+
+async def test_a_large_share_of_deletions_waits_for_a_person(world: World) -> None:
+    for number in range(100, 140):
+        world.source.put(f"K{number}", "1")
+    await world.run()
+    await world.travelled()
+    for number in range(100, 140):
+        world.source.remove(f"K{number}")
+
+    held = await world.run()
+    assert isinstance(held.error, DeletionsHeld)
+    assert "--accept-deletions" in held.error.hint
+    assert await world.travelled() == ([], [])
+
+    accepted = await world.run(accept_deletions=True)
+    assert accepted.error is None
+    assert len((await world.travelled())[1]) == 40
+
+
+async def test_deletions_are_not_concluded_from_a_walk_that_was_cut_short(world: World) -> None:
+    world.source.stamped = False
+    await world.run()
+    await world.travelled()
+    world.source.cut_short = True
+
+    result = await world.run()
+
+    assert isinstance(result.error, TransientError)
+    assert await world.travelled() == ([], [])
+
+
+async def test_a_failed_page_leaves_the_checkpoint_at_the_last_page_that_was_enqueued(world: World) -> None:
+    world.source.fail_at_page, world.source.fault = 2, lambda: Unreachable("the source is gone")
+
+    failed = await world.run()
+    checkpoint = read_checkpoint(await world.outbox.checkpoint(ADDRESS))
+
+    assert isinstance(failed.error, Unreachable)
+    assert failed.report.status is RunStatus.FAILED
+    assert (await world.travelled())[0] == ["K0", "K1", "K2"]
+    assert checkpoint.under_way is not None
+    assert checkpoint.under_way.cursor == "K2"
+
+
+async def test_the_next_run_goes_on_behind_the_last_page_that_was_enqueued(world: World) -> None:
+    world.source.fail_at_page, world.source.fault = 2, lambda: Unreachable("the source is gone")
+    await world.run()
+    await world.travelled()
+    world.source.fail_at_page = None
+
+    result = await world.run()
+
+    assert world.source.requests[1].after == "K2"
+    assert (await world.travelled())[0] == ["K3", "K4", "K5", "K6"]
+    assert result.report.status is RunStatus.SUCCEEDED
+
+
+async def test_the_words_of_an_error_stay_on_the_agent(world: World) -> None:
+    """The relay learns the class of an error; the sentence may hold names and values of the customer."""
+    world.source.fail_at_page, world.source.fault = 1, lambda: Unreachable("host secret-erp.local is down")
+
+    await world.run()
+    told = (await world.new_batches())[-1].report
+    kept = (await world.outbox.runs(ADDRESS, 1))[0]
+
+    assert told is not None
+    assert told.error is not None
+    assert (told.error.code, told.error.message) == ("unreachable", "")
+    assert "secret-erp" in str(kept.error)
+
+
+async def test_a_full_resync_sends_known_records_again_and_keeps_noticing_deletions(world: World) -> None:
+    await world.run()
+    await world.travelled()
+    world.source.remove("K5")
+
+    result = await world.run(full=True)
+
+    assert await world.travelled() == ([f"K{number}" for number in (0, 1, 2, 3, 4, 6)], ["K5"])
+    assert result.report.mode is RunMode.RESYNC
+
+
+async def test_an_interrupted_full_resync_is_finished_by_the_next_run(world: World) -> None:
+    await world.run()
+    world.source.fail_at_page, world.source.fault = 2, lambda: Unreachable("the source is gone")
+    await world.run(full=True)
+    await world.travelled()
+    world.source.fail_at_page = None
+
+    result = await world.run()
+
+    assert (await world.travelled())[0] == ["K3", "K4", "K5", "K6"]
+    assert result.report.mode is RunMode.RESYNC
+
+
+async def test_a_record_that_cannot_be_mapped_is_a_dead_letter_and_the_rest_goes_on(world: World) -> None:
+    world.source.put("BAD", "not a number")
+
+    result = await world.run()
+    letters = await world.outbox.dead_letters(ADDRESS)
+    told = [letter for batch in await world.new_batches() for letter in batch.letters]
+
+    assert result.report.status is RunStatus.SUCCEEDED
+    assert (result.report.counts.mapped, result.report.counts.dead_letters) == (7, 1)
+    assert [(letter.key, letter.field) for letter in letters] == [("BAD", "totalNetValue")]
+    assert [letter.key for letter in told] == ["BAD"]
+
+
+async def test_an_unchanged_bad_record_is_not_reported_again(world: World) -> None:
+    world.source.stamped = False
+    world.source.put("BAD", "not a number")
+    await world.run()
+
+    result = await world.run()
+
+    assert result.report.counts.dead_letters == 0
+    assert len(await world.outbox.dead_letters(ADDRESS)) == 1
+
+
+async def test_a_requeued_record_is_read_again_by_its_key(world: World) -> None:
+    world.source.put("BAD", "not a number")
+    await world.run()
+    await world.travelled()
+    world.source.rows["BAD"] = ("7.00", world.source.rows["BAD"][1])
+
+    result = await world.run(keys=("BAD",), walk=False)
+
+    assert await world.travelled() == (["BAD"], [])
+    assert result.report.counts.read == 1
+    assert await world.outbox.dead_letters(ADDRESS) == []
+
+
+async def test_a_row_that_no_pass_brought_is_found_by_the_comparison_of_keys(world: World) -> None:
+    """A row committed late, with a stamp behind the floor, is repaired where everything is covered."""
+    await world.run()
+    await world.travelled()
+    world.source.rows["LATE"] = ("5.00", 1)
+    world.source.rows = dict(world.source.rows)
+    world.stream = make_stream()
+    world.source.now += 5
+
+    await world.run()
+
+    assert "LATE" in (await world.travelled())[0]
+    assert world.source.requests[-1].mode is ReadMode.BY_KEYS
+
+
+async def test_keys_are_compared_only_as_often_as_configured(world: World) -> None:
+    world.stream = make_stream(every=timedelta(hours=1))
+    await world.run()
+    world.source.remove("K1")
+
+    world.clock.advance(60)
+    early = await world.run()
+    world.clock.advance(3600)
+    late = await world.run()
+
+    assert (early.report.counts.tombstones, late.report.counts.tombstones) == (0, 1)
+
+
+async def test_a_key_twice_in_a_page_is_one_clear_error(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = world.source._chosen
+    monkeypatch.setattr(
+        world.source, "_chosen", lambda request: [row for row in chosen(request) for _ in range(2)]
+    )
+
+    result = await world.run()
+
+    assert isinstance(result.error, SourceChanged)
+    assert "'K0'" in result.error.message
+    assert "`key`" in result.error.hint
+    assert (await world.travelled())[0] == []
+
+
+async def test_a_cancelled_run_says_so_and_resumes(world: World) -> None:
+    reached = asyncio.Event()
+    original = world.outbox.append
+
+    async def append_then_hold(entry):
+        seqs = await original(entry)
+        if entry.segment is not None:
+            reached.set()
+            await asyncio.sleep(3600)  # noqa: TID251 - held until cancelled
+        return seqs
+
+    world.outbox.append = append_then_hold  # type: ignore[method-assign]
+    task = asyncio.create_task(world.run())
+    await reached.wait()
+    world.outbox.append = original  # type: ignore[method-assign]
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert (await world.outbox.runs(ADDRESS, 1))[0].status == "cancelled"
+    await world.run()
+    assert sorted(await world.replica()) == [f"K{number}" for number in range(7)]
+
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("put"), st.integers(0, 12), st.integers(0, 99)),
+        st.tuples(st.just("remove"), st.integers(0, 12), st.just(0)),
+        st.tuples(st.just("run"), st.integers(0, 3), st.just(0)),
+        st.tuples(st.just("full"), st.integers(0, 3), st.just(0)),
+    ),
+    max_size=25,
+)
+
+
+@given(history=steps, stamped=st.booleans())
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_after_any_history_a_run_that_succeeds_leaves_an_exact_copy(
+    history: list[tuple[str, int, int]], stamped: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Whatever changed and wherever runs failed, the batches in order make what the source holds."""
+
+    async def live() -> None:
+        path = tmp_path_factory.mktemp("history") / "outbox.db"
+        async with await Outbox.open(path, clock=ManualClock()) as outbox:
+            world = World(outbox, make_stream(max_share=1.0))
+            world.source.stamped = stamped
+            world.source.fault = lambda: Unreachable("scripted")
+            for verb, number, value in history:
+                if verb == "put":
+                    world.source.put(f"K{number:02}", f"{value}.25")
+                elif verb == "remove" and f"K{number:02}" in world.source.rows:
+                    world.source.remove(f"K{number:02}")
+                elif verb in ("run", "full"):
+                    world.source.fail_at_page = number or None
+                    await world.run(full=verb == "full")
+            world.source.fail_at_page = None
+            result = await world.run()
+
+            expected = {key: total for key, (total, _) in world.source.rows.items()}
+            assert result.error is None
+            assert {key: float(total) for key, total in (await world.replica()).items()} == {
+                key: float(total) for key, total in expected.items()
+            }
+
+    asyncio.run(live())
