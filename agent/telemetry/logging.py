@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import sys
 from collections.abc import Mapping
 from typing import Any, Final, Literal, TextIO
@@ -12,17 +11,11 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from agent.secrets import redact
+from agent.telemetry.text import clean_text
 
-MAX_VALUE_CHARS: Final = 2_000  # per value: a line stays readable and no source can flood the log
 MAX_TRACEBACK_LINES: Final = 100  # a bug shows in the last frames
 MAX_DEPTH: Final = 4  # of nested values; deeper ones are shown as their text
 MAX_ITEMS: Final = 50  # of a list or table inside a value
-
-# C0 and C1 control characters, line and paragraph separators, bidirectional overrides and isolates,
-# zero-width characters and the byte order mark: none may start a line or change how one is read.
-_CONTROL: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2060-\u2069\u061c\ufeff\ud800-\udfff]"
-)
 
 
 def configure_logging(
@@ -79,23 +72,10 @@ def clean_values(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
     return cleaned if traceback is None else {**cleaned, "exception": _clean_traceback(str(traceback))}
 
 
-def clean_text(text: str) -> str:
-    """Text that is safe on one line of a log or terminal."""
-    # Redacted first, whole: a cut or an escape could leave half a secret that no longer matches.
-    text = redact(text)
-    if len(text) > MAX_VALUE_CHARS:
-        text = f"{text[:MAX_VALUE_CHARS]}... ({len(text)} characters)"
-    return _CONTROL.sub(_escape, text)
-
-
 def _clean_traceback(text: str) -> str:
     """Keep its lines apart, each indented: none can pass for an event of its own. The last ones tell most."""
     lines = redact(text).splitlines()[-MAX_TRACEBACK_LINES:]
     return "\n    ".join(clean_text(line) for line in ("", *lines))
-
-
-def _escape(found: re.Match[str]) -> str:
-    return {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(found[0], f"\\u{ord(found[0]):04x}")
 
 
 def _clean(value: Any, depth: int) -> Any:

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.secrets import MASK, SecretRef, resolve
-from agent.telemetry.logging import MAX_ITEMS, MAX_VALUE_CHARS, clean_text, configure_logging
+from agent.telemetry.logging import MAX_ITEMS, configure_logging
+from agent.telemetry.text import MAX_VALUE_CHARS, clean_text
 
 
 @pytest.fixture(autouse=True)
