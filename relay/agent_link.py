@@ -1,0 +1,347 @@
+"""One connected agent: moves messages between its websocket and its session, and acts on what the session reports.
+
+What is said and when is decided in `agent.protocol`; what is stored, in `ingest` and the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+from secrets import token_bytes
+from typing import Final, Protocol
+
+import structlog
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from agent.clock import Clock
+from agent.errors import GroundwireError
+from agent.protocol.events import (
+    AgentProved,
+    BatchReceived,
+    Confirmed,
+    DrainStarted,
+    EnrollProved,
+    LinkDead,
+    RelayEvent,
+    ResultReceived,
+    StatusReceived,
+)
+from agent.protocol.faults import MAX_BATCH_BYTES, ProtocolFault
+from agent.protocol.frames import Batch, Hello, Result
+from agent.protocol.frames import Command as CommandFrame
+from agent.protocol.session import KnownAgent, RelaySession
+from relay.identities import new_id
+from relay.ingest import BadPayload, Ingest, verify
+from relay.pace import BytePace
+from relay.settings import Gateway as GatewaySettings
+from relay.statuses import connection_statuses
+from relay.store.base import (
+    Agent,
+    Appended,
+    AppendOutcome,
+    Command,
+    CommandState,
+    Enrolment,
+    NewBatch,
+    Store,
+)
+
+log = structlog.get_logger()
+
+NONCE_BYTES: Final = 32
+LAST_WORDS_SECONDS: Final = 5.0  # to write what is left when a session ends
+SUPERSEDED_RETRY_SECONDS: Final = 60.0  # two agents with one identity must not chase each other
+_STORED: Final = (AppendOutcome.APPENDED, AppendOutcome.REPEATED)
+
+
+class Presence(Protocol):
+    """Who is connected; a newer link takes the place of an older one."""
+
+    def arrived(self, link: AgentLink) -> None: ...
+    def left(self, link: AgentLink) -> None: ...
+
+
+class AgentLink:
+    def __init__(
+        self,
+        socket: ServerConnection,
+        *,
+        relay: str,
+        settings: GatewaySettings,
+        store: Store,
+        ingest: Ingest,
+        presence: Presence,
+        clock: Clock,
+    ) -> None:
+        self.agent: Agent | None = None
+        self._socket = socket
+        self._settings = settings
+        self._store = store
+        self._ingest = ingest
+        self._presence = presence
+        self._clock = clock
+        self._session = RelaySession(
+            relay=relay,
+            nonce=token_bytes(NONCE_BYTES),
+            now=clock.monotonic(),
+            heartbeat_seconds=settings.heartbeat_seconds,
+        )
+        self._to_store: asyncio.Queue[Batch] = asyncio.Queue()  # bounded by credit
+        self._unstored = 0
+        self._wake = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._pace = BytePace(settings.agent_bytes_per_second)
+        self._log = log.bind(session=new_id("ses", clock.utcnow()))
+
+    async def run(self) -> None:
+        """Until the session or the socket ends."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(work, name=name)
+                    for name, work in (
+                        ("write", self._write()),
+                        ("watch", self._watch()),
+                        ("store", self._store_all()),
+                    )
+                ]
+                await self._read()
+                await self._last_words()
+                for task in tasks:
+                    task.cancel()
+        finally:
+            self._session.close()
+            await self._leave()
+
+    def end(self, code: str, message: str, *, retry_after: float | None = None) -> None:
+        self._session.refuse(code, message, retry_after=retry_after)
+        self._wake.set()
+
+    def supersede(self) -> None:
+        self.end("superseded", "this identity connected anew", retry_after=SUPERSEDED_RETRY_SECONDS)
+
+    def drain(self) -> None:
+        if self._session.open:
+            self._session.send_draining()
+            self._wake.set()
+
+    async def send_command(self, command: Command) -> bool:
+        """False: not connected just now; it is sent when the agent is back."""
+        if not self._session.open:
+            return False
+        deadline = command.deadline.isoformat().replace("+00:00", "Z")
+        self._session.send_command(CommandFrame(command.id, command.kind, dict(command.body), deadline))
+        self._wake.set()
+        if command.state is CommandState.QUEUED:
+            await self._store.set_command(command.agent, command.id, CommandState.SENT, self._clock.utcnow())
+        return True
+
+    async def _read(self) -> None:
+        try:
+            while not self._session.closed:
+                message = await self._next_message()
+                events = self._session.receive(message, self._clock.monotonic())
+                self._wake.set()
+                for event in events:
+                    await self._act(event)
+                await self._hold_back(len(message))
+        except ConnectionClosed:
+            pass
+        except ProtocolFault as fault:
+            self._log.warning("protocol_broken", fault=fault.code, error=fault.message)
+        except GroundwireError as error:
+            self._log.error("session_failed", code=error.code, error=str(error), hint=error.hint)
+            self.end("internal", "the relay cannot serve this session now", retry_after=10.0)
+
+    async def _next_message(self) -> str | bytes:
+        parts = [part async for part in self._parts()]
+        return "".join(parts) if isinstance(parts[0], str) else b"".join(parts)  # type: ignore[arg-type]
+
+    async def _parts(self) -> AsyncIterator[str | bytes]:
+        async for part in self._socket.recv_streaming():
+            self._session.heard(self._clock.monotonic())
+            yield part
+
+    async def _hold_back(self, size: int) -> None:
+        """Read no more while the disk or this agent's share of the line says so."""
+        if self._unstored:
+            await self._ingest.room()
+        pause = self._pace.spend(size, self._clock.monotonic())
+        if pause > 0:
+            await self._clock.sleep(pause)
+
+    async def _act(self, event: RelayEvent) -> None:
+        match event:
+            case AgentProved():
+                await self._admit(event.hello)
+            case EnrollProved():
+                await self._enrol(event)
+            case Confirmed():
+                await self._confirmed(event.epoch)
+            case BatchReceived():
+                self._unstored += 1
+                self._to_store.put_nowait(event.batch)
+            case ResultReceived():
+                await self._result(event.result)
+            case StatusReceived():
+                statuses = connection_statuses(event.status.connections)
+                await self._store.save_connections(self._known(), statuses, self._clock.utcnow())
+            case DrainStarted():
+                self._log.info("agent_draining")
+            case LinkDead():
+                pass
+        self._wake.set()
+
+    async def _admit(self, hello: Hello) -> None:
+        known = await self._store.agent(hello.agent)
+        kept = None if known is None else KnownAgent(known.public_key, known.epoch, known.pending_epoch)
+        pending = self._session.authenticate(kept)
+        if known is None or pending is None:
+            self._log.warning("agent_refused", agent=hello.agent)
+            return
+        await self._store.set_epoch(known.id, hello.epoch, pending)
+        self.agent = known
+        self._log = self._log.bind(agent=known.id, tenant=known.tenant)
+        self._presence.arrived(self)
+        positions = await self._store.last_seqs(known)
+        self._session.send_welcome(
+            session=new_id("ses", self._clock.utcnow()),
+            positions=positions,
+            credit=self._settings.credit_batches,
+            now=self._clock.monotonic(),
+        )
+        await self._store.saw_agent(known.id, hello.software, self._clock.utcnow())
+        self._allow_batches()
+
+    def _allow_batches(self) -> None:
+        # Until now a peer could be anybody, and was held to control frames.
+        self._socket.protocol.max_message_size = MAX_BATCH_BYTES
+
+    async def _enrol(self, event: EnrollProved) -> None:
+        now = self._clock.utcnow()
+        code = await self._store.code(event.enroll.code_id, now)
+        if not self._session.check_code(None if code is None else code.verifier):
+            self._log.warning("code_refused", code=event.enroll.code_id)
+            return
+        enroll = event.enroll
+        wanted = Enrolment(new_id("agt", now), enroll.name, self._session.public_key, enroll.software)
+        agent = await self._store.enrol(enroll.code_id, wanted, now)
+        if agent is None:
+            self.end("code_refused", "the code is wrong, used or too old")
+            return
+        self._session.send_enrolled(agent=agent.id, tenant=agent.tenant)
+        self._log.info("agent_enrolled", agent=agent.id, tenant=agent.tenant)
+
+    async def _confirmed(self, epoch: int) -> None:
+        agent = self._known()
+        await self._store.set_epoch(agent.id, epoch, None)
+        self._log.info("agent_connected", epoch=epoch)
+        for command in await self._store.open_commands(agent.id):
+            if command.state in (CommandState.QUEUED, CommandState.SENT):
+                await self.send_command(command)
+
+    async def _result(self, result: Result) -> None:
+        try:
+            state = CommandState(result.state)
+        except ValueError:
+            state = CommandState.FAILED
+        agent = self._known()
+        await self._store.set_command(agent.id, result.command, state, self._clock.utcnow(), result.result)
+        self._session.send_result_ack(result.command, result.state)
+        self._log.info("result_received", command=result.command, state=state.value)
+
+    def _known(self) -> Agent:
+        if self.agent is None:
+            raise GroundwireError("A frame that needs an identity came before one.")
+        return self.agent
+
+    async def _store_all(self) -> None:
+        while True:
+            batch = await self._to_store.get()
+            new = self._new_batch(batch)
+            try:
+                await verify(new)
+            except BadPayload as error:
+                self._log.error("batch_refused", stream=batch.stream, seq=batch.seq, error=str(error))
+                self.end("bad_payload", f"{batch.stream} {batch.seq}: {error}", retry_after=60.0)
+                return
+            self._ingest.submit(new).add_done_callback(partial(self._stored, new))
+
+    def _new_batch(self, batch: Batch) -> NewBatch:
+        agent = self._known()
+        return NewBatch(
+            tenant=agent.tenant,
+            agent=agent.id,
+            lineage=agent.lineage,
+            stream=batch.stream,
+            entity=batch.entity,
+            run=batch.run,
+            kind=batch.kind,
+            seq=batch.seq,
+            prev=batch.prev,
+            count=batch.count,
+            hash=batch.hash,
+            payload=batch.payload,
+            received_at=self._clock.utcnow(),
+        )
+
+    def _stored(self, batch: NewBatch, done: asyncio.Future[Appended]) -> None:
+        self._unstored -= 1
+        if done.cancelled() or done.exception() is not None:
+            self.end("internal", "the batch could not be stored", retry_after=10.0)
+        elif (outcome := done.result().outcome) in _STORED:
+            self._session.acknowledge(batch.stream, batch.seq)
+            self._session.grant(1)
+        else:
+            self._log.warning("batch_not_appended", stream=batch.stream, seq=batch.seq, outcome=outcome.value)
+            self.end(
+                outcome.value, f"{batch.stream} {batch.seq} does not follow what is stored", retry_after=5.0
+            )
+        self._wake.set()
+
+    async def _write(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if not await self._flush():
+                return
+            if self._session.closed:
+                await self._socket.close()
+                return
+
+    async def _flush(self) -> bool:
+        async with self._writing:
+            try:
+                for message in self._session.messages_to_send():
+                    await self._socket.send(message)
+            except ConnectionClosed:
+                return False
+            return True
+
+    async def _watch(self) -> None:
+        """Ends the session when the agent has been silent for too long."""
+        while (deadline := self._session.next_deadline()) is not None:
+            await self._clock.sleep(max(deadline - self._clock.monotonic(), 0.01))
+            for dead in self._session.tick(self._clock.monotonic()):
+                self._log.info("link_dead", silent_seconds=round(dead.silent_seconds, 1))
+                self._socket.transport.abort()
+
+    async def _last_words(self) -> None:
+        try:
+            async with asyncio.timeout(LAST_WORDS_SECONDS):
+                await self._flush()
+                await self._socket.close()
+        except TimeoutError:
+            self._socket.transport.abort()
+
+    async def _leave(self) -> None:
+        if self.agent is None:
+            return
+        self._presence.left(self)
+        await self._store.saw_agent(self.agent.id, self.agent.software, self._clock.utcnow())
+        self._log.info("agent_disconnected")
+
+    def __repr__(self) -> str:
+        return f"AgentLink({self.agent.id if self.agent else 'unknown'}, {self._session.phase})"

@@ -1,0 +1,186 @@
+"""The five entities: list in change order, and get one."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+
+import orjson
+from fastapi import APIRouter, Depends, Path, Query, Response
+from pydantic import AwareDatetime
+
+from agent.model.entities import ENTITIES, Entity
+from agent.model.schema import json_schema
+from relay.api.context import Context, Tenant
+from relay.api.cursors import decode_place, encode_place
+from relay.api.problems import Problem, not_found
+from relay.store.base import Deleted, Place, RecordFilter, to_micros
+
+NO_RAW: Final = ""
+MAX_KEY: Final = 2_000  # characters; longer than any key that a source has
+
+Text = Annotated[str, Query(max_length=MAX_KEY)]
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """The parameters that every list of records has."""
+
+    wanted: RecordFilter
+    after: Place
+    limit: int
+    include_raw: bool
+
+
+def list_query(  # noqa: PLR0913, RUF100 - one parameter per filter
+    connection: Annotated[str, Query(max_length=MAX_KEY, description="Only of this connection.")] = "",
+    key: Annotated[str, Query(max_length=MAX_KEY, description="Only with this key.")] = "",
+    code: Annotated[
+        str, Query(max_length=MAX_KEY, description="Only with this number or code, such as an order number.")
+    ] = "",
+    status: Annotated[str, Query(max_length=64, description="Only in this status.")] = "",
+    vendor_key: Annotated[
+        str, Query(alias="vendorKey", max_length=MAX_KEY, description="Only of the vendor with this key.")
+    ] = "",
+    updated_after: Annotated[
+        AwareDatetime | None,
+        Query(
+            description="Only changed after this moment by the source's own stamp (`updatedAt`), or by the time of "
+            "receipt where the source has none. To follow changes without missing any, use `cursor` instead."
+        ),
+    ] = None,
+    deleted: Annotated[
+        Deleted, Query(description="Whether records that are gone at the source are listed.")
+    ] = (Deleted.EXCLUDE),
+    include: Annotated[
+        str,
+        Query(pattern="^(raw)?$", description="`raw` adds the source record, as far as the agent sends it."),
+    ] = NO_RAW,
+    cursor: Annotated[
+        str | None,
+        Query(
+            description="`nextCursor` of an earlier answer. It stays valid: what changes later is behind it."
+        ),
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=500, description="How many records at most.")] = 100,
+) -> ListQuery:
+    wanted = RecordFilter(
+        connection=connection,
+        key=key,
+        code=code,
+        status=status,
+        vendor_key=vendor_key,
+        updated_after=_micros(updated_after),
+        deleted=deleted,
+    )
+    return ListQuery(wanted, decode_place(cursor), limit, include_raw=bool(include))
+
+
+def _micros(moment: datetime | None) -> int | None:
+    try:
+        return None if moment is None else to_micros(moment)
+    except OverflowError as error:
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "updated_after is out of range.") from error
+
+
+def schema_name(entity: Entity) -> str:
+    return "".join(part.capitalize() for part in entity.name.split("_"))
+
+
+def component_schemas() -> dict[str, Any]:
+    """Of every entity and its list, for the OpenAPI description."""
+    found: dict[str, Any] = {}
+    for entity in ENTITIES.values():
+        name = schema_name(entity)
+        found[name] = _document_schema(entity)
+        found[f"{name}List"] = {
+            "type": "object",
+            "required": ["items", "nextCursor", "hasMore"],
+            "properties": {
+                "items": {"type": "array", "items": {"$ref": f"#/components/schemas/{name}"}},
+                "nextCursor": {
+                    "type": "string",
+                    "description": "Go on behind this page, now or later: what changes comes behind it.",
+                },
+                "hasMore": {"type": "boolean", "description": "Whether there is more behind it already."},
+            },
+        }
+    return found
+
+
+def _document_schema(entity: Entity) -> dict[str, Any]:
+    schema = deepcopy(json_schema(entity))
+    for name in ("$schema", "$id"):
+        schema.pop(name, None)
+    # Of a record known only by its deletion nothing but the key is.
+    for name, member in schema["properties"].items():
+        if name != "key" and member.get("type") == "string":
+            member["type"] = ["string", "null"]
+    schema["properties"] |= {
+        "connection": {"type": "string", "description": "The connection's id."},
+        "receivedAt": {
+            "type": ["string", "null"],
+            "format": "date-time",
+            "description": "When the relay stored it.",
+        },
+        "deleted": {"type": "boolean", "description": "Whether the record is gone at the source."},
+    }
+    return schema
+
+
+def _answer(entity: Entity, suffix: str = "") -> dict[int | str, dict[str, Any]]:
+    reference = {"$ref": f"#/components/schemas/{schema_name(entity)}{suffix}"}
+    return {200: {"description": "OK", "content": {"application/json": {"schema": reference}}}}
+
+
+def entity_router(entity: Entity) -> APIRouter:
+    router = APIRouter(tags=[entity.path])
+    words = entity.path.replace("-", " ")
+
+    @router.get(
+        f"/{entity.path}",
+        summary=f"List {words} in the order of their last change",
+        operation_id=f"list_{entity.name}",
+        response_class=Response,
+        responses=_answer(entity, "List"),
+    )
+    async def list_records(
+        ctx: Context, tenant: Tenant, query: Annotated[ListQuery, Depends(list_query)]
+    ) -> Response:
+        found = await ctx.index.find(tenant, entity.name, query.wanted, query.after, query.limit)
+        items = await ctx.documents.render(found.records, entity.name, include_raw=query.include_raw)
+        return json_response(
+            {"items": items, "nextCursor": encode_place(found.reached), "hasMore": found.more}
+        )
+
+    @router.get(
+        f"/connections/{{connection}}/{entity.path}/{{key:path}}",
+        summary=f"Get one of the {words} by its key, also when it is deleted",
+        operation_id=f"get_{entity.name}",
+        response_class=Response,
+        responses=_answer(entity),
+    )
+    async def get_record(
+        ctx: Context,
+        tenant: Tenant,
+        connection: str,
+        key: Annotated[str, Path(min_length=1, description="The record's key, percent-encoded.")],
+        include: Annotated[
+            str, Query(pattern="^(raw)?$", description="`raw` adds the source record.")
+        ] = NO_RAW,
+    ) -> Response:
+        wanted = RecordFilter(connection=connection, key=key, deleted=Deleted.INCLUDE)
+        found = await ctx.index.find(tenant, entity.name, wanted, Place(), 1)
+        if not found.records:
+            raise not_found("record")
+        documents = await ctx.documents.render(found.records, entity.name, include_raw=bool(include))
+        return json_response(documents[0])
+
+    return router
+
+
+def json_response(content: Any) -> Response:
+    return Response(orjson.dumps(content), media_type="application/json")

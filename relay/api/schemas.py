@@ -1,0 +1,176 @@
+"""What the API answers, apart from the entities, whose schemas come from the unified model."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
+class Body(Answer):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
+
+
+class AgentOut(Answer):
+    """An agent: one installation inside a customer's network."""
+
+    id: str = Field(examples=["agt_0640f2d3c8a1f00d5b3e9a"])
+    name: str = Field(examples=["plant-berlin"])
+    connected: bool = Field(description="Whether its tunnel is open at this moment.")
+    software: str = Field(examples=["groundwire 0.1.0"])
+    epoch: int = Field(description="Grows with each new session; an older epoch is refused.")
+    enrolled_at: datetime
+    last_seen_at: datetime | None
+
+
+class AgentList(Answer):
+    items: list[AgentOut]
+
+
+class EnrolmentCodeIn(Body):
+    agent_name: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=128,
+        description="Bind the code to this name. If an agent has the name already, enrolling takes its place: "
+        "its key is no longer accepted and its connections go over.",
+        examples=["plant-berlin"],
+    )
+    minutes: int = Field(default=60, ge=1, le=7 * 24 * 60, description="How long the code may be used.")
+
+
+class EnrolmentCodeOut(Answer):
+    code: str = Field(
+        description="Shown this once. Used up by the first agent that enrols with it.",
+        examples=["7QK2M-3FJ0A-99XTR-H4VZD"],
+    )
+    agent_name: str | None
+    expires_at: datetime
+
+
+class StreamOut(Answer):
+    """One entity of a connection, as far as batches of it have come."""
+
+    name: str = Field(examples=["purchase_orders"])
+    entity: str = Field(examples=["purchase_order"])
+    last_seq: int = Field(description="The number of the last batch that is stored.")
+    records: int = Field(description="Records received in all, repeats of changed ones included.")
+    updated_at: datetime
+
+
+class RunCountsOut(Answer):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="allow")
+    read: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    mapped: int = 0
+    enqueued: int = 0
+    tombstones: int = 0
+    dead_letters: int = 0
+    pages: int = 0
+
+
+class SyncRunOut(Answer):
+    """One sync of one stream, as its agent reported it."""
+
+    run: str
+    connection: str = Field(examples=["adventureworks"])
+    stream: str = Field(examples=["adventureworks/purchase_orders"])
+    entity: str = Field(examples=["purchase_order"])
+    trigger: str = Field(description="schedule, manual or command", examples=["schedule"])
+    mode: str = Field(description="initial, incremental or resync", examples=["incremental"])
+    status: str = Field(description="running, succeeded, failed or cancelled", examples=["succeeded"])
+    started_at: str
+    finished_at: str | None
+    counts: RunCountsOut
+    error: dict[str, Any] | None
+
+
+class SyncRunList(Answer):
+    items: list[SyncRunOut]
+    next_cursor: str | None = Field(description="Give it as `cursor` for the page behind; null at the end.")
+
+
+class ConnectionOut(Answer):
+    """One configured instance of an ERP system at an agent."""
+
+    id: str = Field(examples=["adventureworks"])
+    name: str = Field(description="Its name at the agent; differs from `id` where two agents use the same.")
+    agent: str = Field(description="The agent's id.")
+    connected: bool = Field(description="Whether the agent's tunnel is open at this moment.")
+    system: str | None = Field(examples=["sap_s4hana"])
+    driver: str | None = Field(examples=["odbc"])
+    state: str = Field(description="As the agent reported it last.", examples=["idle"])
+    error: dict[str, Any] | None
+    told_streams: list[dict[str, Any]] = Field(
+        description="The streams as the agent reported them last, with their state and next run."
+    )
+    updated_at: datetime
+
+
+class ConnectionDetail(ConnectionOut):
+    streams: list[StreamOut] = Field(description="The streams of which batches have come.")
+    last_runs: list[SyncRunOut] = Field(description="The newest sync run of each stream.")
+
+
+class ConnectionList(Answer):
+    items: list[ConnectionOut]
+
+
+class SyncIn(Body):
+    """Name streams or entities; with neither, every stream of the connection is meant."""
+
+    entities: list[str] = Field(default_factory=list, max_length=10, examples=[["purchase_order"]])
+    streams: list[str] = Field(default_factory=list, max_length=100, examples=[[]])
+    full: bool = Field(
+        default=False, description="Read everything again instead of what changed since the last sync."
+    )
+
+
+class CommandOut(Answer):
+    """Something an agent was asked to do."""
+
+    id: str = Field(examples=["cmd_0640f2d3c8a1f00d5b3e9a"])
+    connection: str
+    agent: str
+    kind: str = Field(examples=["sync"])
+    body: dict[str, Any]
+    state: str = Field(
+        description="queued, sent, accepted, running, succeeded, failed, in_doubt, refused or expired",
+        examples=["queued"],
+    )
+    result: dict[str, Any] | None
+    created_at: datetime
+    updated_at: datetime
+    deadline: datetime = Field(description="An agent that learns of the command later does not start it.")
+
+
+class CommandList(Answer):
+    items: list[CommandOut]
+    next_cursor: str | None
+
+
+class DeadLetterOut(Answer):
+    """A record that could not pass; its content stays at the agent."""
+
+    connection: str
+    stream: str
+    entity: str
+    run: str
+    key: str
+    field: str = Field(examples=["orderNo"])
+    reason: str = Field(examples=["required"])
+    message: str
+    received_at: datetime
+
+
+class DeadLetterList(Answer):
+    items: list[DeadLetterOut]
+    next_cursor: str = Field(description="Valid for ever: what comes later is found behind it.")
+    has_more: bool

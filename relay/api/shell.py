@@ -1,0 +1,68 @@
+"""What every request passes through: size limit, version header, access line."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from agent.clock import Clock
+from relay.api.problems import response
+
+log = structlog.get_logger()
+
+API_VERSION: Final = "1"
+VERSION_HEADER: Final = b"groundwire-api-version"
+MAX_BODY_BYTES: Final = 256 * 1024  # the largest body is a list of a hundred stream names
+
+
+class Shell:
+    def __init__(self, app: ASGIApp, *, clock: Clock) -> None:
+        self._app = app
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = self._clock.monotonic()
+        status = 0
+
+        async def send_versioned(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), (VERSION_HEADER, API_VERSION.encode())]
+            await send(message)
+
+        if _announced(scope) > MAX_BODY_BYTES:
+            too_large = response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large.")
+            await too_large(scope, receive, send_versioned)
+        else:
+            await self._app(scope, _Metered(receive).receive, send_versioned)
+        # The route, not the path: a path holds keys from the ERP, a query may hold anything.
+        route = getattr(scope.get("route"), "path", "none")
+        seconds = round(self._clock.monotonic() - begun, 4)
+        log.info("request_answered", method=scope["method"], route=route, status=status, seconds=seconds)
+
+
+class _Metered:
+    """Cuts off a body that is longer than it was announced to be."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._size = 0
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._size += len(message.get("body", b""))
+        return {"type": "http.disconnect"} if self._size > MAX_BODY_BYTES else message
+
+
+def _announced(scope: Scope) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit():
+            return int(value[:18])
+    return 0

@@ -1,0 +1,202 @@
+"""The composition root: builds the relay's parts, starts them in order and stops them in the reverse order.
+
+Shutdown, within 25 s: take no new agents and let the connected collect their acks; answer the requests under way;
+commit what is queued; close the files.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from types import TracebackType
+from typing import Final, Self
+
+import structlog
+import uvicorn
+
+from agent.clock import Clock, SystemClock
+from agent.errors import ConfigurationError, StorageDamaged
+from relay.api.context import ApiContext
+from relay.api.server import create_api
+from relay.documents import Documents
+from relay.gateway import Gateway
+from relay.ingest import Ingest
+from relay.materialise import Materialiser
+from relay.settings import Api as ApiSettings
+from relay.settings import RelaySettings
+from relay.store.index import SqliteRecordIndex
+from relay.store.sqlite import SqliteStore
+
+log = structlog.get_logger()
+
+MIB: Final = 1024 * 1024
+REQUESTS_END_SECONDS: Final = 5  # for API requests under way at shutdown
+STARTUP_POLL_SECONDS: Final = 0.01
+BACKLOG: Final = 128
+
+
+class RelayApp:
+    """The relay in this process: `async with RelayApp(settings) as relay: ...`."""
+
+    def __init__(self, settings: RelaySettings, *, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self._clock = clock or SystemClock()
+        self._files = AsyncExitStack()
+        self._group = asyncio.TaskGroup()
+        self._api_port = settings.api.port
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._open()
+            await self._group.__aenter__()
+        except BaseException:
+            await self._files.aclose()
+            raise
+        try:
+            await self._start()
+        except BaseException as error:
+            await self.__aexit__(type(error), error, error.__traceback__)
+            raise
+        log.info("relay_started", gateway=self.gateway_url, api=self.api_url)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._stop()
+            await self._group.__aexit__(None, None, None)
+        finally:
+            await self._files.aclose()
+        log.info("relay_stopped")
+
+    @property
+    def gateway_url(self) -> str:
+        return self.gateway.url
+
+    @property
+    def api_url(self) -> str:
+        scheme = "http" if self.settings.api.tls is None else "https"
+        return f"{scheme}://{self.settings.api.host}:{self._api_port}"
+
+    async def caught_up(self) -> bool:
+        """Whether the index shows every stored batch."""
+        return (await self.materialiser.lag()).batches == 0
+
+    async def _open(self) -> None:
+        settings = self.settings
+        try:
+            settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise ConfigurationError(
+                f"The data folder cannot be made: {error.strerror}", where=str(settings.data)
+            ) from error
+        self.store = await SqliteStore.open(settings.store_path)
+        self._files.push_async_callback(self.store.aclose)
+        self.index = await self._open_index()
+        self._files.push_async_callback(self.index.aclose)
+
+    async def _open_index(self) -> SqliteRecordIndex:
+        """The index holds nothing of its own: one that cannot be read is put aside and made anew."""
+        path = self.settings.index_path
+        try:
+            return await SqliteRecordIndex.open(path)
+        except StorageDamaged as error:
+            log.warning("index_put_aside", error=str(error))
+            for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+                (path.parent / name).unlink(missing_ok=True)
+            return await SqliteRecordIndex.open(path)
+
+    async def _start(self) -> None:
+        clock, settings = self._clock, self.settings
+        self.ingest = Ingest(self.store, clock=clock)
+        self.documents = Documents(self.store, cache_bytes=settings.cache_mib * MIB)
+        self.materialiser = Materialiser(self.store, self.index, self.documents, self.ingest, clock=clock)
+        self.gateway = Gateway(
+            settings.gateway, name=settings.name, store=self.store, ingest=self.ingest, clock=clock
+        )
+        self._ingesting = self._group.create_task(self.ingest.run(), name="ingest")
+        self._materialising = self._group.create_task(self.materialiser.run(), name="materialise")
+        await self._start_api()
+        await self.gateway.start()
+
+    async def _start_api(self) -> None:
+        context = ApiContext(self.store, self.index, self.documents, self.gateway, self._clock)
+        listening = _listen(self.settings.api)
+        self._files.callback(listening.close)
+        self._api_port = int(listening.getsockname()[1])
+        self._api = _Server(_uvicorn_config(create_api(context), self.settings.api))
+        self._serving = self._group.create_task(self._api.serve([listening]), name="api")
+        while not self._api.started and not self._serving.done():
+            await self._clock.sleep(STARTUP_POLL_SECONDS)
+
+    async def _stop(self) -> None:
+        if hasattr(self, "gateway"):
+            await self.gateway.stop()
+        if hasattr(self, "_api"):
+            self._api.should_exit = True
+            await asyncio.wait([self._serving])
+        if hasattr(self, "_ingesting"):
+            self.ingest.stop()
+            await asyncio.wait([self._ingesting])
+            self._materialising.cancel()
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals belong to the process, which may hold more than this server."""
+        yield
+
+
+def _uvicorn_config(app: object, settings: ApiSettings) -> uvicorn.Config:
+    tls = settings.tls
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        log_config=None,
+        access_log=False,  # ours names the route, theirs the path and query
+        lifespan="off",
+        server_header=False,
+        limit_concurrency=settings.max_requests,
+        timeout_graceful_shutdown=REQUESTS_END_SECONDS,
+        timeout_keep_alive=30,
+        h11_max_incomplete_event_size=16 * 1024,
+        http="h11",
+        ws="none",
+        ssl_certfile=None if tls is None else tls.certificate,
+        ssl_keyfile=None if tls is None else tls.key,
+    )
+
+
+def _listen(settings: ApiSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((settings.host, settings.port))
+        listening.listen(BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise ConfigurationError(
+            f"The API cannot listen on {settings.host}:{settings.port}: {error.strerror}",
+            where="api.port",
+            hint="Another program may use the port; choose another one in relay.toml.",
+        ) from error
+    return listening
+
+
+async def run(settings: RelaySettings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        try:
+            loop.add_signal_handler(number, stop.set)
+        except NotImplementedError:  # Windows: the event loop has no signal handlers
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+    async with RelayApp(settings):
+        await stop.wait()
+        log.info("relay_stopping")

@@ -1,0 +1,139 @@
+"""What `groundwire relay ...` does, without the command line around it."""
+
+from __future__ import annotations
+
+import asyncio
+import tomllib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final, TypeVar
+
+from agent.clock import Clock, SystemClock
+from agent.errors import ConfigurationError
+from relay import app
+from relay.identities import CODE_LIFETIME, NewSecret, create_code, create_tenant, create_token
+from relay.settings import RelaySettings, load_settings, parse_settings
+from relay.store.base import Store
+from relay.store.sqlite import SqliteStore
+from relay.tls import make_certificates, write_private
+
+T = TypeVar("T")
+
+FIRST_TENANT: Final = "default"
+DEFAULT_HOSTS: Final = ("localhost", "127.0.0.1")
+
+
+@dataclass(frozen=True, slots=True)
+class Initialised:
+    """What `relay init` made. The token is to be shown once."""
+
+    config: Path
+    ca: Path  # to be given to every agent
+    tenant: str
+    token: NewSecret
+
+
+def initialise(
+    folder: Path,
+    *,
+    hosts: Sequence[str] = DEFAULT_HOSTS,
+    tenant: str = FIRST_TENANT,
+    gateway_port: int = 8443,
+    api_port: int = 8080,
+    clock: Clock | None = None,
+) -> Initialised:
+    """Make a relay's folder: relay.toml, a private CA with a server certificate, the store, a tenant and its token."""
+    config = folder / "relay.toml"
+    if config.exists():
+        raise ConfigurationError(
+            "There is a relay here already.", where=str(config), hint="Choose another folder."
+        )
+    now = (clock or SystemClock()).utcnow()
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        files = make_certificates(folder, hosts, now)
+        text = _config_text(hosts, gateway_port, api_port)
+        settings = _settings_of(text, folder, config)
+        token = asyncio.run(_with_store(settings, lambda store: _first_tenant(store, tenant, clock)))
+        write_private(config, text.encode())
+    except OSError as error:
+        raise ConfigurationError(
+            f"The relay's folder cannot be written: {error.strerror}", where=str(folder)
+        ) from error
+    return Initialised(config, files.ca, tenant, token)
+
+
+def _settings_of(text: str, folder: Path, config: Path) -> RelaySettings:
+    return parse_settings(tomllib.loads(text), base=folder, where=str(config))
+
+
+def _config_text(hosts: Sequence[str], gateway_port: int, api_port: int) -> str:
+    local = all(host in DEFAULT_HOSTS for host in hosts)
+    host = "127.0.0.1" if local else "0.0.0.0"  # noqa: S104 - agents come from other hosts; only TLS is offered
+    return f"""\
+# The relay. Paths count from this file's folder. All settings: config/relay.example.toml
+name = "groundwire-relay"
+data = "data"
+
+[gateway]                     # where agents connect
+host = "{host}"
+port = {gateway_port}
+tls = {{ certificate = "server.pem", key = "server.key" }}
+
+[api]                         # where platforms ask; plain HTTP is only for this host
+host = "127.0.0.1"
+port = {api_port}
+"""
+
+
+async def _first_tenant(store: Store, tenant: str, clock: Clock | None) -> NewSecret:
+    now = (clock or SystemClock()).utcnow()
+    await create_tenant(store, tenant, now)
+    return await create_token(store, tenant, "first", now)
+
+
+async def _with_store(settings: RelaySettings, work: Callable[[Store], Awaitable[T]]) -> T:
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    store = await SqliteStore.open(settings.store_path)
+    try:
+        return await work(store)
+    finally:
+        await store.aclose()
+
+
+def run(config: Path) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    asyncio.run(app.run(load_settings(config)))
+
+
+def add_token(
+    config: Path, *, tenant: str = FIRST_TENANT, name: str = "cli", clock: Clock | None = None
+) -> NewSecret:
+    """A further API token, shown once; makes the tenant if it is new. The relay must not be running."""
+    now = (clock or SystemClock()).utcnow()
+
+    async def work(store: Store) -> NewSecret:
+        await create_tenant(store, tenant, now)
+        return await create_token(store, tenant, name, now)
+
+    return asyncio.run(_with_store(load_settings(config), work))
+
+
+def add_code(
+    config: Path,
+    *,
+    tenant: str = FIRST_TENANT,
+    agent_name: str | None = None,
+    lifetime: timedelta = CODE_LIFETIME,
+    clock: Clock | None = None,
+) -> str:
+    """An enrolment code, shown once. The relay must not be running; while it runs, ask its API for one."""
+    now = (clock or SystemClock()).utcnow()
+
+    async def work(store: Store) -> str:
+        code, _ = await create_code(store, tenant, agent_name=agent_name, lifetime=lifetime, now=now)
+        return code.shown
+
+    return asyncio.run(_with_store(load_settings(config), work))

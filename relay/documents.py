@@ -1,0 +1,121 @@
+"""Documents, rendered when they are asked for from the batches that hold them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from agent.errors import StorageDamaged
+from agent.model.payload import Decoded, PayloadError, decode
+from agent.model.render import to_documents
+from agent.model.run import rfc3339
+from relay.store.base import Batch, BatchHeader, IndexedRecord, Store
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBatch:
+    header: BatchHeader
+    decoded: Decoded
+
+    @property
+    def size(self) -> int:
+        table = self.decoded.table
+        return self.header.size if table is None else table.nbytes
+
+
+def open_batch(batch: Batch) -> OpenBatch:
+    try:
+        return OpenBatch(batch.header, decode(batch.header.kind, batch.payload))
+    except PayloadError as error:
+        raise StorageDamaged(
+            f"A stored batch cannot be read: {error}", where=f"position {batch.header.position}"
+        ) from error
+
+
+class Documents:
+    """Keeps the batches opened last, up to a number of bytes."""
+
+    def __init__(self, store: Store, *, cache_bytes: int) -> None:
+        self._store = store
+        self._bound = cache_bytes
+        self._open: OrderedDict[int, OpenBatch] = OrderedDict()
+        self._size = 0
+
+    async def batch(self, position: int) -> OpenBatch:
+        known = self._open.get(position)
+        if known is not None:
+            self._open.move_to_end(position)
+            return known
+        stored = await self._store.batch(position)
+        if stored is None:
+            raise StorageDamaged("A batch that the index names is missing.", where=f"position {position}")
+        opened = await asyncio.to_thread(open_batch, stored)
+        self._keep(position, opened)
+        return opened
+
+    def _keep(self, position: int, opened: OpenBatch) -> None:
+        if position not in self._open:
+            self._open[position] = opened
+            self._size += opened.size
+        while self._size > self._bound and len(self._open) > 1:
+            _, oldest = self._open.popitem(last=False)
+            self._size -= oldest.size
+
+    async def render(
+        self, records: Sequence[IndexedRecord], entity: str, *, include_raw: bool = False
+    ) -> list[dict[str, Any]]:
+        """One document per record, in their order."""
+        places: dict[int, list[int]] = defaultdict(list)
+        for number, record in enumerate(records):
+            if record.document is not None:
+                places[record.document.position].append(number)
+        found: list[dict[str, Any]] = [
+            _only_deleted(record, entity) if record.document is None else {} for record in records
+        ]
+        for position, numbers in places.items():
+            opened = await self.batch(position)
+            rows = [place.row for n in numbers if (place := records[n].document) is not None]
+            documents = await asyncio.to_thread(_rendered, opened, rows, entity, include_raw=include_raw)
+            for number, document in zip(numbers, documents, strict=True):
+                found[number] = document | _deletion(records[number])
+        return found
+
+
+def _rendered(opened: OpenBatch, rows: list[int], entity: str, *, include_raw: bool) -> list[dict[str, Any]]:
+    table = opened.decoded.table
+    if table is None:
+        return []
+    shared = provenance(opened)
+    return [
+        document | shared for document in to_documents(table, rows, include_raw=include_raw, entity=entity)
+    ]
+
+
+def provenance(opened: OpenBatch) -> dict[str, Any]:
+    """What the relay knows better than the batch, or alone."""
+    header = opened.header
+    return {
+        "connection": header.connection,
+        "syncRun": header.run,
+        "receivedAt": rfc3339(header.received_at),
+        "deletedAt": None,
+        "deleted": False,
+    }
+
+
+def _deletion(record: IndexedRecord) -> dict[str, Any]:
+    if record.deleted_at is None:
+        return {}
+    return {"deletedAt": rfc3339(record.deleted_at), "deleted": True}
+
+
+def _only_deleted(record: IndexedRecord, entity: str) -> dict[str, Any]:
+    """A record of which nothing but its deletion came here: every field but the key is null."""
+    document = to_documents(pa.table({"key": [record.key]}), [0], entity=entity)[0]
+    nothing = {"connection": record.connection, "syncRun": None, "receivedAt": None}
+    return document | nothing | _deletion(record)

@@ -1,0 +1,149 @@
+"""The websocket server that agents connect to, and who is connected."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from http import HTTPStatus
+from typing import Final
+
+import structlog
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.http11 import Request, Response
+
+from agent.clock import Clock
+from agent.errors import ConfigurationError
+from agent.protocol.faults import HANDSHAKE_SECONDS, MAX_CONTROL_BYTES
+from relay.agent_link import AgentLink
+from relay.ingest import Ingest
+from relay.settings import Gateway as GatewaySettings
+from relay.store.base import Command, Store
+from relay.tls import server_context
+
+log = structlog.get_logger()
+
+DRAIN_SECONDS: Final = 12.0  # for agents to collect their acks and go; the whole shutdown has 25
+CLOSE_SECONDS: Final = 3.0  # for a websocket's closing handshake
+QUEUED_FRAMES: Final = 2  # per socket; what the session has not read stays with the sender
+QUIET_LOGGER: Final = "relay.websockets"  # its lines hold peers' request heads; ours say what matters
+
+
+class Gateway:
+    def __init__(
+        self, settings: GatewaySettings, *, name: str, store: Store, ingest: Ingest, clock: Clock
+    ) -> None:
+        self._settings = settings
+        self._name = name
+        self._store = store
+        self._ingest = ingest
+        self._clock = clock
+        self._server: Server | None = None
+        self._links: set[AgentLink] = set()
+        self._agents: dict[str, AgentLink] = {}
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    async def start(self) -> None:
+        tls = self._settings.tls
+        logger = logging.getLogger(QUIET_LOGGER)
+        logger.propagate = False
+        logger.addHandler(logging.NullHandler())
+        try:
+            self._server = await serve(
+                self._serve_one,
+                self._settings.host,
+                self._settings.port,
+                ssl=None if tls is None else server_context(tls),
+                process_request=self._refuse_when_full,
+                compression=None,  # payloads are compressed; deflate takes a fifth of the speed for nothing
+                ping_interval=None,  # the protocol has a heartbeat of its own
+                open_timeout=HANDSHAKE_SECONDS,
+                close_timeout=CLOSE_SECONDS,
+                max_size=MAX_CONTROL_BYTES,
+                max_queue=QUEUED_FRAMES,
+                server_header=None,
+                logger=logger,
+            )
+        except OSError as error:
+            raise ConfigurationError(
+                f"The gateway cannot listen on {self._settings.host}:{self._settings.port}: {error.strerror}",
+                where="gateway.port",
+                hint="Another program may use the port; choose another one in relay.toml.",
+            ) from error
+
+    @property
+    def url(self) -> str:
+        scheme = "ws" if self._settings.tls is None else "wss"
+        host = "127.0.0.1" if self._settings.host == "0.0.0.0" else self._settings.host  # noqa: S104 - compared, not bound
+        return f"{scheme}://{host}:{self.port}"
+
+    @property
+    def port(self) -> int:
+        if self._server is None:
+            return self._settings.port
+        return int(next(iter(self._server.sockets)).getsockname()[1])
+
+    def connected(self, agent_id: str) -> bool:
+        return agent_id in self._agents
+
+    async def dispatch(self, command: Command) -> bool:
+        """Give a command to its agent now if it is here; otherwise it waits in the store."""
+        link = self._agents.get(command.agent)
+        return link is not None and await link.send_command(command)
+
+    def arrived(self, link: AgentLink) -> None:
+        if link.agent is None:
+            return
+        older = self._agents.get(link.agent.id)
+        if older is not None:
+            older.supersede()
+        self._agents[link.agent.id] = link
+
+    def left(self, link: AgentLink) -> None:
+        if link.agent is not None and self._agents.get(link.agent.id) is link:
+            del self._agents[link.agent.id]
+
+    async def stop(self) -> None:
+        """Take nobody new, let the connected collect their acks, then close."""
+        if self._server is None:
+            return
+        self._server.close(close_connections=False)
+        for link in self._links:
+            link.drain()
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await self._empty.wait()
+        except TimeoutError:
+            log.info("drain_cut_short", agents=len(self._links))
+        self._server.close()
+        for link in list(self._links):
+            link.end("going_away", "the relay stops", retry_after=1.0)
+        await self._server.wait_closed()
+
+    async def _serve_one(self, socket: ServerConnection) -> None:
+        link = AgentLink(
+            socket,
+            relay=self._name,
+            settings=self._settings,
+            store=self._store,
+            ingest=self._ingest,
+            presence=self,
+            clock=self._clock,
+        )
+        self._links.add(link)
+        self._empty.clear()
+        try:
+            await link.run()
+        finally:
+            self._links.discard(link)
+            if not self._links:
+                self._empty.set()
+
+    def _refuse_when_full(self, socket: ServerConnection, _request: Request) -> Response | None:
+        if len(self._links) < self._settings.max_sessions:
+            return None
+        response = socket.respond(
+            HTTPStatus.SERVICE_UNAVAILABLE, "The relay has all the agents it can serve.\n"
+        )
+        response.headers["Retry-After"] = "30"
+        return response

@@ -1,0 +1,228 @@
+"""Batches into the record index, in the order of their positions.
+
+What is written here can be made again, so it gives way: while batches arrive it waits, until it has fallen so far
+behind that readers would notice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+import pyarrow as pa
+import structlog
+
+from agent.clock import Clock
+from agent.errors import GroundwireError
+from agent.model.run import rfc3339
+from relay.documents import Documents, OpenBatch
+from relay.store.base import (
+    Changes,
+    DeadLetterRow,
+    RecordColumns,
+    RecordIndex,
+    RemovedKeys,
+    RunRow,
+    Scope,
+    Store,
+    to_micros,
+)
+
+log = structlog.get_logger()
+
+MIB: Final = 1024 * 1024
+ROUND_BATCHES: Final = 64  # of one transaction of the index
+ROUND_BYTES: Final = 8 * MIB  # of their payloads; some 60 MiB when open
+QUIET_SECONDS: Final = 0.05  # without an arrival before the index is worked on
+MAX_LAG: Final = 256  # batches; further behind, the index no longer gives way
+PAUSE_SECONDS: Final = 5.0  # after a failure
+_CODE_COLUMNS: Final = {"purchase_order": "order_no"}  # the others call it `code`
+
+
+class Arrivals(Protocol):
+    """What of the ingest the materialiser watches."""
+
+    appended: asyncio.Event
+    last_arrival: float
+
+    @property
+    def busy(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    position: int
+    last: int
+
+    @property
+    def batches(self) -> int:
+        return self.last - self.position
+
+
+class Materialiser:
+    def __init__(
+        self, store: Store, index: RecordIndex, documents: Documents, arrivals: Arrivals, *, clock: Clock
+    ) -> None:
+        self._store = store
+        self._index = index
+        self._documents = documents
+        self._arrivals = arrivals
+        self._clock = clock
+        self.healthy = True
+
+    async def run(self) -> None:
+        await self._start()
+        while True:
+            try:
+                await self._work_off()
+            except GroundwireError as error:
+                self._note(error)
+                await self._clock.sleep(PAUSE_SECONDS)
+            else:
+                self._note(None)
+                await self._arrivals.appended.wait()
+
+    async def _start(self) -> None:
+        lag = await self.lag()
+        if lag.batches < 0:
+            # The store was put back from a copy: the index speaks of batches that are no longer there.
+            log.warning("index_ahead_of_store", position=lag.position, last=lag.last)
+            await self.rebuild()
+
+    async def lag(self) -> Lag:
+        return Lag(await self._index.position(), await self._store.last_position())
+
+    async def rebuild(self) -> None:
+        """Drop the index and make it again from the batches."""
+        await self._index.reset()
+        await self.catch_up()
+
+    async def catch_up(self) -> None:
+        while await self.step():
+            pass
+
+    async def _work_off(self) -> None:
+        self._arrivals.appended.clear()
+        while True:
+            await self._give_way()
+            if not await self.step():
+                return
+
+    async def _give_way(self) -> None:
+        while self._recent() and (await self.lag()).batches < MAX_LAG:
+            await self._clock.sleep(QUIET_SECONDS)
+
+    def _recent(self) -> bool:
+        return self._arrivals.busy or self._clock.monotonic() - self._arrivals.last_arrival < QUIET_SECONDS
+
+    async def step(self) -> bool:
+        """Apply the next stretch of batches; False when there was none."""
+        headers = await self._store.headers(await self._index.position(), ROUND_BATCHES)
+        opened: list[OpenBatch] = []
+        size = 0
+        for header in headers:
+            if opened and size + header.size > ROUND_BYTES:
+                break
+            opened.append(await self._documents.batch(header.position))
+            size += header.size
+        if not opened:
+            return False
+        changes = await asyncio.to_thread(changes_of, opened)
+        await self._index.apply(changes)
+        log.debug("batches_materialised", batches=len(opened), position=changes.upto)
+        return True
+
+    def _note(self, error: GroundwireError | None) -> None:
+        healthy = error is None
+        if healthy != self.healthy:
+            if error is None:
+                log.info("materialising_recovered")
+            else:
+                log.error("materialising_failed", code=error.code, error=str(error), hint=error.hint)
+        self.healthy = healthy
+
+
+def changes_of(batches: Sequence[OpenBatch]) -> Changes:
+    """Pure: what these batches do to the index."""
+    records: list[RecordColumns | RemovedKeys] = []
+    runs: list[RunRow] = []
+    letters: list[DeadLetterRow] = []
+    for batch in batches:
+        decoded = batch.decoded
+        if decoded.table is not None:
+            records.append(_columns(batch, decoded.table))
+        elif decoded.keys:
+            records.append(_removed(batch))
+        elif decoded.report is not None:
+            runs.append(_run(batch))
+        letters += _dead_letters(batch)
+    return Changes(batches[-1].header.position, tuple(records), tuple(runs), tuple(letters))
+
+
+def _scope(batch: OpenBatch) -> Scope:
+    return Scope(batch.header.tenant, batch.header.connection, batch.header.entity)
+
+
+def _columns(batch: OpenBatch, table: pa.Table) -> RecordColumns:
+    code = _CODE_COLUMNS.get(batch.header.entity, "code")
+    return RecordColumns(
+        position=batch.header.position,
+        scope=_scope(batch),
+        keys=table.column("key").to_pylist(),
+        codes=_texts(table, code),
+        statuses=_texts(table, "status"),
+        vendor_keys=_texts(table, "vendor_key"),
+        updated_at=_moments(table, "updated_at", batch.header.received_at),
+    )
+
+
+def _texts(table: pa.Table, name: str) -> list[str | None]:
+    if name not in table.column_names:
+        return [None] * table.num_rows
+    texts: list[str | None] = table.column(name).to_pylist()
+    return texts
+
+
+def _moments(table: pa.Table, name: str, otherwise: datetime) -> list[int]:
+    received = to_micros(otherwise)
+    if name not in table.column_names:
+        return [received] * table.num_rows
+    micros = table.column(name).cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.int64())
+    known: list[Any] = micros.fill_null(received).to_pylist()
+    return known
+
+
+def _removed(batch: OpenBatch) -> RemovedKeys:
+    when = batch.decoded.deleted_at or batch.header.received_at
+    return RemovedKeys(batch.header.position, _scope(batch), list(batch.decoded.keys), to_micros(when))
+
+
+def _run(batch: OpenBatch) -> RunRow:
+    header, report = batch.header, batch.decoded.report
+    if report is None:
+        raise GroundwireError("A run batch without a report.", where=f"position {header.position}")
+    return RunRow(
+        header.position,
+        header.tenant,
+        header.connection,
+        header.stream,
+        header.entity,
+        header.run,
+        report.status,
+        rfc3339(report.started_at),
+        report.to_document(),
+    )
+
+
+def _dead_letters(batch: OpenBatch) -> list[DeadLetterRow]:
+    header = batch.header
+    return [
+        DeadLetterRow(
+            header.position, row, header.tenant, header.connection, header.stream, header.entity, header.run,
+            letter.key, letter.field, letter.reason, letter.message, header.received_at,
+        )
+        for row, letter in enumerate(batch.decoded.letters)
+    ]  # fmt: skip

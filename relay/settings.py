@@ -1,0 +1,128 @@
+"""relay.toml, typed and frozen. Relative paths count from the file's folder."""
+
+from __future__ import annotations
+
+import ipaddress
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agent.errors import ConfigurationError
+
+MIB = 1024 * 1024
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class Tls(Section):
+    certificate: Path
+    key: Path
+
+
+class Gateway(Section):
+    """Where agents connect."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - agents come from other networks; only TLS is offered there
+    port: int = Field(default=8443, ge=0, le=65535)
+    tls: Tls | None = None
+    max_sessions: int = Field(default=1_000, ge=1, le=100_000)
+    credit_batches: int = Field(default=16, ge=1, le=256)
+    heartbeat_seconds: float = Field(default=15.0, ge=0.05, le=18.0)
+    agent_bytes_per_second: int = Field(default=64 * MIB, ge=MIB)
+
+    @property
+    def loopback(self) -> bool:
+        return is_loopback(self.host)
+
+
+class Api(Section):
+    """Where platforms ask."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    tls: Tls | None = None
+    max_requests: int = Field(default=64, ge=1, le=10_000)
+
+
+_Listening = TypeVar("_Listening", Gateway, Api)
+
+
+class RelaySettings(Section):
+    name: str = Field(default="groundwire-relay", min_length=1, max_length=128)
+    data: Path = Path("data")
+    cache_mib: int = Field(default=128, ge=16, le=16_384)
+    gateway: Gateway = Gateway()
+    api: Api = Api()
+
+    @property
+    def store_path(self) -> Path:
+        return self.data / "relay.db"
+
+    @property
+    def index_path(self) -> Path:
+        return self.data / "index.db"
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def load_settings(path: Path) -> RelaySettings:
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigurationError(
+            "The relay's configuration cannot be read.",
+            where=str(path),
+            hint="`groundwire relay init DIR` makes one.",
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"The file is not TOML: {error}", where=str(path)) from error
+    return parse_settings(document, base=path.parent, where=str(path))
+
+
+def parse_settings(document: dict[str, Any], *, base: Path, where: str) -> RelaySettings:
+    try:
+        settings = RelaySettings.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(f"{place}: {first['msg']}", where=where) from error
+    settings = _absolute(settings, base)
+    if settings.gateway.tls is None and not settings.gateway.loopback:
+        raise ConfigurationError(
+            "gateway.tls: a gateway that other hosts reach needs a certificate.",
+            where=where,
+            hint="`groundwire relay init DIR` makes one, or set gateway.host to 127.0.0.1.",
+        )
+    if settings.api.tls is None and not is_loopback(settings.api.host):
+        raise ConfigurationError(
+            "api.tls: an API that other hosts reach needs a certificate, for tokens travel in each request.",
+            where=where,
+            hint="Set api.tls, or keep api.host at 127.0.0.1 behind a proxy that speaks TLS.",
+        )
+    return settings
+
+
+def _absolute(settings: RelaySettings, base: Path) -> RelaySettings:
+    return settings.model_copy(
+        update={
+            "data": base / settings.data,
+            "gateway": _with_tls(settings.gateway, base),
+            "api": _with_tls(settings.api, base),
+        }
+    )
+
+
+def _with_tls(part: _Listening, base: Path) -> _Listening:
+    if part.tls is None:
+        return part
+    tls = Tls(certificate=base / part.tls.certificate, key=base / part.tls.key)
+    return part.model_copy(update={"tls": tls})

@@ -1,0 +1,377 @@
+"""What the relay needs kept, as values and two ports.
+
+`Store` holds what cannot be made again: who may do what, and the batches as they came. `RecordIndex` holds what is
+made from the batches and can be dropped and rebuilt at any time. A PostgreSQL form implements the same two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final, Protocol
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def to_micros(moment: datetime) -> int:
+    return (moment - EPOCH) // MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    return EPOCH + micros * MICROSECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    id: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An API token as it is kept: its secret half only as a hash."""
+
+    id: str
+    tenant: str
+    name: str
+    secret_hash: bytes
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolmentCode:
+    """A one-time right to enrol; bound to `agent_name` it also takes over the agent of that name."""
+
+    id: str  # its public part
+    verifier: str  # kept instead of the code
+    tenant: str
+    agent_name: str | None
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """What an agent brings along with its code."""
+
+    agent_id: str  # used when the name is new
+    name: str
+    public_key: bytes
+    software: str
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    id: str
+    tenant: str
+    name: str
+    public_key: bytes
+    epoch: int
+    pending_epoch: int | None  # offered, not yet confirmed; both are accepted until it is
+    lineage: int  # grows with each enrolment: a new outbox counts its batches from one again
+    software: str
+    enrolled_at: datetime
+    last_seen_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionStatus:
+    """A connection as its agent describes it."""
+
+    name: str
+    system: str | None = None
+    driver: str | None = None
+    state: str = "unknown"
+    error: Mapping[str, Any] | None = None
+    streams: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """`id` is the agent's name for it while that is free in the tenant, else with the agent's name behind it."""
+
+    id: str
+    tenant: str
+    agent: str
+    status: ConnectionStatus
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewBatch:
+    """A verified batch on its way into the store."""
+
+    tenant: str
+    agent: str
+    lineage: int
+    stream: str  # connection/stream
+    entity: str
+    run: str
+    kind: str
+    seq: int
+    prev: int
+    count: int
+    hash: str  # sha256 of the payload, hex
+    payload: bytes
+    received_at: datetime
+
+    @property
+    def connection(self) -> str:
+        return self.stream.partition("/")[0]
+
+
+class AppendOutcome(StrEnum):
+    APPENDED = "appended"
+    REPEATED = "repeated"  # stored before, with the same hash: acked again
+    GAP = "gap"  # `prev` is not the stream's last batch
+    REWOUND = "rewound"  # this seq was stored before with another hash: the agent's folder went back in time
+    UNKNOWN_AGENT = "unknown_agent"
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    outcome: AppendOutcome
+    last_seq: int  # of the stream, after this batch
+
+
+@dataclass(frozen=True, slots=True)
+class BatchHeader:
+    position: int
+    tenant: str
+    agent: str
+    connection: str  # the connection's id
+    stream: str
+    entity: str
+    run: str
+    kind: str
+    seq: int
+    count: int
+    received_at: datetime
+    size: int  # bytes of payload
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    header: BatchHeader
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPosition:
+    stream: str
+    entity: str
+    last_seq: int
+    records: int
+    updated_at: datetime
+
+
+class CommandState(StrEnum):
+    QUEUED = "queued"
+    SENT = "sent"
+    ACCEPTED = "accepted"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    IN_DOUBT = "in_doubt"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    id: str
+    tenant: str
+    agent: str
+    connection: str  # the connection's id
+    kind: str
+    body: Mapping[str, Any]
+    idempotency_key: str
+    body_hash: bytes
+    state: CommandState
+    created_at: datetime
+    updated_at: datetime
+    deadline: datetime
+    result: Mapping[str, Any] | None = None
+
+
+class Store(Protocol):
+    """The store of record. Every method that writes returns once its transaction is durable."""
+
+    async def add_tenant(self, tenant: Tenant) -> bool: ...  # False: it was there
+    async def tenant(self, tenant: str) -> Tenant | None: ...
+    async def add_token(self, token: Token) -> None: ...
+    async def token(self, token_id: str) -> Token | None: ...
+    async def add_code(self, code: EnrolmentCode) -> None: ...
+    async def code(self, code_id: str, now: datetime) -> EnrolmentCode | None: ...
+    async def enrol(self, code_id: str, enrolment: Enrolment, now: datetime) -> Agent | None: ...
+
+    async def agent(self, agent_id: str) -> Agent | None: ...
+    async def agent_by_key(self, public_key: bytes) -> Agent | None: ...
+    async def agents(self, tenant: str) -> list[Agent]: ...
+    async def set_epoch(self, agent_id: str, epoch: int, pending: int | None) -> None: ...
+    async def saw_agent(self, agent_id: str, software: str, now: datetime) -> None: ...
+
+    async def save_connections(
+        self, agent: Agent, statuses: Sequence[ConnectionStatus], now: datetime
+    ) -> None: ...
+    async def connections(self, tenant: str) -> list[Connection]: ...
+    async def connection(self, tenant: str, connection_id: str) -> Connection | None: ...
+    async def stream_positions(self, tenant: str, connection_id: str) -> list[StreamPosition]: ...
+
+    async def last_seqs(self, agent: Agent) -> dict[str, int]: ...
+    async def append_batches(self, new: Sequence[NewBatch]) -> list[Appended]: ...
+    async def last_position(self) -> int: ...
+    async def headers(
+        self, after: int, limit: int, *, tenant: str | None = None, connection: str = "", entity: str = ""
+    ) -> list[BatchHeader]: ...
+    async def batch(self, position: int) -> Batch | None: ...
+
+    async def add_command(
+        self, command: Command
+    ) -> Command: ...  # the stored one, if the key was used before
+    async def command(self, tenant: str, command_id: str) -> Command | None: ...
+    async def commands(self, tenant: str, *, connection: str, before: str, limit: int) -> list[Command]: ...
+    async def open_commands(self, agent_id: str) -> list[Command]: ...
+    async def set_command(
+        self,
+        agent_id: str,
+        command_id: str,
+        state: CommandState,
+        now: datetime,
+        result: Mapping[str, Any] | None = None,
+    ) -> None: ...
+    async def expire_commands(self, now: datetime) -> int: ...
+    async def aclose(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Records are unique by key within one of these."""
+
+    tenant: str
+    connection: str
+    entity: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordColumns:
+    """A batch of records prepared for the index: parallel lists, one member per row of the batch."""
+
+    position: int
+    scope: Scope
+    keys: list[str]
+    codes: list[str | None]
+    statuses: list[str | None]
+    vendor_keys: list[str | None]
+    updated_at: list[int]  # epoch microseconds
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedKeys:
+    position: int
+    scope: Scope
+    keys: list[str]
+    deleted_at: int  # epoch microseconds
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    position: int
+    tenant: str
+    connection: str
+    stream: str
+    entity: str
+    run: str
+    status: str
+    started_at: str
+    report: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterRow:
+    position: int
+    row: int
+    tenant: str
+    connection: str
+    stream: str
+    entity: str
+    run: str
+    key: str
+    field: str
+    reason: str
+    message: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a stretch of batches does to the index, in position order; applied in one transaction."""
+
+    upto: int  # the last position that these changes cover
+    records: tuple[RecordColumns | RemovedKeys, ...] = ()
+    runs: tuple[RunRow, ...] = ()
+    dead_letters: tuple[DeadLetterRow, ...] = ()
+
+
+class Deleted(StrEnum):
+    EXCLUDE = "exclude"
+    INCLUDE = "include"
+    ONLY = "only"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFilter:
+    connection: str = ""
+    key: str = ""
+    code: str = ""
+    status: str = ""
+    vendor_key: str = ""
+    updated_after: int | None = None
+    deleted: Deleted = Deleted.EXCLUDE
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where a record stands in change order."""
+
+    position: int = 0
+    row: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedRecord:
+    place: Place  # of the newest change
+    connection: str
+    key: str
+    document: Place | None  # of the newest version that was not a deletion; None: only its deletion is known
+    deleted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    records: list[IndexedRecord] = field(default_factory=list)
+    reached: Place = field(default_factory=Place)  # go on behind this
+    more: bool = False
+
+
+class RecordIndex(Protocol):
+    """Made from the batches, in position order; may lag behind them, never ahead."""
+
+    async def position(self) -> int: ...
+    async def apply(self, changes: Changes) -> None: ...
+    async def reset(self) -> None: ...
+    async def find(
+        self, tenant: str, entity: str, wanted: RecordFilter, after: Place, limit: int
+    ) -> Found: ...
+    async def runs(
+        self, tenant: str, *, connection: str, status: str, before: str, limit: int
+    ) -> list[RunRow]: ...
+    async def run(self, tenant: str, run: str) -> RunRow | None: ...
+    async def last_runs(self, tenant: str, connection: str) -> list[RunRow]: ...
+    async def dead_letters(
+        self, tenant: str, *, connection: str, after: Place, limit: int
+    ) -> list[DeadLetterRow]: ...
+    async def aclose(self) -> None: ...

@@ -1,0 +1,196 @@
+"""Connections, streams and the appended batches, in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import apsw
+import orjson
+
+from relay.store import accounts
+from relay.store.base import (
+    Agent,
+    Appended,
+    AppendOutcome,
+    Batch,
+    BatchHeader,
+    Connection,
+    ConnectionStatus,
+    NewBatch,
+    StreamPosition,
+    from_micros,
+    to_micros,
+)
+
+
+def append(db: apsw.Connection, batches: Sequence[NewBatch]) -> list[Appended]:
+    return [_append(db, batch) for batch in batches]
+
+
+def _append(db: apsw.Connection, batch: NewBatch) -> Appended:
+    stream: Any = db.execute(
+        "SELECT id, last_seq FROM streams WHERE agent = ? AND lineage = ? AND stream = ?",
+        (batch.agent, batch.lineage, batch.stream),
+    ).fetchone()
+    stream_id, last_seq = (None, 0) if stream is None else stream
+    if batch.seq <= last_seq:
+        return Appended(_repeat(db, stream_id or 0, batch), last_seq)
+    if batch.prev != last_seq:
+        return Appended(AppendOutcome.GAP, last_seq)
+    if stream_id is None:
+        agent = accounts.agent(db, batch.agent)
+        if agent is None or agent.lineage != batch.lineage:
+            return Appended(AppendOutcome.UNKNOWN_AGENT, last_seq)
+        stream_id = _add_stream(db, agent, batch)
+    _insert(db, stream_id, batch)
+    return Appended(AppendOutcome.APPENDED, batch.seq)
+
+
+def _repeat(db: apsw.Connection, stream_id: int, batch: NewBatch) -> AppendOutcome:
+    stored = db.execute("SELECT hash FROM batches WHERE stream = ? AND seq = ?", (stream_id, batch.seq)).get
+    same = stored == bytes.fromhex(batch.hash)
+    return AppendOutcome.REPEATED if same else AppendOutcome.REWOUND
+
+
+def _insert(db: apsw.Connection, stream_id: int, batch: NewBatch) -> None:
+    received = to_micros(batch.received_at)
+    db.execute(
+        "INSERT INTO batches (tenant, stream, entity, run, kind, seq, prev, count, hash, received_at, payload) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            batch.tenant, stream_id, batch.entity, batch.run, batch.kind, batch.seq, batch.prev, batch.count,
+            bytes.fromhex(batch.hash), received, batch.payload,
+        ),
+    )  # fmt: skip
+    db.execute(
+        "UPDATE streams SET last_seq = ?, records = records + ?, entity = ?, updated_at = ? WHERE id = ?",
+        (batch.seq, batch.count if batch.kind == "records" else 0, batch.entity, received, stream_id),
+    )
+
+
+def _add_stream(db: apsw.Connection, agent: Agent, batch: NewBatch) -> int:
+    connection = claim_connection(db, agent, batch.connection, batch.received_at)
+    db.execute(
+        "INSERT INTO streams (agent, lineage, stream, tenant, connection, entity, last_seq, records, updated_at) "
+        "VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?)",
+        (
+            agent.id, batch.lineage, batch.stream, batch.tenant, connection, batch.entity,
+            to_micros(batch.received_at),
+        ),
+    )  # fmt: skip
+    return db.last_insert_rowid()
+
+
+def claim_connection(db: apsw.Connection, agent: Agent, name: str, now: datetime) -> str:
+    """The connection's id, given out when it is first seen and never changed."""
+    known = db.execute("SELECT id FROM connections WHERE agent = ? AND name = ?", (agent.id, name)).get
+    if known is not None:
+        return str(known)
+    taken = db.execute("SELECT 1 FROM connections WHERE tenant = ? AND id = ?", (agent.tenant, name)).get
+    connection_id = name if taken is None else f"{name}.{agent.id}"
+    db.execute(
+        "INSERT INTO connections VALUES (?, ?, ?, ?, ?, ?)",
+        (agent.tenant, connection_id, agent.id, name, _status_json(ConnectionStatus(name)), to_micros(now)),
+    )
+    return connection_id
+
+
+def save_connections(
+    db: apsw.Connection, agent: Agent, statuses: Sequence[ConnectionStatus], now: datetime
+) -> None:
+    for status in statuses:
+        claim_connection(db, agent, status.name, now)
+        db.execute(
+            "UPDATE connections SET status = ?, updated_at = ? WHERE agent = ? AND name = ?",
+            (_status_json(status), to_micros(now), agent.id, status.name),
+        )
+
+
+def _status_json(status: ConnectionStatus) -> str:
+    return orjson.dumps(
+        {
+            "system": status.system, "driver": status.driver, "state": status.state, "error": status.error,
+            "streams": status.streams,
+        }
+    ).decode()  # fmt: skip
+
+
+_CONNECTION = "SELECT id, tenant, agent, name, status, updated_at FROM connections WHERE tenant = ? "
+
+
+def connections(db: apsw.Connection, tenant: str) -> list[Connection]:
+    return [_connection(row) for row in db.execute(_CONNECTION + "ORDER BY id", (tenant,))]
+
+
+def connection(db: apsw.Connection, tenant: str, connection_id: str) -> Connection | None:
+    row = db.execute(_CONNECTION + "AND id = ?", (tenant, connection_id)).fetchone()
+    return None if row is None else _connection(row)
+
+
+def _connection(row: Any) -> Connection:
+    connection_id, tenant, agent, name, status, updated_at = row
+    told = orjson.loads(status)
+    streams = tuple(told.pop("streams"))
+    return Connection(
+        connection_id, tenant, agent, ConnectionStatus(name, streams=streams, **told), from_micros(updated_at)
+    )
+
+
+def stream_positions(db: apsw.Connection, tenant: str, connection_id: str) -> list[StreamPosition]:
+    rows = db.execute(
+        "SELECT stream, entity, last_seq, records, updated_at, max(lineage) FROM streams "
+        "WHERE tenant = ? AND connection = ? GROUP BY stream ORDER BY stream",
+        (tenant, connection_id),
+    )
+    return [_stream_position(row) for row in rows]
+
+
+def _stream_position(row: Any) -> StreamPosition:
+    *same, updated_at, _lineage = row
+    return StreamPosition(*(*same, from_micros(updated_at)))
+
+
+def last_seqs(db: apsw.Connection, agent: Agent) -> dict[str, int]:
+    rows: Any = db.execute(
+        "SELECT stream, last_seq FROM streams WHERE agent = ? AND lineage = ?", (agent.id, agent.lineage)
+    )
+    return dict(rows)
+
+
+def last_position(db: apsw.Connection) -> int:
+    return int(db.execute("SELECT coalesce(max(position), 0) FROM batches").get)
+
+
+_HEADER = (
+    "SELECT b.position, b.tenant, s.agent, s.connection, s.stream, b.entity, b.run, b.kind, b.seq, b.count, "
+    "b.received_at, length(b.payload)"
+)
+
+
+def headers(
+    db: apsw.Connection, after: int, limit: int, tenant: str | None, connection_id: str, entity: str
+) -> list[BatchHeader]:
+    wanted = [("b.tenant = ?", tenant), ("s.connection = ?", connection_id), ("b.entity = ?", entity)]
+    given = [(condition, value) for condition, value in wanted if value]
+    where = "".join(f" AND {condition}" for condition, _ in given)
+    rows = db.execute(
+        f"{_HEADER} FROM batches b JOIN streams s ON s.id = b.stream "
+        f"WHERE b.position > ?{where} ORDER BY b.position LIMIT ?",
+        (after, *(value for _, value in given), limit),
+    )
+    return [_header(row) for row in rows]
+
+
+def batch(db: apsw.Connection, position: int) -> Batch | None:
+    row = db.execute(
+        f"{_HEADER}, b.payload FROM batches b JOIN streams s ON s.id = b.stream WHERE b.position = ?",
+        (position,),
+    ).fetchone()
+    return None if row is None else Batch(_header(row[:-1]), row[-1])
+
+
+def _header(row: Any) -> BatchHeader:
+    *same, received_at, size = row
+    return BatchHeader(*(*same, from_micros(received_at), size))

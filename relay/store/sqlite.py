@@ -1,0 +1,133 @@
+"""The embedded store of record: one SQLite file that this process alone may open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from relay.store import accounts, batches, commands
+from relay.store.base import (
+    Agent,
+    Appended,
+    Batch,
+    BatchHeader,
+    Command,
+    CommandState,
+    Connection,
+    ConnectionStatus,
+    Enrolment,
+    EnrolmentCode,
+    NewBatch,
+    StreamPosition,
+    Tenant,
+    Token,
+)
+from relay.store.database import Database, FileKind
+
+STORE_FILE: Final = FileKind("schema.sql", version=1, exclusive=True, synchronous="FULL")
+
+
+class SqliteStore:
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    @classmethod
+    async def open(cls, path: Path) -> SqliteStore:
+        return cls(await Database.open(path, STORE_FILE))
+
+    async def aclose(self) -> None:
+        await self._db.aclose()
+
+    async def add_tenant(self, tenant: Tenant) -> bool:
+        return await self._db.write(lambda db: accounts.add_tenant(db, tenant))
+
+    async def tenant(self, tenant: str) -> Tenant | None:
+        return await self._db.read(lambda db: accounts.tenant(db, tenant))
+
+    async def add_token(self, token: Token) -> None:
+        await self._db.write(lambda db: accounts.add_token(db, token))
+
+    async def token(self, token_id: str) -> Token | None:
+        return await self._db.read(lambda db: accounts.token(db, token_id))
+
+    async def add_code(self, code: EnrolmentCode) -> None:
+        await self._db.write(lambda db: accounts.add_code(db, code))
+
+    async def code(self, code_id: str, now: datetime) -> EnrolmentCode | None:
+        return await self._db.read(lambda db: accounts.code(db, code_id, now))
+
+    async def enrol(self, code_id: str, enrolment: Enrolment, now: datetime) -> Agent | None:
+        return await self._db.write(lambda db: accounts.enrol(db, code_id, enrolment, now))
+
+    async def agent(self, agent_id: str) -> Agent | None:
+        return await self._db.read(lambda db: accounts.agent(db, agent_id))
+
+    async def agent_by_key(self, public_key: bytes) -> Agent | None:
+        return await self._db.read(lambda db: accounts.agent_by_key(db, public_key))
+
+    async def agents(self, tenant: str) -> list[Agent]:
+        return await self._db.read(lambda db: accounts.agents(db, tenant))
+
+    async def set_epoch(self, agent_id: str, epoch: int, pending: int | None) -> None:
+        await self._db.write(lambda db: accounts.set_epoch(db, agent_id, epoch, pending))
+
+    async def saw_agent(self, agent_id: str, software: str, now: datetime) -> None:
+        await self._db.write(lambda db: accounts.saw_agent(db, agent_id, software, now))
+
+    async def save_connections(
+        self, agent: Agent, statuses: Sequence[ConnectionStatus], now: datetime
+    ) -> None:
+        await self._db.write(lambda db: batches.save_connections(db, agent, statuses, now))
+
+    async def connections(self, tenant: str) -> list[Connection]:
+        return await self._db.read(lambda db: batches.connections(db, tenant))
+
+    async def connection(self, tenant: str, connection_id: str) -> Connection | None:
+        return await self._db.read(lambda db: batches.connection(db, tenant, connection_id))
+
+    async def stream_positions(self, tenant: str, connection_id: str) -> list[StreamPosition]:
+        return await self._db.read(lambda db: batches.stream_positions(db, tenant, connection_id))
+
+    async def last_seqs(self, agent: Agent) -> dict[str, int]:
+        return await self._db.read(lambda db: batches.last_seqs(db, agent))
+
+    async def append_batches(self, new: Sequence[NewBatch]) -> list[Appended]:
+        return await self._db.write(lambda db: batches.append(db, new))
+
+    async def last_position(self) -> int:
+        return await self._db.read(batches.last_position)
+
+    async def headers(
+        self, after: int, limit: int, *, tenant: str | None = None, connection: str = "", entity: str = ""
+    ) -> list[BatchHeader]:
+        return await self._db.read(lambda db: batches.headers(db, after, limit, tenant, connection, entity))
+
+    async def batch(self, position: int) -> Batch | None:
+        return await self._db.read(lambda db: batches.batch(db, position))
+
+    async def add_command(self, command: Command) -> Command:
+        return await self._db.write(lambda db: commands.add(db, command))
+
+    async def command(self, tenant: str, command_id: str) -> Command | None:
+        return await self._db.read(lambda db: commands.one(db, tenant, command_id))
+
+    async def commands(self, tenant: str, *, connection: str, before: str, limit: int) -> list[Command]:
+        return await self._db.read(lambda db: commands.many(db, tenant, connection, before, limit))
+
+    async def open_commands(self, agent_id: str) -> list[Command]:
+        return await self._db.read(lambda db: commands.open_for(db, agent_id))
+
+    async def set_command(
+        self,
+        agent_id: str,
+        command_id: str,
+        state: CommandState,
+        now: datetime,
+        result: Mapping[str, Any] | None = None,
+    ) -> None:
+        await self._db.write(lambda db: commands.set_state(db, agent_id, command_id, state, now, result))
+
+    async def expire_commands(self, now: datetime) -> int:
+        return await self._db.write(lambda db: commands.expire(db, now))
