@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from agent.clock import ManualClock
+from agent.errors import (
+    ConfigurationError,
+    CredentialsRefused,
+    GroundwireError,
+    SourceChanged,
+    Throttled,
+    UnexpectedError,
+    Unreachable,
+)
+from agent.model.run import RunMode, RunReport, RunStatus, RunTrigger
+from agent.sync.runner import RunResult
+from agent.sync.supervisor import RETRY_MOST_SECONDS, StreamState, Supervisor, retry_pause
+
+
+class FakeStream:
+    def __init__(self, name: str) -> None:
+        self.address = f"erp/{name}"
+        self.name = name
+        self.facts = type("Facts", (), {"connection": "erp", "entity": "vendor"})
+
+
+class ScriptedRunner:
+    """Ends each run as scripted for its stream; without a script it succeeds."""
+
+    def __init__(self, world: World, stream: FakeStream) -> None:
+        self._world, self._stream = world, stream
+
+    async def run(self, run: str, trigger: RunTrigger, **options: Any) -> RunResult:
+        self._world.calls.append((self._stream.name, trigger, options))
+        self._world.under_way += 1
+        self._world.most_at_once = max(self._world.most_at_once, self._world.under_way)
+        try:
+            if self._world.hold is not None:
+                await self._world.hold.wait()
+            await asyncio.sleep(0)  # noqa: TID251 - a turn of the loop
+            script = self._world.scripts.get(self._stream.name, [])
+            error = script.pop(0) if script else None
+            if isinstance(error, GroundwireError | None):
+                return RunResult(_report(self._stream.address, trigger), error)
+            raise error
+        finally:
+            self._world.under_way -= 1
+
+
+def _report(address: str, trigger: RunTrigger) -> RunReport:
+    now = ManualClock().utcnow()
+    return RunReport(
+        "r", address, "erp", "vendor", trigger, RunMode.INCREMENTAL, RunStatus.SUCCEEDED, now, now
+    )
+
+
+class World:
+    def __init__(self, faults: dict[str, GroundwireError] | None = None) -> None:
+        self.calls: list[tuple[str, RunTrigger, dict[str, Any]]] = []
+        self.scripts: dict[str, list[Any]] = {}
+        self.hold: asyncio.Event | None = None
+        self.under_way = self.most_at_once = 0
+        self.clock = ManualClock()
+        streams = {name: FakeStream(name) for name in ("a", "b") if name not in (faults or {})}
+        self.supervisor = Supervisor(
+            connection="erp",
+            streams=streams,  # type: ignore[arg-type]
+            source=None,  # type: ignore[arg-type]
+            make_runner=lambda stream, _source, _progress: ScriptedRunner(self, stream),  # type: ignore[arg-type,return-value]
+            new_run=lambda: "r",
+            clock=self.clock,
+            gate=asyncio.Semaphore(4),
+            faults=faults or {},
+        )
+
+    def ran(self) -> list[str]:
+        return [name for name, _, _ in self.calls]
+
+    def state(self, stream: str) -> StreamState:
+        return self.supervisor.views[stream].state
+
+    async def settle(self, until: Callable[[], bool]) -> None:
+        for _ in range(200):
+            if until():
+                return
+            await asyncio.sleep(0)  # noqa: TID251 - a turn of the loop
+        raise AssertionError("it never came to that")
+
+
+@asynccontextmanager
+async def alive(world: World) -> AsyncIterator[World]:
+    task = asyncio.create_task(world.supervisor.run())
+    try:
+        yield world
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_streams_of_one_connection_run_one_at_a_time() -> None:
+    async with alive(World()) as world:
+        await asyncio.gather(*(world.supervisor.ask(name, RunTrigger.MANUAL) for name in ("a", "b")))
+
+        assert world.ran() == ["a", "b"]
+        assert world.most_at_once == 1
+
+
+async def test_wishes_during_a_run_become_one_run_after_it() -> None:
+    async with alive(World()) as world:
+        world.hold = asyncio.Event()
+        first = world.supervisor.ask("a", RunTrigger.MANUAL)
+        await world.settle(lambda: world.ran() == ["a"])
+        world.supervisor.look("a")
+        later = [world.supervisor.ask("a", RunTrigger.COMMAND, full=full) for full in (True, False)]
+        world.hold.set()
+        await asyncio.gather(first, *later)
+
+        assert world.ran() == ["a", "a"]
+        assert world.calls[1][2]["full"] is True
+
+
+async def test_a_transient_error_is_retried_with_growing_pauses_until_it_works() -> None:
+    async with alive(World()) as world:
+        world.scripts["a"] = [Unreachable("down")] * 3
+        began = world.clock.monotonic()
+        world.supervisor.look("a")
+        await world.settle(lambda: len(world.calls) == 4 and world.state("a") is StreamState.IDLE)
+
+        assert world.clock.monotonic() - began == pytest.approx(5 + 10 + 20)
+
+
+async def test_refused_credentials_stop_the_whole_connection_until_somebody_asks() -> None:
+    """Nothing may hammer an account into a lock."""
+    async with alive(World()) as world:
+        world.scripts["a"] = [CredentialsRefused("no")]
+        world.supervisor.look("a")
+        await world.settle(lambda: world.state("a") is StreamState.NEEDS_REAUTHORISATION)
+        world.supervisor.look("a")
+        world.supervisor.look("b")
+        for _ in range(20):
+            await asyncio.sleep(0)  # noqa: TID251 - a turn of the loop
+        assert world.ran() == ["a"]
+
+        await world.supervisor.ask("b", RunTrigger.MANUAL)
+        await world.settle(lambda: world.ran() == ["a", "b", "a"] and world.state("a") is StreamState.IDLE)
+
+
+async def test_what_needs_a_person_is_looked_at_again_by_the_schedule() -> None:
+    async with alive(World()) as world:
+        world.scripts["a"] = [SourceChanged("no such column")]
+        world.supervisor.look("a")
+        await world.settle(lambda: world.state("a") is StreamState.NEEDS_PERSON)
+
+        world.supervisor.look("a")
+        await world.settle(lambda: world.state("a") is StreamState.IDLE)
+        assert world.ran() == ["a", "a"]
+
+
+async def test_a_fault_in_the_program_is_the_error_of_one_stream() -> None:
+    async with alive(World()) as world:
+        world.scripts["a"] = [ZeroDivisionError()]
+
+        broken = await world.supervisor.ask("a", RunTrigger.MANUAL)
+        fine = await world.supervisor.ask("b", RunTrigger.MANUAL)
+
+        assert isinstance(broken.error, UnexpectedError)
+        assert fine.error is None
+
+
+async def test_a_stream_that_is_misconfigured_never_runs_and_says_why() -> None:
+    fault = ConfigurationError("no such field", where="erp/b")
+    async with alive(World({"b": fault})) as world:
+        world.supervisor.look("b")
+        await world.supervisor.ask("a", RunTrigger.MANUAL)
+
+        with pytest.raises(ConfigurationError, match="no such field"):
+            world.supervisor.ask("b", RunTrigger.MANUAL)
+        assert world.ran() == ["a"]
+        assert world.supervisor.views["b"].error is fault
+
+
+async def test_stopping_cancels_who_waits() -> None:
+    world = World()
+    world.hold = asyncio.Event()
+    async with alive(world):
+        running = world.supervisor.ask("a", RunTrigger.MANUAL)
+        waiting = world.supervisor.ask("b", RunTrigger.MANUAL)
+        await world.settle(lambda: world.ran() == ["a"])
+
+    assert running.cancelled()
+    assert waiting.cancelled()
+
+
+@pytest.mark.parametrize(
+    ("failures", "error", "pause"),
+    [
+        (1, Unreachable(), 5.0),
+        (3, Unreachable(), 20.0),
+        (1_000_000, Unreachable(), RETRY_MOST_SECONDS),
+        (1, Throttled(retry_after=90), 90.0),
+        (9, Throttled(retry_after=1), RETRY_MOST_SECONDS),
+    ],
+)
+def test_pauses_grow_to_a_limit_and_heed_what_the_source_asks_for(
+    failures: int, error: GroundwireError, pause: float
+) -> None:
+    assert retry_pause(failures, error) == pause
