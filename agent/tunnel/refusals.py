@@ -40,15 +40,18 @@ def translate_refusal(error: Error, where: str) -> GroundwireError:  # noqa: PLR
                 hint="A code works once and for a short time; get a new one from the relay.",
             )
         case "throttled":
-            return Throttled("the relay asked for a pause", retry_after=error.retry_after or 0.0, where=where)
+            return _later("the relay asked for a pause", error, where)
         case "superseded":
-            return Unreachable(
-                "a newer session of this agent took over",
-                where=where,
-                hint="If it repeats, two agents use one identity; stop one of them.",
-            )
+            hint = "If it repeats, two agents use one identity; stop one of them."
+            return _later("a newer session of this agent took over", error, where, hint)
         case _:
-            return Unreachable(f"the relay ended the session: {said}", where=where)
+            return _later(f"the relay ended the session: {said}", error, where)
+
+
+def _later(message: str, error: Error, where: str, hint: str = "") -> GroundwireError:
+    if error.retry_after is None:
+        return Unreachable(message, where=where, hint=hint)
+    return Throttled(message, retry_after=error.retry_after, where=where, hint=hint)
 
 
 def _versions(error: Error) -> str:
