@@ -78,7 +78,10 @@ POSTGRESQL: Final = Dialect(
         Kind.BINARY: "encode({c}, 'hex')",
         Kind.OTHER: "CAST({c} AS text)",
     },
-    native_projections={"money": "CAST(CAST({c} AS numeric) AS varchar(40))"},
+    native_projections={
+        "money": "CAST(CAST({c} AS numeric) AS varchar(40))",
+        "oid": "CAST({c} AS varchar(10))",  # unsigned
+    },
     native_kinds={
         "smallint": Kind.INTEGER,
         "integer": Kind.INTEGER,
@@ -121,7 +124,7 @@ MARIADB: Final = Dialect(
     consistent=True,
     time_limit="SET SESSION max_statement_time = {seconds}",
     binds={
-        Kind.INTEGER: "CAST(? AS SIGNED)",
+        Kind.INTEGER: "CAST(? AS DECIMAL(20,0))",  # SIGNED would turn the upper half of an unsigned key negative
         Kind.DECIMAL: "CAST(? AS DECIMAL({size},{scale}))",
         Kind.DATE: "CAST(? AS DATE)",
         Kind.TIMESTAMP: "CAST(? AS DATETIME(6))",
@@ -129,7 +132,15 @@ MARIADB: Final = Dialect(
         Kind.FLOAT: "CAST(? AS DOUBLE)",
         Kind.BINARY: "UNHEX(?)",
     },
-    projections={Kind.BINARY: "LOWER(HEX({c}))", Kind.DECIMAL: "CAST({c} AS CHAR(80))"},
+    # The connector hands over unsigned numbers as negative ones and bit(1) as NULL, silently; a time over 24 hours
+    # ends its fetch.
+    projections={
+        Kind.INTEGER: "CAST({c} AS CHAR(21))",
+        Kind.BOOLEAN: "CAST({c} AS UNSIGNED)",
+        Kind.BINARY: "LOWER(HEX({c}))",
+        Kind.DECIMAL: "CAST({c} AS CHAR(80))",
+        Kind.TIME: "CAST({c} AS CHAR(20))",
+    },
     now={"local": "LOCALTIMESTAMP(6)", "utc": "UTC_TIMESTAMP(6)", "date": "CURRENT_DATE"},
     max_parameters=10_000,
 )
@@ -155,8 +166,9 @@ SQLITE: Final = Dialect(
         Kind.FLOAT: "CAST(? AS REAL)",
         Kind.TEXT: "CAST(? AS TEXT)",
     },
-    # The declared type binds nobody in SQLite, so anything but a number is read as the text it is.
+    # The declared type binds nobody in SQLite, so everything is read as the text it is.
     projections={
+        Kind.INTEGER: "CAST({c} AS TEXT)",
         Kind.DECIMAL: "CAST({c} AS TEXT)",
         Kind.DATE: "CAST({c} AS TEXT)",
         Kind.TIMESTAMP: "CAST({c} AS TEXT)",

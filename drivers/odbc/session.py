@@ -197,11 +197,15 @@ class BulkConnection:
 
     def _grown(self, size: int, needed: int, where: str, error: Exception) -> int:
         limit = self._options.max_text_bytes
+        if 0 < needed < size:
+            raise SourceChanged(
+                f"a value of {needed} bytes is longer than the source declares its column to be",
+                where=where,
+                hint="Cast the column in the query to a type that is wide enough, or leave it out.",
+            ) from error
         if size >= limit or needed > limit:
             raise SourceChanged(
-                f"a value is {needed or f'more than {size}'} bytes long, longer than max_text_bytes ({limit})"
-                if needed > limit or needed == 0
-                else f"a value of {needed} bytes is longer than the source declares its column",
+                f"a value of {needed or f'over {size}'} bytes is longer than max_text_bytes ({limit})",
                 where=where,
                 hint="Raise options.max_text_bytes, or leave the column out of the query or shorten it there.",
             ) from error
@@ -229,6 +233,8 @@ def exact_schema(schema: pa.Schema) -> pa.Schema:
 def _exact(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_decimal(kind):
         return pa.string()
+    if pa.types.is_fixed_size_binary(kind):
+        return pa.binary()  # a value shorter than declared ends arrow-odbc's process otherwise
     if pa.types.is_floating(kind):
         return pa.float64()
     if pa.types.is_timestamp(kind) and kind.unit != "ns":

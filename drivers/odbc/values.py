@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from drivers.odbc.shape import Kind, QueryColumn
 
-_TYPES = {
-    Kind.DATE: pa.date32(),
-    Kind.TIMESTAMP: pa.timestamp("us"),
-    Kind.TIMESTAMP_TZ: pa.timestamp("us", tz="UTC"),
+_TYPES: Mapping[Kind, tuple[pa.DataType, ...]] = {
+    Kind.DATE: (pa.date32(),),
+    Kind.TIMESTAMP: (pa.timestamp("us"),),
+    Kind.TIMESTAMP_TZ: (pa.timestamp("us", tz="UTC"),),
+    Kind.INTEGER: (pa.int64(), pa.uint64()),
 }
 
 
 def typed(table: pa.Table, columns: Sequence[QueryColumn]) -> pa.Table:
-    """Give dates and time stamps that were read as text their type.
+    """Give numbers, dates and time stamps that were read as text their type.
 
-    A column in which one value is no date of the calendar (infinity, BC, text in SQLite) stays text: then that one
-    record fails in the mapping, and its page does not.
+    A column in which one value is none of its kind (a date of infinity or BC, a word in SQLite) stays text: then
+    that one record fails in the mapping, and its page does not.
     """
     for number, column in enumerate(columns):
-        wanted = _TYPES.get(column.kind)
-        if wanted is None:
-            continue
-        name = table.column_names[number]
         values = table.column(number)
-        if pa.types.is_string(values.type):
-            values = _parsed(values, wanted)
-        table = table.set_column(number, name, values)
+        if column.kind is Kind.BOOLEAN and pa.types.is_integer(values.type):
+            table = table.set_column(number, table.column_names[number], values.cast(pa.bool_()))
+        elif pa.types.is_string(values.type) and column.kind in _TYPES:
+            table = table.set_column(number, table.column_names[number], _parsed(values, column.kind))
     return table
 
 
@@ -42,10 +41,14 @@ def key_texts(values: pa.ChunkedArray) -> pa.ChunkedArray:
     return values.cast(pa.string())
 
 
-def _parsed(values: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
-    for texts in (values, pc.replace_substring_regex(values, r"(\.\d{6})0$", r"\1")):
+def _parsed(values: pa.ChunkedArray, kind: Kind) -> pa.ChunkedArray:
+    for wanted in _TYPES[kind]:
         try:
-            return texts.cast(wanted)
+            return values.cast(wanted)
         except pa.ArrowInvalid:
             continue
+    if kind is Kind.TIMESTAMP:
+        # SQL Server prints seven digits; the last is rarely more than nought.
+        with contextlib.suppress(pa.ArrowInvalid):
+            return pc.replace_substring_regex(values, r"(\.\d{6})0$", r"\1").cast(pa.timestamp("us"))
     return values
