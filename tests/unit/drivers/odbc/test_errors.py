@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import pytest
+
+from drivers.contract import (
+    BadConfiguration,
+    CredentialsRefused,
+    DriverError,
+    NotPermitted,
+    SourceBusy,
+    SourceChanged,
+    Unreachable,
+)
+from drivers.odbc.errors import classify, parts_of, translate
+
+SEEN = [
+    ("42000", 18456, "Login failed for user 'x'.", CredentialsRefused),  # FreeTDS
+    ("28000", 18456, "Login failed for user 'x'.", CredentialsRefused),  # Microsoft's driver
+    ("28000", 1045, "Access denied for user 'x'@'y' (using password: YES)", CredentialsRefused),
+    ("08001", 101, 'FATAL: password authentication failed for user "gw"', CredentialsRefused),
+    ("08001", 101, "connection to server at failed: Connection refused", Unreachable),
+    ("08001", 101, 'FATAL:  database "nope" does not exist', BadConfiguration),
+    ("08001", 101, 'FATAL: no pg_hba.conf entry for host "10.0.0.1"', NotPermitted),
+    ("42501", 1, "ERROR: permission denied for table orders", NotPermitted),
+    ("42000", 1142, "SELECT command denied to user", NotPermitted),
+    ("42P01", 1, 'ERROR: relation "nope" does not exist', SourceChanged),
+    ("42S22", 1054, "Unknown column 'x' in 'field list'", SourceChanged),
+    ("HY000", 1, "no such column: x (1)", SourceChanged),
+    ("42601", 1, 'ERROR: syntax error at or near "frm"', BadConfiguration),
+    ("42000", 1064, "You have an error in your SQL syntax", BadConfiguration),
+    ("40001", 1205, "was deadlocked on lock resources", SourceBusy),
+    ("HY000", 1222, "Lock request time out period exceeded.", SourceBusy),
+    ("57014", 1, "ERROR: canceling statement due to statement timeout", SourceBusy),
+    ("HYT00", 0, "Login timeout expired", SourceBusy),
+    ("HY000", 2013, "Lost connection to server during query", Unreachable),
+    ("08S01", 0, "Communication link failure", Unreachable),
+    ("01000", 0, "[unixODBC][Driver Manager]Can't open lib 'nope' : file not found", BadConfiguration),
+    ("IM002", 0, "Data source name not found and no default driver specified", BadConfiguration),
+]
+
+
+@pytest.mark.parametrize(("state", "native", "message", "kind"), SEEN)
+def test_an_error_becomes_the_class_of_its_remedy(
+    state: str, native: int, message: str, kind: type[DriverError]
+) -> None:
+    assert classify(state, native, message) is kind
+
+
+def test_both_libraries_errors_are_taken_apart() -> None:
+    pyodbc_error = Exception(
+        "42P01", '[42P01] ERROR: relation "x" does not exist;\nError (1) (SQLExecDirectW)'
+    )
+    arrow_error = Exception(
+        "ODBC emitted an error calling 'SQLExecDirect':\nState: 42P01, Native error: 1, Message: ERROR: gone"
+    )
+
+    assert parts_of(pyodbc_error) == ("42P01", 1, 'ERROR: relation "x" does not exist;\nError')
+    assert parts_of(arrow_error) == ("42P01", 1, "ERROR: gone")
+    assert parts_of(Exception("odd")) == ("", 0, "odd")
+
+
+def test_a_secret_in_a_message_is_hidden_and_long_messages_are_cut() -> None:
+    error = translate(
+        Exception("28000", "[28000] no: hunter2 " + "x" * 2_000), where="w", hidden=["hunter2", ""]
+    )
+
+    assert "hunter2" not in error.message
+    assert len(error.message) < 600
+    assert error.where == "w"
+    assert error.hint

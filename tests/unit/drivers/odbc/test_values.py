@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pyarrow as pa
+
+from drivers.odbc.session import exact_schema
+from drivers.odbc.shape import Kind, QueryColumn
+from drivers.odbc.values import key_texts, typed
+
+
+def parsed(kind: Kind, *texts: str | None) -> pa.ChunkedArray:
+    table = pa.table({"c": pa.array(texts, pa.string())})
+    return typed(table, [QueryColumn("c", kind)]).column("c")
+
+
+def test_texts_become_values_of_their_kind() -> None:
+    assert parsed(Kind.DATE, "2026-01-02", None).to_pylist() == [date(2026, 1, 2), None]
+    assert parsed(Kind.TIMESTAMP, "1753-01-01 00:00:00", "9999-12-31 23:59:59.000001").to_pylist() == [
+        datetime(1753, 1, 1),
+        datetime(9999, 12, 31, 23, 59, 59, 1),
+    ]
+    assert parsed(Kind.TIMESTAMP_TZ, "2026-01-01 08:00:00.5+00:00").to_pylist() == [
+        datetime(2026, 1, 1, 8, 0, 0, 500_000, tzinfo=UTC)
+    ]
+
+
+def test_seven_digits_of_sql_server_are_read_where_the_last_is_nought() -> None:
+    assert parsed(Kind.TIMESTAMP, "2026-01-01 00:00:00.1234560").type == pa.timestamp("us")
+    assert parsed(Kind.TIMESTAMP, "2026-01-01 00:00:00.1234567").to_pylist() == [
+        "2026-01-01 00:00:00.1234567"
+    ]
+
+
+def test_one_value_outside_its_kind_leaves_the_column_as_text() -> None:
+    assert parsed(Kind.DATE, "infinity", "2026-01-02").to_pylist() == ["infinity", "2026-01-02"]
+    assert parsed(Kind.INTEGER, "1", "two").to_pylist() == ["1", "two"]
+
+
+def test_numbers_beyond_signed_64_bits_stay_numbers() -> None:
+    assert parsed(Kind.INTEGER, "18446744073709551615").to_pylist() == [2**64 - 1]
+
+
+def test_booleans_that_came_as_numbers_are_booleans() -> None:
+    table = pa.table({"c": pa.array([1, 0, None], pa.int64())})
+
+    assert typed(table, [QueryColumn("c", Kind.BOOLEAN)]).column("c").to_pylist() == [True, False, None]
+
+
+def test_binary_key_parts_are_hex() -> None:
+    column = pa.chunked_array([pa.array([b"\x00\xff", None], pa.binary())])
+
+    assert key_texts(column).to_pylist() == ["00ff", None]
+
+
+def test_decimals_are_read_as_text_and_floats_at_full_width() -> None:
+    schema = pa.schema(
+        [("d", pa.decimal128(10, 2)), ("f", pa.float32()), ("t", pa.timestamp("s")), ("b", pa.binary(4))]
+    )
+
+    assert exact_schema(schema).types == [pa.string(), pa.float64(), pa.timestamp("us"), pa.binary()]
