@@ -260,14 +260,23 @@ def rewound(db: Database, name: str, relay_seq: int) -> None:
 
 
 def _drop_pending(db: Database, change: Levels, stream: StreamRow) -> None:
-    db.run(
-        "DELETE FROM payload WHERE seq IN (SELECT seq FROM batch WHERE stream = ? AND settled_at IS NULL)",
-        (stream.id,),
-    )
     dropped = db.all(
-        "DELETE FROM batch WHERE stream = ? AND settled_at IS NULL RETURNING bytes", (stream.id,)
+        "DELETE FROM batch WHERE stream = ? AND settled_at IS NULL RETURNING seq, bytes", (stream.id,)
     )
-    change.pending_bytes -= sum(row[0] for row in dropped)
+    for seq, size in dropped:
+        drop_payload(db, seq)
+        change.pending_bytes -= size
+
+
+def drop_payload(db: Database, seq: int) -> None:
+    db.run("SAVEPOINT payload")
+    try:
+        db.run("DELETE FROM payload WHERE seq = ?", (seq,))
+    except apsw.CorruptError:
+        # Its pages stay lost until the file is rebuilt; the queue goes on without them.
+        db.run("ROLLBACK TO payload")
+        log.warning("damaged_payload_left", seq=seq)
+    db.run("RELEASE payload")
 
 
 def replay(db: Database, name: str, relay_seq: int) -> int:

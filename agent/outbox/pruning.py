@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-import apsw
-import structlog
-
+from agent.outbox import batches
 from agent.outbox.database import PAGE_BYTES, Database
 from agent.outbox.limits import FREE_BYTES_KEPT, PRUNE_BATCHES, VACUUM_PAGES, Limits
 from agent.outbox.retention import SettledBatch, plan_prune
 from agent.outbox.stamps import from_micros, to_micros
-
-log = structlog.get_logger(__name__)
 
 
 def prune_some(db: Database, limits: Limits, now: datetime) -> int:
@@ -57,17 +53,6 @@ def give_back_space(db: Database) -> bool:
 def _delete(db: Database, seqs: Sequence[int]) -> None:
     with db.transaction() as change:
         for seq in seqs:
-            _delete_payload(db, seq)
+            batches.drop_payload(db, seq)
             size = db.value("DELETE FROM batch WHERE seq = ? RETURNING bytes", (seq,))
             change.kept_bytes -= size
-
-
-def _delete_payload(db: Database, seq: int) -> None:
-    db.run("SAVEPOINT payload")
-    try:
-        db.run("DELETE FROM payload WHERE seq = ?", (seq,))
-    except apsw.CorruptError:
-        # Its pages stay lost until the file is rebuilt; the queue goes on without them.
-        db.run("ROLLBACK TO payload")
-        log.warning("damaged_payload_left", seq=seq)
-    db.run("RELEASE payload")

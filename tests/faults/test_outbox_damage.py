@@ -19,7 +19,7 @@ from agent.errors import (
     StorageFull,
     VersionMismatch,
 )
-from agent.outbox.database import MIGRATIONS, open_database
+from agent.outbox.database import MIGRATIONS, PAGE_BYTES, open_database
 from agent.outbox.store import BatchKind, FingerprintsDamaged, Limits, Outbox
 from tests.unit.outbox.making import STREAM, all_pending, entry, letter, opened, segment
 
@@ -212,6 +212,59 @@ async def test_a_flipped_byte_anywhere_is_refused_counted_or_harmless(tmp_path):
                 await outbox.fingerprints(STREAM)
                 await outbox.append(entry(b"next"))
                 assert await outbox.checkpoint(STREAM) in ("c3", None)
+
+
+@pytest.fixture
+def large_file(monkeypatch):
+    """Every file counts as too large to be checked whole at opening."""
+    monkeypatch.setattr("agent.outbox.database.WHOLE_CHECK_BYTES", 0)
+
+
+@pytest.mark.usefixtures("large_file")
+@pytest.mark.parametrize("rewound", [False, True])
+async def test_in_a_large_file_a_torn_payload_is_met_when_it_is_read_and_let_go_later(tmp_path, rewound):
+    path = tmp_path / "outbox.db"
+    async with opened(path) as outbox:
+        await outbox.append(entry(b"first"))
+        await outbox.append(entry(MARKED * 500, checkpoint="c1"))
+        await outbox.append(entry(b"third"))
+    content = bytearray(path.read_bytes())
+    page = (content.rindex(MARKED) // PAGE_BYTES - 3) * PAGE_BYTES
+    content[page : page + 4] = b"\xff\xff\xff\xff"  # the overflow page's pointer to the next one
+    path.write_bytes(content)
+
+    async with opened(path, limits=Limits(replay_bytes=0)) as outbox:
+        if rewound:
+            await outbox.rewound(STREAM, 10)
+            assert await all_pending(outbox) == []
+        else:
+            assert [(batch.seq, batch.prev) for batch in await all_pending(outbox)] == [(1, 0), (3, 1)]
+            assert outbox.damaged == 1
+            await outbox.mark_acked(STREAM, 3)
+            assert await outbox.prune() == 3
+        assert await outbox.checkpoint(STREAM) is None
+        assert (await outbox.stats()).kept_bytes == 0
+        await outbox.append(entry(b"fourth"))
+        assert [batch.payload for batch in await all_pending(outbox)] == [b"fourth"]
+
+
+@pytest.mark.usefixtures("large_file")
+@pytest.mark.parametrize("table", ["state", "stream", "batch", "run", "command"])
+async def test_in_a_large_file_broken_tables_are_refused_at_opening(tmp_path, table):
+    path = tmp_path / "outbox.db"
+    await filled(path)
+    with contextlib.closing(sqlite3.connect(path)) as raw:
+        (page,) = raw.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
+    content = bytearray(path.read_bytes())
+    content[(page - 1) * PAGE_BYTES + 3 : (page - 1) * PAGE_BYTES + 5] = (
+        b"\x7f\x7f"  # the page's number of cells
+    )
+    path.write_bytes(content)
+
+    with pytest.raises(StorageDamaged):
+        await Outbox.open(path, clock=ManualClock())
+
+    assert path.read_bytes() == bytes(content)
 
 
 @pytest.mark.parametrize("kept", [0, 1, 511, 8192, 8192 * 5 + 100])
