@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import asyncio
+
+from agent.protocol.frames import Result, encode
+from agent.tunnel.results import MAX_UNACKED_RESULTS, ResultBox
+
+
+async def test_a_result_is_sent_again_in_each_session_until_it_is_settled() -> None:
+    box = ResultBox()
+    result = Result("c1", "succeeded")
+    await box.put(result)
+
+    assert box.take_unsent() == [result]
+    assert box.take_unsent() == []
+    box.begin_session()
+    assert box.take_unsent() == [result]
+    assert box.settle("c1", "succeeded")
+    box.begin_session()
+    assert box.take_unsent() == []
+
+
+async def test_the_ack_of_an_earlier_state_settles_nothing() -> None:
+    box = ResultBox()
+    await box.put(Result("c1", "running"))
+    await box.put(Result("c1", "succeeded"))
+
+    assert not box.settle("c1", "running")
+    assert box.take_unsent() == [Result("c1", "succeeded")]
+    assert not box.settle("unknown", "running")
+
+
+async def test_a_result_above_a_frame_keeps_its_state() -> None:
+    box = ResultBox()
+    await box.put(Result("c1", "failed", {"text": "x" * 100_000}))
+    (sent,) = box.take_unsent()
+
+    assert (sent.command, sent.state) == ("c1", "failed")
+    assert sent.result == {"code": "result_too_large"}
+    encode(sent)
+
+
+async def test_a_full_box_makes_its_sender_wait_for_an_ack() -> None:
+    box = ResultBox()
+    for n in range(MAX_UNACKED_RESULTS):
+        await box.put(Result(f"c{n}", "succeeded"))
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(box.put(Result("late", "succeeded")))
+        await asyncio.sleep(0)  # noqa: TID251 - a turn of the loop
+        assert not waiting.done()
+        box.settle("c0", "succeeded")
+
+    assert Result("late", "succeeded") in box.take_unsent()
