@@ -205,8 +205,7 @@ _AGENT_FIELDS = frozenset(
         "readAt",
         "receivedAt",
         "position",
-        "agent",
-        "agentKey",
+        "deleted",
     }
 )
 

@@ -1,0 +1,244 @@
+"""A whole Groundwire on this machine: relay and agent in processes of their own, TLS between them, the API in front."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import tomlkit
+import trustme
+
+from agent.control import ControlClient, NoAgentRunning
+from tests.servers import free_port
+
+ROOT = Path(__file__).resolve().parents[1]
+TENANT = "acme"
+READY_SECONDS = 60.0
+STOP_SECONDS = 40.0  # an agent drains for up to 25 s
+POLL_SECONDS = 0.02
+FEED_BATCHES = 100
+
+
+class Deployment:
+    """`folder` gets `agent/` (configuration and state), `relay/` and the logs of both."""
+
+    def __init__(self, folder: Path, *, environment: Mapping[str, str] | None = None) -> None:
+        self.folder = folder
+        self.config = folder / "agent"
+        self.state = folder / "agent" / "state"
+        self.gateway = free_port()
+        self.api = free_port()
+        self.token = ""
+        self._environment = {**os.environ, **(environment or {}), "PYTHONPATH": str(ROOT)}
+        self._relay: subprocess.Popen[bytes] | None = None
+        self._agent: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self._write_files()
+        try:
+            self.start_relay()
+            self._enrol()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def agent_pid(self) -> int:
+        assert self._agent is not None
+        return self._agent.pid
+
+    @property
+    def relay_pid(self) -> int:
+        assert self._relay is not None
+        return self._relay.pid
+
+    def connect(self, name: str, document: Mapping[str, Any]) -> None:
+        """Write a connection file; a running agent picks it up by itself."""
+        (self.config / "connections" / f"{name}.toml").write_text(tomlkit.dumps(document))
+
+    def start_relay(self) -> None:
+        self._relay = self._spawn("relay", str(self.folder / "relay" / "relay.toml"))
+        self._await(self._relay, "relay", lambda: self._answers("/healthz"))
+
+    def start_agent(self) -> None:
+        self._agent = self._spawn("agent", str(self.config))
+        self._await(self._agent, "agent", self._agent_answers)
+
+    def stop_agent(self) -> None:
+        self._agent = _ended(self._agent)
+
+    def stop(self) -> None:
+        self._agent = _ended(self._agent)
+        self._relay = _ended(self._relay)
+
+    def call(self, name: str, args: Mapping[str, Any] | None = None) -> Any:
+        """A call over the agent's control socket, as the command line makes it."""
+        return asyncio.run(ControlClient(self.state).ask(name, args))
+
+    def sync(self, connection: str, *, full: bool = False) -> list[dict[str, Any]]:
+        """Sync every stream of the connection and return when the relay has acked all of it."""
+        runs: list[dict[str, Any]] = self.call("resync" if full else "sync", {"streams": [connection]})[
+            "runs"
+        ]
+        self.wait_until_acked()
+        return runs
+
+    def wait_until_acked(self) -> None:
+        deadline = time.monotonic() + READY_SECONDS * 10
+        while self.call("outbox")["pending_batches"]:
+            assert time.monotonic() < deadline, f"batches stay pending:\n{self.log_tail()}"
+            time.sleep(POLL_SECONDS)
+
+    def get(self, path: str, **query: Any) -> Any:
+        return json.loads(self._request(f"/api/v1{path}?{urllib.parse.urlencode(query)}")[0])
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        return json.loads(self._request(f"/api/v1{path}", json.dumps(body).encode())[0])
+
+    def wait_for_command(self, command: str) -> dict[str, Any]:
+        deadline = time.monotonic() + READY_SECONDS
+        while (found := self.get(f"/commands/{command}"))["state"] in (
+            "queued",
+            "sent",
+            "received",
+            "running",
+        ):
+            assert time.monotonic() < deadline, f"the command stays {found['state']}:\n{self.log_tail()}"
+            time.sleep(POLL_SECONDS)
+        return dict(found)
+
+    def records(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
+        """Every record of a kind, page after page."""
+        cursor: dict[str, str] = {}
+        while True:
+            page = self.get(f"/{path}", limit=500, **query, **cursor)
+            yield from page["items"]
+            if not page["hasMore"]:
+                return
+            cursor = {"cursor": page["nextCursor"]}
+
+    def feed(self) -> Iterator[bytes]:
+        """Every stored record as a JSON line, in the order of arrival."""
+        after = 0
+        while True:
+            body, headers = self._request(f"/api/v1/feed?after={after}&limit={FEED_BATCHES}")
+            yield from body.splitlines()
+            position = int(headers["Groundwire-Next-Position"])
+            if position == after:
+                return
+            after = position
+
+    def wait_for(self, path: str, count: int, **query: Any) -> None:
+        """Until the index shows so many records: it follows the stored batches a moment later."""
+        deadline = time.monotonic() + READY_SECONDS
+        while (found := sum(1 for _ in self.records(path, **query))) != count:
+            assert time.monotonic() < deadline, f"{path}: {found} of {count}\n{self.log_tail()}"
+            time.sleep(POLL_SECONDS * 5)
+
+    def log_tail(self) -> str:
+        return "\n".join(
+            f"--- {path.name}\n{path.read_text(errors='replace')[-4000:]}"
+            for path in sorted(self.folder.glob("*.log"))
+        )
+
+    def _write_files(self) -> None:
+        (self.config / "connections").mkdir(parents=True)
+        relay = self.folder / "relay"
+        relay.mkdir()
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(str(self.folder / "ca.pem"))
+        authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(
+            str(relay / "gateway.pem")
+        )
+        (relay / "gateway.pem").chmod(0o600)
+        tls = {"certificate": "gateway.pem", "key": "gateway.pem"}
+        gateway = {"host": "127.0.0.1", "port": self.gateway, "tls": tls}
+        (relay / "relay.toml").write_text(
+            tomlkit.dumps({"gateway": gateway, "api": {"host": "127.0.0.1", "port": self.api}})
+        )
+        url = f"wss://127.0.0.1:{self.gateway}"
+        agent = {"agent": {"name": "site-1", "state_dir": "state", "log_format": "json"}}
+        (self.config / "agent.toml").write_text(
+            tomlkit.dumps({**agent, "relay": {"url": url, "ca_file": str(self.folder / "ca.pem")}})
+        )
+
+    def _enrol(self) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.entry", "enrol", str(self.config)],
+            input=self._code(),
+            env=self._environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{done.stderr}\n{self.log_tail()}"
+
+    def _code(self) -> str:
+        self.token = (self.folder / "relay" / "token").read_text()
+        body = json.dumps({"minutes": 5}).encode()
+        return str(json.loads(self._request("/api/v1/enrolment-codes", body)[0])["code"])
+
+    def _spawn(self, kind: str, argument: str) -> subprocess.Popen[bytes]:
+        with (self.folder / f"{kind}.log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "tests.entry", kind, argument],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self._environment,
+                cwd=ROOT,
+            )
+
+    def _await(self, process: subprocess.Popen[bytes], what: str, ready: Any) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while not ready():
+            assert process.poll() is None, f"the {what} ended with {process.returncode}:\n{self.log_tail()}"
+            assert time.monotonic() < deadline, f"the {what} was not ready:\n{self.log_tail()}"
+            time.sleep(POLL_SECONDS)
+
+    def _agent_answers(self) -> bool:
+        try:
+            return bool(self.call("status")["relay"]["phase"] == "connected")
+        except NoAgentRunning:
+            return False
+
+    def _answers(self, path: str) -> bool:
+        with suppress(OSError):
+            self._request(path)
+            return True
+        return False
+
+    def _request(self, path: str, body: bytes | None = None) -> tuple[bytes, Mapping[str, str]]:
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        request = urllib.request.Request(f"http://127.0.0.1:{self.api}{path}", data=body, headers=headers)
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - our own relay
+            return answer.read(), answer.headers
+
+
+def _ended(process: subprocess.Popen[bytes] | None) -> None:
+    if process is not None and process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
