@@ -128,7 +128,7 @@ def pending(
             break
         batch = _load(db, row) if intact else None
         if batch is None:
-            _quarantine(db, row, now)
+            _quarantine(db, row, now, kind=row.kind if intact else None)
             continue
         room -= row.bytes
         found.append(batch)
@@ -160,10 +160,11 @@ def _load(db: Database, row: _Row) -> StoredBatch | None:
     )
 
 
-def _quarantine(db: Database, row: _Row, now: datetime) -> None:
+def _quarantine(db: Database, row: _Row, now: datetime, *, kind: str | None) -> None:
     """Take a damaged batch out of the sequence and have its records read again.
 
-    Nothing of the row can be trusted but its number, so the streams it may belong to are those that lead to it.
+    Where the row itself is damaged, nothing of it can be trusted but its number: its kind is unknown, and the streams
+    it may belong to are those that lead to it.
     """
     with db.transaction() as change:
         db.run("UPDATE batch SET settled_at = ?, damaged = 1 WHERE seq = ?", (to_micros(now), row.seq))
@@ -180,8 +181,8 @@ def _quarantine(db: Database, row: _Row, now: datetime) -> None:
             if stream is None:
                 continue
             _bridge(db, stream, row.seq)
-            if row.kind not in _ONLY_REPORTS:
-                streams.restart(db, stream, tombstones_lost=row.kind != BatchKind.RECORDS)
+            if kind not in _ONLY_REPORTS:
+                streams.restart(db, stream, tombstones_lost=kind != BatchKind.RECORDS)
             streams.count_damage(change, stream)
             streams.save(db, stream)
             log.error("batch_quarantined", stream=stream.name, seq=row.seq)

@@ -269,9 +269,13 @@ def _check(connection: apsw.Connection, path: Path, *, had_wal: bool) -> None:
 def _prepare(connection: apsw.Connection, migrations: Sequence[str]) -> None:
     connection.pragma("journal_mode", "wal")
     _migrate(connection, migrations)
-    connection.execute("UPDATE state SET value = 0 WHERE name = 'closed_cleanly'")
-    # Into the file itself: the mark must be seen when the log is lost.
-    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    try:
+        connection.execute("UPDATE state SET value = 0 WHERE name = 'closed_cleanly'")
+        # Into the file itself: the mark must be seen when the log is lost.
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    except apsw.FullError:
+        # Without the mark a lost log goes unnoticed; but an outbox that opens can be sent and pruned.
+        log.warning("outbox_opened_on_full_disk")
 
 
 def _migrate(connection: apsw.Connection, migrations: Sequence[str]) -> None:

@@ -80,6 +80,59 @@ async def test_a_damaged_last_batch_is_left_out_of_the_chain(tmp_path):
         assert [(batch.seq, batch.prev) for batch in await all_pending(outbox)] == [(1, 0), (3, 1)]
 
 
+@pytest.mark.parametrize("rows_too", [False, True])
+async def test_damaged_batches_in_a_row_are_all_bridged(tmp_path, rows_too):
+    path = tmp_path / "outbox.db"
+    async with opened(path) as outbox:
+        await outbox.append(entry(b"1", b"2", b"3", b"4", b"5"))
+    spoil(path, "UPDATE payload SET bytes = x'00' WHERE seq IN (2, 3, 4)")
+    if rows_too:
+        spoil(path, "UPDATE batch SET entity = 'x' WHERE seq = 3")
+
+    async with opened(path) as outbox:
+        assert [(batch.seq, batch.prev) for batch in await all_pending(outbox)] == [(1, 0), (5, 1)]
+        assert outbox.damaged == 3
+        assert await outbox.mark_acked(STREAM, 5) == 2
+
+
+async def test_a_payload_that_cannot_even_be_deleted_does_not_stop_the_prune(tmp_path):
+    async with opened(tmp_path / "outbox.db", limits=Limits(replay_bytes=0)) as outbox:
+        await outbox.append(entry(b"a"))
+        await outbox.mark_acked(STREAM, 1)
+        healthy = outbox._db.connection
+
+        class BrokenPayload:
+            def __getattr__(self, name):
+                return getattr(healthy, name)
+
+            def execute(self, sql, bindings=()):
+                if sql.startswith("DELETE FROM payload"):
+                    raise apsw.CorruptError("database disk image is malformed")
+                return healthy.execute(sql, bindings)
+
+        outbox._db.connection = BrokenPayload()
+
+        assert await outbox.prune() == 1
+
+        outbox._db.connection = healthy
+        assert (await outbox.stats()).kept_bytes == 0
+        assert await outbox.append(entry(b"b")) == (2,)
+
+
+async def test_an_outbox_opens_on_a_full_disk_and_hands_out_what_it_holds(tmp_path):
+    path = tmp_path / "outbox.db"
+    await filled(path)
+    failures = Failures("full-opening")
+    failures.full = True
+
+    async with opened(path, vfs="full-opening") as outbox:
+        assert len(await all_pending(outbox)) == 3
+        with pytest.raises(StorageFull):
+            await outbox.append(entry(b"a"))
+        failures.full = False
+        assert await outbox.append(entry(b"a")) == (4,)
+
+
 async def test_the_relay_may_have_had_the_batch_that_is_damaged_here(tmp_path):
     path = tmp_path / "outbox.db"
     await filled(path)
@@ -136,10 +189,13 @@ async def test_a_damaged_report_costs_no_re_sync(tmp_path, kind):
         assert await outbox.checkpoint(STREAM) == "c1"
 
 
-async def test_a_changed_value_in_a_batch_row_is_noticed(tmp_path):
+@pytest.mark.parametrize(
+    "column", ["count = 77", "kind = 'run'", "prev = 9", "stream = 9", "enqueued_at = 1"]
+)
+async def test_a_changed_value_in_a_batch_row_is_noticed(tmp_path, column):
     path = tmp_path / "outbox.db"
     await filled(path)
-    spoil(path, "UPDATE batch SET count = 77 WHERE seq = 2")
+    spoil(path, f"UPDATE batch SET {column} WHERE seq = 2")
 
     async with opened(path) as outbox:
         assert [(batch.seq, batch.prev) for batch in await all_pending(outbox)] == [(1, 0), (3, 1)]
