@@ -1,0 +1,129 @@
+"""`groundwire relay`: the central side, for those who run one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from agent.commandline.invocation import Invocation, json_option, pass_invocation
+from agent.errors import GroundwireError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.group()
+def relay() -> None:
+    """Run a relay, and give agents and platforms access to it."""
+
+
+@relay.command("init")
+@click.argument("folder", type=_FILE)
+@click.option("--host", "hosts", multiple=True, help="Name or address agents reach it by; may be repeated.")
+@click.option("--tenant", default="default", show_default=True)
+@click.option("--gateway-port", default=8443, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--api-port", default=8080, show_default=True, type=click.IntRange(0, 65535))
+@json_option
+@pass_invocation
+def init(
+    invocation: Invocation,
+    folder: Path,
+    hosts: tuple[str, ...],
+    tenant: str,
+    gateway_port: int,
+    api_port: int,
+) -> None:
+    """Make a relay's folder: relay.toml, certificates, a tenant and its first API token."""
+    commands = _commands()
+    made = commands.initialise(
+        folder,
+        hosts=hosts or commands.DEFAULT_HOSTS,
+        tenant=tenant,
+        gateway_port=gateway_port,
+        api_port=api_port,
+    )
+    output = invocation.output
+    output.line(f"Made {made.config}.")
+    output.line(f"Certificate authority, for the agents: {made.ca}")
+    output.line(f"API token of tenant {made.tenant}, shown this once: {made.token.text}")
+    output.document(
+        {"config": str(made.config), "ca": str(made.ca), "tenant": made.tenant, "token": made.token.text}
+    )
+
+
+@relay.command("run")
+@click.argument("config", type=_FILE)
+@click.option(
+    "--log-format", type=click.Choice(["auto", "json", "console"]), default="auto", show_default=True
+)
+def run(config: Path, log_format: str) -> None:
+    """Run the relay of CONFIG, a relay.toml or its folder, until Ctrl-C or SIGTERM."""
+    from agent.telemetry.logging import configure_logging  # noqa: PLC0415 - heavy
+
+    commands = _commands()
+    configure_logging(format=log_format)  # type: ignore[arg-type]  # click has checked the choice
+    commands.run(_config_file(config))
+
+
+@relay.group("token")
+def token() -> None:
+    """Tokens with which platforms use the API."""
+
+
+@token.command("create")
+@click.argument("config", type=_FILE)
+@click.option("--tenant", default="default", show_default=True, help="Made if it is new.")
+@click.option("--name", default="cli", show_default=True, help="What the token is for.")
+@json_option
+@pass_invocation
+def create_token(invocation: Invocation, config: Path, tenant: str, name: str) -> None:
+    """Print a new API token, once. The relay must not be running."""
+    made = _commands().add_token(_config_file(config), tenant=tenant, name=name)
+    invocation.output.line(made.text)
+    invocation.output.document({"tenant": tenant, "name": name, "token": made.text})
+
+
+@relay.group("code")
+def code() -> None:
+    """One-time codes with which agents enrol."""
+
+
+@code.command("create")
+@click.argument("config", type=_FILE)
+@click.option("--tenant", default="default", show_default=True)
+@click.option("--agent", help="Only for the agent of this name, whose identity the newcomer takes over.")
+@click.option("--lifetime", default="1h", show_default=True, help="How long it may be used, such as 30m.")
+@json_option
+@pass_invocation
+def create_code(invocation: Invocation, config: Path, tenant: str, agent: str | None, lifetime: str) -> None:
+    """Print a new enrolment code, once. The relay must not be running; a running one gives codes by its API."""
+    from agent.configuration.units import parse_duration  # noqa: PLC0415 - only here
+
+    try:
+        duration = parse_duration(lifetime)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--lifetime") from error
+    shown = _commands().add_code(_config_file(config), tenant=tenant, agent_name=agent, lifetime=duration)
+    invocation.output.line(shown)
+    invocation.output.document({"tenant": tenant, "code": shown, "lifetime": lifetime})
+
+
+def _config_file(path: Path) -> Path:
+    return path / "relay.toml" if path.is_dir() else path
+
+
+def _commands() -> ModuleType:
+    try:
+        from relay import commands  # noqa: PLC0415 - the relay's own dependencies are an extra
+    except ModuleNotFoundError as error:
+        missing = re.sub(r"[^A-Za-z0-9_.]", "", error.name or "")
+        raise GroundwireError(
+            f"the relay is not installed completely: {missing} is missing",
+            hint="pip install 'groundwire[relay]'",
+        ) from error
+    return commands

@@ -1,0 +1,63 @@
+"""`groundwire run`: the agent itself."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from agent.commandline.invocation import Invocation, pass_invocation, run_async, shared_options
+
+if TYPE_CHECKING:
+    from agent.settings import Settings
+
+
+@click.command()
+@shared_options
+@pass_invocation
+def run(invocation: Invocation) -> None:
+    """Run the agent until it is stopped with Ctrl-C or SIGTERM. It logs to stderr."""
+    from agent.telemetry.logging import configure_logging  # noqa: PLC0415 - heavy
+
+    settings = invocation.settings()
+    configure_logging(
+        level="debug" if invocation.debug else settings.agent.log_level, format=settings.agent.log_format
+    )
+    run_async(_run(settings))
+
+
+async def _run(settings: Settings) -> None:
+    import asyncio  # noqa: PLC0415 - loaded already by whoever called this
+
+    import structlog  # noqa: PLC0415
+
+    from agent.app import App  # noqa: PLC0415 - the whole agent
+
+    log = structlog.get_logger(__name__)
+    for broken in settings.broken:
+        for problem in broken.problems:
+            log.warning(
+                "connection_misconfigured",
+                connection=broken.name,
+                where=problem.where,
+                error=problem.message,
+                hint=problem.hint,
+            )
+    app = App(settings)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        try:
+            loop.add_signal_handler(number, app.stop)
+        except NotImplementedError:  # Windows: the event loop has no signal handlers
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(app.stop))
+    await app.run()
+
+
+@click.command("driver-host", hidden=True)
+def driver_host() -> None:
+    """Serve one connection's driver over stdin and stdout; started by the agent."""
+    from agent.hosting.child import main  # noqa: PLC0415 - heavy, and only for this process
+
+    sys.exit(main())

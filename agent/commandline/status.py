@@ -1,0 +1,72 @@
+"""`groundwire status`: what the running agent is doing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from agent.commandline.invocation import Invocation, json_option, pass_invocation, run_async, shared_options
+from agent.commandline.progress import describe
+
+
+@click.command()
+@shared_options
+@json_option
+@pass_invocation
+def status(invocation: Invocation) -> None:
+    """Show the link to the relay, every stream, and what waits in the outbox."""
+    answer = run_async(invocation.client().ask("status"))
+    relay, waiting = answer["relay"], answer["outbox"]
+    output = invocation.output
+    output.line(f"Relay: {relay['phase']} since {relay['since']}; last ack {relay['last_ack'] or 'never'}")
+    if relay.get("error"):
+        output.line(f"  {relay['error']['message']}", colour="red")
+        output.line(f"  What to do: {relay['error']['hint']}")
+    output.line(
+        f"Outbox: {waiting['pending_batches']} batches wait ({_size(waiting['pending_bytes'])}), "
+        f"{waiting['dead_letters']} dead letters"
+    )
+    output.line()
+    output.table(
+        ["STREAM", "STATE", "LAST RUN", "DONE", "NEXT"],
+        [
+            _row(connection, stream)
+            for connection in answer["connections"]
+            for stream in connection["streams"]
+        ],
+    )
+    for connection in answer["connections"]:
+        for stream in connection["streams"]:
+            _show_error(invocation, f"{connection['name']}/{stream['name']}", stream.get("error"))
+    output.document(answer)
+
+
+def _row(connection: dict[str, Any], stream: dict[str, Any]) -> list[Any]:
+    last = stream.get("lastRun")
+    return [
+        f"{connection['name']}/{stream['name']}",
+        stream["state"],
+        f"{last['status']} {last['finishedAt'] or last['startedAt']}" if last else None,
+        describe(last) if last else None,
+        stream.get("nextRunAt"),
+    ]
+
+
+def _show_error(invocation: Invocation, stream: str, error: dict[str, Any] | None) -> None:
+    if not error:
+        return
+    message = error.get("message") or error["code"]
+    where = f"{error['where']}: " if error.get("where") else ""
+    invocation.output.line(f"{stream}: {where}{message}", colour="red")
+    if error.get("hint"):
+        invocation.output.line(f"  What to do: {error['hint']}")
+
+
+def _size(value: int) -> str:
+    size = float(value)
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1024:  # noqa: PLR2004 - bytes of a KiB
+            return f"{size:.0f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GiB"
