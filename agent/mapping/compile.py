@@ -39,7 +39,7 @@ class CompiledMapping:
     @property
     def source_columns(self) -> frozenset[str]:
         """What a page must hold; a column of a line set is named `set.column`."""
-        return frozenset(name if lines is None else f"{lines}.{name}" for lines, name in self.columns)
+        return frozenset(".".join(filter(None, column)) for column in self.columns)
 
     def apply(self, page: pa.Table, *, with_raw: bool = False, hashes: Hashes | None = None) -> Mapped:
         """Map the records of a page; `hashes` are its content hashes, where the caller has them already."""
@@ -69,6 +69,11 @@ class CompiledMapping:
         missing = sorted(self.source_columns - present - _uncertain(page, self.columns))
         if KEY_COLUMN not in page.column_names:
             missing.insert(0, KEY_COLUMN)
+        flat = sorted(
+            {lines for lines, _ in self.columns if lines is not None and not _is_line_set(page, lines)}
+        )
+        if flat and not missing:
+            raise SourceChanged(f"the source has no lines in: {', '.join(flat)}", where=self.where)
         if missing:
             named = [f"{name}{_nearest(name, present)}" for name in missing]
             raise SourceChanged(f"the source no longer has: {', '.join(named)}", where=self.where)
@@ -85,12 +90,20 @@ def compile_mapping(table: Mapping[str, Any], *, entity: str, where: str) -> Com
     return CompiledMapping(entity, where, rules, columns_of(rules))
 
 
+def _is_line_set(page: pa.Table, name: str) -> bool:
+    if name not in page.column_names:
+        return False
+    kind = page.schema.field(name).type
+    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    return is_list and (pa.types.is_struct(kind.value_type) or pa.types.is_null(kind.value_type))
+
+
 def _present(page: pa.Table) -> set[str]:
     names: set[str] = set()
     for column in page.schema:
         names.add(column.name)
         kind = column.type
-        if pa.types.is_list(kind) and pa.types.is_struct(kind.value_type):
+        if (pa.types.is_list(kind) or pa.types.is_large_list(kind)) and pa.types.is_struct(kind.value_type):
             names |= {f"{column.name}.{member.name}" for member in kind.value_type.fields}
     return names
 

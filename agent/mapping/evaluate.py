@@ -171,9 +171,7 @@ class Evaluation:
         if isinstance(source, Coalesce):
             return self._coalesce(source, frame, path)
         if isinstance(source, Concat):
-            parts = [self._value(part, frame, path) for part in source.parts]
-            joined = pc.binary_join_element_wise(*parts, source.separator, null_handling="skip")
-            return null_where(joined, _all_null(parts))
+            return _joined([self._value(part, frame, path) for part in source.parts], source.separator)
         if isinstance(source, SourceKey):
             return encode_keys([self._source(column, frame, path) for column in source.columns])
         if isinstance(source, LineLookup):
@@ -276,3 +274,12 @@ def _all_null(columns: Sequence[pa.Array]) -> pa.BooleanArray:
 def _within_record(frame: Frame, text: pa.Array) -> pa.Array:
     """Texts that are equal only if they are equal and of one record."""
     return pc.binary_join_element_wise(pa.array(frame.records).cast(pa.string()), text, _UNIT)
+
+
+def _joined(parts: list[pa.Array], separator: str) -> pa.Array:
+    """The parts that are there, joined; null where none is."""
+    nothing = _all_null(parts)
+    # Arrow drops the rows in which every part is skipped, so that all later rows move up; such rows get a part.
+    first = pc.if_else(nothing, "", parts[0])
+    joined = pc.binary_join_element_wise(first, *parts[1:], separator, null_handling="skip")
+    return null_where(joined, nothing)

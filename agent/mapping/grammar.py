@@ -21,10 +21,9 @@ from agent.mapping.rules import (
     StringsRule,
     Value,
 )
-from agent.mapping.values import Defaults, Place, ValueReader
+from agent.mapping.values import LINE_SET, Defaults, Place, ValueReader
 from agent.model.entities import MAPPABLE_PROVENANCE, PROVENANCE, Entity, Field, Kind, camel
 
-MAX_DEPTH: Final = 8  # of tables inside tables; the model itself is three deep
 _LINES_WORDS: Final = ("lines", "map", "where")
 
 
@@ -74,8 +73,6 @@ class _Reader:
     values: ValueReader
 
     def members(self, table: Mapping[str, Any], level: _Level, place: Place) -> tuple[Rule, ...]:
-        if place.depth > MAX_DEPTH:
-            raise place.error(f"tables are nested deeper than {MAX_DEPTH} levels")
         rules = [self._rule(alias, spec, level, place.at(alias)) for alias, spec in table.items()]
         named = {rule.name for rule in rules}
         return tuple(
@@ -196,6 +193,6 @@ def _collect(rule: Rule, lines: str | None, found: set[tuple[str | None, str]]) 
         inner = rule.lines if isinstance(rule, LinesRule) else lines
         if isinstance(rule, LinesRule):
             found |= {(rule.lines, column) for column, _ in rule.where}
-            found |= {(None, rule.lines)}
+            found |= {(rule.lines, LINE_SET)}
         for member in rule.members:
             _collect(member, inner, found)

@@ -14,7 +14,7 @@ DAY_MICROSECONDS: Final = 86_400_000_000
 _SECOND: Final = 1_000_000
 _END_OF_DAY: Final = r"^24:?00(:?00)?$"  # SAP's way to say midnight at the end of the day
 _DURATION: Final = (
-    r"^PT((?P<h>\d{1,2})H)?((?P<m>\d{1,2})M)?((?P<s>\d{1,2})(\.\d+)?S)?$"  # Edm.Time of OData V2
+    r"^PT(?:(?P<h>\d{1,2})H)?(?:(?P<m>\d{1,2})M)?(?:(?P<s>\d{1,2})(?:\.\d+)?S)?$"  # Edm.Time of OData V2
 )
 
 
@@ -62,6 +62,8 @@ def _of_text(text: pa.Array) -> tuple[pa.Array, pa.BooleanArray | None]:
     numbers = pc.if_else(at_end, DAY_MICROSECONDS, moment.view(pa.int64()))
     if has_true(as_duration):
         numbers = pc.if_else(as_duration, _of_duration(text), numbers)
+        beyond = pc.fill_null(pc.greater(numbers, DAY_MICROSECONDS), False)  # noqa: FBT003 - the fill value
+        bad = beyond if bad is None else pc.or_(bad, beyond)
     return numbers, bad
 
 

@@ -38,6 +38,8 @@ _OPTIONS: Final = (
 )
 _DEFAULTABLE: Final = ("trim", "zone", "empty_dates", "decimal_separator", "thousands", "date")
 _LOOKUP_WORDS: Final = ("lines", "match", "key", "equals", "take")
+LINE_SET: Final = ""  # in place of a column: the line set itself has to be there
+MAX_DEPTH: Final = 16  # of tables inside tables; the model itself is three deep
 MAX_SCALE: Final = 38  # digits after the point of the widest decimal that is used
 
 _PYTHON_TYPES: Final[Mapping[Kind, tuple[type, ...]]] = {
@@ -59,10 +61,15 @@ class Place:
     depth: int = 0
 
     def at(self, name: str) -> Place:
-        return Place(f"{self.where}.{name}", f"{self.path}.{name}" if self.path else name, self.depth + 1)
+        return self._deeper(f"{self.where}.{name}", f"{self.path}.{name}" if self.path else name)
 
     def item(self, index: int) -> Place:
-        return Place(f"{self.where}[{index}]", f"{self.path}[{index}]", self.depth + 1)
+        return self._deeper(f"{self.where}[{index}]", f"{self.path}[{index}]")
+
+    def _deeper(self, where: str, path: str) -> Place:
+        if self.depth == MAX_DEPTH:
+            raise self.error(f"tables are nested deeper than {MAX_DEPTH} levels")
+        return Place(where, path, self.depth + 1)
 
     def error(self, message: str, *, hint: str = "") -> ConfigurationError:
         return ConfigurationError(message, where=self.where, hint=hint)
@@ -239,7 +246,8 @@ class ValueReader:
     def _meanings(self, table: Mapping[str, Any]) -> list[Any]:
         values, name = table.get("values"), table.get("lookup")
         named = self.lookups.get(name, {}) if isinstance(name, str) else values
-        return list(named.values()) if isinstance(named, Mapping) else []
+        meanings = list(named.values()) if isinstance(named, Mapping) else []
+        return [*meanings, table["default"]] if "default" in table else meanings
 
     def _values(
         self, table: Mapping[str, Any], kind: Kind | None, target: Field | None, place: Place
@@ -281,11 +289,11 @@ def _source_columns(source: Source, lines: str | None) -> set[tuple[str | None, 
     if isinstance(source, LineLookup):
         inner = {(source.lines, name) for name in (source.take, source.match) if name is not None}
         keys = _source_columns(source.key, lines) if source.key is not None else set()
-        return {(None, source.lines), *inner, *keys}
+        return {(source.lines, LINE_SET), *inner, *keys}
     if isinstance(source, Total):
-        return {(None, source.lines)} | ValueReader.columns(source.of, source.lines)
+        return {(source.lines, LINE_SET)} | ValueReader.columns(source.of, source.lines)
     if isinstance(source, Count):
-        return {(None, source.lines)}
+        return {(source.lines, LINE_SET)}
     return set()
 
 
