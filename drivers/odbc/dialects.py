@@ -25,6 +25,7 @@ class Dialect:
     row_values: bool = False  # (a, b) > (?, ?) is understood and uses an index
     snapshot: tuple[str, ...] = ()  # opens a transaction in which all statements see one state
     consistent: bool = False
+    session: tuple[str, ...] = ()  # said once on each bulk connection
     time_limit: str = ""  # a statement with {seconds} and {milliseconds}; empty: the ODBC attribute
     # How a bound text becomes a value of the column's kind, and how a column is read so that nothing is lost.
     binds: Mapping[Kind, str] = field(default_factory=dict)
@@ -32,6 +33,10 @@ class Dialect:
     native_binds: Mapping[str, str] = field(default_factory=dict)
     native_projections: Mapping[str, str] = field(default_factory=dict)
     native_kinds: Mapping[str, Kind] = field(default_factory=dict)
+    # Rows travel as one text each (see packing.py); {items} is the select list. Only kinds in `own_text` may then go
+    # without their projection: their printed form is exact.
+    pack: str = ""
+    own_text: frozenset[Kind] = frozenset()
     native_type: str = ""  # expression naming a column's type, for the query that learns them
     now: Mapping[str, str] = field(default_factory=dict)  # "local", "utc", "zoned", "date"
     row_source: str = ""  # what a SELECT without table must read from
@@ -53,6 +58,7 @@ POSTGRESQL: Final = Dialect(
     row_values=True,
     snapshot=("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",),
     consistent=True,
+    session=("SET work_mem = '32MB'",),  # the sort of one page's lines stays in memory
     time_limit="SET statement_timeout = {milliseconds}",
     binds={
         **_STANDARD_BINDS,
@@ -104,6 +110,8 @@ POSTGRESQL: Final = Dialect(
         "timestamp with time zone": Kind.TIMESTAMP_TZ,
         "bytea": Kind.BINARY,
     },
+    pack="CAST(ROW(0, {items}, 0) AS text) || chr(10)",
+    own_text=frozenset({Kind.DECIMAL, Kind.DATE, Kind.TIMESTAMP, Kind.UUID, Kind.INTEGER, Kind.OTHER}),
     native_type="CAST(pg_typeof({c}) AS varchar(200))",
     now={
         "local": "LOCALTIMESTAMP",

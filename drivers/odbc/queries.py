@@ -14,6 +14,7 @@ from drivers.odbc.dialects import Dialect, Limit
 from drivers.odbc.shape import Kind, LineShape, QueryColumn, StreamShape
 
 HELPER_PREFIX: Final = "__gw_"  # columns that the driver adds and removes again
+PACKED: Final = HELPER_PREFIX + "row"
 
 # Kinds whose order is the same whatever column holds them, so that a range over the header's key may be repeated
 # over the lines' parent. For text it may not: the two columns may differ in collation or padding.
@@ -53,13 +54,21 @@ def bind(dialect: Dialect, column: QueryColumn) -> str:
     return template.replace("{size}", str(column.size or 38)).replace("{scale}", str(column.scale))
 
 
-def project(dialect: Dialect, column: QueryColumn, alias: str) -> str:
-    """The select item that hands over a column's values unchanged."""
-    name = quote(dialect, column.name)
-    template = dialect.native_projections.get(column.native) or dialect.projections.get(column.kind)
-    if template is None:
-        return f"{alias}.{name}"
-    return f"{template.replace('{c}', f'{alias}.{name}')} AS {name}"
+def printed(dialect: Dialect, column: QueryColumn, alias: str) -> str:
+    """The expression that hands over a column's values unchanged."""
+    name = f"{alias}.{quote(dialect, column.name)}"
+    template = dialect.native_projections.get(column.native)
+    if template is None and not (dialect.pack and column.kind in dialect.own_text):
+        template = dialect.projections.get(column.kind)
+    return template.replace("{c}", name) if template else name
+
+
+def select(dialect: Dialect, items: Sequence[tuple[str, str]]) -> str:
+    """`SELECT` with its list: each expression under its name, or all of them packed into one text."""
+    if dialect.pack:
+        packed = dialect.pack.replace("{items}", ", ".join(expression for expression, _ in items))
+        return f"SELECT {packed} AS {quote(dialect, PACKED)}"
+    return "SELECT " + ", ".join(f"{expression} AS {quote(dialect, name)}" for expression, name in items)
 
 
 def compare(
@@ -120,16 +129,16 @@ def header_page(
     rows: int,
 ) -> Sql:
     order = ([stream.replication] if by_replication and stream.replication else []) + list(stream.key)
-    items = ", ".join(project(dialect, column, "h") for column in columns)
-    body = Sql(f"SELECT {items} FROM {derived(stream.query, 'h')}") + all_of(where)  # noqa: S608 - binds only
+    items = select(dialect, [(printed(dialect, column, "h"), column.name) for column in columns])
+    body = Sql(f"{items} FROM {derived(stream.query, 'h')}") + all_of(where)
     return limited(dialect, body + Sql(f" ORDER BY {_names(dialect, order, 'h')}"), rows)
 
 
 def rows_by_key(dialect: Dialect, stream: StreamShape, keys: Sequence[Sequence[str]]) -> Sql:
-    items = ", ".join(project(dialect, column, "h") for column in stream.columns)
+    items = select(dialect, [(printed(dialect, column, "h"), column.name) for column in stream.columns])
     where = one_of(dialect, stream.key, keys, "h")
     return (
-        Sql(f"SELECT {items} FROM {derived(stream.query, 'h')} WHERE ")  # noqa: S608 - binds only
+        Sql(f"{items} FROM {derived(stream.query, 'h')} WHERE ")
         + where
         + Sql(f" ORDER BY {_names(dialect, stream.key, 'h')}")
     )
@@ -143,12 +152,8 @@ def lines_of(
     The source joins by its own rules of equality (case, padding, number formats), so a line finds its header by
     the header's key and not by how the line happens to spell it.
     """
-    keys = [
-        project(dialect, column, "h").removesuffix(f" AS {quote(dialect, column.name)}")
-        + f" AS {quote(dialect, helper_name(number))}"
-        for number, column in enumerate(stream.key)
-    ]
-    items = keys + [project(dialect, column, "l") for column in lines.columns]
+    items = [(printed(dialect, column, "h"), helper_name(number)) for number, column in enumerate(stream.key)]
+    items += [(printed(dialect, column, "l"), column.name) for column in lines.columns]
     chosen = f"(SELECT {_names(dialect, stream.key, 'h')} FROM {derived(stream.query, 'h')}"  # noqa: S608 - binds only
     on = " AND ".join(
         f"h.{quote(dialect, mine.name)} = l.{quote(dialect, theirs.name)}"
@@ -157,7 +162,7 @@ def lines_of(
     order = [f"h.{quote(dialect, c.name)}" for c in stream.key]
     order += [f"l.{quote(dialect, name)}" for name in lines.order_by]
     return (
-        Sql(f"SELECT {', '.join(items)} FROM {chosen}")  # noqa: S608 - binds only
+        Sql(f"{select(dialect, items)} FROM {chosen}")
         + all_of(where)
         + Sql(f") h INNER JOIN {derived(lines.query, 'l')} ON {on}")
         + (Sql(" WHERE ") + hint if hint else Sql(""))
@@ -196,7 +201,7 @@ def key_count(dialect: Dialect, stream: StreamShape, key: Sequence[str]) -> Sql:
 def highest_mark(dialect: Dialect, stream: StreamShape, replication: QueryColumn) -> Sql:
     name = f"h.{quote(dialect, replication.name)}"
     body = Sql(
-        f"SELECT {project(dialect, replication, 'h')} FROM {derived(stream.query, 'h')} WHERE {name} IS NOT NULL"  # noqa: S608 - binds only
+        f"SELECT {printed(dialect, replication, 'h')} FROM {derived(stream.query, 'h')} WHERE {name} IS NOT NULL"  # noqa: S608 - binds only
         f" ORDER BY {name} DESC"
     )
     return limited(dialect, body, 1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 import pyarrow as pa
@@ -27,6 +27,7 @@ from drivers.contract import (
 from drivers.keys import decode_key, encode_keys
 from drivers.nesting import LineSet, nest
 from drivers.odbc import queries
+from drivers.odbc.packing import unpack
 from drivers.odbc.positions import (
     Position,
     decode_cursor,
@@ -37,7 +38,7 @@ from drivers.odbc.positions import (
 )
 from drivers.odbc.queries import Sql
 from drivers.odbc.session import BulkConnection, Session
-from drivers.odbc.shape import QueryColumn, StreamShape
+from drivers.odbc.shape import LineShape, QueryColumn, StreamShape
 from drivers.odbc.values import key_texts, typed
 
 VERIFY_TRIES: Final = 4  # a page that changes under each of these reads is given back as "busy"
@@ -152,7 +153,7 @@ class PageReader:
             + 1,  # the row behind the page tells whether there is more, and whether its key is new
         )
         for _ in range(1 if self._dialect.consistent else VERIFY_TRIES):
-            found = connection.read(statement, where=f"{self._where}.query")
+            found = self._read_headers(connection, statement)
             self._refuse_nulls_in(found)
             self._refuse_straddling(connection, found, wanted)
             headers = found.slice(0, wanted)
@@ -170,7 +171,13 @@ class PageReader:
 
     def _unchanged(self, connection: BulkConnection, statement: Sql, found: pa.Table) -> bool:
         """Without a snapshot, a page whose headers read the same before and after its lines belongs together."""
-        return connection.read(statement, where=f"{self._where}.query").equals(found)
+        return self._read_headers(connection, statement).equals(found)
+
+    def _read_headers(self, connection: BulkConnection, statement: Sql) -> pa.Table:
+        table = connection.read(statement, where=f"{self._where}.query")
+        if not self._dialect.pack:
+            return table
+        return unpack(table.column(0), self._columns, exact=frozenset(_names(self._ordering)))
 
     def _read_lines(self, connection: BulkConnection, headers: pa.Table) -> tuple[pa.Table, ...]:
         if self._keys_only or not headers.num_rows or not self._shape.lines:
@@ -207,9 +214,7 @@ class PageReader:
         here = Position(ReadMode.BY_KEYS, taken=after)
         if not keys:
             return Fetched(self._empty_headers(connection), self._empty_lines(connection), here, complete)
-        headers = connection.read(
-            queries.rows_by_key(self._dialect, self._shape, keys), where=f"{self._where}.query"
-        )
+        headers = self._read_headers(connection, queries.rows_by_key(self._dialect, self._shape, keys))
         where = [queries.one_of(self._dialect, self._shape.key, keys, "h")]
         lines = tuple(
             connection.read(
@@ -224,7 +229,7 @@ class PageReader:
         statement = queries.header_page(
             self._dialect, self._shape, self._columns, [Sql("1 = 0")], by_replication=False, rows=1
         )
-        return connection.read(statement, where=f"{self._where}.query")
+        return self._read_headers(connection, statement)
 
     def _empty_lines(self, connection: BulkConnection) -> tuple[pa.Table, ...]:
         return tuple(
@@ -283,12 +288,17 @@ class PageReader:
 
     def _line_sets(self, tables: Sequence[pa.Table]) -> list[LineSet]:
         sets = []
-        for shape, table in zip(self._shape.lines, tables, strict=False):
+        for shape, answer in zip(self._shape.lines, tables, strict=False):
             helpers = [queries.helper_name(number) for number in range(len(self._shape.key))]
+            table = self._unpacked(answer, shape, helpers) if self._dialect.pack else answer
             parents = encode_keys([key_texts(table.column(name)) for name in helpers])
             lines = typed(table.select(_names(shape.columns)), shape.columns)
             sets.append(LineSet(shape.name, parents, lines))
         return sets
+
+    def _unpacked(self, table: pa.Table, lines: LineShape, helpers: Sequence[str]) -> pa.Table:
+        keys = [replace(column, name=name) for column, name in zip(self._shape.key, helpers, strict=True)]
+        return unpack(table.column(0), [*keys, *lines.columns], exact=frozenset(helpers))
 
     def _refuse_null_keys(self, connection: BulkConnection) -> None:
         """Nulls sort first or last and compare with nothing: paging by key would lose them without a word."""

@@ -166,7 +166,7 @@ class BulkConnection:
         arrow_odbc = load_arrow_odbc()
         try:
             if not self._prepared:
-                for statement in self._settings:
+                for statement in (*self._settings, *self._dialect.session):
                     self._connection.execute(statement)
                 self._connection.commit()
                 self._prepared = True

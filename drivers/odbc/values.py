@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +15,7 @@ _TYPES: Mapping[Kind, tuple[pa.DataType, ...]] = {
     Kind.TIMESTAMP: (pa.timestamp("us"),),
     Kind.TIMESTAMP_TZ: (pa.timestamp("us", tz="UTC"),),
     Kind.INTEGER: (pa.int64(), pa.uint64()),
+    Kind.FLOAT: (pa.float64(),),
 }
 
 
@@ -28,7 +29,7 @@ def typed(table: pa.Table, columns: Sequence[QueryColumn]) -> pa.Table:
         values = table.column(number)
         if column.kind is Kind.BOOLEAN and pa.types.is_integer(values.type):
             table = table.set_column(number, table.column_names[number], values.cast(pa.bool_()))
-        elif pa.types.is_string(values.type) and column.kind in _TYPES:
+        elif pa.types.is_string(values.type) and (column.kind in _TYPES or column.kind in _READERS):
             table = table.set_column(number, table.column_names[number], _parsed(values, column.kind))
     return table
 
@@ -42,13 +43,32 @@ def key_texts(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _parsed(values: pa.ChunkedArray, kind: Kind) -> pa.ChunkedArray:
-    for wanted in _TYPES[kind]:
-        try:
-            return values.cast(wanted)
-        except pa.ArrowInvalid:
-            continue
-    if kind is Kind.TIMESTAMP:
-        # SQL Server prints seven digits; the last is rarely more than nought.
+    for wanted in _TYPES.get(kind, ()):
         with contextlib.suppress(pa.ArrowInvalid):
-            return pc.replace_substring_regex(values, r"(\.\d{6})0$", r"\1").cast(pa.timestamp("us"))
+            return values.cast(wanted)
+    if kind in _READERS:
+        with contextlib.suppress(pa.ArrowInvalid):
+            return _READERS[kind](values)
     return values
+
+
+def _seven_digits(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """SQL Server prints seven digits; the last is rarely more than nought."""
+    return pc.replace_substring_regex(values, r"(\.\d{6})0$", r"\1").cast(pa.timestamp("us"))
+
+
+def _time_of_day(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    stamps = pc.binary_join_element_wise("1970-01-01", values, " ").cast(pa.timestamp("us"))
+    return stamps.cast(pa.time64("us"))
+
+
+def _letter(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """PostgreSQL prints `t` and `f`."""
+    return pc.equal(values, "t")
+
+
+_READERS: Mapping[Kind, Callable[[pa.ChunkedArray], pa.ChunkedArray]] = {
+    Kind.TIMESTAMP: _seven_digits,
+    Kind.TIME: _time_of_day,
+    Kind.BOOLEAN: _letter,
+}

@@ -226,3 +226,39 @@ async def test_a_read_left_after_one_page_gives_its_connection_back(source: Sour
             await anext(reading)
 
     assert len(driver._session._idle) == 1
+
+
+async def test_postgres_texts_that_look_like_the_packing_of_a_row_arrive_as_they_are(
+    postgres_source: Source, make: Make
+) -> None:
+    odd = [
+        "",
+        " ",
+        '"',
+        '""',
+        "\\",
+        "\\\\",
+        "a,b",
+        "(0,x,0)",
+        "line\nfeed",
+        "cr\r\n",
+        "tab\t",
+        "NULL",
+        "\\N",
+        "t",
+        "'",
+    ]
+    postgres_source.run(
+        "drop table if exists packing", "create table packing (k int primary key, a text, b text)"
+    )
+    connection = postgres_source.connect()
+    for number, text in enumerate(odd):
+        connection.execute(
+            "insert into packing values (?, ?, ?)", number, text, None if number % 2 else text[::-1]
+        )
+    connection.close()
+
+    found = (await table_of(make(postgres_source), "select * from packing")).to_pylist()
+
+    assert [row["a"] for row in found] == odd
+    assert [row["b"] for row in found] == [None if n % 2 else text[::-1] for n, text in enumerate(odd)]

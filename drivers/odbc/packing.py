@@ -1,0 +1,88 @@
+"""Pure: rows that the source packed into one text each, back into columns.
+
+An ODBC driver converts cell by cell, which costs more than everything else on the way. PostgreSQL can print a whole
+row as one text, `(0,a,"b c",,0)` and a line feed; those texts end to end are CSV, and Arrow reads CSV by columns.
+An empty field is NULL, an empty text is quoted, and quotes and backslashes are doubled inside quotes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from drivers.odbc.shape import Kind, QueryColumn
+
+_OPENING: Final = "(0"  # columns of the two noughts that carry the brackets
+_CLOSING: Final = "0)"
+_TYPES: Final = {
+    Kind.INTEGER: pa.int64(),
+    Kind.BOOLEAN: pa.bool_(),
+    Kind.DATE: pa.date32(),
+    Kind.TIME: pa.time64("us"),
+    Kind.TIMESTAMP: pa.timestamp("us"),
+    Kind.TIMESTAMP_TZ: pa.timestamp("us", tz="UTC"),
+}
+
+
+def unpack(
+    packed: pa.ChunkedArray, columns: Sequence[QueryColumn], *, exact: frozenset[str] = frozenset()
+) -> pa.Table:
+    """The rows as a table. Columns named in `exact` stay texts: they become keys and cursors."""
+    texts = pa.concat_arrays(packed.chunks) if packed.num_chunks else pa.array([], pa.string())
+    size = sum(buffer.size for buffer in texts.buffers() if buffer is not None) + 1
+    content = _content(texts)
+    types = {
+        column.name: pa.string() if column.name in exact else _TYPES.get(column.kind, pa.string())
+        for column in columns
+    }
+    if content is None:
+        return pa.table({name: pa.array([], kind) for name, kind in types.items()})
+    try:
+        table = _read(content, types, size)
+    except pa.ArrowInvalid:
+        # One value is outside its kind (infinity, BC): all columns as texts, sorted out one by one later.
+        table = _read(content, dict.fromkeys(types, pa.string()), size)
+    return _halve_backslashes(table) if pc.any(pc.match_substring(texts, "\\")).as_py() else table
+
+
+def _content(texts: pa.StringArray) -> pa.Buffer | None:
+    """The bytes of all values end to end, without a copy."""
+    _, offsets, values = texts.buffers()
+    if len(texts) == 0 or offsets is None or values is None:
+        return None
+    ends = memoryview(offsets).cast("i")
+    start, end = ends[texts.offset], ends[texts.offset + len(texts)]
+    return values.slice(start, end - start)
+
+
+def _read(content: pa.Buffer, types: dict[str, pa.DataType], size: int) -> pa.Table:
+    return csv.read_csv(
+        pa.BufferReader(content),
+        csv.ReadOptions(
+            use_threads=False,  # the next page is being fetched on the other core
+            block_size=max(size, 1 << 16),
+            column_names=[_OPENING, *types, _CLOSING],
+        ),
+        csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
+        csv.ConvertOptions(
+            column_types=types,
+            include_columns=list(types),
+            null_values=[""],
+            true_values=["t"],
+            false_values=["f"],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        ),
+    )
+
+
+def _halve_backslashes(table: pa.Table) -> pa.Table:
+    for number, field in enumerate(table.schema):
+        if pa.types.is_string(field.type):
+            halved = pc.replace_substring(table.column(number), "\\\\", "\\")
+            table = table.set_column(number, field.name, halved)
+    return table
