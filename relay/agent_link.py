@@ -90,6 +90,7 @@ class AgentLink:
         )
         self._to_store: asyncio.Queue[Batch] = asyncio.Queue()  # bounded by credit
         self._unstored = 0
+        self._draining = False
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
         self._pace = BytePace(settings.agent_bytes_per_second)
@@ -123,6 +124,8 @@ class AgentLink:
         self.end("superseded", "this identity connected anew", retry_after=SUPERSEDED_RETRY_SECONDS)
 
     def drain(self) -> None:
+        """Ask the agent to finish; one that is still shaking hands is asked as soon as it is in."""
+        self._draining = True
         if self._session.open:
             self._session.send_draining()
             self._wake.set()
@@ -238,6 +241,9 @@ class AgentLink:
         agent = self._known()
         await self._store.set_epoch(agent.id, epoch, None)
         self._log.info("agent_connected", epoch=epoch)
+        if self._draining:
+            self.drain()
+            return
         for command in await self._store.open_commands(agent.id):
             if command.state in (CommandState.QUEUED, CommandState.SENT):
                 await self.send_command(command)
@@ -323,7 +329,9 @@ class AgentLink:
     async def _watch(self) -> None:
         """Ends the session when the agent has been silent for too long."""
         while (deadline := self._session.next_deadline()) is not None:
-            await self._clock.sleep(max(deadline - self._clock.monotonic(), 0.01))
+            # Looked at again each interval: with the welcome the deadline comes nearer.
+            left = min(deadline - self._clock.monotonic(), self._settings.heartbeat_seconds)
+            await self._clock.sleep(max(left, 0.01))
             for dead in self._session.tick(self._clock.monotonic()):
                 self._log.info("link_dead", silent_seconds=round(dead.silent_seconds, 1))
                 self._socket.transport.abort()

@@ -108,7 +108,7 @@ class Gateway:
         if self._server is None:
             return
         self._server.close(close_connections=False)
-        for link in self._links:
+        for link in list(self._links):
             link.drain()
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
