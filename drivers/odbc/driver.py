@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+import pyarrow as pa
 
 from drivers.contract import (
     Capabilities,
@@ -20,6 +22,7 @@ from drivers.contract import (
     OutcomeStatus,
     Page,
     ReadRequest,
+    SourceChanged,
     StreamSpec,
     WriteCommand,
 )
@@ -34,6 +37,8 @@ from drivers.odbc.queries import Sql
 from drivers.odbc.reading import Fetched, PageReader
 from drivers.odbc.session import Session
 from drivers.odbc.shape import Kind, QueryColumn, StreamShape
+
+_Result = TypeVar("_Result")
 
 VERSION: Final = "1"
 # The floor of an empty source: nothing that comes later can lie below it.
@@ -64,31 +69,29 @@ class OdbcDriver:
         )
 
     async def check(self) -> Sequence[CheckStep]:
-        return await asyncio.to_thread(checks.check, self._options, self._session)
+        return await _in_thread(checks.check, self._options, self._session)
 
     async def check_stream(self, stream: StreamSpec) -> Sequence[CheckStep]:
         """What `check` is to the connection, for one stream: its queries, key and replication key."""
-        return await asyncio.to_thread(checks.check_stream, self._session, stream)
+        return await _in_thread(checks.check_stream, self._session, stream)
 
     async def discover(self) -> Catalogue:
-        return await asyncio.to_thread(discover, self._session)
+        return await _in_thread(discover, self._session)
 
     async def signpost(self, stream: StreamSpec) -> Mark | None:
-        return await asyncio.to_thread(self._signpost, stream)
+        return await _in_thread(self._signpost, stream)
 
     async def read(self, request: ReadRequest) -> AsyncIterator[Page]:
-        reader = await asyncio.to_thread(self._reader, request)
+        reader = await _in_thread(self._reader, request)
         # One page is fetched ahead while the one before it is finished. The task never outlives this generator.
-        ahead: asyncio.Task[Fetched] | None = asyncio.ensure_future(
-            asyncio.to_thread(reader.fetch, reader.start())
-        )
+        ahead: asyncio.Task[Fetched] | None = asyncio.ensure_future(_in_thread(reader.fetch, reader.start()))
         try:
             while ahead is not None:
                 fetched = await asyncio.shield(ahead)
                 ahead = None
                 if not fetched.complete:
-                    ahead = asyncio.ensure_future(asyncio.to_thread(reader.fetch, fetched.position))
-                yield await asyncio.to_thread(reader.finish, fetched)
+                    ahead = asyncio.ensure_future(_in_thread(reader.fetch, fetched.position))
+                yield await _in_thread(reader.finish, fetched)
         finally:
             if ahead is not None:
                 with contextlib.suppress(DriverError):
@@ -112,7 +115,7 @@ class OdbcDriver:
         return None
 
     async def aclose(self) -> None:
-        await asyncio.to_thread(self._session.close)
+        await _in_thread(self._session.close)
 
     def _shape(self, stream: StreamSpec) -> StreamShape:
         return learn(self._session, stream)
@@ -134,6 +137,18 @@ class OdbcDriver:
             return mark_of(highest[0][0], kind) if highest else Mark(kind, _LOWEST[kind])
         (value,) = self._session.rows(now, where=where)[0]
         return mark_of(value, kind, zoned=column.kind is Kind.TIMESTAMP_TZ)
+
+
+async def _in_thread(work: Callable[..., _Result], *arguments: Any) -> _Result:
+    """Run blocking work in a thread; what an answer may do to the libraries that read it becomes a DriverError."""
+    try:
+        return await asyncio.to_thread(work, *arguments)
+    except (pa.ArrowException, UnicodeError, OverflowError) as error:
+        raise SourceChanged(
+            f"the source's answer cannot be understood: {type(error).__name__}",
+            where="driver",
+            hint="Cast the columns of unusual types to text in the query.",
+        ) from error
 
 
 def _now(dialect: Dialect, column: QueryColumn, kind: MarkKind, clock: str) -> Sql | None:

@@ -14,6 +14,7 @@ from drivers.contract import (
     NotPermitted,
     ReadMode,
     ReadRequest,
+    SourceBusy,
     SourceChanged,
     StreamSpec,
     Unreachable,
@@ -113,6 +114,16 @@ async def test_a_missing_table_and_a_missing_column_in_the_query_are_changes_of_
     assert isinstance(await failure(driver, of("select * from no_such_table", "k")), SourceChanged)
     assert isinstance(await failure(driver, of("select no_such_column as k from orders", "k")), SourceChanged)
     assert rows(await pages(driver, scan(orders()))), "the driver goes on working"
+
+
+async def test_a_query_over_its_time_limit_is_ended_and_may_be_tried_again(
+    postgres_source: Source, make: Make
+) -> None:
+    driver = make(postgres_source, query_seconds=1)
+
+    error = await failure(driver, of("select k from (select 1 as k, pg_sleep(30)) s where k = 1", "k"))
+
+    assert isinstance(error, SourceBusy)
 
 
 async def test_a_syntax_error_names_the_stream(source: Source, make: Make) -> None:
