@@ -15,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.clock import Clock
-from agent.outbox import batches, counting, letters, pruning, runs, segments, streams
+from agent.outbox import batches, counting, letters, positions, pruning, runs, segments, streams
 from agent.outbox.append import append
-from agent.outbox.database import Database, open_database
+from agent.outbox.database import Database
 from agent.outbox.journal import CommandJournal
 from agent.outbox.limits import SEGMENTS_BEFORE_COMPACTION, Limits
+from agent.outbox.opening import open_database
 from agent.outbox.thread import StoreThread
 from agent.outbox.values import (
     BatchDraft,
@@ -134,7 +135,7 @@ class Outbox:
         Repeating an ack, or an older one, returns 0; a number that was never given raises UnknownAck.
         """
         now = self._clock.utcnow()
-        return await self._run(lambda: batches.mark_acked(self._db, stream, seq, now))
+        return await self._run(lambda: positions.mark_acked(self._db, stream, seq, now))
 
     async def rewound(self, stream: str, relay_seq: int) -> None:
         """The relay is ahead of this file (restored from a backup): number behind it and read the stream again.
@@ -142,7 +143,7 @@ class Outbox:
         The stream's unacked batches are dropped: their numbers lie behind the relay's position, and the full
         re-sync carries their records.
         """
-        await self._run(lambda: batches.rewound(self._db, stream, relay_seq))
+        await self._run(lambda: positions.rewound(self._db, stream, relay_seq))
 
     async def replay(self, stream: str, relay_seq: int) -> int:
         """The relay is behind its own acks (restored from a backup): send again; return how many batches.
@@ -150,7 +151,7 @@ class Outbox:
         Afterwards the stream's pending batches are one chain from `relay_seq` on. Where the replay window does not
         reach back far enough, the stream is also read again in full.
         """
-        return await self._run(lambda: batches.replay(self._db, stream, relay_seq))
+        return await self._run(lambda: positions.replay(self._db, stream, relay_seq))
 
     async def fingerprints(self, stream: str) -> Fingerprints:
         return await self._run(lambda: segments.load(self._db, stream))

@@ -19,7 +19,8 @@ from agent.errors import (
     StorageFull,
     VersionMismatch,
 )
-from agent.outbox.database import MIGRATIONS, PAGE_BYTES, open_database
+from agent.outbox.database import PAGE_BYTES
+from agent.outbox.opening import MIGRATIONS, open_database
 from agent.outbox.store import BatchKind, FingerprintsDamaged, Limits, Outbox
 from tests.unit.outbox.making import STREAM, all_pending, entry, letter, opened, segment
 
@@ -273,7 +274,7 @@ async def test_a_flipped_byte_anywhere_is_refused_counted_or_harmless(tmp_path):
 @pytest.fixture
 def large_file(monkeypatch):
     """Every file counts as too large to be checked whole at opening."""
-    monkeypatch.setattr("agent.outbox.database.WHOLE_CHECK_BYTES", 0)
+    monkeypatch.setattr("agent.outbox.opening.WHOLE_CHECK_BYTES", 0)
 
 
 @pytest.mark.usefixtures("large_file")
