@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from agent.model.entities import ENTITIES, Entity
-from agent.model.render import decimal_text, to_documents
+from agent.model.render import decimal_text, json_value, to_documents
 from agent.model.schema import arrow_schema, json_schema
 
+EXACT = Context(prec=100)
 META = {"entity": "purchase_order", "connection": "nav", "sync_run": "01J", "read_at": "2026-01-05T12:00:00Z"}
 ADDRESS = {"city": "Köln", "address_lines": ["Dom 1", "Hof"]}
 
@@ -141,3 +144,44 @@ def _example(kind: pa.DataType) -> Any:
         pa.timestamp("us", "UTC"): datetime(2026, 1, 5, tzinfo=UTC),
     }
     return examples.get(kind, Decimal("-1.5"))
+
+
+MOMENTS = st.datetimes(timezones=st.just(UTC))
+SCALES = st.sampled_from([0, 1, 10, 20, 38])
+
+
+@given(
+    moments=st.lists(st.one_of(st.none(), MOMENTS), max_size=4),
+    numbers=st.lists(st.one_of(st.none(), st.integers(-(10**30), 10**30), st.integers(-20, 20)), max_size=4),
+    scale=SCALES,
+)
+def test_a_column_is_rendered_as_its_values_are_one_by_one(
+    moments: list[datetime | None], numbers: list[int | None], scale: int
+) -> None:
+    amounts = [None if number is None else Decimal(number).scaleb(-scale, EXACT) for number in numbers]
+    lines = [
+        [{"due_at": moment} for moment in moments],
+        [{"quantity": amount} for amount in amounts],
+    ]
+    kind = pa.list_(pa.struct({"due_at": pa.timestamp("us", "UTC"), "quantity": pa.decimal256(76, scale)}))
+
+    first_document, second_document = to_documents(order_table(line_items=pa.array(lines, kind)), [0, 1])
+
+    assert [line["dueAt"] for line in first_document["lineItems"]] == [
+        json_value(moment) for moment in moments
+    ]
+    assert [line["quantity"] for line in second_document["lineItems"]] == [
+        json_value(amount) for amount in amounts
+    ]
+
+
+def test_null_lists_and_sliced_tables_are_rendered_as_their_rows() -> None:
+    table = order_table(
+        line_items=pa.array([[{"line_no": "1"}], None]),
+        order_no=["a", "b"],
+        title=pa.chunked_array([["x"], ["y"]]),
+    )
+
+    (document,) = to_documents(table.slice(1, 1), [0])
+
+    assert (document["orderNo"], document["title"], document["lineItems"]) == ("b", "y", [])
