@@ -20,6 +20,13 @@ _SHOWN_CHARS: Final = (
 )
 
 
+class SessionEnded(Throttled):
+    """The relay ended the session and asked to be left alone for a while."""
+
+    code = "session_ended"
+    default_hint = "Nothing to do unless it repeats; then the relay's own log says why."
+
+
 def translate_refusal(error: Error, where: str) -> GroundwireError:  # noqa: PLR0911 - one return per code is the clearest table
     said = "".join(ch for ch in error.message if ch.isprintable())[:_SHOWN_CHARS]
     match error.code:
@@ -40,7 +47,7 @@ def translate_refusal(error: Error, where: str) -> GroundwireError:  # noqa: PLR
                 hint="A code works once and for a short time; get a new one from the relay.",
             )
         case "throttled":
-            return _later("the relay asked for a pause", error, where)
+            return Throttled("the relay asked for a pause", retry_after=error.retry_after or 0.0, where=where)
         case "superseded":
             hint = "If it repeats, two agents use one identity; stop one of them."
             return _later("a newer session of this agent took over", error, where, hint)
@@ -51,7 +58,7 @@ def translate_refusal(error: Error, where: str) -> GroundwireError:  # noqa: PLR
 def _later(message: str, error: Error, where: str, hint: str = "") -> GroundwireError:
     if error.retry_after is None:
         return Unreachable(message, where=where, hint=hint)
-    return Throttled(message, retry_after=error.retry_after, where=where, hint=hint)
+    return SessionEnded(message, retry_after=error.retry_after, where=where, hint=hint)
 
 
 def _versions(error: Error) -> str:
