@@ -18,13 +18,12 @@ from types import TracebackType
 from typing import Any, Self
 
 import tomlkit
-import trustme
 
 from agent.control import ControlClient, NoAgentRunning
 from tests.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
-TENANT = "acme"
+GROUNDWIRE = (sys.executable, "-m", "agent.cli")
 READY_SECONDS = 60.0
 STOP_SECONDS = 40.0  # an agent drains for up to 25 s
 POLL_SECONDS = 0.02
@@ -38,18 +37,19 @@ class Deployment:
         self.folder = folder
         self.config = folder / "agent"
         self.state = folder / "agent" / "state"
+        self.relay = folder / "relay"
         self.gateway = free_port()
         self.api = free_port()
         self.token = ""
-        self._environment = {**os.environ, **(environment or {}), "PYTHONPATH": str(ROOT)}
+        self._environment = {**os.environ, **(environment or {})}
         self._relay: subprocess.Popen[bytes] | None = None
         self._agent: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        self._write_files()
         try:
+            code = self._make_relay()
             self.start_relay()
-            self._enrol()
+            self._make_agent(code)
         except BaseException:
             self.stop()
             raise
@@ -75,11 +75,11 @@ class Deployment:
         (self.config / "connections" / f"{name}.toml").write_text(tomlkit.dumps(document))
 
     def start_relay(self) -> None:
-        self._relay = self._spawn("relay", str(self.folder / "relay" / "relay.toml"))
+        self._relay = self._spawn("relay", "relay", "run", str(self.relay))
         self._await(self._relay, "relay", lambda: self._answers("/healthz"))
 
     def start_agent(self) -> None:
-        self._agent = self._spawn("agent", str(self.config))
+        self._agent = self._spawn("agent", "run", "--config", str(self.config))
         self._await(self._agent, "agent", self._agent_answers)
 
     def stop_agent(self) -> None:
@@ -159,48 +159,39 @@ class Deployment:
             for path in sorted(self.folder.glob("*.log"))
         )
 
-    def _write_files(self) -> None:
-        (self.config / "connections").mkdir(parents=True)
-        relay = self.folder / "relay"
-        relay.mkdir()
-        authority = trustme.CA()
-        authority.cert_pem.write_to_path(str(self.folder / "ca.pem"))
-        authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(
-            str(relay / "gateway.pem")
-        )
-        (relay / "gateway.pem").chmod(0o600)
-        tls = {"certificate": "gateway.pem", "key": "gateway.pem"}
-        gateway = {"host": "127.0.0.1", "port": self.gateway, "tls": tls}
-        (relay / "relay.toml").write_text(
-            tomlkit.dumps({"gateway": gateway, "api": {"host": "127.0.0.1", "port": self.api}})
-        )
-        url = f"wss://127.0.0.1:{self.gateway}"
-        agent = {"agent": {"name": "site-1", "state_dir": "state", "log_format": "json"}}
-        (self.config / "agent.toml").write_text(
-            tomlkit.dumps({**agent, "relay": {"url": url, "ca_file": str(self.folder / "ca.pem")}})
-        )
+    def _make_relay(self) -> str:
+        """Returns an enrolment code: the relay is not running yet, so the command line may give one."""
+        ports = ["--gateway-port", str(self.gateway), "--api-port", str(self.api)]
+        init = self._groundwire("relay", "init", str(self.relay), "--host", "127.0.0.1", *ports, "--json")
+        made = json.loads(init)
+        self.token = made["token"]
+        self._authority = made["ca"]
+        return str(json.loads(self._groundwire("relay", "code", "create", str(self.relay), "--json"))["code"])
 
-    def _enrol(self) -> None:
+    def _make_agent(self, code: str) -> None:
+        (self.config / "connections").mkdir(parents=True)
+        url = f"wss://127.0.0.1:{self.gateway}"
+        agent = {"name": "site-1", "state_dir": "state", "log_format": "json"}
+        relay = {"url": url, "ca_file": self._authority}
+        (self.config / "agent.toml").write_text(tomlkit.dumps({"agent": agent, "relay": relay}))
+        self._groundwire("enroll", url, code, "--config", str(self.config))
+
+    def _groundwire(self, *arguments: str) -> str:
         done = subprocess.run(
-            [sys.executable, "-m", "tests.entry", "enrol", str(self.config)],
-            input=self._code(),
+            [*GROUNDWIRE, *arguments],
             env=self._environment,
             cwd=ROOT,
             capture_output=True,
             text=True,
             check=False,
         )
-        assert done.returncode == 0, f"{done.stderr}\n{self.log_tail()}"
+        assert done.returncode == 0, f"groundwire {arguments[0]}: {done.stderr}\n{self.log_tail()}"
+        return done.stdout
 
-    def _code(self) -> str:
-        self.token = (self.folder / "relay" / "token").read_text()
-        body = json.dumps({"minutes": 5}).encode()
-        return str(json.loads(self._request("/api/v1/enrolment-codes", body)[0])["code"])
-
-    def _spawn(self, kind: str, argument: str) -> subprocess.Popen[bytes]:
+    def _spawn(self, kind: str, *arguments: str) -> subprocess.Popen[bytes]:
         with (self.folder / f"{kind}.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "tests.entry", kind, argument],
+                [*GROUNDWIRE, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

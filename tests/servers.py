@@ -207,6 +207,10 @@ class PostgresServer(DatabaseServer):
     def create_database(self, name: str) -> None:
         self.execute(f'create database "{name}";')
 
+    @property
+    def client_path(self) -> str:
+        return str(self._bin / "psql")
+
     def psql(self, sql: str, database: str | None = None) -> str:
         return self.execute(sql, database)
 
@@ -245,6 +249,7 @@ class PostgresServer(DatabaseServer):
             "fsync": "off",
             "synchronous_commit": "off",
             "full_page_writes": "off",
+            "shared_buffers": "256MB",
             "timezone": "UTC",
             "log_min_messages": "warning",
         }
