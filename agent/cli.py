@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
@@ -71,7 +72,9 @@ def _show_traceback(error: BaseException) -> None:
 
 def _forget_stdout() -> None:
     """The reader of a pipe has left: leave without the interpreter's own complaint at exit."""
-    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - lives until the process ends
+    with contextlib.suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
 
 
 @click.group(

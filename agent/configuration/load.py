@@ -74,7 +74,7 @@ def _load_agent(config_dir: Path) -> AgentFile:
     agent = document.read(path, name=AGENT_FILE).validate(AgentFile)
     if agent.relay.ca_file is None:
         return agent
-    ca_file = str(config_dir / agent.relay.ca_file)
+    ca_file = os.path.normpath(config_dir / agent.relay.ca_file)
     return agent.model_copy(update={"relay": agent.relay.model_copy(update={"ca_file": ca_file})})
 
 
