@@ -97,7 +97,7 @@ _BY_WORDS: Final[tuple[tuple[re.Pattern[str], type[DriverError]], ...]] = tuple(
             r"internal SAVEPOINT failed|could not (send|receive)|connection reset|broken pipe|server closed the connection|connection to the server|gone away|lost connection|no connection to the server",
             Unreachable,
         ),
-        (r"unable to open database", BadConfiguration),
+        (r"unable to open database|returned invalid UTF-8", BadConfiguration),
         (r"syntax error", BadConfiguration),
     )
 )

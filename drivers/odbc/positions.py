@@ -87,8 +87,8 @@ def _timestamp_text(value: str, *, zoned: bool) -> str:
     return moment.isoformat(sep=" ", timespec="microseconds")
 
 
-def sqlite_timestamp(text: str) -> str:
-    """SQLite compares texts: a fraction of nothing must not sort behind the same moment without one."""
+def earliest_text(text: str) -> str:
+    """The shortest way to print a moment; among texts it sorts before every longer one."""
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

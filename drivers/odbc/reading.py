@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from drivers.contract import (
     KEY_COLUMN,
     BadConfiguration,
+    Mark,
     Page,
     ReadMode,
     ReadRequest,
@@ -31,10 +32,10 @@ from drivers.odbc.packing import unpack
 from drivers.odbc.positions import (
     Position,
     decode_cursor,
+    earliest_text,
     encode_cursor,
     exists_as,
     mark_text,
-    sqlite_timestamp,
 )
 from drivers.odbc.queries import Sql
 from drivers.odbc.session import BulkConnection, Session
@@ -255,25 +256,26 @@ class PageReader:
         request, replication = self._request, self._shape.replication
         if replication is None or request.mode not in {ReadMode.WINDOW, ReadMode.CHANGES}:
             return []
-        start = self._mark(request.start)
+        start = self._mark(request.start, lower=True)
         if request.mode is ReadMode.WINDOW:
             return [queries.in_window(self._dialect, replication, start, "h")] if start else []
         bounds = []
         if start:
             bounds.append(queries.compare(self._dialect, [replication], ">=", [start], "h"))
-        end = self._mark(request.end)
+        end = self._mark(request.end, lower=False)
         if end:
             bounds.append(queries.compare(self._dialect, [replication], "<=", [end], "h"))
         if not bounds:
             bounds.append(Sql(f"h.{queries.quote(self._dialect, replication.name)} IS NOT NULL"))
         return bounds
 
-    def _mark(self, mark: object) -> str | None:
+    def _mark(self, mark: Mark | None, *, lower: bool) -> str | None:
         shape = self._shape
         if mark is None or shape.replication is None or shape.mark_kind is None:
             return None
-        text = mark_text(mark, shape.replication, expected=shape.mark_kind, where=self._where)  # type: ignore[arg-type]
-        return sqlite_timestamp(text) if self._dialect.name == "sqlite" else text
+        text = mark_text(mark, shape.replication, expected=shape.mark_kind, where=self._where)
+        # SQLite compares texts, and the shorter of two ways to print one moment sorts first.
+        return earliest_text(text) if lower and self._dialect.name == "sqlite" else text
 
     def _behind(self, position: Position | None) -> list[Sql]:
         if position is None:

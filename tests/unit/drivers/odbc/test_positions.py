@@ -8,11 +8,11 @@ from drivers.contract import Mark, MarkKind, ReadMode, SourceChanged
 from drivers.odbc.positions import (
     Position,
     decode_cursor,
+    earliest_text,
     encode_cursor,
     exists_as,
     mark_of,
     mark_text,
-    sqlite_timestamp,
 )
 from drivers.odbc.shape import Kind, QueryColumn
 
@@ -97,7 +97,7 @@ def test_a_key_that_cannot_be_a_value_of_its_column_is_not_asked_for(
     assert not any(exists_as(column, text, nul_in_text=False) for text in bad)
 
 
-def test_sqlite_s_texts_of_one_moment_are_one_text() -> None:
-    assert sqlite_timestamp("2026-01-01 00:00:00.000000") == "2026-01-01 00:00:00"
-    assert sqlite_timestamp("2026-01-01 00:00:00.120000") == "2026-01-01 00:00:00.12"
-    assert sqlite_timestamp("2026-01-01 00:00:10") == "2026-01-01 00:00:10"
+def test_the_shortest_text_of_a_moment_has_no_idle_noughts() -> None:
+    assert earliest_text("2026-01-01 00:00:00.000000") == "2026-01-01 00:00:00"
+    assert earliest_text("2026-01-01 00:00:00.120000") == "2026-01-01 00:00:00.12"
+    assert earliest_text("2026-01-01 00:00:10") == "2026-01-01 00:00:10"
