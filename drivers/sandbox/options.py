@@ -97,7 +97,7 @@ class _Reader:
 
     def fixed(self) -> bool:
         value = self.options.get("time", "real")
-        if value not in ("real", "fixed"):
+        if value not in ("real", "fixed"):  # not a set: the value may be a list
             hint = 'real: the clock runs. fixed: it stands at "start" plus "advance" seconds.'
             raise self._error("time", 'time is either "real" or "fixed"', hint)
         return bool(value == "fixed")
