@@ -15,7 +15,7 @@ from agent.mapping.evaluate import Evaluation
 from agent.mapping.faults import MISSING, Fault, Reject
 from agent.mapping.grammar import columns_of, read_rules
 from agent.mapping.hashes import KEY_COLUMN, Hashes, content_hashes, key_hashes
-from agent.mapping.raw import raw_json
+from agent.mapping.raw import raw_json, rows_of
 from agent.mapping.rules import Rule
 from agent.model.entities import ENTITIES
 
@@ -136,7 +136,7 @@ def _rejects(
     numbers = sorted(faults)
     rows = pa.array(numbers, pa.int64())
     keys = records.column("key").take(rows).to_pylist()
-    raws = raw_json(page.take(rows))
+    raws = raw_json(rows_of(page, rows))
     found = []
     for number, key, raw in zip(numbers, keys, raws, strict=True):
         fault = faults[number]

@@ -106,7 +106,10 @@ def _moments(array: pa.Array, form: DateForm, time: pa.Array | None, report: Rep
 def _read(array: pa.Array, form: DateForm, report: Report) -> _Moments:
     kind, nothing = array.type, pa.nulls(len(array), TIMESTAMP)
     if pa.types.is_date(kind):
-        return _Moments(array.cast(pa.date32()).cast(_LOCAL), nothing)
+        local, bad = cast_rows(array.cast(pa.date32()), _LOCAL)
+        if bad is not None:
+            report(bad, OUT_OF_RANGE, _RANGE_MESSAGE)
+        return _Moments(local, nothing)
     if pa.types.is_timestamp(kind):
         cut = _in_microseconds(array, report)
         return _Moments(cut, nothing) if kind.tz is None else _Moments(pa.nulls(len(array), _LOCAL), cut)

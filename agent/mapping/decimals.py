@@ -7,6 +7,7 @@ Arrow's own casts to decimals wrap around without a word where a number has too 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -14,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from agent.mapping.casting import has_true, null_where
+from agent.mapping.casting import has_true, null_where, unify
 from agent.mapping.faults import DOES_NOT_FIT, NOT_A_DECIMAL, Report
 from agent.mapping.rules import DecimalForm
 from agent.mapping.text import trimmed
@@ -54,6 +55,14 @@ def rescaled(array: pa.Array, scale: int, report: Report) -> pa.Array:
         report(bad, DOES_NOT_FIT, _DOES_NOT_FIT_MESSAGE)
         array = null_where(array, bad)
     return narrowed(array.cast(pa.decimal256(_WIDEST, scale)))
+
+
+def alike(arrays: Sequence[pa.Array], report: Report) -> list[pa.Array]:
+    """The arrays in one type; of decimals that no type holds together, what does not fit is a fault."""
+    try:
+        return unify(arrays)
+    except TypeError:
+        return unify([rescaled(array, 38, report) for array in arrays])
 
 
 def narrowed(array: pa.Array) -> pa.Array:

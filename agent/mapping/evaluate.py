@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from agent.mapping.casting import has_true, null_where, unify
 from agent.mapping.convert import convert, converted_constant
-from agent.mapping.decimals import narrowed
+from agent.mapping.decimals import alike, narrowed
 from agent.mapping.faults import MISSING, UNMAPPED_VALUE, Fault, Faults, Report
 from agent.mapping.frame import Frame, PageFrames, interleave
 from agent.mapping.rules import (
@@ -107,7 +107,7 @@ class Evaluation:
     def _finished(self, value: Value, column: pa.Array, report: Report) -> pa.Array:
         if value.default is not None and column.null_count:
             fallback = converted_constant(value.default, value.kind, len(column))
-            column = pc.coalesce(*unify([column, fallback]))
+            column = pc.coalesce(*alike([column, fallback], report))
         if value.required and column.null_count:
             report(column.is_null(), MISSING, "a required value is missing")
         return column
@@ -173,7 +173,10 @@ class Evaluation:
         if isinstance(source, Concat):
             return _joined([self._value(part, frame, path) for part in source.parts], source.separator)
         if isinstance(source, SourceKey):
-            return encode_keys([self._source(column, frame, path) for column in source.columns])
+            report = self._report(frame, path)
+            return encode_keys(
+                [to_text(self._source(column, frame, path), report) for column in source.columns]
+            )
         if isinstance(source, LineLookup):
             return self._looked_up(source, frame, path)
         if isinstance(source, Total):
@@ -257,8 +260,8 @@ class Evaluation:
         offsets, members = interleave([pa.nulls(frame.length, pa.int8())] * len(rows), keep)[0], []
         for name in names:
             found = [row[name] for row in rows if name in row]
-            columns = iter(unify(found))
-            kind = unify(found)[0].type
+            same = alike(found, self._report(frame, rule.path))
+            columns, kind = iter(same), same[0].type
             filled = [next(columns) if name in row else pa.nulls(frame.length, kind) for row in rows]
             members.append(interleave(filled, keep)[1])
         return close_list(pa.array(offsets), close_struct(names, members, like=members[0]))

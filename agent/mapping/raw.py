@@ -10,6 +10,13 @@ from agent.mapping.hashes import KEY_COLUMN
 from agent.mapping.text import to_text
 from agent.model.columns import map_leaves
 
+
+def rows_of(page: pa.Table, rows: pa.Array) -> pa.Table:
+    """Some rows of a page; Arrow itself cannot take rows of every type that a source may have."""
+    columns = [map_leaves(plain_column(column), plain) for column in page.columns]
+    return pa.Table.from_arrays(columns, names=page.column_names).take(rows)
+
+
 _JSON_OWN = (pa.types.is_string, pa.types.is_boolean)
 
 
