@@ -90,7 +90,7 @@ def _rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, min_width=min(MIN_COLUMN, len(column)))
+        table.add_column(column, min_width=min(MIN_COLUMN, len(column)), overflow="fold")  # nothing is cut
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))  # Text: a bracket in a name is not mark-up
     Console(width=shutil.get_terminal_size().columns).print(table)
