@@ -14,8 +14,10 @@ import psutil
 
 from bench.workload import RESULTS
 
+Figures = dict[str, float]
 
-def median(runs: Sequence[dict[str, float]]) -> dict[str, float]:
+
+def median(runs: Sequence[Figures]) -> Figures:
     return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import orjson
 
-from bench.figures import machine, median, save, table
+from bench.figures import Figures, machine, median, save, table
 from bench.reference import documents, first_difference
 from bench.watch import Watch
 from bench.workload import CONNECTION, FULL_ORDERS, HERE, MAPPED, ROOT, Workload, selected
@@ -30,8 +30,6 @@ from tests.deployment import Deployment
 
 PEER_PYTHON = ROOT / ".bench" / "venv" / "bin" / "python"
 PEER_SECONDS = 1_800
-
-Figures = dict[str, float]
 
 
 def main() -> None:

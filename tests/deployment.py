@@ -74,6 +74,11 @@ class Deployment:
         """Write a connection file; a running agent picks it up by itself."""
         (self.config / "connections" / f"{name}.toml").write_text(tomlkit.dumps(document))
 
+    def disconnect(self) -> None:
+        """Remove every connection file."""
+        for path in (self.config / "connections").glob("*.toml"):
+            path.unlink()
+
     def start_relay(self) -> None:
         self._relay = self._spawn("relay", "relay", "run", str(self.relay))
         self._await(self._relay, "relay", lambda: self._answers("/healthz"))
