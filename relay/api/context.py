@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from agent.clock import Clock
@@ -56,6 +57,21 @@ async def _tenant(
             headers={"WWW-Authenticate": 'Bearer realm="groundwire"'},
         )
     return tenant
+
+
+def only_known_parameters(request: Request) -> None:
+    """A filter that is misspelt or said twice must not quietly choose something else."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    strange = sorted(set(names) - _query_names(request.scope["route"].dependant))
+    if strange:
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"There is no parameter {strange[0][:64]!r} here.")
+    if len(names) > len(set(names)):
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "A parameter is given twice.")
+
+
+def _query_names(dependant: Dependant) -> set[str]:
+    names = {field.alias for field in dependant.query_params}
+    return names.union(*(_query_names(inner) for inner in dependant.dependencies))
 
 
 Tenant = Annotated[str, Depends(_tenant)]

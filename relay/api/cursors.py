@@ -20,7 +20,7 @@ def encode_place(place: Place) -> str:
     return _encode(["p", place.position, place.row])
 
 
-def decode_place(cursor: str | None) -> Place:
+def decode_place(cursor: str) -> Place:
     if not cursor:
         return Place()
     match _decode(cursor):
@@ -33,7 +33,7 @@ def encode_id(last: str) -> str:
     return _encode(["i", last])
 
 
-def decode_id(cursor: str | None) -> str:
+def decode_id(cursor: str) -> str:
     if not cursor:
         return ""
     match _decode(cursor):

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import APIRouter, Depends, Path, Query, Response
-from pydantic import AwareDatetime
 
 from agent.model.entities import ENTITIES, Entity
 from agent.model.schema import json_schema
@@ -20,6 +19,9 @@ from relay.api.problems import Problem, not_found
 from relay.store.base import Deleted, Place, RecordFilter, to_micros
 
 NO_RAW: Final = ""
+RFC_3339: Final = (
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
 MAX_KEY: Final = 2_000  # characters; longer than any key that a source has
 
 Text = Annotated[str, Query(max_length=MAX_KEY)]
@@ -46,12 +48,14 @@ def list_query(  # noqa: PLR0913, RUF100 - one parameter per filter
         str, Query(alias="vendorKey", max_length=MAX_KEY, description="Only of the vendor with this key.")
     ] = "",
     updated_after: Annotated[
-        AwareDatetime | None,
+        str,
         Query(
+            pattern=f"^({RFC_3339})?$",
+            examples=["2026-01-05T12:00:00Z"],
             description="Only changed after this moment by the source's own stamp (`updatedAt`), or by the time of "
-            "receipt where the source has none. To follow changes without missing any, use `cursor` instead."
+            "receipt where the source has none. To follow changes without missing any, use `cursor` instead.",
         ),
-    ] = None,
+    ] = "",
     deleted: Annotated[
         Deleted, Query(description="Whether records that are gone at the source are listed.")
     ] = (Deleted.EXCLUDE),
@@ -60,11 +64,11 @@ def list_query(  # noqa: PLR0913, RUF100 - one parameter per filter
         Query(pattern="^(raw)?$", description="`raw` adds the source record, as far as the agent sends it."),
     ] = NO_RAW,
     cursor: Annotated[
-        str | None,
+        str,
         Query(
             description="`nextCursor` of an earlier answer. It stays valid: what changes later is behind it."
         ),
-    ] = None,
+    ] = "",
     limit: Annotated[int, Query(ge=1, le=500, description="How many records at most.")] = 100,
 ) -> ListQuery:
     wanted = RecordFilter(
@@ -79,11 +83,11 @@ def list_query(  # noqa: PLR0913, RUF100 - one parameter per filter
     return ListQuery(wanted, decode_place(cursor), limit, include_raw=bool(include))
 
 
-def _micros(moment: datetime | None) -> int | None:
+def _micros(moment: str) -> int | None:
     try:
-        return None if moment is None else to_micros(moment)
-    except OverflowError as error:
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "updated_after is out of range.") from error
+        return to_micros(datetime.fromisoformat(moment)) if moment else None
+    except (ValueError, OverflowError) as error:
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "updated_after is no moment.") from error
 
 
 def schema_name(entity: Entity) -> str:

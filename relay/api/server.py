@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from fastapi import APIRouter, FastAPI, Response
+from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 from starlette.middleware import Middleware
 
 from agent.model.entities import ENTITIES
 from relay.api import feed, fleet, problems, work
-from relay.api.context import ApiContext
+from relay.api.context import ApiContext, only_known_parameters
 from relay.api.entities import component_schemas, entity_router
 from relay.api.shell import API_VERSION, Shell
 
@@ -20,6 +20,7 @@ _PROBLEM: Final = {
     "content": {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
 }
 _COMMON: Final[dict[int | str, dict[str, Any]]] = {
+    400: {**_PROBLEM, "description": "The request cannot be read."},
     401: {**_PROBLEM, "description": "No token, or not a valid one."},
     404: {**_PROBLEM, "description": "There is no such thing, or it is not this tenant's."},
     409: {**_PROBLEM, "description": "The request contradicts an earlier one."},
@@ -48,7 +49,7 @@ def create_api(context: ApiContext) -> FastAPI:
         middleware=[Middleware(Shell, clock=context.clock)],
     )
     app.state.context = context
-    routes = APIRouter(prefix=PREFIX, responses=_COMMON)
+    routes = APIRouter(prefix=PREFIX, responses=_COMMON, dependencies=[Depends(only_known_parameters)])
     for router in (fleet.router, work.router, feed.router):
         routes.include_router(router)
     for entity in ENTITIES.values():

@@ -31,7 +31,7 @@ router = APIRouter()
 DEADLINE: Final = timedelta(hours=24)  # an agent that was away for longer syncs by its own schedule anyway
 SYNC_COMMAND: Final = "sync"
 
-Cursor = Annotated[str | None, Query(description="`nextCursor` of the page before.")]
+Cursor = Annotated[str, Query(description="`nextCursor` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
 ConnectionFilter = Annotated[str, Query(description="Only of this connection.")]
 
@@ -42,7 +42,7 @@ async def list_sync_runs(
     tenant: Tenant,
     connection: ConnectionFilter = "",
     status: Annotated[str, Query(description="running, succeeded, failed or cancelled")] = "",
-    cursor: Cursor = None,
+    cursor: Cursor = "",
     limit: Limit = 100,
 ) -> SyncRunList:
     found = await ctx.index.runs(
@@ -136,7 +136,7 @@ async def list_commands(
     ctx: Context,
     tenant: Tenant,
     connection: ConnectionFilter = "",
-    cursor: Cursor = None,
+    cursor: Cursor = "",
     limit: Limit = 100,
 ) -> CommandList:
     await ctx.store.expire_commands(ctx.clock.utcnow())
@@ -162,7 +162,7 @@ async def list_dead_letters(
     ctx: Context,
     tenant: Tenant,
     connection: ConnectionFilter = "",
-    cursor: Cursor = None,
+    cursor: Cursor = "",
     limit: Limit = 100,
 ) -> DeadLetterList:
     after = decode_place(cursor)

@@ -1,0 +1,94 @@
+"""The API over the real store, without sockets."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from relay.api.context import ApiContext
+from relay.api.server import create_api
+from relay.identities import create_tenant, create_token
+from relay.store.base import Command, NewBatch
+from tests.unit.relay.making import (
+    NOW,
+    Relay,
+    Sender,
+    dead_letters,
+    enrolled,
+    opened,
+    orders,
+    run_report,
+    tombstones,
+    vendors,
+)
+
+
+@dataclass
+class FakeAgents:
+    here: set[str] = field(default_factory=set)
+    dispatched: list[Command] = field(default_factory=list)
+
+    def connected(self, agent_id: str) -> bool:
+        return agent_id in self.here
+
+    async def dispatch(self, command: Command) -> bool:
+        self.dispatched.append(command)
+        return True
+
+
+@dataclass
+class Served:
+    relay: Relay
+    app: FastAPI
+    agents: FakeAgents
+    acme: httpx.AsyncClient
+    globex: httpx.AsyncClient
+    anybody: httpx.AsyncClient
+
+    async def store(self, *batches: NewBatch) -> None:
+        await self.relay.store.append_batches(batches)
+        await self.relay.materialiser.catch_up()
+
+
+@asynccontextmanager
+async def served(folder: Path) -> AsyncIterator[Served]:
+    """Two tenants, each with a token."""
+    async with opened(folder) as relay:
+        agents = FakeAgents()
+        app = create_api(ApiContext(relay.store, relay.index, relay.documents, agents, relay.clock))
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+
+        async def client(tenant: str) -> httpx.AsyncClient:
+            await create_tenant(relay.store, tenant, NOW)
+            token = await create_token(relay.store, tenant, "test", NOW)
+            headers = {"Authorization": f"Bearer {token.text}"}
+            return httpx.AsyncClient(transport=transport, base_url="http://relay/api/v1", headers=headers)
+
+        anybody = httpx.AsyncClient(transport=transport, base_url="http://relay")
+        async with await client("acme") as acme, await client("globex") as globex, anybody:
+            yield Served(relay, app, agents, acme, globex, anybody)
+
+
+async def filled(served: Served) -> Sender:
+    """One agent of acme with something of everything."""
+    sender = Sender(await enrolled(served.relay.store))
+    await served.store(
+        sender.batch(orders(["1", "a/b c", "gone"], note="n", status="approved", vendor_key="V1")),
+        sender.batch(vendors(["V1"]), stream="nav/vendors", entity="vendor"),
+        sender.batch(tombstones(["gone"]), kind="tombstones"),
+        sender.batch(dead_letters("7", "8", "9"), kind="dead_letters"),
+        sender.batch(run_report("run-1"), kind="run"),
+    )
+    return sender
+
+
+async def keys(client: httpx.AsyncClient, **params: Any) -> list[str]:
+    answer = await client.get("/purchase-orders", params=params)
+    assert answer.status_code == 200, answer.text
+    return [item["key"] for item in answer.json()["items"]]
