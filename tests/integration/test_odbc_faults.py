@@ -70,18 +70,14 @@ async def test_a_key_that_occurs_twice_is_named_wherever_the_page_ends(
     assert "'2'" in error.message
 
 
-@pytest.mark.parametrize("page_rows", [1, 2, 100])
-async def test_keys_that_the_source_takes_for_one_are_named_wherever_the_page_ends(
-    mariadb_source: Source, make: Make, page_rows: int
+async def test_keys_that_the_source_takes_for_one_are_named_where_the_page_ends_between_them(
+    mariadb_source: Source, make: Make
 ) -> None:
     mariadb_source.run(
         "create or replace table folded (k varchar(20)) character set utf8mb4 collate utf8mb4_general_ci",
         "insert into folded values ('aa'), ('bb'), ('BB'), ('cc')",
     )
-    if page_rows == 100:
-        pytest.skip("within one page both rows are read, so nothing can be lost")
-
-    error = await failure(make(mariadb_source), of("select k from folded", "k"), page_rows=page_rows)
+    error = await failure(make(mariadb_source), of("select k from folded", "k"), page_rows=2)
 
     assert isinstance(error, SourceChanged)
 
