@@ -1,4 +1,4 @@
-# ruff: noqa: INP001 - a script beside its data, not a package
+
 """Prints a psql script that creates the AdventureWorks purchasing tables and fills them.
 
 python examples/adventureworks/load.py FOLDER | psql adventureworks
