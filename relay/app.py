@@ -18,7 +18,7 @@ import structlog
 import uvicorn
 
 from agent.clock import Clock, SystemClock
-from agent.errors import ConfigurationError, StorageDamaged
+from agent.errors import ConfigurationError, GroundwireError, StorageDamaged
 from relay.api.context import ApiContext
 from relay.api.server import create_api
 from relay.documents import Documents
@@ -68,10 +68,20 @@ class RelayApp:
     ) -> None:
         try:
             await self._stop()
-            await self._group.__aexit__(None, None, None)
+            await self._end_tasks()
         finally:
             await self._files.aclose()
         log.info("relay_stopped")
+
+    async def _end_tasks(self) -> None:
+        """A task that ended the relay says why in its own words, not as a group of errors."""
+        try:
+            await self._group.__aexit__(None, None, None)
+        except BaseExceptionGroup as group:
+            ours, _ = group.split(GroundwireError)
+            if ours is None:
+                raise
+            raise _first(ours) from group
 
     @property
     def gateway_url(self) -> str:
@@ -143,6 +153,11 @@ class RelayApp:
             self.ingest.stop()
             await asyncio.wait([self._ingesting])
             self._materialising.cancel()
+
+
+def _first(group: BaseExceptionGroup[GroundwireError]) -> GroundwireError:
+    found = group.exceptions[0]
+    return _first(found) if isinstance(found, BaseExceptionGroup) else found
 
 
 class _Server(uvicorn.Server):

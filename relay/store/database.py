@@ -7,6 +7,7 @@ to its end even when its caller is cancelled: nobody may be told less than what 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,7 +24,6 @@ from agent.errors import (
     GroundwireError,
     StorageDamaged,
     StorageFull,
-    TransientError,
     VersionMismatch,
 )
 
@@ -51,6 +51,9 @@ class Database:
         self._connection = connection
         self._executor = executor
         self._path = path
+        self._broken = False
+        self._log_pages = 0
+        connection.set_wal_hook(self._note_log)
 
     @classmethod
     async def open(cls, path: Path, kind: FileKind) -> Database:
@@ -68,7 +71,29 @@ class Database:
 
     async def write(self, work: Callable[[apsw.Connection], T]) -> T:
         """Run `work` in one transaction; durable on return."""
-        return await self._on_thread(partial(_in_transaction, work=work))
+        return await self._on_thread(partial(self._write, work=work))
+
+    def _write(self, connection: apsw.Connection, work: Callable[[apsw.Connection], T]) -> T:
+        if self._broken:
+            raise StorageDamaged("The disk failed before; nothing more is written.", where=str(self._path))
+        try:
+            result = _in_transaction(connection, work)
+            self._copy_log(connection)
+        except apsw.IOError:
+            # After a failed fsync the kernel may have dropped the pages and report success next time.
+            self._broken = True
+            raise
+        return result
+
+    def _note_log(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self._log_pages = pages
+        return apsw.SQLITE_OK
+
+    def _copy_log(self, connection: apsw.Connection) -> None:
+        """SQLite's own checkpoints hide their errors, so they are off and this is done instead."""
+        if self._log_pages >= CHECKPOINT_PAGES:
+            connection.wal_checkpoint()
+            self._log_pages = 0
 
     async def _on_thread(self, work: Callable[[apsw.Connection], T]) -> T:
         loop = asyncio.get_running_loop()
@@ -102,6 +127,32 @@ def _in_transaction(connection: apsw.Connection, work: Callable[[apsw.Connection
 
 
 def _open(path: Path, kind: FileKind) -> apsw.Connection:
+    log = path.with_name(f"{path.name}-wal")
+    if not path.exists() and log.exists():
+        raise StorageDamaged("The file is gone, and its log is still here.", where=str(path))
+    if not path.exists():
+        _create(path, kind)
+    if path.stat().st_size == 0:
+        raise StorageDamaged("The file is empty: its content was lost.", where=str(path))
+    return _connect(path, kind)
+
+
+def _create(path: Path, kind: FileKind) -> None:
+    """Made aside and moved into place, so that an empty file under the name is always a loss."""
+    aside = path.with_name(f"{path.name}.new")
+    for leftover in path.parent.glob(f"{aside.name}*"):
+        leftover.unlink()
+    _connect(aside, kind).close()
+    aside.replace(path)
+    if os.name == "posix":  # elsewhere a folder cannot be synced
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _connect(path: Path, kind: FileKind) -> apsw.Connection:
     with translated(path):
         connection = apsw.Connection(str(path))
         try:
@@ -119,7 +170,7 @@ def _prepare(connection: apsw.Connection, path: Path, kind: FileKind) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {kind.synchronous}")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
     connection.execute("PRAGMA foreign_keys = ON")
     _in_transaction(connection, partial(_migrate, path=path, kind=kind))
 
@@ -161,4 +212,4 @@ def translated(path: Path) -> Iterator[None]:
             "The file cannot be opened.", where=where, hint="Check that the folder exists and may be written."
         ) from error
     except apsw.IOError as error:
-        raise TransientError("The disk failed to read or write.", where=where) from error
+        raise StorageDamaged("The disk failed to read or write.", where=where) from error
