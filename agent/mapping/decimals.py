@@ -30,6 +30,8 @@ _MAX_NUMBER_CHARACTERS: Final = 400  # longer texts are no amounts; keeps the ex
 _LETTER_E: Final = ord("e")
 _LOWER_CASE_BIT: Final = 0x20
 _DOES_NOT_FIT_MESSAGE: Final = "the amount has more digits than can be kept without rounding"
+# See text.py: ready-made scalars save a search each time.
+_EMPTY, _NOUGHT, _MINUS, _POINT = (pa.scalar(text, pa.string()) for text in ("", "0", "-", "."))
 
 
 def to_decimal(array: pa.Array, form: DecimalForm, report: Report) -> pa.Array:
@@ -95,15 +97,10 @@ def _parsed(text: pa.Array, form: DecimalForm, report: Report) -> pa.Array:
             pa.decimal256(_WIDEST, form.scale),
             pa.decimal256(_WIDEST, form.scale),
         )
-    if (
-        form.separator == "."
-        and not form.thousands
-        and _is_short(text, ladder[0].precision - ladder[0].scale)
-    ):
-        try:
-            return text.cast(ladder[0])
-        except pa.ArrowInvalid:
-            pass  # something needs a closer look
+    if form.separator == "." and not form.thousands:
+        plain = _cast_if_plain(text, ladder[0])
+        if plain is not None:
+            return plain
     usual = _usual_notation(trimmed(text), form)
     too_long = pc.greater(pc.binary_length(usual), _MAX_NUMBER_CHARACTERS)
     usual = _expanded(null_where(usual, too_long))
@@ -113,6 +110,27 @@ def _parsed(text: pa.Array, form: DecimalForm, report: Report) -> pa.Array:
     if has_true(too_long):
         report(too_long, NOT_A_DECIMAL, "the text is too long for a number")
     return _counted_cast(null_where(usual, malformed), ladder, report)
+
+
+def _cast_if_plain(text: pa.Array, kind: pa.DataType) -> pa.Array | None:
+    """The usual column in one step; None where something needs a closer look."""
+    digits = kind.precision - kind.scale
+    if not _is_short(text, digits):
+        text = _without_padding(text)
+        if not _is_short(text, digits):
+            return None
+    try:
+        return text.cast(kind)
+    except pa.ArrowInvalid:
+        return None
+
+
+def _without_padding(text: pa.Array) -> pa.Array:
+    """Without the noughts that end a fraction: a numeric(38, 20) is printed with all twenty digits behind the point.
+
+    Only for plain numbers: one with an exponent would become another.
+    """
+    return pc.if_else(pc.match_substring(text, "."), pc.ascii_rtrim(text, "0"), text)
 
 
 def _counted_cast(text: pa.Array, ladder: tuple[pa.DataType, ...], report: Report) -> pa.Array:
@@ -132,9 +150,9 @@ def _counted_cast(text: pa.Array, ladder: tuple[pa.DataType, ...], report: Repor
     kind = next(
         kind for kind in ladder if most_whole <= kind.precision - kind.scale and most_fraction <= kind.scale
     )
-    whole = pc.if_else(pc.equal(whole, ""), "0", whole)
-    sign = pc.if_else(pc.equal(pc.struct_field(parts, "sign"), "-"), "-", "")
-    number = pc.binary_join_element_wise(sign, whole, ".", fraction, "")
+    whole = pc.if_else(pc.equal(whole, _EMPTY), _NOUGHT, whole)
+    sign = pc.if_else(pc.equal(pc.struct_field(parts, "sign"), _MINUS), _MINUS, _EMPTY)
+    number = pc.binary_join_element_wise(sign, whole, _POINT, fraction, _EMPTY)
     return null_where(number, bad).cast(kind)
 
 

@@ -11,6 +11,10 @@ import pyarrow.compute as pc
 from agent.mapping.casting import cast_rows, has_true, null_where
 from agent.mapping.faults import NOT_TEXT, Report
 
+# Arrow takes a Python value for a scalar only after it has looked for packages that may define its type, each time.
+_EMPTY = pa.scalar("", pa.string())
+_ZERO = pa.scalar("0", pa.string())
+
 
 def to_text(array: pa.Array, report: Report) -> pa.Array:
     kind = array.type
@@ -29,14 +33,14 @@ def to_text(array: pa.Array, report: Report) -> pa.Array:
 def trimmed(text: pa.Array) -> pa.Array:
     """Without white space around it; null where nothing else is left."""
     stripped = pc.utf8_trim_whitespace(text)
-    blank = pc.equal(stripped, "")
+    blank = pc.equal(stripped, _EMPTY)
     return null_where(stripped, blank) if has_true(blank) else stripped
 
 
 def without_leading_zeros(text: pa.Array) -> pa.Array:
     """Only where the text is all digits, as SAP's ALPHA conversion; nothing but zeros is "0"."""
     stripped = pc.ascii_ltrim(text, "0")
-    stripped = pc.if_else(pc.equal(stripped, ""), "0", stripped)
+    stripped = pc.if_else(pc.equal(stripped, _EMPTY), _ZERO, stripped)
     return pc.if_else(pc.match_substring_regex(text, "^[0-9]+$"), stripped, text)
 
 
