@@ -133,19 +133,7 @@ class Connections:
                 group.create_task(self.stop(name))
 
     def make_driver(self, settings: ConnectionSettings) -> HostedDriver:
-        """A driver for a connection, not yet started. Raises ConfigurationError for a secret that cannot be read."""
-        secrets = {
-            name: resolve(ref, state_dir=self._state_dir, where=f"{settings.where}: secrets.{name}").reveal()
-            for name, ref in settings.secrets.items()
-        }
-        limits = HostingLimits(
-            seconds_without_page=self._limits.driver_seconds_without_page,
-            idle_seconds=self._limits.driver_idle.total_seconds(),
-            resident_bytes=self._limits.driver_memory,
-        )
-        return HostedDriver(
-            settings.name, settings.driver, settings.options, secrets, limits, clock=self._clock
-        )
+        return make_driver(settings, self._limits, self._state_dir, self._clock)
 
     def start_syncs(
         self,
@@ -270,6 +258,22 @@ class _NoSource:
 
     def read(self, request: ReadRequest) -> Any:
         raise ConfigurationError("the connection has no driver", where=request.stream.name)
+
+
+def make_driver(
+    settings: ConnectionSettings, limits: LimitsTable, state_dir: Path, clock: Clock
+) -> HostedDriver:
+    """A driver for a connection, not yet started. Raises ConfigurationError for a secret that cannot be read."""
+    secrets = {
+        name: resolve(ref, state_dir=state_dir, where=f"{settings.where}: secrets.{name}").reveal()
+        for name, ref in settings.secrets.items()
+    }
+    hosting = HostingLimits(
+        seconds_without_page=limits.driver_seconds_without_page,
+        idle_seconds=limits.driver_idle.total_seconds(),
+        resident_bytes=limits.driver_memory,
+    )
+    return HostedDriver(settings.name, settings.driver, settings.options, secrets, hosting, clock=clock)
 
 
 def _streams(settings: ConnectionSettings) -> tuple[dict[str, Stream], dict[str, GroundwireError]]:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
+from agent.checking import check_connection
 from agent.configuration.reload import Reload
 from agent.connections import Connections
 from agent.control import Handler, Progress, error_document
@@ -113,11 +114,11 @@ class LocalCalls:
         return asdict(await driver.discover())
 
     async def _check(self, args: dict[str, Any], _progress: Progress) -> dict[str, Any]:
-        """The hops of one connection, tried through a driver of its own so that no run under way has to end first."""
+        """One connection, tried through a driver of its own so that no run under way has to end first."""
         settings = self._connections.named(str(args.get("connection", ""))).settings
         driver = self._connections.make_driver(settings)
         try:
-            return {"steps": [asdict(step) for step in await driver.check()]}
+            return {"steps": [asdict(step) for step in await check_connection(driver, settings)]}
         finally:
             await driver.aclose()
 

@@ -106,12 +106,17 @@ class Description:
 
 @dataclass(frozen=True, slots=True)
 class CheckStep:
-    """One hop of `groundwire check`, in the order tried; after a failed one the rest is not tried."""
+    """One step of `groundwire check`, in the order tried: the connection's hops, then its streams.
+
+    After a failed hop nothing more is tried; a stream that fails leaves the other streams to be tried.
+    """
 
     name: str
     ok: bool
     detail: str
     hint: str = ""
+    stream: str = ""  # the stream that it is about; empty for a hop of the connection
+    code: str = ""  # of the DriverError behind a failed step
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +177,9 @@ class Driver(Protocol):
 
     def describe(self) -> Description: ...
 
-    async def check(self) -> Sequence[CheckStep]: ...
+    async def check(self, streams: Sequence[StreamSpec] = ()) -> Sequence[CheckStep]:
+        """Try the way to the source hop by hop, then each stream: its queries, key, replication key and line sets."""
+        ...
 
     async def discover(self) -> Catalogue: ...
 

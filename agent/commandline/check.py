@@ -1,4 +1,4 @@
-"""`groundwire check`: every hop to the relay and to each source, and what to do about the one that fails."""
+"""`groundwire check`: every hop to the relay and to each source, every stream, and what to do about what fails."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @json_option
 @pass_invocation
 def check(invocation: Invocation, connections: tuple[str, ...], *, no_relay: bool) -> None:
-    """Test the way to the relay and each connection (or the named ones), hop by hop.
+    """Test the way to the relay and each connection (or the named ones), hop by hop, and every stream.
 
     Works with and without a running agent; a running one tests its connections itself, with its own environment.
     """
@@ -62,17 +62,21 @@ def _is_known(settings: Settings, name: str) -> bool:
 
 
 async def _part(name: str, work: Any) -> dict[str, Any]:
-    """Run one part's steps; an error becomes the step that failed."""
-    code = ExitCode.OK
+    """Run one part's steps; an error becomes the step that failed, and the failed steps decide the exit code."""
     try:
         steps = await work
-        if not all(step["ok"] for step in steps):
-            code = ExitCode.FAILED
+        code = code_of_many(_code_of_step(step) for step in steps if not step["ok"])
     except GroundwireError as error:
         code = code_of(error)
         place = error.code.replace("_", " ")
-        steps = [{"name": place, "ok": False, "detail": str(error), "hint": error.hint}]
+        steps = [{"name": place, "ok": False, "detail": str(error), "hint": error.hint, "code": error.code}]
     return {"name": name, "ok": code is ExitCode.OK, "exit_code": int(code), "steps": steps}
+
+
+def _code_of_step(step: dict[str, Any]) -> ExitCode:
+    from agent.control import error_from  # noqa: PLC0415 - heavy
+
+    return code_of(error_from(step))
 
 
 async def _relay_steps(settings: Settings) -> list[dict[str, Any]]:
@@ -88,7 +92,13 @@ async def _relay_steps(settings: Settings) -> list[dict[str, Any]]:
     try:
         identity = await asyncio.to_thread(store.load)
     except NeedsPersonError as error:
-        enrolled = {"name": "identity", "ok": False, "detail": error.message, "hint": error.hint}
+        enrolled = {
+            "name": "identity",
+            "ok": False,
+            "detail": error.message,
+            "hint": error.hint,
+            "code": error.code,
+        }
         if settings.relay.url is None:
             return [enrolled]
         url = settings.relay.url
@@ -102,7 +112,8 @@ async def _relay_steps(settings: Settings) -> list[dict[str, Any]]:
 async def _connection_steps(settings: Settings, name: str, *, running: bool) -> list[dict[str, Any]]:
     from dataclasses import asdict  # noqa: PLC0415
 
-    from agent.commandline.drivers import find_connection, hosted  # noqa: PLC0415 - heavy
+    from agent.checking import check_connection  # noqa: PLC0415 - heavy
+    from agent.commandline.drivers import find_connection, hosted  # noqa: PLC0415
     from agent.control import ControlClient  # noqa: PLC0415
 
     connection = find_connection(settings, name)
@@ -112,4 +123,4 @@ async def _connection_steps(settings: Settings, name: str, *, running: bool) -> 
         )["steps"]
         return steps
     async with hosted(settings, connection) as driver:
-        return [asdict(step) for step in await driver.check()]
+        return [asdict(step) for step in await check_connection(driver, connection)]

@@ -6,27 +6,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from agent.clock import SystemClock
+from agent.connections import make_driver
 from agent.errors import ConfigurationError
 from agent.hosting.driver import HostedDriver
-from agent.hosting.limits import HostingLimits
-from agent.secrets import resolve
 from agent.settings import ConfigurationProblems, ConnectionSettings, Settings
 
 
 @asynccontextmanager
 async def hosted(settings: Settings, connection: ConnectionSettings) -> AsyncIterator[HostedDriver]:
     """Raises ConfigurationError for a secret that cannot be read."""
-    secrets = {
-        name: resolve(ref, state_dir=settings.state_dir, where=f"{connection.where}: secrets.{name}").reveal()
-        for name, ref in connection.secrets.items()
-    }
-    limits = HostingLimits(
-        seconds_without_page=settings.limits.driver_seconds_without_page,
-        resident_bytes=settings.limits.driver_memory,
-    )
-    driver = HostedDriver(
-        connection.name, connection.driver, connection.options, secrets, limits, clock=SystemClock()
-    )
+    driver = make_driver(connection, settings.limits, settings.state_dir, SystemClock())
     try:
         yield driver
     finally:

@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, BinaryIO, Final
 
@@ -184,7 +184,7 @@ async def _call_driver(driver: Driver, verb: str, arguments: Mapping[str, Any]) 
         case "describe":
             return driver.describe()
         case "check":
-            return await driver.check()
+            return await driver.check(from_plain(Sequence[StreamSpec], arguments["streams"]))
         case "discover":
             return await driver.discover()
         case "signpost":

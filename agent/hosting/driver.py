@@ -96,8 +96,8 @@ class HostedDriver:
     async def describe(self) -> Description:
         return await self._ask(Description, "describe")
 
-    async def check(self) -> Sequence[CheckStep]:
-        return await self._ask(Sequence[CheckStep], "check")
+    async def check(self, streams: Sequence[StreamSpec] = ()) -> Sequence[CheckStep]:
+        return await self._ask(Sequence[CheckStep], "check", streams=streams)
 
     async def discover(self) -> Catalogue:
         return await self._ask(Catalogue, "discover")

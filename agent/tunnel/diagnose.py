@@ -19,6 +19,7 @@ class HopResult:
     ok: bool
     detail: str
     hint: str = ""
+    code: str = ""  # of the error behind a failed one
 
 
 async def check_tunnel(endpoint: Endpoint) -> list[HopResult]:
@@ -66,8 +67,6 @@ def _arrived(endpoint: Endpoint) -> list[HopResult]:
 
 
 def _failed(hop: str, error: GroundwireError) -> list[HopResult]:
-    if hop != "relay":
-        return [HopResult(hop, ok=False, detail=str(error), hint=error.hint)]
-    if error.where.startswith("TLS "):
-        return [HopResult("tls", ok=False, detail=str(error), hint=error.hint)]
-    return [HopResult("websocket", ok=False, detail=str(error), hint=error.hint)]
+    if hop == "relay":
+        hop = "tls" if error.where.startswith("TLS ") else "websocket"
+    return [HopResult(hop, ok=False, detail=str(error), hint=error.hint, code=error.code)]

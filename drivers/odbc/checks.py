@@ -34,8 +34,15 @@ def check(options: ConnectionOptions, session: Session) -> list[CheckStep]:
     return run(steps)
 
 
-def check_stream(session: Session, spec: StreamSpec) -> list[CheckStep]:
-    return run([(f"stream {spec.name}", lambda: _stream(session, spec))])
+def check_stream(session: Session, spec: StreamSpec) -> CheckStep:
+    """What `check` is to the connection, for one stream. Raises the DriverError that it fails with."""
+    return CheckStep(f"stream {spec.name}", ok=True, detail=_stream(session, spec), stream=spec.name)
+
+
+def failed(name: str, error: DriverError, *, stream: str = "") -> CheckStep:
+    place = f"{error.where}: " if error.where else ""
+    detail = f"{place}{error.message}"
+    return CheckStep(name, ok=False, detail=detail, hint=error.hint, stream=stream, code=error.code)
 
 
 def run(steps: Sequence[tuple[str, Callable[[], str]]]) -> list[CheckStep]:
@@ -44,8 +51,7 @@ def run(steps: Sequence[tuple[str, Callable[[], str]]]) -> list[CheckStep]:
         try:
             done.append(CheckStep(name, ok=True, detail=step()))
         except DriverError as error:
-            place = f"{error.where}: " if error.where else ""
-            done.append(CheckStep(name, ok=False, detail=f"{place}{error.message}", hint=error.hint))
+            done.append(failed(name, error))
             break
     return done
 

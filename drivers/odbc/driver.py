@@ -68,12 +68,17 @@ class OdbcDriver:
             product=self._session.product,
         )
 
-    async def check(self) -> Sequence[CheckStep]:
-        return await _in_thread(checks.check, self._options, self._session)
+    async def check(self, streams: Sequence[StreamSpec] = ()) -> Sequence[CheckStep]:
+        hops = await _in_thread(checks.check, self._options, self._session)
+        if not all(hop.ok for hop in hops):
+            return hops
+        return [*hops, *[await self._check_stream(stream) for stream in streams]]
 
-    async def check_stream(self, stream: StreamSpec) -> Sequence[CheckStep]:
-        """What `check` is to the connection, for one stream: its queries, key and replication key."""
-        return await _in_thread(checks.check_stream, self._session, stream)
+    async def _check_stream(self, stream: StreamSpec) -> CheckStep:
+        try:
+            return await _in_thread(checks.check_stream, self._session, stream)
+        except DriverError as error:
+            return checks.failed(f"stream {stream.name}", error, stream=stream.name)
 
     async def discover(self) -> Catalogue:
         return await _in_thread(discover, self._session)

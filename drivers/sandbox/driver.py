@@ -22,6 +22,7 @@ from drivers.contract import (
     CheckStep,
     Column,
     Description,
+    DriverError,
     Mark,
     Outcome,
     Page,
@@ -75,7 +76,7 @@ class SandboxDriver:
     def describe(self) -> Description:
         return Description("sandbox", VERSION, CAPABILITIES, self._product)
 
-    async def check(self) -> Sequence[CheckStep]:
+    async def check(self, streams: Sequence[StreamSpec] = ()) -> Sequence[CheckStep]:
         self._product = PRODUCT
         now = self._now()
         counts = ", ".join(f"{self._count(table, now)} {name}" for name, table in self._tables.items())
@@ -85,6 +86,22 @@ class SandboxDriver:
                 "clock", ok=True, detail=f"it shows {datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M:%S} UTC"
             ),
             CheckStep("read", ok=True, detail=counts),
+            *(self._check_stream(stream) for stream in streams),
+        )
+
+    def _check_stream(self, stream: StreamSpec) -> CheckStep:
+        name = f"stream {stream.name}"
+        try:
+            table = self._table(stream)
+        except DriverError as error:
+            detail = f"{error.where}: {error.message}"
+            return CheckStep(
+                name, ok=False, detail=detail, hint=error.hint, stream=stream.name, code=error.code
+            )
+        incremental = "replication_key" in stream.options
+        mark = f"changes by {CHANGED}" if incremental else "no replication key"
+        return CheckStep(
+            name, ok=True, detail=f"table {table.name}, key {table.key_column}, {mark}", stream=stream.name
         )
 
     async def discover(self) -> Catalogue:

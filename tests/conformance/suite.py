@@ -137,6 +137,14 @@ class DriverConformance:
         assert all(isinstance(step, CheckStep) and step.ok and step.name and step.detail for step in steps)
         assert subject.driver.describe().product
 
+    async def test_check_says_of_each_stream_whether_it_can_be_read(self, subject: Subject) -> None:
+        wrong = replace(subject.stream, name="wrong", options={"no_such_option": 1})
+
+        steps = [step for step in await subject.driver.check([wrong, subject.stream]) if step.stream]
+
+        assert {step.stream: step.ok for step in steps} == {"wrong": False, subject.stream.name: True}
+        assert all(step.detail and (step.ok or (step.hint and step.code)) for step in steps)
+
     async def test_the_catalogue_names_each_table_once(self, subject: Subject) -> None:
         catalogue = await subject.driver.discover()
 

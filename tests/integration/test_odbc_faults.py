@@ -205,16 +205,19 @@ async def test_nobody_listening_is_unreachable(source: Source, make: Make) -> No
         await driver.signpost(orders())
 
 
-async def test_check_stream_tells_what_was_found_and_what_is_wrong(source: Source, make: Make) -> None:
-    driver = make(source)
+async def test_check_tells_of_each_stream_what_was_found_and_what_is_wrong(
+    source: Source, make: Make
+) -> None:
+    misspelt, fine = orders(replication_key="chnged"), orders()
 
-    (good,) = await driver.check_stream(orders())
-    (bad,) = await driver.check_stream(orders(replication_key="chnged"))
+    steps = await make(source).check([misspelt, fine])
+    bad, good = (step for step in steps if step.stream)
 
     assert good.ok
     assert "key order_no" in good.detail
     assert not bad.ok
     assert "changed" in bad.hint
+    assert bad.code == "source_changed"
 
 
 async def test_a_connection_that_died_while_idle_is_replaced(

@@ -63,7 +63,7 @@ class FaultyDriver:
     def describe(self) -> Description:
         return Description("faulty", "1", Capabilities(True, True, True, True, frozenset({"create:vendor"})))
 
-    async def check(self) -> Sequence[CheckStep]:
+    async def check(self, streams: Sequence[StreamSpec] = ()) -> Sequence[CheckStep]:
         secret = self.secrets.get("password", "")
         if self.mode == "talkative":
             print(f"connecting with Pwd={secret};")

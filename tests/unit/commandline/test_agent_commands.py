@@ -177,7 +177,15 @@ def test_dead_letters_are_listed_requeued_and_dropped(shell: Shell, running_agen
 def test_check_and_discover_ask_a_running_agent(shell: Shell, running_agent: RunningAgent) -> None:
     shell.write("connections/aw.toml", 'driver = "odbc"\n[secrets]\nPwd = "env:ONLY_THE_AGENT_HAS_IT"\n')
     table = {"name": "orders", "columns": [{"name": "id", "type": "int", "nullable": False}], "key": ["id"]}
-    steps = [{"name": "login", "ok": False, "detail": "refused", "hint": "Change the password."}]
+    steps = [
+        {
+            "name": "login",
+            "ok": False,
+            "detail": "refused",
+            "hint": "Change the password.",
+            "code": "credentials_refused",
+        }
+    ]
     with running_agent(
         check={"steps": steps}, discover={"tables": [{**table, "rows": 5, "replication_key": None}]}
     ) as agent:
@@ -185,7 +193,7 @@ def test_check_and_discover_ask_a_running_agent(shell: Shell, running_agent: Run
         tables = shell.run("discover", "aw").stdout
         columns = shell.run("discover", "aw", "ORD").stdout
 
-    assert checked.exit_code == 1
+    assert checked.exit_code == 4
     assert "FAIL  login: refused" in checked.stdout
     assert "Change the password." in checked.stdout
     assert "orders" in tables
@@ -216,7 +224,7 @@ def test_a_name_that_is_no_connection_is_a_configuration_error(shell: Shell) -> 
 def test_an_agent_that_is_not_enrolled_is_told_how(shell: Shell) -> None:
     result = shell.run("check")
 
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "not enrolled" in result.stdout
     assert "groundwire enroll" in result.stdout
 

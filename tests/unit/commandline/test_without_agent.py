@@ -48,7 +48,8 @@ def test_check_and_discover_work_without_an_agent(shell: Shell) -> None:
     checked, discovered = shell.run("check", "box"), shell.run("discover", "box", "vendor")
 
     assert (checked.exit_code, discovered.exit_code) == (0, 0)
-    assert "ok  " in checked.stdout
+    assert "ok    stream vendors: table vendors" in checked.stdout
+    assert "ok    mapping of vendors: the first 20 records map" in checked.stdout
     assert "COLUMN" in discovered.stdout
 
 

@@ -1,0 +1,86 @@
+"""What `groundwire check` tries of one connection: its hops, each stream at the source, and its first records mapped."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Final, Protocol
+
+from agent.connections import build_stream
+from agent.errors import GroundwireError, RecordError
+from agent.settings import ConnectionSettings
+from agent.sync.runner import Stream
+from drivers.contract import CheckStep, Page, ReadMode, ReadRequest, StreamSpec
+
+TRIAL_RECORDS: Final = 20  # enough to tell a mapping that is wrong from a record that is
+
+
+class Checked(Protocol):
+    """What a check needs of a driver."""
+
+    async def check(self, streams: Sequence[StreamSpec] = ()) -> Sequence[CheckStep]: ...
+
+    def read(self, request: ReadRequest) -> AsyncGenerator[Page, None]: ...
+
+
+async def check_connection(driver: Checked, settings: ConnectionSettings) -> list[CheckStep]:
+    """Every step tried, in order. Raises what keeps the driver itself from starting; enqueues nothing."""
+    streams: list[Stream] = []
+    faults: list[CheckStep] = []
+    for name, stream in settings.streams.items():
+        try:
+            streams.append(build_stream(settings, stream))
+        except GroundwireError as error:
+            faults.append(_failed(name, error))
+    steps = [*await driver.check([stream.spec for stream in streams]), *faults]
+    if any(not step.ok and not step.stream for step in steps):
+        return steps  # without a connection a stream has nothing to read
+    broken = {step.stream for step in steps if not step.ok}
+    return [*steps, *[await _try_records(driver, one) for one in streams if one.facts.stream not in broken]]
+
+
+async def _try_records(driver: Checked, stream: Stream) -> CheckStep:
+    request = ReadRequest(stream.spec, ReadMode.SCAN, page_rows=TRIAL_RECORDS)
+    try:
+        async with aclosing(driver.read(request)) as pages:
+            async for page in pages:
+                return _judge(stream, page)
+    except GroundwireError as error:
+        return _failed(stream.facts.stream, error)
+    return _step(stream.facts.stream, "the source gave no page")
+
+
+def _judge(stream: Stream, page: Page) -> CheckStep:
+    """Raises SourceChanged where the source does not deliver a column that the mapping names."""
+    mapped = stream.mapping.apply(page.table)
+    name, tried, rejects = stream.facts.stream, page.table.num_rows, mapped.rejects
+    if not tried:
+        return _step(name, "every column is there, but no record yet to try it with")
+    if not rejects:
+        return _step(name, f"the first {tried} records map" if tried > 1 else "the first record maps")
+    first = f"{rejects[0].field}: {rejects[0].message}"
+    if mapped.records.num_rows:
+        return _step(
+            name, f"{mapped.records.num_rows} of the first {tried} records map; the first other one: {first}"
+        )
+    error = RecordError(
+        f"none of the first {tried} records maps; the first one: {first}",
+        where=stream.address,
+        hint="Correct the field's rule in the stream's `map`; until then such records become dead letters.",
+    )
+    return _failed(name, error)
+
+
+def _step(stream: str, detail: str) -> CheckStep:
+    return CheckStep(f"mapping of {stream}", ok=True, detail=detail, stream=stream)
+
+
+def _failed(stream: str, error: GroundwireError) -> CheckStep:
+    return CheckStep(
+        f"mapping of {stream}",
+        ok=False,
+        detail=str(error),
+        hint=error.hint,
+        stream=stream,
+        code=error.code,
+    )
