@@ -32,6 +32,8 @@ _LOWER_CASE_BIT: Final = 0x20
 _DOES_NOT_FIT_MESSAGE: Final = "the amount has more digits than can be kept without rounding"
 # See text.py: ready-made scalars save a search each time.
 _EMPTY, _NOUGHT, _MINUS, _POINT = (pa.scalar(text, pa.string()) for text in ("", "0", "-", "."))
+_FIRST = pa.scalar(0, pa.int32())
+_SAFE_CHARACTERS = 38  # so many digits fit into 128 bits whatever their point
 
 
 def to_decimal(array: pa.Array, form: DecimalForm, report: Report) -> pa.Array:
@@ -98,7 +100,7 @@ def _parsed(text: pa.Array, form: DecimalForm, report: Report) -> pa.Array:
             pa.decimal256(_WIDEST, form.scale),
         )
     if form.separator == "." and not form.thousands:
-        plain = _cast_if_plain(text, ladder[0])
+        plain = _cast_if_plain(text, ladder)
         if plain is not None:
             return plain
     usual = _usual_notation(trimmed(text), form)
@@ -112,25 +114,22 @@ def _parsed(text: pa.Array, form: DecimalForm, report: Report) -> pa.Array:
     return _counted_cast(null_where(usual, malformed), ladder, report)
 
 
-def _cast_if_plain(text: pa.Array, kind: pa.DataType) -> pa.Array | None:
-    """The usual column in one step; None where something needs a closer look."""
-    digits = kind.precision - kind.scale
-    if not _is_short(text, digits):
-        text = _without_padding(text)
-        if not _is_short(text, digits):
-            return None
-    try:
-        return text.cast(kind)
-    except pa.ArrowInvalid:
-        return None
+def _cast_if_plain(text: pa.Array, ladder: tuple[pa.DataType, ...]) -> pa.Array | None:
+    """The usual column in one step, in the first type that holds it; None where something needs a closer look.
 
-
-def _without_padding(text: pa.Array) -> pa.Array:
-    """Without the noughts that end a fraction: a numeric(38, 20) is printed with all twenty digits behind the point.
-
-    Only for plain numbers: one with an exponent would become another.
+    Arrow wraps around where digits overflow, so they are counted first; a fraction that would be cut it refuses.
     """
-    return pc.if_else(pc.match_substring(text, "."), pc.ascii_rtrim(text, "0"), text)
+    if _largest(pc.binary_length(text)) > _SAFE_CHARACTERS or _has_exponent(text):
+        return None
+    point = pc.find_substring(text, ".")
+    most_whole = _largest(pc.if_else(pc.less(point, _FIRST), pc.binary_length(text), point))
+    for kind in ladder:
+        if most_whole <= kind.precision - kind.scale:
+            try:
+                return text.cast(kind)
+            except pa.ArrowInvalid:
+                continue
+    return None
 
 
 def _counted_cast(text: pa.Array, ladder: tuple[pa.DataType, ...], report: Report) -> pa.Array:
@@ -161,16 +160,14 @@ def _largest(numbers: pa.Array) -> int:
     return largest or 0
 
 
-def _is_short(text: pa.Array, digits: int) -> bool:
-    """Whether no text of the column can hold more digits before the point than this."""
-    if _largest(pc.binary_length(text)) > digits:
-        return False
+def _has_exponent(text: pa.Array) -> bool:
+    """Whether a letter E stands anywhere in the column."""
     offsets, data = text.buffers()[1:]
     if offsets is None or data is None:
-        return True
+        return False
     at = np.frombuffer(offsets, np.int32, len(text) + 1, text.offset * 4)
     letters = np.frombuffer(data, np.uint8)[at[0] : at[-1]]
-    return not bool(np.any((letters | _LOWER_CASE_BIT) == _LETTER_E))
+    return bool(np.any((letters | _LOWER_CASE_BIT) == _LETTER_E))
 
 
 def _expanded(text: pa.Array) -> pa.Array:
