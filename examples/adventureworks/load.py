@@ -1,4 +1,3 @@
-
 """Prints a psql script that creates the AdventureWorks purchasing tables and fills them.
 
 python examples/adventureworks/load.py FOLDER | psql adventureworks
