@@ -293,6 +293,9 @@ def _streams(settings: ConnectionSettings) -> tuple[dict[str, Stream], dict[str,
 def build_stream(settings: ConnectionSettings, stream: StreamSettings) -> Stream:
     """A stream's settings with its mapping compiled. Raises ConfigurationError naming the field that is wrong."""
     sync = stream.sync
+    mapping = compile_mapping(stream.map, entity=stream.entity, where=f"{settings.name}/{stream.name}")
+    # The whole source record is read only where it is to travel.
+    columns = None if sync.send_raw else tuple(sorted(mapping.source_columns))
     return Stream(
         facts=StreamFacts(
             settings.name,
@@ -301,8 +304,8 @@ def build_stream(settings: ConnectionSettings, stream: StreamSettings) -> Stream
             stream.entity,
             send_raw=sync.send_raw,
         ),
-        spec=StreamSpec(stream.name, stream.entity, stream.read),
-        mapping=compile_mapping(stream.map, entity=stream.entity, where=f"{settings.name}/{stream.name}"),
+        spec=StreamSpec(stream.name, stream.entity, stream.read, columns),
+        mapping=mapping,
         window=WindowSettings(
             initial_window=sync.initial_window if isinstance(sync.initial_window, timedelta) else None,
             overlap=sync.overlap,

@@ -64,6 +64,9 @@ class StreamSpec:
     name: str
     entity: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    # What the agent will use, a column of a line set as "set.column"; None: everything. A driver may give more, and
+    # leaves out a line set of which nothing is named.
+    columns: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ from drivers.odbc.positions import (
 )
 from drivers.odbc.queries import Sql
 from drivers.odbc.session import BulkConnection, Session
-from drivers.odbc.shape import LineShape, QueryColumn, StreamShape
+from drivers.odbc.shape import LineShape, QueryColumn, StreamShape, projected
 from drivers.odbc.values import key_texts, typed
 
 VERIFY_TRIES: Final = 4  # a page that changes under each of these reads is given back as "busy"
@@ -58,6 +58,7 @@ class Fetched:
 
 class PageReader:
     def __init__(self, session: Session, shape: StreamShape, request: ReadRequest) -> None:
+        shape = projected(shape, request.stream.columns)
         self._session = session
         self._dialect = session.dialect
         self._shape = shape

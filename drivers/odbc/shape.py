@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from drivers.contract import MarkKind
@@ -61,3 +62,26 @@ class StreamShape:
     replication: QueryColumn | None
     mark_kind: MarkKind | None
     lines: tuple[LineShape, ...]
+
+
+def projected(shape: StreamShape, columns: Sequence[str] | None) -> StreamShape:
+    """The stream with only the columns that are wanted, and those by which it is read.
+
+    A wanted column that is not there is left out: whoever wanted it says so better.
+    """
+    if columns is None:
+        return shape
+    wanted = set(columns) | {column.name for column in shape.key}
+    if shape.replication is not None:
+        wanted.add(shape.replication.name)
+    lines = (_projected_lines(each, wanted) for each in shape.lines)
+    return replace(
+        shape,
+        columns=tuple(column for column in shape.columns if column.name in wanted),
+        lines=tuple(each for each in lines if each.columns),
+    )
+
+
+def _projected_lines(lines: LineShape, wanted: set[str]) -> LineShape:
+    kept = tuple(column for column in lines.columns if f"{lines.name}.{column.name}" in wanted)
+    return replace(lines, columns=kept)
