@@ -1,0 +1,180 @@
+"""Real processes, real TLS, a real ODBC driver, and everything that can end in the middle ends in the middle.
+
+The oracle knows the source's content and what the relay shows, and nothing of what happened in between.
+GROUNDWIRE_KILLS sets how often each test kills.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+import tomlkit
+
+from tests.faults.fault_proxy import FaultProxy
+from tests.faults.order_book import OrderBook
+from tests.faults.site import Site
+
+KILLS = os.environ.get("GROUNDWIRE_KILLS")
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(0 if KILLS else 180)]
+
+STOP_SECONDS = 25.0
+_NUMBERS = count(1)
+
+
+def kills(usual: int) -> range:
+    return range(int(KILLS) if KILLS else usual)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def odbc() -> None:
+    import pyodbc
+
+    if "SQLite3" not in pyodbc.drivers():
+        pytest.skip("the ODBC driver SQLite3 (package libsqliteodbc) is not installed")
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with Site(tmp_path_factory.mktemp("site")) as site:
+        site.start_agent()
+        yield site
+
+
+@pytest.fixture
+def site(running: Site) -> Iterator[Site]:
+    """The shared one; every test brings a connection of its own, which leaves with it."""
+    yield running
+    running.disconnect()
+    running.call("reload")
+
+
+def add_book(site: Site, *, orders: int = 600, every: str | None = "1s") -> tuple[str, OrderBook]:
+    name = f"erp{next(_NUMBERS)}"
+    book = OrderBook(site.folder / f"{name}.db", orders=orders)
+    site.connect(name, book.connection(every=every))
+    return name, book
+
+
+def test_an_agent_that_is_killed_again_and_again_loses_and_repeats_nothing(site: Site) -> None:
+    dice = random.Random(11)
+    site.end_agent()
+    name, book = add_book(site)
+    with book.churning():
+        for _ in kills(15):
+            site.launch_agent()
+            site.wait_until_up()
+            time.sleep(dice.random() * 0.8)
+            site.kill_agent()
+    site.launch_agent()
+
+    site.settle(name, book)
+
+
+def test_a_relay_that_is_killed_again_and_again_loses_and_repeats_nothing(site: Site) -> None:
+    dice = random.Random(12)
+    name, book = add_book(site)
+    with book.churning():
+        for _ in kills(5):
+            site.wait_until_connected()
+            time.sleep(dice.random() * 0.8)
+            site.kill_relay()
+            site.start_relay()
+
+    site.settle(name, book)
+
+
+def test_both_sides_killed_in_turn_lose_and_repeat_nothing(site: Site) -> None:
+    dice = random.Random(13)
+    name, book = add_book(site)
+    with book.churning():
+        for _ in kills(4):
+            site.wait_until_connected()
+            time.sleep(dice.random() * 0.5)
+            site.kill_agent()
+            site.kill_relay()
+            site.launch_agent()
+            time.sleep(dice.random())
+            site.start_relay()
+
+    site.settle(name, book)
+
+
+def test_an_initial_sync_without_a_relay_arrives_whole_and_in_order_once_there_is_one(site: Site) -> None:
+    site.kill_relay()
+    name, book = add_book(site, every=None)
+    site.call("reload")
+    runs = site.call("sync", {"streams": [name]})["runs"]
+    assert [run["error"] for run in runs] == [None, None]
+    pending = site.call("outbox")["streams"][f"{name}/orders"]
+    assert pending["acked_seq"] == 0
+    assert pending["pending_batches"] > 600 / 40
+
+    site.start_relay()
+
+    site.settle(name, book)
+
+
+def test_a_line_that_breaks_in_the_middle_of_frames_delays_and_nothing_else(site: Site) -> None:
+    with FaultProxy(site.gateway) as proxy:
+        site.end_agent()
+        set_relay_port(site, proxy.port)
+        name, book = add_book(site)
+        proxy.cut_after_bytes = (3_000, 60_000)
+        proxy.delay_seconds = 0.01
+        site.launch_agent()
+        with book.churning():
+            site.wait_until("too few cuts", lambda: proxy.cuts >= 8)
+        proxy.heal()
+        site.settle(name, book)
+
+        before = proxy.connections
+        proxy.silent = True  # both ends think they are connected
+        site.wait_until("silence was not noticed", lambda: proxy.connections > before)
+        proxy.heal()
+        proxy.cut_all()
+        book.change()
+        site.settle(name, book)
+        site.end_agent()
+    set_relay_port(site, site.gateway)
+    site.start_agent()
+
+
+def test_a_polite_stop_in_an_initial_sync_is_quick_clean_and_resumed(site: Site) -> None:
+    name, book = add_book(site, orders=3_000)
+    site.call("reload")
+    site.wait_until("the sync did not begin", lambda: site.enqueued(name) > 0)
+
+    began = time.monotonic()
+    code = site.end_agent()
+    assert code == 0, site.log_tail()
+    assert time.monotonic() - began < STOP_SECONDS, site.log_tail()
+
+    site.start_agent()
+    site.settle(name, book)
+
+
+def test_a_full_sync_of_one_stream_leaves_the_others_alone(site: Site) -> None:
+    name, book = add_book(site)
+    other, other_book = add_book(site)
+    site.call("reload")
+    site.settle(name, book)
+    site.settle(other, other_book)
+
+    with other_book.churning():
+        runs = site.call("resync", {"streams": [f"{name}/orders"]})["runs"]
+
+    assert [run["counts"]["enqueued"] for run in runs] == [600]
+    site.settle(name, book, repeats=True)
+    site.settle(other, other_book)
+
+
+def set_relay_port(site: Site, port: int) -> None:
+    file = site.config / "agent.toml"
+    document = tomlkit.parse(file.read_text())
+    document["relay"]["url"] = f"wss://127.0.0.1:{port}"  # type: ignore[index]
+    file.write_text(tomlkit.dumps(document))
