@@ -7,8 +7,8 @@ Down: schedule -> runs under way -> drivers -> link, drained -> outbox
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +21,7 @@ from agent.configuration.reload import Reload
 from agent.configuration.watch import ConfigWatcher
 from agent.connections import Connections
 from agent.control import ControlServer
-from agent.errors import GroundwireError
+from agent.errors import GroundwireError, StorageFull
 from agent.identity import IdentityStore
 from agent.local_calls import LocalCalls
 from agent.model.run import RunReport, RunStatus, RunTrigger
@@ -73,7 +73,7 @@ class App:
         results: list[RunResult] = []
 
         async def body(outbox: Outbox) -> None:
-            async with asyncio.TaskGroup() as group:
+            async with _living_group(outbox) as group:
                 connections = self._make_connections(outbox, lambda: None)
                 if progress is not None:
                     connections.watchers.add(progress)
@@ -96,7 +96,7 @@ class App:
         return results
 
     async def _live(self, outbox: Outbox, identities: IdentityStore) -> None:
-        async with asyncio.TaskGroup() as group:
+        async with _living_group(outbox) as group:
 
             def status_changed() -> None:
                 link.status_changed()
@@ -228,10 +228,29 @@ def proxy_of(settings: Settings) -> Proxy | None:
     return make_proxy(relay.proxy, user=relay.proxy_user or "", password=password)
 
 
+@asynccontextmanager
+async def _living_group(outbox: Outbox) -> AsyncIterator[asyncio.TaskGroup]:
+    """A task group that ends with the outbox's I/O error: nothing of the agent may go on without its store."""
+
+    async def watch() -> None:
+        raise await outbox.failure()
+
+    async with asyncio.TaskGroup() as group:
+        watching = group.create_task(watch(), name="outbox-failure")
+        yield group
+        watching.cancel()
+
+
 async def _close_unfinished_runs(outbox: Outbox, clock: Clock) -> None:
     """A run that an earlier process left open ended with it; its checkpoint says where the next one goes on."""
     for record in await outbox.unfinished_runs():
-        await outbox.save_run(replace(record, status=RunStatus.CANCELLED.value, finished_at=clock.utcnow()))
+        closed = replace(record, status=RunStatus.CANCELLED.value, finished_at=clock.utcnow())
+        try:
+            await outbox.save_run(closed)
+        except StorageFull as error:
+            # Sending is what makes room, so an agent with a full disk has to start.
+            log.warning("disk_full", error=str(error), hint=error.hint)
+            return
 
 
 async def _unwrapped(work: Any) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol
 
@@ -18,7 +18,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.clock import Clock
-from agent.errors import GroundwireError
+from agent.errors import GroundwireError, StorageFull
 from agent.model.run import RunTrigger
 from agent.outbox.journal import STARTED, CommandJournal, CommandRecord, Receipt
 from agent.protocol.frames import Command
@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 MAX_COMMANDS_AT_ONCE: Final = 32  # further ones wait in the journal's order; a sync may take hours
 MAX_STREAMS_PER_COMMAND: Final = 100
+FULL_DISK_SECONDS: Final = 10.0  # between two tries to write an answer down
 
 RUNNING: Final = "running"
 SUCCEEDED: Final = "succeeded"
@@ -79,7 +80,7 @@ class Executor:
         self._group = group
         for record in await self._journal.unfinished():
             if record.state == STARTED:
-                await self._finish(record.id, FAILED, {"code": "interrupted"})
+                self._spawn(record.id, self._finish(record.id, FAILED, {"code": "interrupted"}))
             else:
                 self._begin(record)
         for record in await self._journal.unacked():
@@ -117,9 +118,12 @@ class Executor:
             await self._journal.acked(command)
 
     def _begin(self, command: CommandRecord) -> None:
-        if self._group is None:
-            return  # not started yet: `start` takes it up from the journal
-        task = self._group.create_task(self._execute(command), name=f"command {command.id}")
+        if self._group is not None:  # else not started yet: `start` takes it up from the journal
+            self._spawn(command.id, self._execute(command))
+
+    def _spawn(self, command_id: str, work: Coroutine[Any, Any, None]) -> None:
+        assert self._group is not None  # noqa: S101 - both callers have looked
+        task = self._group.create_task(work, name=f"command {command_id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -136,7 +140,7 @@ class Executor:
     async def _sync(self, command: CommandRecord) -> None:
         try:
             args = SyncArgs.model_validate(orjson.loads(command.body)["args"])
-            await self._journal.start(command.id)
+            await self._when_there_is_room(lambda: self._journal.start(command.id))
             wanted = self._syncs.choose(args.connection, args.streams, args.entities)
             runs = self._syncs.start_syncs(wanted, RunTrigger.COMMAND, full=args.full)
         except ValidationError as error:
@@ -155,9 +159,23 @@ class Executor:
         )
 
     async def _finish(self, command_id: str, state: str, result: Mapping[str, Any]) -> None:
-        await self._journal.finish(command_id, state, result)
+        await self._when_there_is_room(lambda: self._journal.finish(command_id, state, result))
         log.info("command_finished", command=command_id, state=state)
         await self._send(command_id, state, result)
+
+    async def _when_there_is_room(self, write: Callable[[], Awaitable[Any]]) -> None:
+        """Write into the journal, if need be later: a full disk must neither end the agent nor lose an answer."""
+        waited = False
+        while True:
+            try:
+                await write()
+            except StorageFull as error:
+                if not waited:
+                    log.warning("command_waits_for_disk", error=str(error), hint=error.hint)
+                waited = True
+                await self._clock.sleep(FULL_DISK_SECONDS)
+            else:
+                return
 
 
 def _told(result: RunResult) -> dict[str, Any]:

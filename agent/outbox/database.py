@@ -53,6 +53,11 @@ class Database:
         # Not SQLite's own checkpoints: they hide a failed fsync, and the next one would then report success.
         connection.set_wal_hook(self._note_wal)
 
+    @property
+    def refused(self) -> GroundwireError | None:
+        """The I/O error after which nothing more is written, if there was one."""
+        return self._refused
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Levels]:
         """One durable transaction; the yielded changes of level count only once it is committed."""

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.clock import Clock
+from agent.errors import GroundwireError
 from agent.outbox import batches, counting, letters, positions, pruning, runs, segments, streams
 from agent.outbox.append import append
 from agent.outbox.database import Database
@@ -74,6 +75,7 @@ class Outbox:
         self._announced = 0
         self._room = asyncio.Event()
         self._room.set()
+        self._failed = asyncio.Event()
         # Set when something became pending. Its one waiter, the link, clears it before it looks.
         self.changed = asyncio.Event()
         self.journal = CommandJournal(self._run, db, clock=clock, limits=limits)
@@ -226,6 +228,15 @@ class Outbox:
         """Return when there is room; once the high-water mark was hit, only below the low one."""
         await self._room.wait()
 
+    async def failure(self) -> GroundwireError:
+        """Wait for the I/O error after which the file takes nothing more, and return it; most agents wait in vain.
+
+        Whoever owns the outbox ends with it: what the disk holds is certain again only to the next process.
+        """
+        await self._failed.wait()
+        assert self._db.refused is not None  # noqa: S101 - the event is set for nothing else
+        return self._db.refused
+
     async def _run(self, work: Callable[[], T]) -> T:
         try:
             return await self._thread.run(lambda: self._db.guarded(work))
@@ -234,6 +245,8 @@ class Outbox:
             self._publish()
 
     def _publish(self) -> None:
+        if self._db.refused is not None:
+            self._failed.set()
         levels = self._db.levels
         if levels.enqueued != self._announced:
             self._announced = levels.enqueued

@@ -10,6 +10,7 @@ told to the relay by a run report, which travels through the outbox behind the r
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, replace
@@ -122,8 +123,10 @@ class Runner:
             if walk:
                 await self._sync(report, checkpoint, full=full, accept_deletions=accept_deletions)
         except asyncio.CancelledError:
-            # The last page is durable or it is not; only the report of the stop is still to be written.
-            await asyncio.shield(self._finish(report, RunStatus.CANCELLED))
+            # The last page is durable or it is not; only the report of the stop is still to be written. Where the
+            # outbox takes no report the run ends all the same, and the next process closes it.
+            with contextlib.suppress(GroundwireError):
+                await asyncio.shield(self._finish(report, RunStatus.CANCELLED))
             raise
         except GroundwireError as error:
             return RunResult(await self._finish(report, RunStatus.FAILED, error), error)

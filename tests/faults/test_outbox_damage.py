@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import shutil
 import sqlite3
@@ -549,6 +550,7 @@ async def test_after_a_failed_fsync_nothing_more_is_written(tmp_path):
     failures.sync = False
     asked = failures.failed_syncs
 
+    assert await asyncio.wait_for(outbox.failure(), 10) is outbox._db.refused
     with pytest.raises(StorageDamaged):
         await outbox.append(entry(b"c", checkpoint="c3"))
     with pytest.raises(StorageDamaged):
@@ -583,6 +585,7 @@ async def test_a_failed_fsync_while_the_log_is_copied_stops_the_next_write(tmp_p
 
     outbox._db.connection = FailsWhenCopying(outbox._db.connection)
     assert await outbox.append(entry(b"a")) == (1,)
+    assert isinstance(await asyncio.wait_for(outbox.failure(), 10), StorageDamaged)
     with pytest.raises(StorageDamaged):
         await outbox.append(entry(b"b"))
     await outbox.aclose()

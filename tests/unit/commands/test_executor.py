@@ -11,7 +11,7 @@ import pytest
 
 from agent.clock import ManualClock
 from agent.commands.executor import Executor
-from agent.errors import ConfigurationError, Unreachable
+from agent.errors import ConfigurationError, StorageFull, Unreachable
 from agent.model.run import RunMode, RunReport, RunStatus, RunTrigger, rfc3339
 from agent.outbox.store import Outbox
 from agent.protocol.frames import Command
@@ -196,3 +196,23 @@ async def test_an_answer_is_repeated_after_a_restart_until_the_relay_has_it(tmp_
             pass
 
         assert settled.sent == []
+
+
+async def test_an_answer_waits_for_room_on_the_disk(tmp_path: Path) -> None:
+    async with opened(tmp_path) as world:
+        original, tries = world.outbox.journal.finish, 0
+
+        async def full_twice(*arguments: Any) -> None:
+            nonlocal tries
+            tries += 1
+            if tries <= 2:
+                raise StorageFull
+            await original(*arguments)
+
+        world.outbox.journal.finish = full_twice  # type: ignore[method-assign]
+        async with working(world):
+            await world.executor.handle(world.command())
+
+        assert world.states() == ["running", "succeeded"]
+        assert tries == 3
+        assert [record.state for record in await world.outbox.journal.unacked()] == ["succeeded"]

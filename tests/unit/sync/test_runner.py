@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.clock import ManualClock
-from agent.errors import DeletionsHeld, SourceChanged, TransientError, Unreachable
+from agent.errors import DeletionsHeld, SourceChanged, StorageFull, TransientError, Unreachable
 from agent.mapping.compile import compile_mapping
 from agent.model.payload import decode
 from agent.model.run import RunMode, RunStatus, RunTrigger
@@ -368,6 +368,27 @@ async def test_a_cancelled_run_says_so_and_resumes(world: World) -> None:
     assert (await world.outbox.runs(ADDRESS, 1))[0].status == "cancelled"
     await world.run()
     assert sorted(await world.replica()) == [f"K{number}" for number in range(7)]
+
+
+async def test_a_cancelled_run_ends_also_where_no_report_can_be_kept(world: World) -> None:
+    reached = asyncio.Event()
+
+    async def hold(_request):
+        reached.set()
+        await asyncio.sleep(3600)  # noqa: TID251 - held until cancelled
+        yield
+
+    async def refuse(_entry):
+        raise StorageFull
+
+    world.source.read = hold  # type: ignore[method-assign]
+    task = asyncio.create_task(world.run())
+    await reached.wait()
+    world.outbox.append = refuse  # type: ignore[method-assign]
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
 
 steps = st.lists(
