@@ -18,6 +18,8 @@ from drivers.odbc.shape import Kind, QueryColumn
 
 _OPENING: Final = "(0"  # columns of the two noughts that carry the brackets
 _CLOSING: Final = "0)"
+_UNDECLARED: Final = (28, 6)
+_MOST_DIGITS: Final = 38  # of decimal128; Arrow wraps around silently above it
 _TYPES: Final = {
     Kind.INTEGER: pa.int64(),
     Kind.BOOLEAN: pa.bool_(),
@@ -35,10 +37,7 @@ def unpack(
     texts = pa.concat_arrays(packed.chunks) if packed.num_chunks else pa.array([], pa.string())
     size = sum(buffer.size for buffer in texts.buffers() if buffer is not None) + 1
     content = _content(texts)
-    types = {
-        column.name: pa.string() if column.name in exact else _TYPES.get(column.kind, pa.string())
-        for column in columns
-    }
+    types = {column.name: pa.string() if column.name in exact else _type_of(column) for column in columns}
     if content is None:
         return pa.table({name: pa.array([], kind) for name, kind in types.items()})
     try:
@@ -47,6 +46,17 @@ def unpack(
         # One value is outside its kind (infinity, BC): all columns as texts, sorted out one by one later.
         table = _read(content, dict.fromkeys(types, pa.string()), size)
     return _halve_backslashes(table) if pc.any(pc.match_substring(texts, "\\")).as_py() else table
+
+
+def _type_of(column: QueryColumn) -> pa.DataType:
+    """A declared numeric(p, s) keeps to its digits, so it is read as it is declared; every other amount stays text.
+
+    psqlODBC says (28, 6) of a numeric without a declaration, whose digits nothing bounds.
+    """
+    declared = column.kind is Kind.DECIMAL and (column.size, column.scale) != _UNDECLARED
+    if declared and 0 <= column.scale <= column.size <= _MOST_DIGITS and column.size:
+        return pa.decimal128(column.size, column.scale)
+    return _TYPES.get(column.kind, pa.string())
 
 
 def _content(texts: pa.StringArray) -> pa.Buffer | None:
