@@ -3,7 +3,7 @@
 Equal for equal records, whatever page they come in, however the page is chunked or dictionary-encoded, in whatever
 order its columns are. The names of the columns count, so a renamed column is a changed record. The types of the
 columns count as far as they say how a value is written: 1.5 and 1.50 are two texts, and two decimals if their
-columns have different scales.
+columns have different scales, or one has more than the 38 digits of 128 bits.
 
 Each level (the records, the lines of each set) becomes one matrix of bytes with a row per record or line: for each
 column whether there is a value, and the value itself or the length of its text; and one buffer with all texts, one
@@ -122,7 +122,7 @@ def _cell(  # noqa: PLR0911 - one of each type
         lengths = pc.fill_null(pc.binary_length(data), 0).to_numpy(zero_copy_only=False)
         return "text", _bytes_of(lengths.astype(np.int32)), data
     if pa.types.is_decimal(kind):
-        return f"decimal {kind.scale}", _decimal_bytes(array), None
+        return f"decimal {kind.bit_width} {kind.scale}", _decimal_bytes(array), None
     if pa.types.is_floating(kind):
         return "float", _fixed(array.cast(pa.float64()), pa.int64()), None
     if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
@@ -144,18 +144,14 @@ def _fixed(array: pa.Array, number: pa.DataType) -> np.ndarray:
 
 
 def _decimal_bytes(array: pa.Array) -> np.ndarray:
-    """The two's complement of the unscaled number, in 32 bytes, so that 128 and 256 bits are alike."""
+    """The two's complement of the unscaled number."""
     width = array.type.byte_width
     filled = pc.fill_null(array, pa.scalar(Decimal(0), array.type)) if array.null_count else array
     buffer = filled.buffers()[1]
-    start = filled.offset * width
     if buffer is None:
-        return np.empty((0, 32), np.uint8)
-    cells = np.frombuffer(buffer, np.uint8, len(filled) * width, start).reshape(-1, width)
-    if width == 32:  # noqa: PLR2004 - bytes
-        return cells
-    sign = np.where(cells[:, -1:] >= 128, np.uint8(255), np.uint8(0))  # noqa: PLR2004 - the highest bit
-    return np.concatenate([cells, np.repeat(sign, 32 - width, axis=1)], axis=1)
+        return np.empty((0, width), np.uint8)
+    return np.frombuffer(buffer, np.uint8, len(filled) * width, filled.offset * width).reshape(-1, width)
+
 
 
 def _text_buffers(array: pa.Array) -> tuple[np.ndarray, memoryview]:
