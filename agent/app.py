@@ -21,7 +21,7 @@ from agent.configuration.reload import Reload
 from agent.configuration.watch import ConfigWatcher
 from agent.connections import Connections
 from agent.control import ControlServer
-from agent.errors import GroundwireError, StorageFull
+from agent.errors import GroundwireError, NotPermitted, StorageFull
 from agent.identity import IdentityStore
 from agent.local_calls import LocalCalls
 from agent.model.run import RunReport, RunStatus, RunTrigger
@@ -55,6 +55,7 @@ class App:
 
     async def run(self) -> None:
         """Run until stopped. Raises the GroundwireError that made it impossible to start or to go on."""
+        await asyncio.to_thread(_make_state_folder, self._settings.state_dir)
         identities = IdentityStore(self._settings.state_dir)
         await asyncio.to_thread(identities.load)  # not enrolled is said before anything is opened
         async with AsyncExitStack() as stack:
@@ -154,7 +155,7 @@ class App:
 
     async def _open_outbox(self) -> Outbox:
         table = self._settings.outbox
-        await asyncio.to_thread(self._settings.state_dir.mkdir, mode=0o700, parents=True, exist_ok=True)
+        await asyncio.to_thread(_make_state_folder, self._settings.state_dir)
         return await Outbox.open(
             self._settings.state_dir / OUTBOX_FILE,
             clock=self._clock,
@@ -239,6 +240,17 @@ async def _living_group(outbox: Outbox) -> AsyncIterator[asyncio.TaskGroup]:
         watching = group.create_task(watch(), name="outbox-failure")
         yield group
         watching.cancel()
+
+
+def _make_state_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise NotPermitted(
+            f"the state folder cannot be made: {error.strerror or 'unknown fault'}",
+            where=str(folder),
+            hint="Choose another folder as `state_dir` in agent.toml, or let the agent's user write there.",
+        ) from error
 
 
 async def _close_unfinished_runs(outbox: Outbox, clock: Clock) -> None:

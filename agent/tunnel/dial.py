@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 import re
 import socket
 from typing import Any, Final
@@ -72,7 +73,9 @@ async def connect_tcp(host: str, port: int, addresses: list[Address]) -> socket.
             raise
         else:
             return sock
-    reason = "no answer" if isinstance(last, TimeoutError) else (last.strerror or str(last)).lower()
+    # By number: the event loop's own words repeat the address.
+    said = os.strerror(last.errno) if last.errno else str(last)
+    reason = "no answer" if isinstance(last, TimeoutError) else said.lower()
     raise Unreachable(
         f"no TCP connection: {reason}",
         where=f"connection to {join_host(host, port)}",

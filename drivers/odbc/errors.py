@@ -101,6 +101,8 @@ _BY_WORDS: Final[tuple[tuple[re.Pattern[str], type[DriverError]], ...]] = tuple(
         (r"syntax error", BadConfiguration),
     )
 )
+CONNECTION: Final = "options.connection"  # the place of everything that goes wrong before a query is sent
+_CONNECT_HINT: Final = "Check that the source is up and that each attribute of options.connection (host, port, database or file) is right."
 _HINTS: Final[dict[type[DriverError], str]] = {
     CredentialsRefused: "Correct the account in options.connection and the password it refers to under [secrets].",
     NotPermitted: "Let the account sign in from this machine and grant it SELECT on the tables of the stream.",
@@ -111,7 +113,9 @@ _HINTS: Final[dict[type[DriverError], str]] = {
 }
 
 
-def classify(state: str, native: int, message: str) -> type[DriverError]:
+def classify(
+    state: str, native: int, message: str, *, otherwise: type[DriverError] = SourceBusy
+) -> type[DriverError]:
     for pattern, kind in _BY_WORDS:
         if pattern.search(message):
             return kind
@@ -120,18 +124,21 @@ def classify(state: str, native: int, message: str) -> type[DriverError]:
     for beginning, kind in _BY_STATE:
         if state.startswith(beginning):
             return kind
-    return SourceBusy
+    return otherwise
 
 
 def translate(error: BaseException, *, where: str, hidden: Iterable[str] = ()) -> DriverError:
     """A pyodbc or arrow-odbc error as the contract's. `hidden` are values that must not be in the text."""
     state, native, message = parts_of(error)
-    kind = classify(state, native, message)
+    # What nobody has a name for is trouble that may pass; before the sign-in that is a source that is not there.
+    connecting = where == CONNECTION
+    kind = classify(state, native, message, otherwise=Unreachable if connecting else SourceBusy)
+    hint = _CONNECT_HINT if connecting and kind is Unreachable else _HINTS[kind]
     shown = " ".join(message.split())[:_MAX_MESSAGE]
     for secret in sorted((value for value in hidden if value), key=len, reverse=True):
         shown = shown.replace(secret, "***")
     code = f" [{state}/{native}]" if state else ""
-    return kind(f"{shown}{code}", where=where, hint=_HINTS[kind])
+    return kind(f"{shown}{code}", where=where, hint=hint)
 
 
 def parts_of(error: BaseException) -> tuple[str, int, str]:

@@ -78,6 +78,16 @@ def parse_stream(name: str, options: Mapping[str, Any]) -> StreamOptions:
     return stream
 
 
+# In TOML's words, where the library speaks Python's.
+_EXPECTED: Final[Mapping[str, str]] = {
+    "tuple_type": 'should be a list of texts, such as ["orderid"]',
+    "dict_type": "should be a table",
+    "string_type": "should be a text",
+    "missing": "is missing",
+    "too_short": "should not be empty",
+}
+
+
 def _parse(model: type[_Model], options: Mapping[str, Any], *, where: str) -> _Model:
     try:
         return model.model_validate(dict(options))
@@ -90,7 +100,8 @@ def _parse(model: type[_Model], options: Mapping[str, Any], *, where: str) -> _M
             raise BadConfiguration(
                 f"there is no option {path[-1]!r}", where=place, hint=_nearest(model, path)
             ) from None
-        raise BadConfiguration(first["msg"], where=place, hint="See docs/drivers/odbc.md.") from None
+        expected = _EXPECTED.get(first["type"], first["msg"])
+        raise BadConfiguration(expected, where=place, hint="See docs/drivers/odbc.md.") from None
 
 
 def _nearest(model: type[_Strict], path: list[str]) -> str:

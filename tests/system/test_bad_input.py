@@ -229,6 +229,29 @@ def test_an_odbc_driver_that_is_not_installed_is_named_with_those_that_are(place
     assert "SQLite3" in failed_step(checked)["hint"]
 
 
+@needs_sqlite
+def test_a_database_that_is_not_there_is_told_at_the_sign_in(place: Workplace) -> None:
+    place.connect_sqlite(
+        THREE, options={"connection": {"Driver": "SQLite3", "Database": "/no/such/folder/x"}}
+    )
+
+    checked = place.run("check", "erp", "--json")
+
+    assert checked.code == 5
+    assert failed_step(checked)["name"] == "sign-in"
+    assert "options.connection" in failed_step(checked)["hint"]
+
+
+@needs_sqlite
+def test_a_read_table_that_is_wrong_is_told_in_the_files_own_words(place: Workplace) -> None:
+    place.connect_sqlite(THREE, streams={"orders": ORDERS | {"read": {"query": "select 1", "key": "no"}}})
+
+    checked = place.run("check", "erp", "--json")
+
+    assert checked.code == 3
+    assert "streams.orders.read.key: should be a list of texts" in failed_step(checked)["detail"]
+
+
 @pytest.mark.parametrize("query", ["select no, total from orders", "select * from orders"])
 @needs_sqlite
 def test_a_column_that_was_renamed_stops_the_stream_and_keeps_what_was_read(
@@ -356,11 +379,13 @@ def test_a_damaged_identity_is_told_and_not_replaced(place: Workplace, content: 
 
 
 def test_a_state_folder_that_is_a_file_is_told(place: Workplace) -> None:
+    place.connect_sandbox()
     shutil.rmtree(place.state)
     place.state.write_text("")
 
-    answer = place.run("run")
+    for words in (("run",), ("sync", "box")):
+        answer = place.run(*words)
 
-    assert answer.code in (3, 4)
-    assert "state" in answer.stderr
-    assert "What to do" in answer.stderr
+        assert answer.code == 4
+        assert str(place.state) in answer.stderr
+        assert "state_dir" in answer.stderr
