@@ -208,10 +208,11 @@ class AgentLink:
         self.agent = known
         self._log = self._log.bind(agent=known.id, tenant=known.tenant)
         self._presence.arrived(self)
-        positions = await self._store.last_seqs(known)
+        ends = await self._store.stream_ends(known)
         self._session.send_welcome(
             session=new_id("ses", self._clock.utcnow()),
-            positions=positions,
+            positions={stream: end.seq for stream, end in ends.items()},
+            hashes={stream: end.hash for stream, end in ends.items()},
             credit=self._settings.credit_batches,
             now=self._clock.monotonic(),
         )

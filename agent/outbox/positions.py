@@ -40,13 +40,27 @@ def mark_acked(db: Database, name: str, seq: int, now: datetime) -> int:
         return len(settled)
 
 
+def holds(db: Database, name: str, seq: int, digest: str | None) -> bool:
+    with db.transaction() as change:
+        stream = streams.find(db, change, name)
+    if stream is None or seq > stream.top_seq:
+        return False
+    if seq <= stream.acked_seq:
+        return True
+    found = db.one("SELECT hash, damaged FROM batch WHERE stream = ? AND seq = ?", (stream.id, seq))
+    if found is None:
+        return False
+    known, damaged = found
+    return bool(damaged) or digest is None or str(known).startswith(digest)
+
+
 def rewound(db: Database, name: str, relay_seq: int) -> None:
-    """Continue behind the relay's position, which is ahead of this file: the file came from a backup."""
+    """Continue behind the relay's position, whose batch is not of this file: the file came from a backup."""
     if not 0 <= relay_seq < MAX_SEQ:
         raise UnknownAck(f"The relay names batch {relay_seq}, which is out of range", where=name)
     with db.transaction() as change:
         stream = streams.find_or_add(db, change, name)
-        if relay_seq <= stream.top_seq:
+        if relay_seq <= stream.acked_seq:
             return
         # Never give a number twice, not even one that only the lost state gave.
         db.run(
@@ -54,7 +68,8 @@ def rewound(db: Database, name: str, relay_seq: int) -> None:
             " (SELECT 1 FROM sqlite_sequence WHERE name = 'batch')"
         )
         db.run("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'batch'", (relay_seq,))
-        stream.last_seq = stream.top_seq = stream.acked_seq = relay_seq
+        stream.last_seq = stream.acked_seq = relay_seq
+        stream.top_seq = max(stream.top_seq, relay_seq)
         _drop_pending(db, change, stream)
         streams.restart(db, stream, tombstones_lost=True)
         streams.save(db, stream)

@@ -139,6 +139,14 @@ class Outbox:
         now = self._clock.utcnow()
         return await self._run(lambda: positions.mark_acked(self._db, stream, seq, now))
 
+    async def holds(self, stream: str, seq: int, digest: str | None) -> bool:
+        """Whether the relay's newest batch of `stream`, number `seq`, is this file's; `digest` begins its hash.
+
+        It is not where the file came from a backup, or is one of two copies: the other one used the number for
+        something else. Without a digest only a number that is not the stream's is noticed.
+        """
+        return await self._run(lambda: positions.holds(self._db, stream, seq, digest))
+
     async def rewound(self, stream: str, relay_seq: int) -> None:
         """The relay is ahead of this file (restored from a backup): number behind it and read the stream again.
 

@@ -64,6 +64,7 @@ class AgentSession(Conversation):
         self._code_verifier = code_verifier
         self._welcome: Welcome | None = None
         self._positions: dict[str, int] = {}
+        self._hashes: dict[str, str] = {}
         self._sent: dict[str, deque[int]] = {}  # per stream, not acked yet, in the order sent
         self._beats = 0
         self._next_beat: float | None = None
@@ -179,7 +180,8 @@ class AgentSession(Conversation):
         elif self._welcome is None or not self._welcome.more:
             raise ProtocolFault(Fault.ILLEGAL, "positions after the last of them")
         self._positions |= frame.positions
-        if len(self._positions) > MAX_STREAMS:
+        self._hashes |= frame.hashes or {}
+        if max(len(self._positions), len(self._hashes)) > MAX_STREAMS:
             raise ProtocolFault(Fault.TOO_BIG, f"positions of more than {MAX_STREAMS} streams")
         if frame.more:
             return []
@@ -187,7 +189,7 @@ class AgentSession(Conversation):
         self._welcome = Welcome(
             welcome.session, welcome.epoch, welcome.credit, welcome.heartbeat_seconds, limits=welcome.limits
         )
-        return [Welcomed(self._welcome, dict(self._positions))]
+        return [Welcomed(self._welcome, dict(self._positions), self._hashes)]
 
     def _acked(self, ack: Ack) -> list[AgentEvent]:
         if ack.seq <= self._positions.get(ack.stream, 0):

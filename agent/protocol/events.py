@@ -26,6 +26,9 @@ class Welcomed:
 
     welcome: Welcome
     positions: Mapping[str, int]  # of every stream the relay knows, from all frames together
+    hashes: Mapping[
+        str, str
+    ]  # the beginning of the hash of the batch at each position, where the relay told it
 
 
 @dataclass(frozen=True, slots=True)

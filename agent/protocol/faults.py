@@ -19,7 +19,13 @@ MAX_HEADER_BYTES: Final = 8 * KIB  # of a batch frame's JSON header; a real one 
 MAX_DEPTH: Final = 16  # of JSON nesting; command arguments are the deepest thing sent, and need 5
 MAX_SEQ: Final = 2**53 - 1  # the largest integer that every JSON reader keeps exact
 MAX_CREDIT: Final = 1_024  # batches granted and not yet used; bounds the agent's in-flight window
-MAX_POSITIONS_PER_FRAME: Final = 300  # 300 of the longest stream names stay under MAX_CONTROL_BYTES
+MAX_POSITIONS_PER_FRAME: Final = (
+    300  # taken by a reader; 300 of the longest stream names stay under MAX_CONTROL_BYTES
+)
+POSITIONS_SENT_PER_FRAME: Final = 150  # the same with a hash for each, and room left for more fields
+SHORT_HASH_DIGITS: Final = (
+    16  # of a batch's SHA-256, beside its position: tells two batches apart, proves nothing
+)
 MAX_STREAMS: Final = 10_000  # of one agent; bounds the positions held in a session
 HANDSHAKE_SECONDS: Final = 20.0  # from the first byte to `confirm`; a peer that is slower is hung or hostile
 MIN_HEARTBEAT_SECONDS: Final = 0.05  # lower than any real setting; lets tests be quick

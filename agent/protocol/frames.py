@@ -52,6 +52,8 @@ Count = Annotated[int, Field(ge=0, le=MAX_SEQ)]
 Seq = Annotated[int, Field(ge=1, le=MAX_SEQ)]
 Grant = Annotated[int, Field(ge=0, le=MAX_CREDIT)]
 Positions = Annotated[dict[StreamAddress, Count], Field(max_length=MAX_POSITIONS_PER_FRAME)]
+ShortHash = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]  # the first 64 bits of a payload's SHA-256
+Hashes = Annotated[dict[StreamAddress, ShortHash], Field(max_length=MAX_POSITIONS_PER_FRAME)]
 Object: TypeAlias = dict[str, Any]
 BatchKindName = Literal["records", "tombstones", "dead_letters", "run"]
 
@@ -164,12 +166,14 @@ class Welcome:
     positions: Positions = field(default_factory=dict)
     more: bool = False  # the rest of the positions follows
     limits: Limits = field(default_factory=Limits)
+    hashes: Hashes | None = None  # of the batches at these positions; None: from a relay that does not tell
 
 
 @dataclass(frozen=True, slots=True)
 class MorePositions:
     positions: Positions
     more: bool = False
+    hashes: Hashes | None = None
 
 
 @dataclass(frozen=True, slots=True)

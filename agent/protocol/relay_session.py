@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -27,10 +27,11 @@ from agent.protocol.events import (
 )
 from agent.protocol.faults import (
     MAX_CREDIT,
-    MAX_POSITIONS_PER_FRAME,
     MAX_STREAMS,
+    POSITIONS_SENT_PER_FRAME,
     PROTOCOL_MAX,
     PROTOCOL_MIN,
+    SHORT_HASH_DIGITS,
     Fault,
     ProtocolFault,
 )
@@ -143,14 +144,23 @@ class RelaySession(Conversation):
         self._epoch = hello.epoch + 1
         return self._epoch
 
-    def send_welcome(self, *, session: str, positions: Mapping[str, int], credit: int, now: float) -> None:
-        """`positions`: per stream the last seq stored durably."""
+    def send_welcome(
+        self,
+        *,
+        session: str,
+        positions: Mapping[str, int],
+        credit: int,
+        now: float,
+        hashes: Mapping[str, str] | None = None,
+    ) -> None:
+        """`positions`: per stream the last seq stored durably; `hashes`: of the batches there."""
         if not self._authentic or self._epoch is None:
             raise ProtocolFault(Fault.ILLEGAL, "welcome for an agent that has not proved itself")
         rest = iter(positions.items())
-        portions = [dict(islice(rest, MAX_POSITIONS_PER_FRAME))]
-        while portion := dict(islice(rest, MAX_POSITIONS_PER_FRAME)):
+        portions = [dict(islice(rest, POSITIONS_SENT_PER_FRAME))]
+        while portion := dict(islice(rest, POSITIONS_SENT_PER_FRAME)):
             portions.append(portion)
+        known = hashes or {}
         self._send(
             Welcome(
                 session,
@@ -160,10 +170,12 @@ class RelaySession(Conversation):
                 positions=portions[0],
                 more=len(portions) > 1,
                 limits=self.limits,
+                hashes=_short(known, portions[0]),
             )
         )
         for number, portion in enumerate(portions[1:], start=2):
-            self._send(MorePositions(portion, more=number < len(portions)))
+            more = number < len(portions)
+            self._send(MorePositions(portion, more=more, hashes=_short(known, portion)))
         self.heartbeat_seconds = self._interval
         self.credit = credit
         self._durable, self._tail = dict(positions), dict(positions)
@@ -312,3 +324,8 @@ class RelaySession(Conversation):
         self._dropped[batch.stream] = batch.seq
         self.grant(1)
         return []
+
+
+def _short(hashes: Mapping[str, str], streams: Iterable[str]) -> dict[str, str] | None:
+    found = {stream: hashes[stream][:SHORT_HASH_DIGITS] for stream in streams if stream in hashes}
+    return found or None

@@ -149,7 +149,7 @@ class Connection:
         renewed = self._identity.with_epoch(event.welcome.epoch)
         await _to_its_end(lambda: self._parts.identities.save(renewed))
         self._parts.opened(renewed)
-        await self._feed.begin(event.positions)
+        await self._feed.begin(event.positions, event.hashes)
         self._parts.results.begin_session()
         if not self._session.closed:
             self._session.confirm(self._parts.clock.monotonic())

@@ -37,11 +37,11 @@ class BatchFeed:
         self._mended: set[str] = set()
         self._blocked: set[str] = set()
 
-    async def begin(self, positions: Mapping[str, int]) -> None:
+    async def begin(self, positions: Mapping[str, int], hashes: Mapping[str, str]) -> None:
         """Settle what the relay has by now, and mend streams where one side went back in time."""
         self._tail = dict(positions)
         for stream, seq in positions.items():
-            await self._settle(stream, seq)
+            await self._settle(stream, seq, hashes.get(stream))
         for stream, known in (await self._queue.stats()).streams.items():
             if known.acked_seq > positions.get(stream, 0):
                 await self._mend(stream)
@@ -100,12 +100,13 @@ class BatchFeed:
         self._tail[stored.stream] = stored.seq
         return True
 
-    async def _settle(self, stream: str, seq: int) -> None:
-        try:
+    async def _settle(self, stream: str, seq: int, digest: str | None) -> None:
+        if await self._queue.holds(stream, seq, digest):
             await self._queue.mark_acked(stream, seq)
-        except UnknownAck:
-            log.warning("relay_ahead_of_outbox", stream=stream, relay_seq=seq)
-            await self._queue.rewound(stream, seq)
+            return
+        # Another copy of this outbox sent it: what this one has under the same numbers never arrived.
+        log.warning("relay_ahead_of_outbox", stream=stream, relay_seq=seq)
+        await self._queue.rewound(stream, seq)
 
     async def _mend(self, stream: str) -> None:
         """Make the outbox's chain follow the relay's. Once: if that does not do it, nothing here will."""

@@ -48,6 +48,10 @@ class BatchQueue(Protocol):
         """Cumulative; raises UnknownAck for a seq that the outbox never gave out."""
         ...
 
+    async def holds(self, stream: str, seq: int, digest: str | None) -> bool:
+        """Whether the relay's newest batch of the stream came from this outbox; `digest` begins its hash."""
+        ...
+
     async def rewound(self, stream: str, relay_seq: int) -> None:
         """The relay is ahead of the outbox: number on from there, and read the stream again."""
         ...

@@ -168,6 +168,14 @@ class StreamPosition:
     updated_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class StreamEnd:
+    """The last batch of a stream that is durable."""
+
+    seq: int
+    hash: str  # of its payload, hex
+
+
 class CommandState(StrEnum):
     QUEUED = "queued"
     SENT = "sent"
@@ -221,7 +229,7 @@ class Store(Protocol):
     async def connection(self, tenant: str, connection_id: str) -> Connection | None: ...
     async def stream_positions(self, tenant: str, connection_id: str) -> list[StreamPosition]: ...
 
-    async def last_seqs(self, agent: Agent) -> dict[str, int]: ...
+    async def stream_ends(self, agent: Agent) -> dict[str, StreamEnd]: ...
     async def append_batches(self, new: Sequence[NewBatch]) -> list[Appended]: ...
     async def last_position(self) -> int: ...
     async def headers(

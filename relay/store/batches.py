@@ -19,6 +19,7 @@ from relay.store.base import (
     Connection,
     ConnectionStatus,
     NewBatch,
+    StreamEnd,
     StreamPosition,
     from_micros,
     to_micros,
@@ -152,11 +153,13 @@ def _stream_position(row: Any) -> StreamPosition:
     return StreamPosition(*(*same, from_micros(updated_at)))
 
 
-def last_seqs(db: apsw.Connection, agent: Agent) -> dict[str, int]:
+def stream_ends(db: apsw.Connection, agent: Agent) -> dict[str, StreamEnd]:
     rows: Any = db.execute(
-        "SELECT stream, last_seq FROM streams WHERE agent = ? AND lineage = ?", (agent.id, agent.lineage)
+        "SELECT s.stream, s.last_seq, b.hash FROM streams s "
+        "JOIN batches b ON b.stream = s.id AND b.seq = s.last_seq WHERE s.agent = ? AND s.lineage = ?",
+        (agent.id, agent.lineage),
     )
-    return dict(rows)
+    return {stream: StreamEnd(seq, digest.hex()) for stream, seq, digest in rows}
 
 
 def last_position(db: apsw.Connection) -> int:

@@ -20,6 +20,7 @@ from relay.store.base import (
     Enrolment,
     EnrolmentCode,
     NewBatch,
+    StreamEnd,
     StreamPosition,
     Tenant,
     Token,
@@ -90,8 +91,8 @@ class SqliteStore:
     async def stream_positions(self, tenant: str, connection_id: str) -> list[StreamPosition]:
         return await self._db.read(lambda db: batches.stream_positions(db, tenant, connection_id))
 
-    async def last_seqs(self, agent: Agent) -> dict[str, int]:
-        return await self._db.read(lambda db: batches.last_seqs(db, agent))
+    async def stream_ends(self, agent: Agent) -> dict[str, StreamEnd]:
+        return await self._db.read(lambda db: batches.stream_ends(db, agent))
 
     async def append_batches(self, new: Sequence[NewBatch]) -> list[Appended]:
         return await self._db.write(lambda db: batches.append(db, new))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 import time
@@ -23,6 +25,10 @@ HEARTBEAT_SECONDS = 0.5  # a dead line is noticed after two and a half of them
 class Site(Deployment):
     """The agent runs with a short back-off, the heartbeat is short, and both sides can be killed."""
 
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._loose: list[subprocess.Popen[bytes]] = []  # every agent ever started
+
     def start_relay(self) -> None:
         file = self.relay / "relay.toml"
         document = tomlkit.parse(file.read_text())
@@ -39,7 +45,7 @@ class Site(Deployment):
 
     def spawn_agent(self, config: Path) -> subprocess.Popen[bytes]:
         with (self.folder / f"{config.name}.log").open("ab") as log:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [*HASTY, "run", "--config", str(config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -47,6 +53,8 @@ class Site(Deployment):
                 env=self._environment,
                 cwd=ROOT,
             )
+        self._loose.append(process)
+        return process
 
     def wait_until_connected(self) -> None:
         assert self._agent is not None
@@ -82,6 +90,41 @@ class Site(Deployment):
         code = self._agent.wait(READY_SECONDS)
         self._agent = None
         return code
+
+    def await_exit(self) -> int:
+        assert self._agent is not None
+        code = self._agent.wait(READY_SECONDS)
+        self._agent = None
+        return code
+
+    def take_agent(self) -> subprocess.Popen[bytes]:
+        """The agent's process, which is no longer this site's."""
+        assert self._agent is not None
+        process, self._agent = self._agent, None
+        return process
+
+    def adopt(self, process: subprocess.Popen[bytes], config: Path) -> None:
+        self._agent = process
+        self.config, self.state = config, config / "state"
+
+    def restore(self, backup: Path) -> None:
+        shutil.rmtree(self.state)
+        shutil.copytree(backup / "state", self.state)
+
+    def enrol_again(self) -> None:
+        """As the operator does: a code for the agent's own name, which takes the agent over."""
+        self.kill_relay()
+        made = self._groundwire("relay", "code", "create", str(self.relay), "--agent", "site-1", "--json")
+        self.start_relay()
+        url, code = f"wss://127.0.0.1:{self.gateway}", json.loads(made)["code"]
+        self._groundwire("enroll", url, code, "--replace", "--config", str(self.config))
+
+    def stop(self) -> None:
+        for process in self._loose:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        super().stop()
 
     def wait_until(self, what: str, condition: Any) -> None:
         deadline = time.monotonic() + READY_SECONDS

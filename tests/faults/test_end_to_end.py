@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 import tomlkit
@@ -22,6 +25,7 @@ from tests.faults.site import Site
 KILLS = os.environ.get("GROUNDWIRE_KILLS")
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(0 if KILLS else 180)]
 
+NEEDS_PERSON = 4
 STOP_SECONDS = 25.0
 _NUMBERS = count(1)
 
@@ -51,6 +55,13 @@ def site(running: Site) -> Iterator[Site]:
     yield running
     running.disconnect()
     running.call("reload")
+
+
+@pytest.fixture
+def lone(tmp_path: Path) -> Iterator[Site]:
+    """One of its own, for tests that spoil the agent's identity."""
+    with Site(tmp_path) as site:
+        yield site
 
 
 def add_book(site: Site, *, orders: int = 600, every: str | None = "1s") -> tuple[str, OrderBook]:
@@ -171,6 +182,85 @@ def test_a_full_sync_of_one_stream_leaves_the_others_alone(site: Site) -> None:
     assert [run["counts"]["enqueued"] for run in runs] == [600]
     site.settle(name, book, repeats=True)
     site.settle(other, other_book)
+
+
+def test_of_two_copies_of_one_agent_exactly_one_goes_on(lone: Site) -> None:
+    name, book = add_book(lone, orders=200)
+    lone.start_agent()
+    lone.settle(name, book)
+    copy = copied(lone, "copy")
+
+    first, second = lone.take_agent(), lone.spawn_agent(copy)
+    lone.wait_until("both go on", lambda: None not in (first.poll(), second.poll()) or ended(first, second))
+    time.sleep(1.0)  # for the other one to end as well, if it is going to
+
+    left = [process for process in (first, second) if process.poll() is None]
+    over = [process for process in (first, second) if process.poll() is not None]
+    assert len(left) == 1, lone.log_tail()
+    assert [process.returncode for process in over] == [NEEDS_PERSON], lone.log_tail()
+    assert "another copy of this agent has connected since" in lone.log_tail()
+    book.change()
+    lone.adopt(left[0], lone.config if left[0] is first else copy)
+    lone.settle(name, book, repeats=True)
+
+
+def test_a_state_folder_from_a_backup_that_ran_on_alone_ends_with_everything_at_the_relay(lone: Site) -> None:
+    """The worst backup: taken within the session that is in force, and put back while the relay is away."""
+    name, book = add_book(lone, orders=200, every=None)
+    lone.start_agent()
+    lone.settle(name, book)
+    backup = copied(lone, "backup")
+    for _ in range(5):
+        book.change()
+    lone.settle(name, book)
+    lone.kill_agent()
+    lone.kill_relay()
+
+    for _ in range(5):
+        book.change()
+    lone.restore(backup)
+    lone.launch_agent()
+    lone.wait_until_up()
+    for _ in range(4):  # numbers, that the relay knows, for records that it does not
+        book.change()
+        lone.call("sync", {"streams": [name]})
+    lone.start_relay()
+    lone.wait_until_connected()
+
+    lone.settle(name, book, repeats=True)
+
+
+def test_an_agent_from_an_older_backup_is_refused_and_enrolled_anew_completes_the_relay(lone: Site) -> None:
+    name, book = add_book(lone, orders=200)
+    lone.start_agent()
+    lone.settle(name, book)
+    lone.end_agent()
+    backup = copied(lone, "backup")
+    lone.start_agent()
+    book.change()
+    lone.settle(name, book)
+    lone.end_agent()
+    lone.start_agent()
+    lone.kill_agent()
+
+    lone.restore(backup)
+    lone.launch_agent()
+    assert lone.await_exit() == NEEDS_PERSON, lone.log_tail()
+    assert "enrol it anew" in lone.log_tail()
+
+    book.change()
+    lone.enrol_again()
+    lone.start_agent()
+    lone.settle(name, book, repeats=True)
+
+
+def copied(site: Site, name: str) -> Path:
+    """The agent's folder as a backup takes it: while it runs."""
+    return Path(shutil.copytree(site.config, site.folder / name, ignore=shutil.ignore_patterns("*.sock")))
+
+
+def ended(*processes: subprocess.Popen[bytes]) -> bool:
+    return any(process.poll() is not None for process in processes)
 
 
 def set_relay_port(site: Site, port: int) -> None:

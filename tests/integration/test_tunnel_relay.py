@@ -109,11 +109,11 @@ async def test_what_is_enqueued_is_at_the_relay_in_order(site: Site) -> None:
         await site.deliver(outbox)
         known = await site.relay.store.agent(agent)
         assert known is not None
-        assert (await site.relay.store.last_seqs(known))[STREAM] == 30
+        assert (await site.relay.store.stream_ends(known))[STREAM].seq == 30
 
         await outbox.append(entry(30))
         await site.deliver(outbox)
-        assert (await site.relay.store.last_seqs(known))[STREAM] == 31
+        assert (await site.relay.store.stream_ends(known))[STREAM].seq == 31
         assert known.epoch == 1
     assert IdentityStore(site.state).load().epoch == 2
 

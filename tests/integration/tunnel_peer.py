@@ -237,6 +237,12 @@ class FakeOutbox:
         self.settled.set()
         return len(changed)
 
+    async def holds(self, stream: str, seq: int, digest: str | None) -> bool:
+        if seq <= self.acked.get(stream, 0):
+            return True
+        found = [b for b in self.batches if (b.stream, b.seq) == (stream, seq)]
+        return bool(found) and (digest is None or found[0].hash.startswith(digest))
+
     async def rewound(self, stream: str, relay_seq: int) -> None:
         self.rewinds.append((stream, relay_seq))
         self.batches = [b for b in self.batches if b.stream != stream]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 
 import pytest
@@ -98,13 +99,41 @@ async def test_an_empty_outbox_goes_on_behind_the_relay(outbox):
     assert chain(await all_pending(outbox)) == [(10, 9)]
 
 
-async def test_a_position_that_is_known_rewinds_nothing(outbox):
-    await outbox.append(entry(b"a", checkpoint="c1"))
+async def test_a_position_that_is_acked_rewinds_nothing(outbox):
+    await outbox.append(entry(b"a", b"b", checkpoint="c1"))
+    await outbox.mark_acked(STREAM, 1)
 
     await outbox.rewound(STREAM, 1)
 
     assert await outbox.checkpoint(STREAM) == "c1"
     assert len(await all_pending(outbox)) == 1
+
+
+async def test_what_another_copy_sent_under_our_numbers_is_not_ours(outbox):
+    """A restored file that went on alone: the relay's batch 2 is not the 2 that waits here."""
+    await outbox.append(entry(b"a", b"mine", b"more"))
+    await outbox.append(entry(b"other", stream=OTHER))
+    await outbox.mark_acked(STREAM, 1)
+    mine = hashlib.sha256(b"mine").hexdigest()[:16]
+
+    assert await outbox.holds(STREAM, 2, mine)
+    assert await outbox.holds(STREAM, 2, None)
+    assert await outbox.holds(STREAM, 1, "0" * 16)  # acked here: the relay is merely behind
+    assert not await outbox.holds(STREAM, 2, "0" * 16)
+    assert not await outbox.holds(STREAM, 4, None)  # another stream's number
+    assert not await outbox.holds(STREAM, 9, None)
+    assert not await outbox.holds("erp/unknown", 1, None)
+
+
+async def test_behind_another_copy_s_batch_numbers_go_on_and_the_stream_is_read_again(outbox):
+    await outbox.append(entry(b"a", b"b", b"c", checkpoint="c1"))
+
+    await outbox.rewound(STREAM, 2)
+
+    assert await outbox.checkpoint(STREAM) is None
+    assert await outbox.append(entry(b"again")) == (4,)
+    assert chain(await all_pending(outbox)) == [(4, 2)]
+    assert await outbox.mark_acked(STREAM, 4) == 1
 
 
 @pytest.mark.parametrize("seq", [-1, MAX_SEQ, 2**63])

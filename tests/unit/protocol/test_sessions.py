@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.protocol.events import Acked, BatchReceived, GapReported, LinkDead, Welcomed
-from agent.protocol.faults import MAX_CREDIT
+from agent.protocol.faults import MAX_CREDIT, POSITIONS_SENT_PER_FRAME
 from agent.protocol.frames import Batch, Error, Hello, Limits, ProtocolFault, Result, decode
 from agent.protocol.session import AgentSession, KnownAgent, Phase, RelaySession
 
@@ -72,7 +72,7 @@ def test_positions_of_many_streams_arrive_in_parts_and_as_one() -> None:
 
 
 def test_the_welcome_cannot_be_confirmed_before_its_last_part() -> None:
-    pair = Pair(positions={f"erp/s{n}": n for n in range(301)})
+    pair = Pair(positions={f"erp/s{n}": n for n in range(POSITIONS_SENT_PER_FRAME + 1)})
     pair.exchange()
     pair.relay.authenticate(KnownAgent(PUBLIC, 4))
     pair.relay.send_welcome(session="s", positions=pair.positions, credit=1, now=0.0)
@@ -84,6 +84,24 @@ def test_the_welcome_cannot_be_confirmed_before_its_last_part() -> None:
     pair.agent.receive(last, 0.0)
     pair.agent.confirm(0.0)
     assert pair.agent.open
+
+
+def test_the_welcome_of_the_longest_names_with_their_hashes_arrives_whole() -> None:
+    positions = {f"{'c' * 63}/{n:063d}": 2**53 - 1 for n in range(2 * POSITIONS_SENT_PER_FRAME)}
+    pair = Pair()
+    pair.exchange()
+    pair.relay.authenticate(KnownAgent(PUBLIC, 4))
+    hashes = dict.fromkeys(positions, "ab" * 32)
+    pair.relay.send_welcome(session="s", positions=positions, credit=1, now=0.0, hashes=hashes)
+
+    events = [
+        event for message in pair.relay.messages_to_send() for event in pair.agent.receive(message, 0.0)
+    ]
+
+    (welcomed,) = events
+    assert isinstance(welcomed, Welcomed)
+    assert welcomed.positions == positions
+    assert welcomed.hashes == dict.fromkeys(positions, "ab" * 8)
 
 
 @pytest.mark.parametrize(

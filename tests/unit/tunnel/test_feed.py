@@ -38,8 +38,10 @@ class Bench:
         as_session: AgentSession = self.session  # type: ignore[assignment]
         self.feed = BatchFeed(self.outbox, as_session)
 
-    async def begin(self, positions: Mapping[str, int] | None = None) -> None:
-        await self.feed.begin(positions or {})
+    async def begin(
+        self, positions: Mapping[str, int] | None = None, hashes: Mapping[str, str] | None = None
+    ) -> None:
+        await self.feed.begin(positions or {}, hashes or {})
 
     async def drain(self) -> list[int]:
         while await self.feed.queue_next():
@@ -176,4 +178,20 @@ async def test_nothing_is_sent_once_the_session_is_not_open() -> None:
     await bench.begin()
     bench.session.open = False
 
+    assert await bench.drain() == []
+
+
+async def test_another_copy_s_batch_under_our_number_is_not_taken_for_ours() -> None:
+    bench = Bench()
+    bench.outbox.add("e/a", b"mine")
+    ours = bench.outbox.batches[0].hash
+
+    await bench.begin({"e/a": 1}, {"e/a": "0" * 16})
+
+    assert bench.outbox.rewinds == [("e/a", 1)]
+
+    bench = Bench()
+    bench.outbox.add("e/a", b"mine")
+    await bench.begin({"e/a": 1}, {"e/a": ours[:16]})
+    assert bench.outbox.rewinds == []
     assert await bench.drain() == []
