@@ -20,6 +20,7 @@ from agent.errors import GroundwireError
 from agent.model.run import rfc3339
 from relay.documents import Documents, OpenBatch
 from relay.store.base import (
+    BatchHeader,
     Changes,
     DeadLetterRow,
     RecordColumns,
@@ -36,9 +37,10 @@ log = structlog.get_logger()
 MIB: Final = 1024 * 1024
 ROUND_BATCHES: Final = 64  # of one transaction of the index
 ROUND_BYTES: Final = 8 * MIB  # of their payloads; some 60 MiB when open
-QUIET_SECONDS: Final = 0.3  # without an arrival before the index is worked on: above the pause between two pages
+QUIET_SECONDS: Final = 0.3  # without an arrival before the index is worked on; pages of one run come closer
 MAX_LAG: Final = 256  # batches; further behind, the index no longer gives way
 PAUSE_SECONDS: Final = 5.0  # after a failure
+UNREADABLE_BATCH: Final = "unreadable_batch"  # reason of the dead letter that stands for a whole batch
 _CODE_COLUMNS: Final = {"purchase_order": "order_no"}  # the others call it `code`
 
 
@@ -219,6 +221,8 @@ def _run(batch: OpenBatch) -> RunRow:
 
 def _dead_letters(batch: OpenBatch) -> list[DeadLetterRow]:
     header = batch.header
+    if header.damaged:
+        return [_quarantined(header)]
     return [
         DeadLetterRow(
             header.position, row, header.tenant, header.connection, header.stream, header.entity, header.run,
@@ -226,3 +230,12 @@ def _dead_letters(batch: OpenBatch) -> list[DeadLetterRow]:
         )
         for row, letter in enumerate(batch.decoded.letters)
     ]  # fmt: skip
+
+
+def _quarantined(header: BatchHeader) -> DeadLetterRow:
+    """A batch that cannot be read stands among the dead letters, where somebody looks for what did not arrive."""
+    return DeadLetterRow(
+        header.position, 0, header.tenant, header.connection, header.stream, header.entity, header.run,
+        "", "", UNREADABLE_BATCH, f"batch {header.seq} ({header.kind}, {header.count}): {header.damaged}",
+        header.received_at,
+    )  # fmt: skip

@@ -153,7 +153,6 @@ def _decimal_bytes(array: pa.Array) -> np.ndarray:
     return np.frombuffer(buffer, np.uint8, len(filled) * width, filled.offset * width).reshape(-1, width)
 
 
-
 def _text_buffers(array: pa.Array) -> tuple[np.ndarray, memoryview]:
     _, offsets, data = array.buffers()
     if offsets is None:
