@@ -56,11 +56,12 @@ class Answer:
 
 
 class Workplace:
+    command: Sequence[str] = GROUNDWIRE
+
     def __init__(self, folder: Path, *, relay_url: str = "", ca_file: Path | None = None) -> None:
         self.folder = folder
         self.state = folder / "state"
         self.environment = dict(os.environ)
-        self.command: Sequence[str] = GROUNDWIRE
         relay = {"ca_file": str(ca_file)} if ca_file else {}
         document = {"agent": {"name": "berlin", "state_dir": "state", "log_format": "json"}, "relay": relay}
         self.write("agent.toml", tomlkit.dumps(document))
