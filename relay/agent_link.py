@@ -33,7 +33,7 @@ from agent.protocol.frames import Batch, Hello, Result
 from agent.protocol.frames import Command as CommandFrame
 from agent.protocol.session import KnownAgent, RelaySession
 from relay.identities import new_id
-from relay.ingest import BadPayload, Ingest, verify
+from relay.ingest import Ingest, examine
 from relay.pace import BytePace
 from relay.settings import Gateway as GatewaySettings
 from relay.statuses import connection_statuses
@@ -267,13 +267,7 @@ class AgentLink:
     async def _store_all(self) -> None:
         while True:
             batch = await self._to_store.get()
-            new = self._new_batch(batch)
-            try:
-                await verify(new)
-            except BadPayload as error:
-                self._log.error("batch_refused", stream=batch.stream, seq=batch.seq, error=str(error))
-                self.end("bad_payload", f"{batch.stream} {batch.seq}: {error}", retry_after=60.0)
-                return
+            new = await examine(self._new_batch(batch))
             self._ingest.submit(new).add_done_callback(partial(self._stored, new))
 
     def _new_batch(self, batch: Batch) -> NewBatch:
@@ -299,6 +293,14 @@ class AgentLink:
         if done.cancelled() or done.exception() is not None:
             self.end("internal", "the batch could not be stored", retry_after=10.0)
         elif (outcome := done.result().outcome) in _STORED:
+            if batch.damaged and outcome is AppendOutcome.APPENDED:
+                self._log.error(
+                    "batch_quarantined",
+                    stream=batch.stream,
+                    seq=batch.seq,
+                    run=batch.run,
+                    reason=batch.damaged,
+                )
             self._session.acknowledge(batch.stream, batch.seq)
             self._session.grant(1)
         else:

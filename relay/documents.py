@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from agent.errors import StorageDamaged
-from agent.model.payload import Decoded, PayloadError, decode
+from agent.model.payload import Decoded, PayloadError, PayloadKind, decode
 from agent.model.render import to_documents
 from agent.model.run import rfc3339
 from relay.store.base import Batch, BatchHeader, IndexedRecord, Store
@@ -29,6 +29,8 @@ class OpenBatch:
 
 
 def open_batch(batch: Batch) -> OpenBatch:
+    if batch.header.damaged:
+        return OpenBatch(batch.header, Decoded(PayloadKind(batch.header.kind), 0, {}))
     try:
         return OpenBatch(batch.header, decode(batch.header.kind, batch.payload))
     except PayloadError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
@@ -17,7 +17,7 @@ import structlog
 from agent.clock import Clock
 from agent.errors import TransientError
 from agent.model.entities import ENTITIES
-from agent.model.payload import Decoded, PayloadError, decode
+from agent.model.payload import PayloadError, decode
 from relay.store.base import Appended, NewBatch, Store
 
 log = structlog.get_logger()
@@ -29,27 +29,31 @@ MAX_QUEUED_BYTES: Final = 256 * MIB  # of all sessions together; above it no ses
 RETRY_SECONDS: Final = 1.0  # between attempts while the disk refuses
 
 
-class BadPayload(Exception):
-    """A batch whose payload is not what its header says; it is not stored."""
+async def examine(batch: NewBatch) -> NewBatch:
+    """Mark the batch as damaged if its payload cannot be read, or is not what its header says.
+
+    Length, hash and order were checked on arrival: these are the bytes that the agent has, and sending them again
+    would change nothing. Refused, such a batch would hold up its stream for ever; so it is kept as it is.
+    """
+    return replace(batch, damaged=await asyncio.to_thread(_fault_of, batch))
 
 
-async def verify(batch: NewBatch) -> None:
-    """The payload can be read, and holds what the header says. Length, hash and order were checked on arrival."""
+def _fault_of(batch: NewBatch) -> str:
     if batch.entity not in ENTITIES:
-        raise BadPayload("the header names no entity of the unified model")
+        return "the header names no entity of the unified model"
     try:
-        decoded = await asyncio.to_thread(decode, batch.kind, batch.payload, count=batch.count)
+        decoded = decode(batch.kind, batch.payload, count=batch.count)
     except PayloadError as error:
-        raise BadPayload(str(error)) from error
-    _check_header(batch, decoded)
-
-
-def _check_header(batch: NewBatch, decoded: Decoded) -> None:
+        return str(error)
+    except MemoryError:
+        raise  # says something about this machine, not about the batch
+    except Exception as error:  # noqa: BLE001 - whatever these bytes do to the reader, the next batch is to be read
+        return f"the reader failed with {type(error).__name__}"
     if decoded.report is not None:
-        if (decoded.report.run, decoded.report.connection) != (batch.run, batch.connection):
-            raise BadPayload("the report is of another run than the header says")
-    elif decoded.meta.get("entity") != batch.entity:
-        raise BadPayload("the payload is of another entity than the header says")
+        same = (decoded.report.run, decoded.report.connection) == (batch.run, batch.connection)
+        return "" if same else "the report is of another run than the header says"
+    same = decoded.meta.get("entity") == batch.entity
+    return "" if same else "the payload is of another entity than the header says"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ class Ingest:
         await self._room.wait()
 
     def submit(self, batch: NewBatch) -> asyncio.Future[Appended]:
-        """Queue a verified batch; the future is done when it is durable."""
+        """Queue an examined batch; the future is done when it is durable."""
         done: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
         self._queue.append(_Waiting(batch, done))
         self._count(len(batch.payload))

@@ -79,7 +79,7 @@ async def _encoded(
     ctx: ApiContext, headers: Sequence[BatchHeader], encode: Callable[[OpenBatch], bytes]
 ) -> AsyncIterator[bytes]:
     for header in headers:
-        if header.kind in _KINDS:
+        if header.kind in _KINDS and not header.damaged:
             opened = await ctx.documents.batch(header.position)
             yield await asyncio.to_thread(encode, opened)
 

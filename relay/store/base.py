@@ -117,6 +117,7 @@ class NewBatch:
     hash: str  # sha256 of the payload, hex
     payload: bytes
     received_at: datetime
+    damaged: str = ""  # why the payload cannot be read; empty: it can
 
     @property
     def connection(self) -> str:
@@ -151,6 +152,7 @@ class BatchHeader:
     count: int
     received_at: datetime
     size: int  # bytes of payload
+    damaged: str = ""  # why the payload cannot be read; empty: it can
 
 
 @dataclass(frozen=True, slots=True)

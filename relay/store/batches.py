@@ -65,9 +65,12 @@ def _insert(db: apsw.Connection, stream_id: int, batch: NewBatch) -> None:
             bytes.fromhex(batch.hash), received, batch.payload,
         ),
     )  # fmt: skip
+    if batch.damaged:
+        db.execute("INSERT INTO damaged VALUES (?, ?)", (db.last_insert_rowid(), batch.damaged))
+    records = batch.count if batch.kind == "records" and not batch.damaged else 0
     db.execute(
         "UPDATE streams SET last_seq = ?, records = records + ?, entity = ?, updated_at = ? WHERE id = ?",
-        (batch.seq, batch.count if batch.kind == "records" else 0, batch.entity, received, stream_id),
+        (batch.seq, records, batch.entity, received, stream_id),
     )
 
 
@@ -168,8 +171,9 @@ def last_position(db: apsw.Connection) -> int:
 
 _HEADER = (
     "SELECT b.position, b.tenant, s.agent, s.connection, s.stream, b.entity, b.run, b.kind, b.seq, b.count, "
-    "b.received_at, length(b.payload)"
+    "coalesce(d.reason, ''), b.received_at, length(b.payload)"
 )
+_JOINED = "FROM batches b JOIN streams s ON s.id = b.stream LEFT JOIN damaged d ON d.position = b.position"
 
 
 def headers(
@@ -179,8 +183,7 @@ def headers(
     given = [(condition, value) for condition, value in wanted if value]
     where = "".join(f" AND {condition}" for condition, _ in given)
     rows = db.execute(
-        f"{_HEADER} FROM batches b JOIN streams s ON s.id = b.stream "
-        f"WHERE b.position > ?{where} ORDER BY b.position LIMIT ?",
+        f"{_HEADER} {_JOINED} WHERE b.position > ?{where} ORDER BY b.position LIMIT ?",
         (after, *(value for _, value in given), limit),
     )
     return [_header(row) for row in rows]
@@ -188,12 +191,12 @@ def headers(
 
 def batch(db: apsw.Connection, position: int) -> Batch | None:
     row = db.execute(
-        f"{_HEADER}, b.payload FROM batches b JOIN streams s ON s.id = b.stream WHERE b.position = ?",
+        f"{_HEADER}, b.payload {_JOINED} WHERE b.position = ?",
         (position,),
     ).fetchone()
     return None if row is None else Batch(_header(row[:-1]), row[-1])
 
 
 def _header(row: Any) -> BatchHeader:
-    *same, received_at, size = row
-    return BatchHeader(*(*same, from_micros(received_at), size))
+    *same, damaged, received_at, size = row
+    return BatchHeader(*(*same, from_micros(received_at), size, damaged))

@@ -80,6 +80,12 @@ CREATE TABLE batches (
   payload     BLOB NOT NULL               -- last: what stands before it is read without it
 ) STRICT;
 
+-- Batches that arrived as they were sent and cannot be read. They stay, for a relay that can.
+CREATE TABLE damaged (
+  position    INTEGER PRIMARY KEY REFERENCES batches(position),
+  reason      TEXT NOT NULL
+) STRICT;
+
 CREATE UNIQUE INDEX batches_by_seq ON batches (stream, seq);
 CREATE INDEX batches_by_tenant ON batches (tenant, position);
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -109,15 +110,39 @@ async def test_credit_comes_back_after_each_stored_batch(running: Running) -> No
         await peer.acked("nav/purchase_orders", 3 * welcomed.welcome.credit)
 
 
-async def test_a_payload_that_is_no_payload_ends_the_session_and_is_not_stored(running: Running) -> None:
+async def test_a_batch_that_cannot_be_read_is_kept_acked_and_shown_and_holds_nothing_up(
+    running: Running,
+) -> None:
+    peer = await enrolled_peer(running.relay, running.client)
+    sender = await running.sender(peer)
+    poison = dataclasses.replace(sender.batch(orders(["1"])), count=2)
+    async with peer.connected():
+        await peer.send(poison)
+        await peer.send(sender.batch(orders(["2"])))
+        await peer.acked("nav/purchase_orders", 2)
+
+    stored = await running.relay.store.batch(1)
+    assert stored is not None
+    assert (stored.payload, bool(stored.header.damaged)) == (poison.payload, True)
+    await eventually(running.relay.caught_up)
+    shown = (await running.client.get("/purchase-orders")).json()["items"]
+    assert [record["key"] for record in shown] == ["2"]
+    (letter,) = (await running.client.get("/dead-letters")).json()["items"]
+    assert (letter["reason"], letter["connection"]) == ("unreadable_batch", "nav")
+    feed = await running.client.get("/feed")
+    assert [json.loads(line)["key"] for line in feed.text.splitlines()] == ["2"]
+    assert feed.headers["Groundwire-Next-Position"] == "2"
+
+
+async def test_bytes_changed_on_the_way_are_refused_and_not_stored(running: Running) -> None:
     peer = await enrolled_peer(running.relay, running.client)
     good = (await running.sender(peer)).batch(orders(["1"]))
     async with peer.connected():
-        await peer.send(dataclasses.replace(good, count=2))
+        await peer.send(dataclasses.replace(good, payload=good.payload[:-1] + b"!"))
 
         refused = await peer.until(Refused)
 
-    assert refused.error.code == "bad_payload"
+    assert refused.error.code == "bad_hash"
     assert await running.relay.store.last_position() == 0
 
 

@@ -10,7 +10,7 @@ import pytest
 from agent.clock import ManualClock
 from agent.errors import StorageFull
 from relay import ingest as room
-from relay.ingest import BadPayload, Ingest, verify
+from relay.ingest import Ingest, examine
 from relay.store.base import Appended, AppendOutcome, NewBatch
 from relay.store.sqlite import SqliteStore
 from tests.unit.relay.making import NOW, Sender, enrolled, opened, orders, run_report
@@ -92,19 +92,42 @@ async def test_a_full_queue_lets_no_session_read_on(tmp_path: Path, monkeypatch:
         {"kind": "run"},
     ],
 )
-async def test_a_payload_that_is_not_what_its_header_says_is_refused(
+async def test_a_payload_that_is_not_what_its_header_says_is_marked_and_kept_as_it_came(
     tmp_path: Path, damage: dict[str, object]
 ) -> None:
     async with opened(tmp_path) as relay:
         batch = Sender(await enrolled(relay.store)).batch(orders(["1"]))
 
-        with pytest.raises(BadPayload):
-            await verify(dataclasses.replace(batch, **damage))
+        sent = dataclasses.replace(batch, **damage)
+        examined = await examine(sent)
+
+        assert examined.damaged
+        assert dataclasses.replace(examined, damaged="") == sent
 
 
-async def test_a_report_of_another_run_is_refused(tmp_path: Path) -> None:
+async def test_a_payload_as_its_header_says_is_not_marked(tmp_path: Path) -> None:
+    async with opened(tmp_path) as relay:
+        sender = Sender(await enrolled(relay.store))
+
+        assert (await examine(sender.batch(orders(["1"])))).damaged == ""
+        assert (await examine(sender.batch(run_report("run-1"), kind="run"))).damaged == ""
+
+
+async def test_a_report_of_another_run_is_marked(tmp_path: Path) -> None:
     async with opened(tmp_path) as relay:
         batch = Sender(await enrolled(relay.store)).batch(run_report("run-2"), kind="run", run="run-1")
 
-        with pytest.raises(BadPayload):
-            await verify(batch)
+        assert "another run" in (await examine(batch)).damaged
+
+
+async def test_bytes_that_break_the_reader_are_marked_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("nobody foresaw this")
+
+    monkeypatch.setattr(room, "decode", broken)
+    async with opened(tmp_path) as relay:
+        batch = Sender(await enrolled(relay.store)).batch(orders(["1"]))
+
+        assert (await examine(batch)).damaged == "the reader failed with RuntimeError"

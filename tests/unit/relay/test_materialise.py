@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import tempfile
 from collections import defaultdict
 from pathlib import Path
@@ -36,6 +37,25 @@ async def documents(relay: Relay, wanted: RecordFilter = ALL) -> dict[str, Any]:
     found = await records(relay, wanted)
     rendered = await relay.documents.render(found, "purchase_order")
     return {document["key"]: document for document in rendered}
+
+
+async def test_a_damaged_batch_is_passed_over_and_stands_among_the_dead_letters(tmp_path: Path) -> None:
+    async with opened(tmp_path) as relay:
+        sender = Sender(await enrolled(relay.store))
+        good, bad = sender.batch(orders(["1"], note="old")), sender.batch(orders(["1"], note="new"))
+        bad = dataclasses.replace(bad, payload=b"garbage", damaged="no payload")
+        await relay.store.append_batches([good, bad, sender.batch(orders(["2"]))])
+
+        await relay.materialiser.rebuild()
+
+        assert {key: found["notes"] for key, found in (await documents(relay)).items()} == {
+            "1": "old",
+            "2": "",
+        }
+        (letter,) = await relay.index.dead_letters("acme", connection="nav", after=Place(), limit=9)
+        assert letter.message == "batch 2 (records, 1): no payload"
+        (position,) = await relay.store.stream_positions("acme", "nav")
+        assert (position.last_seq, position.records) == (3, 2)
 
 
 async def test_the_newest_version_of_a_record_is_the_one_shown(tmp_path: Path) -> None:
