@@ -132,8 +132,13 @@ def _fetch(ref: SecretRef, state_dir: Path, environ: Mapping[str, str]) -> str:
     return _read_private(state_dir / "secrets" / ref.name)
 
 
+def open_at_once(name: str, flags: int) -> int:
+    """Open without waiting: somebody's named pipe in the place of a file must not hold the agent."""
+    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 def _read_private(path: Path, *, check_mode: bool = True) -> str:
-    with path.open("rb") as file:
+    with open(path, "rb", opener=open_at_once) as file:
         facts = os.fstat(file.fileno())  # of the open file: a name could be swapped between look and read
         if not stat.S_ISREG(facts.st_mode):
             raise ValueError("is not a plain file")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from agent.configuration import positions
 from agent.configuration.positions import key_lines
 from agent.configuration.problems import ConfigurationProblems, dotted, from_validation, place
 from agent.errors import ConfigurationError
+from agent.secrets import open_at_once
 
 MAX_FILE_BYTES: Final = 1024 * 1024  # the largest mapping of one connection seen is 60 KiB
 
@@ -64,7 +67,9 @@ class Document:
 def read(path: Path, *, name: str) -> Document:
     """Read and parse a file. Raises ConfigurationError."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=open_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ConfigurationError("is not a plain file", where=name)
             raw = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise ConfigurationError(f"cannot be read: {error.strerror or 'unreadable'}", where=name) from error

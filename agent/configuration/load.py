@@ -101,7 +101,19 @@ def _load_connections(config_dir: Path) -> tuple[dict[str, ConnectionSettings], 
 
 def connection_files(config_dir: Path) -> list[Path]:
     """The connection files of a folder, by name; hidden ones, such as an editor's, are not."""
-    return sorted(path for path in (config_dir / CONNECTIONS).glob("*.toml") if not path.name.startswith("."))
+    folder = config_dir / CONNECTIONS
+    try:
+        files = sorted(folder.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        # Not as if it were empty: that would take every connection out of force.
+        raise ConfigurationError(
+            f"cannot be listed: {error.strerror or 'unreadable'}",
+            where=f"{CONNECTIONS}/",
+            hint="It is a folder that the agent's user may read.",
+        ) from error
+    return [file for file in files if file.suffix == ".toml" and not file.name.startswith(".")]
 
 
 def load_connection(path: Path, *, config_dir: Path) -> ConnectionSettings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -60,11 +61,9 @@ class ConfigWatcher:
 
 
 def _stamps(config_dir: Path) -> Stamps:
-    files = [
-        config_dir / AGENT_FILE,
-        *connection_files(config_dir),
-        *sorted((config_dir / "systems").glob("*/*.toml")),
-    ]
+    files = [config_dir / AGENT_FILE, *sorted((config_dir / "systems").glob("*/*.toml"))]
+    with contextlib.suppress(ConfigurationError):  # `load` tells of it
+        files += connection_files(config_dir)
     found: dict[Path, tuple[int, int, int]] = {}
     for file in files:
         try:

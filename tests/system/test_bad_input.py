@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -126,6 +128,32 @@ def test_a_wrong_agent_file_stops_every_command_with_its_line(
         assert [part for part in parts if part not in answer.stderr] == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="named pipes")
+def test_a_pipe_in_the_place_of_a_file_is_refused_and_holds_nobody(place: Workplace) -> None:
+    secret = place.folder / "password"
+    connections = place.folder / "connections"
+    connections.mkdir()
+    os.mkfifo(secret)
+    os.mkfifo(connections / "piped.toml")
+    connection = {"driver": "sandbox", "secrets": {"Pwd": f"file:{secret}"}}
+    place.connect("erp", connection)
+
+    checked = place.run("check", "erp", "piped", "--json")
+
+    assert checked.code == 3
+    details = [part["steps"][0]["detail"] for part in checked.document["parts"]]
+    assert ["plain file" in detail for detail in details] == [True, True]
+
+
+def test_connections_that_are_no_folder_are_told_and_not_taken_for_none(place: Workplace) -> None:
+    place.write("connections", "")
+
+    answer = place.run("config", "check")
+
+    assert answer.code == 3
+    assert "connections/" in answer.stderr
+
+
 def test_a_folder_without_configuration_says_how_to_begin(tmp_path: Path) -> None:
     place = Workplace(tmp_path / "c")
     (place.folder / "agent.toml").unlink()
@@ -134,6 +162,27 @@ def test_a_folder_without_configuration_says_how_to_begin(tmp_path: Path) -> Non
 
     assert answer.code == 3
     assert "groundwire config init" in answer.stderr
+
+
+@needs_sqlite
+def test_a_file_that_becomes_wrong_while_the_agent_runs_leaves_its_last_good_version_in_force(
+    place: Workplace,
+) -> None:
+    place.connect_sqlite(THREE)
+    place.connect_sandbox()
+    good = (place.folder / "connections" / "erp.toml").read_text()
+
+    with place.agent() as agent:
+        place.write("connections/erp.toml", good.replace("orderNo", "ordrNo").replace('"odbc"', '"odbc'))
+        reloaded = agent.call("reload")
+        synced = place.run("sync", "erp", "box/vendors", "--json")
+
+    (problem,) = reloaded["problems"]
+    assert problem["where"].startswith("connections/erp.toml:1")
+    assert problem["hint"]
+    assert "configuration_refused" in agent.log()
+    assert synced.code == 0
+    assert {run["status"] for run in synced.document["runs"]} == {"succeeded"}
 
 
 # --- secrets

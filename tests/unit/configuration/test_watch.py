@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 from collections.abc import Callable
 
 import pytest
@@ -124,3 +125,17 @@ async def test_a_reload_on_demand_is_not_repeated_by_the_watch(folder: ConfigFol
 
     assert set(clock.slept) == {POLL_SECONDS}
     assert list(watcher.settings.connections) == ["a"]
+
+
+async def test_connections_that_cannot_be_listed_leave_everything_in_force(folder: ConfigFolder) -> None:
+    folder.write("connections/a.toml", 'driver = "odbc"\n')
+
+    def replace_by_a_file() -> None:
+        shutil.rmtree(folder.path / "connections")
+        folder.write("connections", "")
+
+    (reload,) = await watch(folder, replace_by_a_file, None, None)
+
+    assert list(reload.settings.connections) == ["a"]
+    assert not reload.changes
+    assert ["cannot be listed" in problem.message for problem in reload.problems] == [True]
