@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
@@ -113,10 +112,8 @@ class Site(Deployment):
 
     def enrol_again(self) -> None:
         """As the operator does: a code for the agent's own name, which takes the agent over."""
-        self.kill_relay()
-        made = self._groundwire("relay", "code", "create", str(self.relay), "--agent", "site-1", "--json")
-        self.start_relay()
-        url, code = f"wss://127.0.0.1:{self.gateway}", json.loads(made)["code"]
+        url = f"wss://127.0.0.1:{self.gateway}"
+        code = self.post("/enrolment-codes", {"agentName": "site-1"})["code"]
         self._groundwire("enroll", url, code, "--replace", "--config", str(self.config))
 
     def stop(self) -> None:
