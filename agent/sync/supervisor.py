@@ -231,13 +231,19 @@ class Supervisor:
         failures = before.failures + 1
         if isinstance(error, CredentialsRefused):
             self._show(stream, state=StreamState.NEEDS_REAUTHORISATION, error=error, failures=failures)
-            self._wishes = {name: wish for name, wish in self._wishes.items() if wish.waiting}
+            self._hold_back(error)
         elif isinstance(error, NeedsPersonError):
             self._show(stream, state=StreamState.NEEDS_PERSON, error=error, failures=failures)
         else:
             self._show(stream, state=StreamState.RETRYING, error=error, failures=failures)
             pause = retry_pause(failures, error)
             self._want(stream, Wish(RunTrigger.SCHEDULE, not_before=self.clock.monotonic() + pause))
+
+    def _hold_back(self, error: CredentialsRefused) -> None:
+        """Drop what only the schedule wanted; those streams wait for the credentials too, and are resumed with them."""
+        for name in [name for name, wish in self._wishes.items() if not wish.waiting]:
+            del self._wishes[name]
+            self._show(name, state=StreamState.NEEDS_REAUTHORISATION, error=error)
 
     def _resume_refused(self) -> None:
         """A run went through, so the credentials work again: look at every stream that waited for them."""

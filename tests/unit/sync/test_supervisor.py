@@ -150,6 +150,20 @@ async def test_refused_credentials_stop_the_whole_connection_until_somebody_asks
         await world.settle(lambda: world.ran() == ["a", "b", "a"] and world.state("a") is StreamState.IDLE)
 
 
+async def test_a_retry_that_refused_credentials_put_off_is_made_up_for_once_they_work() -> None:
+    async with alive(World()) as world:
+        world.clock.sleep = lambda _seconds: asyncio.Event().wait()  # type: ignore[assignment,method-assign]
+        world.scripts = {"a": [Unreachable("down")], "b": [CredentialsRefused("no")]}
+        world.supervisor.look("a")
+        await world.settle(lambda: world.state("a") is StreamState.RETRYING)
+        world.supervisor.look("b")
+        await world.settle(lambda: world.state("b") is StreamState.NEEDS_REAUTHORISATION)
+        assert world.state("a") is StreamState.NEEDS_REAUTHORISATION
+
+        await world.supervisor.ask("b", RunTrigger.MANUAL)
+        await world.settle(lambda: world.ran() == ["a", "b", "b", "a"])
+
+
 async def test_what_needs_a_person_is_looked_at_again_by_the_schedule() -> None:
     async with alive(World()) as world:
         world.scripts["a"] = [SourceChanged("no such column")]
