@@ -21,7 +21,7 @@ import pyarrow as pa
 import structlog
 
 from agent.clock import Clock
-from agent.errors import GroundwireError, TransientError
+from agent.errors import GroundwireError, TransientError, UnexpectedError
 from agent.mapping.compile import CompiledMapping
 from agent.model.payload import encode_run, encode_tombstones
 from agent.model.run import RunCounts, RunError, RunMode, RunReport, RunStatus, RunTrigger
@@ -130,6 +130,11 @@ class Runner:
             raise
         except GroundwireError as error:
             return RunResult(await self._finish(report, RunStatus.FAILED, error), error)
+        except Exception:
+            # A fault of ours: the supervisor says so, but the run must not be shown as running for ever.
+            with contextlib.suppress(GroundwireError):
+                await self._finish(report, RunStatus.FAILED, UnexpectedError(where=report.stream))
+            raise
         return RunResult(await self._finish(report, RunStatus.SUCCEEDED))
 
     async def _sync(

@@ -370,6 +370,20 @@ async def test_a_cancelled_run_says_so_and_resumes(world: World) -> None:
     assert sorted(await world.replica()) == [f"K{number}" for number in range(7)]
 
 
+async def test_a_run_that_a_fault_of_ours_ends_is_not_told_as_running_for_ever(world: World) -> None:
+    world.source.fail_at_page = 2
+    world.source.fault = ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await world.run()
+
+    assert (await world.outbox.runs(ADDRESS, 1))[0].status == "failed"
+    told = (await world.new_batches())[-1].report
+    assert told is not None
+    assert told.error is not None
+    assert (told.status, told.error.code) == (RunStatus.FAILED, "unexpected")
+
+
 async def test_a_cancelled_run_ends_also_where_no_report_can_be_kept(world: World) -> None:
     reached = asyncio.Event()
 
