@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import Final, Protocol
 
 from agent.connections import build_stream
-from agent.errors import GroundwireError, RecordError
+from agent.errors import ConfigurationError, GroundwireError, RecordError
 from agent.settings import ConnectionSettings
 from agent.sync.runner import Stream
 from drivers.contract import CheckStep, Page, ReadMode, ReadRequest, StreamSpec
@@ -37,6 +37,18 @@ async def check_connection(driver: Checked, settings: ConnectionSettings) -> lis
         return steps  # without a connection a stream has nothing to read
     broken = {step.stream for step in steps if not step.ok}
     return [*steps, *[await _try_records(driver, one) for one in streams if one.facts.stream not in broken]]
+
+
+def mapping_problems(settings: ConnectionSettings) -> list[ConfigurationError]:
+    """What keeps streams of a connection from running as they are configured, with their places in the file."""
+    problems: list[ConfigurationError] = []
+    for stream in settings.streams.values():
+        try:
+            build_stream(settings, stream)
+        except ConfigurationError as error:
+            error.where = f"{stream.where}: {error.where}"
+            problems.append(error)
+    return problems
 
 
 async def _try_records(driver: Checked, stream: Stream) -> CheckStep:

@@ -51,15 +51,10 @@ def check(invocation: Invocation, *, no_drivers: bool) -> None:
 async def _problems_of(
     settings: Settings, connection: ConnectionSettings, *, with_driver: bool
 ) -> list[GroundwireError]:
-    from agent.commandline.drivers import hosted  # noqa: PLC0415 - heavy
-    from agent.connections import build_stream  # noqa: PLC0415
+    from agent.checking import mapping_problems  # noqa: PLC0415 - heavy
+    from agent.commandline.drivers import hosted  # noqa: PLC0415
 
-    problems: list[GroundwireError] = []
-    for stream in connection.streams.values():
-        try:
-            build_stream(connection, stream)
-        except GroundwireError as error:
-            problems.append(_placed(error, stream.where))
+    problems: list[GroundwireError] = [*mapping_problems(connection)]
     if with_driver:
         try:
             async with hosted(settings, connection) as driver:
@@ -70,7 +65,7 @@ async def _problems_of(
 
 
 def _placed(error: GroundwireError, where: str) -> GroundwireError:
-    """Say the file too: a mapping and a driver know only their stream and their option."""
+    """Say the file too: a driver knows only its option."""
     if error.where.startswith(where.partition(":")[0]):
         return error
     error.where = f"{where}: {error.where}" if error.where else where

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from agent.clock import Clock
 from agent.configuration.load import AGENT_FILE, connection_files, load
-from agent.configuration.model import Settings
+from agent.configuration.model import BrokenConnection, ConnectionSettings, Settings
 from agent.configuration.problems import problems_of
 from agent.configuration.reload import Changes, Reload, changes, keep_last_good
 from agent.errors import ConfigurationError
@@ -17,13 +18,23 @@ from agent.errors import ConfigurationError
 POLL_SECONDS: Final = 2.0  # cheap enough for a thousand files, quick enough for somebody who waits for it
 
 Stamps = Mapping[Path, tuple[int, int, int]]
+Judge = Callable[[ConnectionSettings], Sequence[ConfigurationError]]
 
 
 class ConfigWatcher:
     """Holds the settings in force for one configuration folder."""
 
-    def __init__(self, settings: Settings, clock: Clock, *, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        *,
+        judge: Judge = lambda _: (),
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        """`judge` finds what reading alone cannot: a mapping that does not compile."""
         self._clock = clock
+        self._judge = judge
         self._environ = environ
         self._settings = settings
         self._loaded_at: Stamps = _stamps(settings.config_dir)
@@ -54,10 +65,24 @@ class ConfigWatcher:
             loaded = load(self._settings.config_dir, environ=self._environ)
         except ConfigurationError as error:
             return Reload(self._settings, Changes(), problems_of(error))
-        settings = keep_last_good(self._settings, loaded)
+        settings = keep_last_good(
+            self._settings, replace(loaded, broken=(*loaded.broken, *self._worse(loaded)))
+        )
         found = changes(self._settings, settings)
         self._settings = settings
         return Reload(settings, found, tuple(problem for one in settings.broken for problem in one.problems))
+
+    def _worse(self, loaded: Settings) -> list[BrokenConnection]:
+        """The changed connections that could run as they were and could not as they are now."""
+        found: list[BrokenConnection] = []
+        for name, connection in loaded.connections.items():
+            before = self._settings.connections.get(name)
+            if before is None or before.fingerprint == connection.fingerprint or self._judge(before):
+                continue
+            problems = self._judge(connection)
+            if problems:
+                found.append(BrokenConnection(name, tuple(problems)))
+        return found
 
 
 def _stamps(config_dir: Path) -> Stamps:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from agent.checking import check_connection
+from agent.checking import check_connection, mapping_problems
 from agent.errors import SourceChanged
 from agent.settings import ConnectionSettings, load
 from drivers.contract import CheckStep, Page, ReadRequest, StreamSpec
@@ -141,3 +141,13 @@ async def test_a_mapping_that_does_not_compile_leaves_the_other_streams_to_be_tr
     wrong = steps["mapping of vendors"]
     assert (wrong.ok, wrong.code) == (False, "configuration")
     assert "nam" in wrong.detail
+
+
+def test_every_mapping_that_does_not_compile_is_told_with_its_file(tmp_path: Path) -> None:
+    others = VENDORS[VENDORS.index("[streams") :].replace("streams.vendors", "streams.others")
+    settings = settings_of(tmp_path, (VENDORS + others).replace("name =", "nam ="))
+
+    problems = mapping_problems(settings)
+
+    assert [problem.where.split(": ")[1] for problem in problems] == ["erp/vendors", "erp/others"]
+    assert all(problem.where.startswith("connections/erp.toml:") for problem in problems)

@@ -8,8 +8,10 @@ from collections.abc import Callable
 import pytest
 
 from agent.clock import ManualClock
+from agent.configuration.model import ConnectionSettings
 from agent.configuration.reload import Reload
 from agent.configuration.watch import POLL_SECONDS, ConfigWatcher
+from agent.errors import ConfigurationError
 
 from .conftest import ConfigFolder
 
@@ -139,3 +141,41 @@ async def test_connections_that_cannot_be_listed_leave_everything_in_force(folde
     assert list(reload.settings.connections) == ["a"]
     assert not reload.changes
     assert ["cannot be listed" in problem.message for problem in reload.problems] == [True]
+
+
+def judge_by_streams(connection: ConnectionSettings) -> list[ConfigurationError]:
+    return [ConfigurationError("has a stream named bad")] if "bad" in connection.streams else []
+
+
+def connection_with(*streams: str) -> str:
+    tables = "".join(f'[streams.{name}]\nentity = "vendor"\n' for name in streams)
+    return f'driver = "odbc"\n{tables}'
+
+
+def test_a_version_that_could_not_run_does_not_replace_one_that_can(folder: ConfigFolder) -> None:
+    folder.write("connections/a.toml", connection_with("good"))
+    watcher = ConfigWatcher(folder.load(), ManualClock(), judge=judge_by_streams, environ={})
+
+    folder.write("connections/a.toml", connection_with("bad"))
+    refused = watcher.reload()
+    folder.write("connections/a.toml", connection_with("better"))
+    taken = watcher.reload()
+
+    assert list(refused.settings.connections["a"].streams) == ["good"]
+    assert not refused.changes
+    assert [problem.message for problem in refused.problems] == ["has a stream named bad"]
+    assert taken.changes.changed == ("a",)
+    assert list(taken.settings.connections["a"].streams) == ["better"]
+
+
+def test_a_version_that_cannot_run_may_follow_one_that_could_not_and_a_new_one_always(
+    folder: ConfigFolder,
+) -> None:
+    folder.write("connections/a.toml", connection_with("bad"))
+    watcher = ConfigWatcher(folder.load(), ManualClock(), judge=judge_by_streams, environ={})
+
+    folder.write("connections/a.toml", connection_with("bad", "other"))
+    folder.write("connections/b.toml", connection_with("bad"))
+    reload = watcher.reload()
+
+    assert (reload.changes.changed, reload.changes.added) == (("a",), ("b",))
