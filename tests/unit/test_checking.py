@@ -149,5 +149,8 @@ def test_every_mapping_that_does_not_compile_is_told_with_its_file(tmp_path: Pat
 
     problems = mapping_problems(settings)
 
-    assert [problem.where.split(": ")[1] for problem in problems] == ["erp/vendors", "erp/others"]
+    assert [problem.where.split(": ")[1] for problem in problems] == [
+        "erp/vendors.nam",
+        "erp/others.nam",
+    ]
     assert all(problem.where.startswith("connections/erp.toml:") for problem in problems)
