@@ -1,6 +1,6 @@
 """The composition root: builds every part, starts them in order, and stops them in order.
 
-Up:   outbox -> link, control socket -> connections -> schedule -> configuration watch
+Up:   outbox -> control socket -> connections -> commands, link -> schedule -> configuration watch
 Down: schedule -> runs under way -> drivers -> link, drained -> outbox
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,18 +16,19 @@ import structlog
 
 from agent.clock import Clock, SystemClock
 from agent.commands.executor import Executor
-from agent.configuration.reload import Reload
 from agent.configuration.watch import ConfigWatcher
 from agent.connections import Connections
 from agent.control import ControlServer
-from agent.errors import GroundwireError, NotPermitted, StorageFull
+from agent.errors import GroundwireError, NotPermitted
 from agent.identity import IdentityStore
 from agent.local_calls import LocalCalls
-from agent.model.run import RunReport, RunStatus, RunTrigger
+from agent.model.run import RunReport, RunTrigger
 from agent.outbox.store import Limits, Outbox
 from agent.protocol.frames import Result
+from agent.reloads import Reloads
 from agent.secrets import resolve
 from agent.settings import Settings
+from agent.sync.interrupted import close_interrupted_runs
 from agent.sync.runner import RunResult
 from agent.tunnel.endpoint import Endpoint, Proxy, make_endpoint, make_proxy
 from agent.tunnel.link import Link
@@ -116,22 +116,22 @@ class App:
                 clock=self._clock,
                 software=SOFTWARE,
             )
-            calls = LocalCalls(
-                self._settings, connections, outbox, lambda: link.state, self._reload_with(connections, group)
-            )
+            reloads = Reloads(self._watcher, connections, group)
+            calls = LocalCalls(self._settings, connections, outbox, lambda: link.state, reloads.now)
             control = ControlServer(calls.handlers(), self._settings.state_dir)
             background = [
                 group.create_task(control.serve(), name="control"),
                 group.create_task(self._prune(outbox), name="prune"),
-                group.create_task(self._watch(connections, group), name="configuration"),
             ]
-            await _close_unfinished_runs(outbox, self._clock)
-            await executor.start(group)
-            linked = group.create_task(link.run(), name="link")
+            await close_interrupted_runs(outbox, self._clock)
             for settings in self._settings.connections.values():
                 if settings.enabled:
                     await connections.start(settings, group)
+            # Behind the connections: a command for one that is not there yet would be refused.
+            await executor.start(group)
+            linked = group.create_task(link.run(), name="link")
             connections.start_schedule()
+            background.append(group.create_task(reloads.watch(), name="configuration"))
             log.info(
                 "agent_started",
                 connections=len(self._settings.connections),
@@ -176,35 +176,6 @@ class App:
             else:
                 if pruned:
                     log.info("outbox_pruned", batches=pruned)
-
-    async def _watch(self, connections: Connections, group: asyncio.TaskGroup) -> None:
-        async for reload in self._watcher.reloads():
-            await self._apply(reload, connections, group)
-
-    def _reload_with(self, connections: Connections, group: asyncio.TaskGroup) -> Callable[[], Any]:
-        async def reload() -> Reload:
-            found = self._watcher.reload()
-            await self._apply(found, connections, group)
-            return found
-
-        return reload
-
-    async def _apply(self, reload: Reload, connections: Connections, group: asyncio.TaskGroup) -> None:
-        """Put changed files in force: only the connections they concern are stopped and started."""
-        for problem in reload.problems:
-            log.warning(
-                "configuration_refused", where=problem.where, error=problem.message, hint=problem.hint
-            )
-        if reload.changes.agent_wide:
-            log.warning("restart_needed", sections=list(reload.changes.agent_wide))
-        for name in (*reload.changes.removed, *reload.changes.changed):
-            if connections.has(name):
-                await connections.stop(name)
-        for name in (*reload.changes.changed, *reload.changes.added):
-            if reload.settings.connections[name].enabled:
-                await connections.start(reload.settings.connections[name], group)
-        if reload.changes:
-            log.info("configuration_applied", **asdict(reload.changes))
 
 
 def endpoint_of(settings: Settings, enrolled_url: str) -> Endpoint:
@@ -251,18 +222,6 @@ def _make_state_folder(folder: Path) -> None:
             where=str(folder),
             hint="Choose another folder as `state_dir` in agent.toml, or let the agent's user write there.",
         ) from error
-
-
-async def _close_unfinished_runs(outbox: Outbox, clock: Clock) -> None:
-    """A run that an earlier process left open ended with it; its checkpoint says where the next one goes on."""
-    for record in await outbox.unfinished_runs():
-        closed = replace(record, status=RunStatus.CANCELLED.value, finished_at=clock.utcnow())
-        try:
-            await outbox.save_run(closed)
-        except StorageFull as error:
-            # Sending is what makes room, so an agent with a full disk has to start.
-            log.warning("disk_full", error=str(error), hint=error.hint)
-            return
 
 
 async def _unwrapped(work: Any) -> None:

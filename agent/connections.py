@@ -20,7 +20,7 @@ from agent.errors import ConfigurationError, GroundwireError
 from agent.hosting.driver import HostedDriver
 from agent.hosting.limits import HostingLimits
 from agent.mapping.compile import compile_mapping
-from agent.model.run import RunReport, RunTrigger, rfc3339
+from agent.model.run import RunReport, RunStatus, RunTrigger, rfc3339
 from agent.outbox.store import Outbox
 from agent.run_id import new_run_id
 from agent.secrets import resolve
@@ -65,6 +65,7 @@ class Connections:
         self._gate = asyncio.Semaphore(limits.parallel_runs)
         self._schedule = Schedule(self._look, clock)
         self._running: dict[str, Connection] = {}
+        self._closed = False
         self.watchers: set[Callable[[RunReport], None]] = set()  # told of every page of every run
 
     def start_schedule(self) -> None:
@@ -85,6 +86,8 @@ class Connections:
 
     async def start(self, settings: ConnectionSettings, group: asyncio.TaskGroup) -> None:
         """Put a connection in force. What is wrong with it becomes its state, never an exception."""
+        if self._closed:
+            return  # a reload that was under way when the agent began to stop
         streams, faults = _streams(settings)
         driver: HostedDriver | None = None
         try:
@@ -110,14 +113,16 @@ class Connections:
         self._running[settings.name] = Connection(settings, driver, supervisor, task)
         for name, stream in streams.items():
             self._schedule.add(
-                stream.address, settings.streams[name].sync, await self._last_started(stream.address)
+                stream.address, settings.streams[name].sync, await self._last_complete(stream.address)
             )
         log.info("connection_started", connection=settings.name, streams=len(streams), faulty=len(faults))
         self._on_change()
 
     async def stop(self, name: str) -> None:
-        """Take a connection out of force: its last durable page stands, nothing is half done."""
-        connection = self._running.pop(name)
+        """Take a connection out of force, if it is: its last durable page stands, nothing is half done."""
+        connection = self._running.pop(name, None)
+        if connection is None:
+            return
         for stream in connection.settings.streams:
             self._schedule.remove(f"{name}/{stream}")
         connection.task.cancel()
@@ -127,6 +132,7 @@ class Connections:
         log.info("connection_stopped", connection=name)
 
     async def stop_all(self) -> None:
+        self._closed = True
         self._schedule.stop()
         async with asyncio.TaskGroup() as group:
             for name in list(self._running):
@@ -193,14 +199,6 @@ class Connections:
             futures.append(self.named(connection).supervisor.fetch(stream, trigger, tuple(wanted)))
         return futures
 
-    def driver_of(self, name: str) -> HostedDriver:
-        """The driver of a connection in force. Raises what kept it from being made."""
-        connection = self.named(name)
-        return connection.driver if connection.driver is not None else self.make_driver(connection.settings)
-
-    def has(self, name: str) -> bool:
-        return name in self._running
-
     def connections(self) -> list[dict[str, Any]]:
         """Each connection as the relay may see it; JSON-ready, without the words of any error."""
         return [self._connection_status(connection) for connection in self._running.values()]
@@ -245,9 +243,10 @@ class Connections:
     def _make_runner(self, stream: Stream, source: Source, progress: Callable[[RunReport], None]) -> Runner:
         return Runner(stream, source, self._outbox, self._clock, progress)
 
-    async def _last_started(self, address: str) -> datetime | None:
+    async def _last_complete(self, address: str) -> datetime | None:
+        """When the last run began; None too where it did not reach its end, for then there is work left to do."""
         runs = await self._outbox.runs(address, 1)
-        return runs[0].started_at if runs else None
+        return runs[0].started_at if runs and runs[0].status == RunStatus.SUCCEEDED.value else None
 
 
 class _NoSource:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from agent.checking import check_connection
 from agent.configuration.reload import Reload
 from agent.connections import Connections
 from agent.control import Handler, Progress, error_document
-from agent.errors import ConfigurationError
+from agent.errors import ConfigurationError, TransientError
 from agent.model.run import RunReport, RunTrigger, rfc3339
 from agent.outbox.store import Outbox, StoredLetter
 from agent.settings import Settings
@@ -77,7 +77,7 @@ class LocalCalls:
             futures = self._connections.start_syncs(
                 wanted, RunTrigger.MANUAL, full=full, accept_deletions=bool(args.get("accept_deletions"))
             )
-            results = await asyncio.gather(*futures)
+            results = await _ended(futures)
         finally:
             self._connections.watchers.discard(watch)
         return {"runs": [result_document(result) for result in results]}
@@ -100,7 +100,7 @@ class LocalCalls:
         """Read the records of dead letters again, with the mapping that is in force now."""
         keys = await self._outbox.requeue(_numbers(args, "ids"))
         futures = self._connections.fetch(keys, RunTrigger.MANUAL)
-        results = await asyncio.gather(*futures)
+        results = await _ended(futures)
         return {
             "requeued": sum(map(len, keys.values())),
             "runs": [result_document(result) for result in results],
@@ -110,8 +110,14 @@ class LocalCalls:
         return {"dropped": await self._outbox.drop(_numbers(args, "ids"))}
 
     async def _discover(self, args: dict[str, Any], _progress: Progress) -> dict[str, Any]:
-        driver = self._connections.driver_of(str(args.get("connection", "")))
-        return asdict(await driver.discover())
+        """Through a driver of its own: no run under way has to end first, and none is cut by a change of the file."""
+        driver = self._connections.make_driver(
+            self._connections.named(str(args.get("connection", ""))).settings
+        )
+        try:
+            return asdict(await driver.discover())
+        finally:
+            await driver.aclose()
 
     async def _check(self, args: dict[str, Any], _progress: Progress) -> dict[str, Any]:
         """One connection, tried through a driver of its own so that no run under way has to end first."""
@@ -128,6 +134,18 @@ class LocalCalls:
             "changes": asdict(found.changes),
             "problems": [error_document(problem) for problem in found.problems],
         }
+
+
+async def _ended(runs: Sequence[asyncio.Future[RunResult]]) -> list[RunResult]:
+    """How the runs ended. Raises TransientError where a connection was stopped before one of its runs could end."""
+    results = await asyncio.gather(*runs, return_exceptions=True)
+    found = [result for result in results if isinstance(result, RunResult)]
+    if len(found) < len(results):
+        raise TransientError(
+            "the connection was stopped before the run ended",
+            hint="Its file was changed, or the agent is stopping. What was read is safe; ask again.",
+        )
+    return found
 
 
 def result_document(result: RunResult) -> dict[str, Any]:

@@ -1,0 +1,67 @@
+"""An agent that starts with work left by an earlier process. Its relay is away."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from agent.app import OUTBOX_FILE, App
+from agent.clock import SystemClock
+from agent.configuration.load import load
+from agent.control import ControlClient, NoAgentRunning
+from agent.identity import Identity, IdentityStore
+from agent.outbox.store import Outbox
+from agent.settings import Settings
+from tests.servers import free_port
+
+CONNECTIONS = ("first", "second", "third")
+PATIENCE_SECONDS = 60.0
+
+
+def _settings(folder: Path) -> Settings:
+    (folder / "connections").mkdir()
+    (folder / "agent.toml").write_text('[agent]\nname = "berlin"\nstate_dir = "state"\n')
+    for name in CONNECTIONS:
+        (folder / "connections" / f"{name}.toml").write_text(
+            'driver = "sandbox"\n[sync]\nmanual = true\n'
+            '[streams.vendors]\nentity = "vendor"\n[streams.vendors.map]\nname = "NAME1"\n'
+        )
+    settings = load(folder, environ={})
+    relay = f"wss://127.0.0.1:{free_port()}"
+    settings.state_dir.mkdir(mode=0o700)
+    identity = Identity("agt_1", "demo", relay, 1, Ed25519PrivateKey.generate())
+    IdentityStore(settings.state_dir).save(identity)
+    return settings
+
+
+async def _leave_commands(settings: Settings) -> None:
+    """As a process that ended right after it had written them down."""
+    now = datetime.now(UTC)  # noqa: TID251 - the agent under test reads the real clock
+    async with await Outbox.open(settings.state_dir / OUTBOX_FILE, clock=SystemClock()) as outbox:
+        for name in CONNECTIONS:
+            body = orjson.dumps({"name": "sync", "args": {"connection": name}})
+            await outbox.journal.receive(name, "hash", "sync", now, now + timedelta(hours=1), body=body)
+
+
+async def _streams_run(settings: Settings) -> set[str]:
+    try:
+        status = await ControlClient(settings.state_dir).ask("status")
+    except NoAgentRunning:
+        return set()
+    return {one["name"] for one in status["connections"] if one["streams"][0]["lastRun"] is not None}
+
+
+async def test_commands_left_by_an_earlier_process_find_every_connection(tmp_path: Path) -> None:
+    settings = _settings(tmp_path)
+    await _leave_commands(settings)
+    app = App(settings)
+
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
+        group.create_task(app.run())
+        while await _streams_run(settings) != set(CONNECTIONS):
+            await asyncio.sleep(0.05)  # noqa: TID251 - the real agent's own time
+        app.stop()
