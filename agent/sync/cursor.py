@@ -33,6 +33,7 @@ class Pass:
     end: Mark | None = None  # the signpost: the floor once the pass is complete
     cursor: str | None = None  # of the last page that is durable
     resend: bool = False  # a full re-sync: known records travel again
+    reading: str = ""  # what the cursor is a place in: stands for query, key and the like
     resumed: bool = False  # it was cut short at least once: what it saw is not all there is
 
     def at(self, cursor: str | None) -> Pass:
@@ -120,6 +121,7 @@ def _pass_out(step: Pass | None) -> dict[str, Any] | None:
         "end": _mark_out(step.end),
         "cursor": step.cursor,
         "resend": step.resend,
+        "reading": step.reading,
     }
 
 
@@ -133,5 +135,6 @@ def _pass_in(value: dict[str, Any] | None) -> Pass | None:
         end=_mark_in(value["end"]),
         cursor=value["cursor"],
         resend=value["resend"],
+        reading=value.get("reading", ""),
         resumed=True,
     )

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
+import json
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, replace
@@ -65,6 +67,13 @@ class Stream:
     @property
     def address(self) -> str:
         return self.facts.address
+
+    @property
+    def reading(self) -> str:
+        """Equal for equal queries and keys: a cursor is a place in these alone."""
+        return hashlib.sha256(
+            json.dumps(self.spec.options, sort_keys=True, default=str).encode()
+        ).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +150,7 @@ class Runner:
         self, report: RunReport, checkpoint: Checkpoint, *, full: bool, accept_deletions: bool
     ) -> None:
         signpost = await self._source.signpost(self._stream.spec)
-        step = next_pass(checkpoint, signpost, self._stream.window, full=full)
+        step = next_pass(checkpoint, signpost, self._stream.window, full=full, reading=self._stream.reading)
         known = await self._known()
         seen = SeenKeys()
 

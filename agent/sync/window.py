@@ -23,16 +23,27 @@ class WindowSettings:
 
 
 def next_pass(
-    checkpoint: Checkpoint, signpost: Mark | None, settings: WindowSettings, *, full: bool = False
+    checkpoint: Checkpoint,
+    signpost: Mark | None,
+    settings: WindowSettings,
+    *,
+    full: bool = False,
+    reading: str = "",
 ) -> Pass:
-    """Choose the next pass over a stream.
+    """Choose the next pass over a stream; `reading` names what is read, see `Stream.reading`.
 
-    A pass under way goes on with the bounds it began with, unless a full re-sync is asked for.
+    A pass under way goes on with the bounds it began with, unless a full re-sync is asked for, or something else is
+    read by now: then its cursor says nothing about what was passed, and the pass begins anew.
     """
-    if full:
-        return replace(_initial(signpost, settings), resend=True)
-    if checkpoint.under_way is not None:
-        return checkpoint.under_way
+    under_way = checkpoint.under_way
+    if under_way is not None and not full and under_way.reading == reading:
+        return under_way
+    resend = full or (under_way is not None and under_way.resend)
+    step = _initial(signpost, settings) if resend else _new_pass(checkpoint, signpost, settings)
+    return replace(step, resend=resend, reading=reading)
+
+
+def _new_pass(checkpoint: Checkpoint, signpost: Mark | None, settings: WindowSettings) -> Pass:
     if not checkpoint.initial_done:
         return _initial(signpost, settings)
     if signpost is None or checkpoint.floor is None:
@@ -51,7 +62,7 @@ def _initial(signpost: Mark | None, settings: WindowSettings) -> Pass:
 
 
 def _changes(floor: Mark, signpost: Mark, settings: WindowSettings) -> Pass:
-    if floor.kind is not signpost.kind:
+    if floor.kind is not signpost.kind or _is_zoned(floor) is not _is_zoned(signpost):
         # The change column was retyped: positions can no longer be compared, hashes can.
         return Pass(PassKind.COMPARE, ReadMode.SCAN, end=_held_back(signpost, settings.lag))
     # A source clock that stepped back must not pull the floor back with it.
@@ -89,6 +100,10 @@ def _order(mark: Mark) -> Any:
     if mark.kind is MarkKind.DATE:
         return date.fromisoformat(mark.value)
     return int(mark.value, 16 if mark.kind is MarkKind.BINARY else 10)
+
+
+def _is_zoned(mark: Mark) -> bool:
+    return mark.kind is MarkKind.TIMESTAMP and datetime.fromisoformat(mark.value).tzinfo is not None
 
 
 def _held_back(signpost: Mark | None, lag: timedelta) -> Mark | None:

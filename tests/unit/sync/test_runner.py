@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -368,6 +369,24 @@ async def test_a_cancelled_run_says_so_and_resumes(world: World) -> None:
     assert (await world.outbox.runs(ADDRESS, 1))[0].status == "cancelled"
     await world.run()
     assert sorted(await world.replica()) == [f"K{number}" for number in range(7)]
+
+
+async def test_a_query_changed_in_the_middle_of_the_first_pass_is_read_from_its_beginning(
+    world: World,
+) -> None:
+    """The cursor is a place in the old query; the new one may order and choose its rows otherwise."""
+    world.source.fault = lambda: Unreachable("scripted")
+    world.source.fail_at_page = 2
+    await world.run()
+    world.source.fail_at_page = None
+    world.source.put("A", "9.50")  # what only the new query yields, before the place of the cursor
+    world.stream = replace(
+        make_stream(compare=False),
+        spec=StreamSpec("orders", "purchase_order", {"query": "select * from all_orders"}),
+    )
+
+    assert (await world.run()).error is None
+    assert sorted(await world.replica()) == ["A", *(f"K{number}" for number in range(7))]
 
 
 async def test_a_run_that_a_fault_of_ours_ends_is_not_told_as_running_for_ever(world: World) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -52,6 +53,33 @@ def test_the_signpost_is_held_back_by_the_lag_of_the_source() -> None:
     step = next_pass(Checkpoint(floor=FLOOR, initial_done=True), NOW, settings)
 
     assert step.end == timestamp("2026-06-30T11:45:00")
+
+
+def test_a_change_column_that_gained_a_time_zone_is_compared_in_full() -> None:
+    """Its positions before and after cannot be ordered."""
+    step = next_pass(
+        Checkpoint(floor=FLOOR, initial_done=True), timestamp("2026-06-30T12:00:00+00:00"), SETTINGS
+    )
+
+    assert (step.kind, step.mode) == (PassKind.COMPARE, ReadMode.SCAN)
+
+
+@pytest.mark.parametrize("resend", [True, False])
+def test_a_pass_begins_anew_when_something_else_is_read_by_now(resend: bool) -> None:
+    begun = replace(next_pass(Checkpoint(), FLOOR, SETTINGS, full=resend, reading="old query"), cursor="17")
+
+    same = next_pass(Checkpoint(under_way=begun), NOW, SETTINGS, reading="old query")
+    other = next_pass(Checkpoint(under_way=begun), NOW, SETTINGS, reading="new query")
+
+    assert same == begun
+    assert other == Pass(
+        PassKind.INITIAL,
+        ReadMode.WINDOW,
+        timestamp("2026-04-01T12:00:00"),
+        NOW,
+        resend=resend,
+        reading="new query",
+    )
 
 
 def test_a_source_clock_that_stepped_back_does_not_pull_the_floor_back() -> None:
