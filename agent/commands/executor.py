@@ -83,7 +83,12 @@ class Executor:
                 self._spawn(record.id, self._finish(record.id, FAILED, {"code": "interrupted"}))
             else:
                 self._begin(record)
-        for record in await self._journal.unacked():
+        # Beside the rest: with very many of them it waits for acks, and the link that brings those is not up yet.
+        unacked = await self._journal.unacked()
+        self._spawn("unacked", self._send_again(unacked))
+
+    async def _send_again(self, answers: Sequence[CommandRecord]) -> None:
+        for record in answers:
             await self._send(record.id, record.state, record.result)
 
     def stop(self) -> None:

@@ -198,6 +198,21 @@ async def test_an_answer_is_repeated_after_a_restart_until_the_relay_has_it(tmp_
         assert settled.sent == []
 
 
+async def test_answers_that_wait_for_the_relay_do_not_keep_the_agent_from_starting(tmp_path: Path) -> None:
+    """Of very many the last ones wait for acks, which need a link, which is made after the start."""
+    async with opened(tmp_path) as world, working(world):
+        await world.executor.handle(world.command())
+    async with opened(tmp_path) as after:
+        acked = asyncio.Event()
+
+        async def wait_for_acks(_command: str, _state: str, _result: Mapping[str, Any]) -> None:
+            await acked.wait()
+
+        after.executor = Executor(after.outbox.journal, after.syncs, after.clock, wait_for_acks)
+        async with asyncio.timeout(30), working(after):
+            acked.set()
+
+
 async def test_an_answer_waits_for_room_on_the_disk(tmp_path: Path) -> None:
     async with opened(tmp_path) as world:
         original, tries = world.outbox.journal.finish, 0
