@@ -48,7 +48,9 @@ async def _check(invocation: Invocation, names: tuple[str, ...], *, with_relay: 
         *(broken.name for broken in settings.broken),
     ]
     running = await is_running(settings.state_dir)
-    parts = [await _part("relay", _relay_steps(settings))] if with_relay and not names else []
+    parts = (
+        [await _part("relay", _relay_steps(settings, running=running))] if with_relay and not names else []
+    )
     for name in chosen:
         find = find_connection if name in names else None
         if find is not None and not _is_known(settings, name):
@@ -79,7 +81,7 @@ def _code_of_step(step: dict[str, Any]) -> ExitCode:
     return code_of(error_from(step))
 
 
-async def _relay_steps(settings: Settings) -> list[dict[str, Any]]:
+async def _relay_steps(settings: Settings, *, running: bool) -> list[dict[str, Any]]:
     import asyncio  # noqa: PLC0415 - loaded already by whoever called this
     from dataclasses import asdict  # noqa: PLC0415
 
@@ -106,7 +108,25 @@ async def _relay_steps(settings: Settings) -> list[dict[str, Any]]:
         enrolled = {"name": "identity", "ok": True, "detail": f"enrolled as {identity.agent}", "hint": ""}
         url = identity.relay_url
     hops = await check_tunnel(endpoint_of(settings, url))
-    return [enrolled, *(asdict(hop) for hop in hops)]
+    steps = [enrolled, *(asdict(hop) for hop in hops)]
+    # Whether the relay takes this agent shows only to who signs in, and that is the agent's own business.
+    return [*steps, await _session_step(settings)] if running and all(step["ok"] for step in steps) else steps
+
+
+async def _session_step(settings: Settings) -> dict[str, Any]:
+    from agent.control import ControlClient  # noqa: PLC0415 - heavy
+
+    link = (await ControlClient(settings.state_dir).ask("status"))["relay"]
+    error = link.get("error")
+    if error:
+        return {"name": "session", "ok": False, **error, "detail": error["message"]}
+    last_ack = link["last_ack"] or "never"
+    return {
+        "name": "session",
+        "ok": True,
+        "detail": f"{link['phase']} since {link['since']}; last ack {last_ack}",
+        "hint": "",
+    }
 
 
 async def _connection_steps(settings: Settings, name: str, *, running: bool) -> list[dict[str, Any]]:

@@ -157,6 +157,9 @@ def test_a_copy_of_an_agent_is_shut_out_and_told_which_one_to_stop(
     assert "another copy of this agent" in answer.stderr
     assert "Stop the other copy" in answer.stderr
     assert deployment.call("status")["relay"]["phase"] == "connected"
+    checked = at(deployment).run("check", "--json")
+    assert checked.code == 0
+    assert checked.document["parts"][0]["steps"][-1]["name"] == "session"
     deployment.sync("box", full=True)  # the first one is not disturbed
 
 
@@ -168,10 +171,15 @@ def test_a_relay_of_another_version_says_both_versions_and_nothing_is_lost(tmp_p
             synced = place.run("sync", "box/vendors", "--json")
             agent.wait_until(lambda: waits_with(agent, "version_mismatch"))
             shown = place.run("status").stdout
+            checked = place.run("check", "--json")
             pending = agent.call("outbox")["pending_batches"]
 
     assert synced.code == 0
     assert pending > 0
+    (relay, box) = checked.document["parts"]
+    assert (relay["exit_code"], box["exit_code"]) == (4, 0)
+    assert relay["steps"][-1]["name"] == "session"
+    assert "7 to 9" in relay["steps"][-1]["detail"]
     assert "7 to 9" in shown
     assert "Upgrade" in shown
 
