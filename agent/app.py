@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import structlog
 
+from agent.checking import mapping_problems
 from agent.clock import Clock, SystemClock
 from agent.commands.executor import Executor
 from agent.configuration.watch import ConfigWatcher
@@ -48,7 +49,7 @@ class App:
         self._settings = settings
         self._clock = clock or SystemClock()
         self._stopping = asyncio.Event()
-        self._watcher = ConfigWatcher(settings, self._clock)
+        self._watcher = ConfigWatcher(settings, self._clock, judge=mapping_problems)
 
     def stop(self) -> None:
         self._stopping.set()
