@@ -267,6 +267,8 @@ class AgentLink:
     async def _store_all(self) -> None:
         while True:
             batch = await self._to_store.get()
+            # What waits here ends with the session; in the ingest's queue each reconnection would leave another.
+            await self._ingest.room()
             new = await examine(self._new_batch(batch))
             self._ingest.submit(new).add_done_callback(partial(self._stored, new))
 

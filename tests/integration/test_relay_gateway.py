@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,11 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from agent.errors import StorageFull
 from agent.protocol.frames import Result, Status
+from relay import ingest as ingest_room
 from relay.app import RelayApp
-from relay.store.base import Agent
+from relay.store.base import Agent, Appended, NewBatch
 from tests.integration.relay_peer import (
     CommandReceived,
     GapReported,
@@ -132,6 +134,46 @@ async def test_a_batch_that_cannot_be_read_is_kept_acked_and_shown_and_holds_not
     feed = await running.client.get("/feed")
     assert [json.loads(line)["key"] for line in feed.text.splitlines()] == ["2"]
     assert feed.headers["Groundwire-Next-Position"] == "2"
+
+
+async def test_an_agent_that_comes_back_again_and_again_fills_no_memory_while_the_disk_refuses(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A nearly full disk takes the few bytes of a handshake, and not the batch."""
+    monkeypatch.setattr(ingest_room, "MAX_QUEUED_BYTES", 10)
+    ingest, store = running.relay.ingest, running.relay.store
+    works, submitted = store.append_batches, 0
+
+    async def refuse(_new: Sequence[NewBatch]) -> list[Appended]:
+        raise StorageFull
+
+    original = ingest.submit
+
+    def counted(batch: NewBatch) -> asyncio.Future[Appended]:
+        nonlocal submitted
+        submitted += 1
+        return original(batch)
+
+    monkeypatch.setattr(store, "append_batches", refuse)
+    monkeypatch.setattr(ingest, "submit", counted)
+    peer = await enrolled_peer(running.relay, running.client)
+    batch = (await running.sender(peer)).batch(orders(["1"]))
+    for _ in range(4):
+        async with peer.connected():
+            await peer.send(batch)
+            await eventually(lambda: _holds_a_batch(running, peer))
+            await asyncio.sleep(0.2)  # noqa: TID251 - for what must not happen to happen
+
+    assert submitted == 1
+    monkeypatch.setattr(store, "append_batches", works)
+    async with peer.connected():
+        await peer.send(batch)
+        await peer.acked("nav/purchase_orders", 1)
+
+
+async def _holds_a_batch(running: Running, peer: Peer) -> bool:
+    link = running.relay.gateway._agents.get(peer.agent)
+    return link is not None and link._unstored > 0
 
 
 async def test_bytes_changed_on_the_way_are_refused_and_not_stored(running: Running) -> None:
