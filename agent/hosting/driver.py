@@ -235,8 +235,7 @@ class HostedDriver:
     # The child.
 
     async def _running_child(self) -> ChildProcess:
-        if self._closed:
-            raise self._crashed("was closed with its connection")
+        self._refuse_when_closed()
         if self._child is not None and not self._child.ended:
             return self._child
         self._dismiss()
@@ -247,10 +246,21 @@ class HostedDriver:
             )
         except ChildEnded as end:
             raise self._crashed(str(end)) from end
+        try:
+            self._refuse_when_closed()
+        except DriverCrashed:
+            # `aclose` came while it was starting, and found nothing to end.
+            child.kill("was closed with its connection")
+            await child.wait_ended()
+            raise
         self._child = child
         await self._open(child)
         self._log.info("driver_started", pid=child.pid)
         return child
+
+    def _refuse_when_closed(self) -> None:
+        if self._closed:
+            raise self._crashed("was closed with its connection")
 
     async def _open(self, child: ChildProcess) -> None:
         child.request({"id": 0, "op": "open", "arguments": self._opening})

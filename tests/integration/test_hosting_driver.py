@@ -397,3 +397,16 @@ def _gone(process: psutil.Process) -> bool:
 
 def _lines(path: Path) -> int:
     return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+async def test_a_driver_closed_while_its_child_is_being_started_leaves_no_child() -> None:
+    before = set(psutil.Process().children())
+    async with hosted() as driver:
+        starting = asyncio.create_task(driver.start())
+        await asyncio.sleep(0)  # noqa: TID251 - a turn of the loop: the child is on its way
+        await driver.aclose()
+
+        with pytest.raises(DriverCrashed, match="was closed with its connection"):
+            await starting
+        assert driver.pid is None
+    assert set(psutil.Process().children()) <= before
