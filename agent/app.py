@@ -39,7 +39,8 @@ log = structlog.get_logger(__name__)
 
 OUTBOX_FILE: Final = "outbox.db"
 PRUNE_SECONDS: Final = 300.0  # between two looks at what has left the replay window
-WIND_UP_SECONDS: Final = 5.0  # of the drain limit: for runs to stop before the link is drained
+WIND_UP_SECONDS: Final = 5.0  # of the limit for stopping: kept for what comes before and after the drain
+LEAST_DRAIN_SECONDS: Final = 1.0  # for the acks of what is on its way, however long the runs took to stop
 
 
 class App:
@@ -142,11 +143,13 @@ class App:
                 await self._stopping.wait()
                 log.info("agent_stopping")
             finally:
+                began = self._clock.monotonic()
                 for task in background:
                     task.cancel()
                 await connections.stop_all()
                 executor.stop()
-            await link.drain(max(1.0, self._settings.limits.drain.total_seconds() - WIND_UP_SECONDS))
+            spent = self._clock.monotonic() - began
+            await link.drain(drain_seconds(self._settings.limits.drain.total_seconds(), spent))
             await linked
         stats = await outbox.stats()
         log.info("agent_stopped", pending_batches=stats.pending_batches)
@@ -177,6 +180,11 @@ class App:
             else:
                 if pruned:
                     log.info("outbox_pruned", batches=pruned)
+
+
+def drain_seconds(limit: float, spent: float) -> float:
+    """What is left of the limit for stopping after so many seconds of it went to the runs."""
+    return max(LEAST_DRAIN_SECONDS, limit - max(WIND_UP_SECONDS, spent))
 
 
 def endpoint_of(settings: Settings, enrolled_url: str) -> Endpoint:
