@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from agent.errors import TransientError
+from agent.local_calls import LocalCalls
+from agent.model.run import RunReport, RunTrigger
+from agent.sync.runner import RunResult
+
+
+class StoppedMeanwhile:
+    """Connections of which the one that is asked for a run is taken out of force before the run can end."""
+
+    def __init__(self) -> None:
+        self.watchers: set[Any] = set()
+
+    def addressed(self, texts: Sequence[str]) -> list[tuple[str, str]]:
+        return [("erp", "orders")]
+
+    def start_syncs(
+        self, wanted: Sequence[tuple[str, str]], trigger: RunTrigger, **_: bool
+    ) -> list[asyncio.Future[RunResult]]:
+        loop = asyncio.get_running_loop()
+        futures: list[asyncio.Future[RunResult]] = [loop.create_future() for _ in wanted]
+        for future in futures:
+            loop.call_soon(future.cancel)
+        return futures
+
+    def fetch(self, keys: dict[str, Any], trigger: RunTrigger) -> list[asyncio.Future[RunResult]]:
+        return self.start_syncs([("erp", "orders") for _ in keys], trigger)
+
+
+class OneLetter:
+    async def requeue(self, ids: Sequence[int]) -> dict[str, tuple[str, ...]]:
+        return {"erp/orders": tuple(str(number) for number in ids)}
+
+
+def _ignore(_: RunReport) -> None: ...
+
+
+@pytest.mark.parametrize(("call", "args"), [("sync", {}), ("resync", {}), ("requeue", {"ids": [1]})])
+async def test_whoever_waits_for_a_run_is_told_that_its_connection_was_stopped(
+    call: str, args: dict[str, Any]
+) -> None:
+    """And is not cut off without a word."""
+    parts: Any = (None, StoppedMeanwhile(), OneLetter(), None, None)
+    handler = LocalCalls(*parts).handlers()[call]
+
+    with pytest.raises(TransientError, match="the connection was stopped before the run ended"):
+        await handler(args, _ignore)
