@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 WEEKDAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 AFTER_QUIET: Final = "/after-quiet-hours"
+WAKE: Final = "wake"  # no stream's address: it has no slash
+WAKE_SECONDS: Final = 60  # at most between two looks at the wall clock
 
 
 class Schedule:
@@ -41,6 +43,9 @@ class Schedule:
         )
 
     def start(self) -> None:
+        # The scheduler sleeps on a clock that stands still while the host is suspended, and that no correction of the
+        # wall clock moves: without this, ticks missed meanwhile would wait for the rest of that sleep, up to days.
+        self._scheduler.add_job(_nothing, IntervalTrigger(seconds=WAKE_SECONDS), id=WAKE)
         self._scheduler.start()
 
     def stop(self) -> None:
@@ -89,6 +94,10 @@ class Schedule:
             id=address + AFTER_QUIET,
             replace_existing=True,
         )
+
+
+def _nothing() -> None:
+    """Being awake is all: due jobs are run whenever the scheduler is."""
 
 
 def trigger_for(settings: SyncSettings) -> Any:

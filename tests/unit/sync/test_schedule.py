@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from agent.clock import ManualClock
+from agent.clock import ManualClock, SystemClock
 from agent.settings import SyncSettings
-from agent.sync.schedule import Schedule, trigger_for
+from agent.sync.schedule import WAKE_SECONDS, Schedule, trigger_for
 
 SUNDAY_NOON = datetime(2026, 1, 4, 12, 0, tzinfo=UTC)
 
@@ -86,3 +87,18 @@ async def test_a_removed_stream_is_looked_at_no_more() -> None:
     schedule.remove("c/s")
 
     assert schedule.next_look("c/s") is None
+
+
+async def test_ticks_missed_while_the_host_slept_are_noticed_soon_and_not_after_the_rest_of_a_long_wait() -> (
+    None
+):
+    """The loop's clock stands still in a suspended host, so no wait may be as long as a schedule's interval."""
+    schedule = Schedule(lambda _: None, SystemClock())
+    schedule.start()
+    try:
+        schedule.add("erp/orders", settings(every="7d"), SystemClock().utcnow())
+        await asyncio.sleep(0)  # noqa: TID251 - a turn of the loop, for the scheduler to plan its sleep
+
+        assert schedule._scheduler._timeout.when() - asyncio.get_running_loop().time() <= WAKE_SECONDS
+    finally:
+        schedule.stop()
