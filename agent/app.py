@@ -124,6 +124,7 @@ class App:
             background = [
                 group.create_task(control.serve(), name="control"),
                 group.create_task(self._prune(outbox), name="prune"),
+                group.create_task(connections.mind_the_clock(), name="clock"),
             ]
             await close_interrupted_runs(outbox, self._clock)
             for settings in self._settings.connections.values():

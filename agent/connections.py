@@ -68,6 +68,9 @@ class Connections:
         self._closed = False
         self.watchers: set[Callable[[RunReport], None]] = set()  # told of every page of every run
 
+    async def mind_the_clock(self) -> None:
+        await self._schedule.mind_the_clock()
+
     def start_schedule(self) -> None:
         self._schedule.start()
 

@@ -25,8 +25,7 @@ log = structlog.get_logger(__name__)
 
 WEEKDAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 AFTER_QUIET: Final = "/after-quiet-hours"
-WAKE: Final = "wake"  # no stream's address: it has no slash
-WAKE_SECONDS: Final = 60  # at most between two looks at the wall clock
+CLOCK_LOOK_SECONDS: Final = 60.0  # between two looks at the wall clock
 
 
 class Schedule:
@@ -43,9 +42,6 @@ class Schedule:
         )
 
     def start(self) -> None:
-        # The scheduler sleeps on a clock that stands still while the host is suspended, and that no correction of the
-        # wall clock moves: without this, ticks missed meanwhile would wait for the rest of that sleep, up to days.
-        self._scheduler.add_job(_nothing, IntervalTrigger(seconds=WAKE_SECONDS), id=WAKE)
         self._scheduler.start()
 
     def stop(self) -> None:
@@ -81,6 +77,24 @@ class Schedule:
         times = [job.next_run_time for job in jobs if job is not None and job.next_run_time is not None]
         return min(times) if times else None
 
+    async def mind_the_clock(self) -> None:
+        """Until cancelled: make good for a wall clock that jumps.
+
+        The scheduler sleeps until a time of the wall clock, on a clock that no correction moves and that stands still
+        while the host is suspended. Without this, ticks missed meanwhile would wait for the rest of that sleep, and
+        after a step back every stream would be silent until the old time returns.
+        """
+        before = self._clock.utcnow()
+        while True:
+            await self._clock.sleep(CLOCK_LOOK_SECONDS)
+            now = self._clock.utcnow()
+            if now < before:
+                log.warning("clock_stepped_back", seconds=round((before - now).total_seconds()))
+                for job in self._scheduler.get_jobs():
+                    job.modify(next_run_time=now)
+            before = now
+            self._scheduler.wakeup()
+
     def _tick(self, address: str, settings: SyncSettings) -> None:
         quiet_end = quiet_until(self._clock.utcnow(), ZoneInfo(settings.time_zone), settings.quiet_hours)
         if quiet_end is None:
@@ -94,10 +108,6 @@ class Schedule:
             id=address + AFTER_QUIET,
             replace_existing=True,
         )
-
-
-def _nothing() -> None:
-    """Being awake is all: due jobs are run whenever the scheduler is."""
 
 
 def trigger_for(settings: SyncSettings) -> Any:

@@ -8,7 +8,7 @@ import pytest
 
 from agent.clock import ManualClock, SystemClock
 from agent.settings import SyncSettings
-from agent.sync.schedule import WAKE_SECONDS, Schedule, trigger_for
+from agent.sync.schedule import Schedule, trigger_for
 
 SUNDAY_NOON = datetime(2026, 1, 4, 12, 0, tzinfo=UTC)
 
@@ -89,16 +89,59 @@ async def test_a_removed_stream_is_looked_at_no_more() -> None:
     assert schedule.next_look("c/s") is None
 
 
-async def test_ticks_missed_while_the_host_slept_are_noticed_soon_and_not_after_the_rest_of_a_long_wait() -> (
-    None
-):
-    """The loop's clock stands still in a suspended host, so no wait may be as long as a schedule's interval."""
-    schedule = Schedule(lambda _: None, SystemClock())
+async def look_at_the_clock(schedule: Schedule) -> None:
+    """One look, and a turn of the loop in which the scheduler heeds it."""
+    watching = asyncio.create_task(schedule.mind_the_clock())
+    for _ in range(4):
+        await asyncio.sleep(0)  # noqa: TID251 - a turn of the loop
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+
+
+async def test_ticks_missed_while_the_host_slept_are_caught_up_at_the_next_look_at_the_clock() -> None:
+    """The loop's clock stands still in a suspended host, so the scheduler's own sleep says nothing."""
+    looked: list[str] = []
+    clock = SystemClock()
+    schedule = Schedule(looked.append, ImpatientClock())
     schedule.start()
     try:
-        schedule.add("erp/orders", settings(every="7d"), SystemClock().utcnow())
-        await asyncio.sleep(0)  # noqa: TID251 - a turn of the loop, for the scheduler to plan its sleep
+        schedule.add("erp/orders", settings(every="7d"), clock.utcnow())
+        # As after a suspension: the time of the tick has come, the scheduler still sleeps.
+        job = schedule._scheduler.get_job("erp/orders")
+        job._modify(next_run_time=clock.utcnow() - timedelta(days=1))
+        schedule._scheduler._lookup_jobstore("default").update_job(job)
+        await look_at_the_clock(schedule)
 
-        assert schedule._scheduler._timeout.when() - asyncio.get_running_loop().time() <= WAKE_SECONDS
+        assert looked == ["erp/orders"]
     finally:
         schedule.stop()
+
+
+async def test_a_wall_clock_that_steps_back_silences_no_stream() -> None:
+    looked: list[str] = []
+    clock = ImpatientClock(step_seconds=-86_400)
+    schedule = Schedule(looked.append, clock)
+    schedule.start()
+    try:
+        schedule.add("erp/orders", settings(every="1h"), clock.utcnow())
+        assert looked == []
+        await look_at_the_clock(schedule)
+
+        assert looked == ["erp/orders"]
+    finally:
+        schedule.stop()
+
+
+class ImpatientClock(SystemClock):
+    """The time of day, and sleeps that end at once; the wall clock may step during the first."""
+
+    def __init__(self, step_seconds: float = 0.0) -> None:
+        self._step = timedelta(seconds=step_seconds)
+        self._shift = timedelta(0)
+
+    def utcnow(self) -> datetime:
+        return super().utcnow() + self._shift
+
+    async def sleep(self, seconds: float) -> None:
+        self._shift = self._step
+        await asyncio.sleep(0)  # noqa: TID251 - a turn of the loop
