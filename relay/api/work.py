@@ -157,7 +157,7 @@ async def get_command(ctx: Context, tenant: Tenant, command: str) -> CommandOut:
     return command_out(found)
 
 
-@router.get("/dead-letters", tags=["dead letters"], summary="List dead letters in the order they came")
+@router.get("/dead-letters", tags=["dead letters"], summary="List open dead letters in the order they came")
 async def list_dead_letters(
     ctx: Context,
     tenant: Tenant,
@@ -165,6 +165,7 @@ async def list_dead_letters(
     cursor: Cursor = "",
     limit: Limit = 100,
 ) -> DeadLetterList:
+    """Records that could not pass. One is settled, and no longer listed, when its record or its tombstone comes."""
     after = decode_place(cursor)
     found = await ctx.index.dead_letters(tenant, connection=connection, after=after, limit=limit + 1)
     page = found[:limit]

@@ -66,3 +66,4 @@ CREATE TABLE dead_letters (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX dead_letters_by_tenant ON dead_letters (tenant, position, row);
+CREATE INDEX dead_letters_by_key ON dead_letters (tenant, connection, entity, key, position);

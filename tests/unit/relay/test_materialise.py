@@ -149,6 +149,31 @@ async def test_runs_and_dead_letters_are_found(tmp_path: Path) -> None:
         assert await relay.index.run("other", "run-1") is None
 
 
+async def test_a_dead_letter_is_settled_by_what_comes_behind_it_for_its_key(tmp_path: Path) -> None:
+    """By its record, its tombstone or a newer letter; never by an older record or one of another entity."""
+    async with opened(tmp_path) as relay:
+        sender = Sender(await enrolled(relay.store))
+        await relay.store.append_batches(
+            [
+                sender.batch(orders(["old"])),
+                sender.batch(dead_letters("old", "passes", "goes", "again", "other"), kind="dead_letters"),
+                sender.batch(orders(["passes"])),
+                sender.batch(tombstones(["goes"]), kind="tombstones"),
+                sender.batch(dead_letters("again"), kind="dead_letters"),
+                sender.batch(vendors(["other"]), stream="nav/vendors", entity="vendor"),
+            ]
+        )
+
+        await relay.materialiser.catch_up()
+
+        letters = await relay.index.dead_letters("acme", connection="", after=Place(), limit=10)
+        assert [(letter.key, letter.position) for letter in letters] == [
+            ("old", 2),
+            ("other", 2),
+            ("again", 5),
+        ]
+
+
 async def test_rebuilding_makes_the_same_index(tmp_path: Path) -> None:
     async with opened(tmp_path) as relay:
         sender = Sender(await enrolled(relay.store))
