@@ -30,7 +30,7 @@ def script(data: Path) -> str:
     return (
         SCHEMA.read_text()
         + "".join(_load(table, data / file) for table, file in TABLES.items())
-        + "analyze;\n"
+        + f"analyze {', '.join(TABLES)};\n"
     )
 
 

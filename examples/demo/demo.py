@@ -167,7 +167,7 @@ def picture(demo: Demo) -> Table:
     for stream, run in sorted(newest.items()):
         counts = run["counts"]
         table.add_row(
-            stream,
+            stream.partition("/")[2],
             run["mode"],
             run["status"],
             *(str(counts[name]) for name in ("read", "mapped", "unchanged", "tombstones", "deadLetters")),
@@ -231,12 +231,15 @@ def free_port(wanted: int) -> int:
 
 def show_addresses(demo: Demo) -> None:
     url = demo.api.base_url
-    console.print("\n[bold]To look at[/] (in another terminal):")
-    console.print(f'  curl -H "Authorization: Bearer $(cat {FOLDER}/token)" "{url}purchase-orders?limit=2"')
-    console.print(f"  {url}openapi.json   the API's description")
-    console.print(f"  {GROUNDWIRE} status --config {FOLDER}/agent")
-    console.print(f"  tail -f {FOLDER}/agent.log {FOLDER}/relay.log")
-    console.print("Ctrl-C ends it.\n")
+    console.print("\n[bold]To look at[/] (in another terminal):", soft_wrap=True)
+    console.print(
+        f'  curl -H "Authorization: Bearer $(cat {FOLDER}/token)" "{url}purchase-orders?limit=2"',
+        soft_wrap=True,
+    )
+    console.print(f"  {url}openapi.json   the API's description", soft_wrap=True)
+    console.print(f"  {GROUNDWIRE} status --config {FOLDER}/agent", soft_wrap=True)
+    console.print(f"  tail -f {FOLDER}/agent.log {FOLDER}/relay.log", soft_wrap=True)
+    console.print("Ctrl-C ends it.\n", soft_wrap=True)
 
 
 def once(demo: Demo) -> None:

@@ -201,7 +201,9 @@ def translated(path: Path) -> Iterator[None]:
         raise
     except (apsw.BusyError, apsw.LockedError) as error:
         raise AlreadyRunning(
-            "Another process holds this relay's folder.", where=where, hint="Stop the other relay first."
+            "Another process holds this relay's folder.",
+            where=where,
+            hint="A running relay gives enrolment codes by its API (POST /api/v1/enrolment-codes); for anything else stop it first.",
         ) from error
     except apsw.FullError as error:
         raise StorageFull("The disk that holds the relay's folder is full.", where=where) from error
