@@ -221,6 +221,8 @@ def free_port(wanted: int) -> int:
     """The wanted port if it is free, else any."""
     for port in (wanted, 0):
         with socket.socket() as probe:
+            # As servers do: connections of an earlier run that still linger do not count.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
