@@ -37,7 +37,7 @@ check: .venv/dev ## format, lint, types, import rules
 faults: .venv/dev packages ## the long fault suites: GROUNDWIRE_IMAGES and GROUNDWIRE_KILLS say how long
 	GROUNDWIRE_IMAGES=$${GROUNDWIRE_IMAGES:-100000} GROUNDWIRE_KILLS=$${GROUNDWIRE_KILLS:-500} $(BIN)/pytest -q --timeout 7200 tests/faults
 
-bench: .venv/dev packages ## the numbers of docs/benchmarks.md (about 20 minutes; see bench/README.md)
+bench: .venv/dev packages ## the numbers of docs/benchmarks.md (see bench/README.md)
 	$(BIN)/python -m bench.all
 
 packages: ## Debian packages for tests against real servers (needs root or sudo; skipped where neither is)
