@@ -11,6 +11,7 @@ from typing import TypeVar
 import pytest
 from hypothesis import HealthCheck, settings
 
+from agent import secrets
 from tests.servers import DatabaseServer, MariaDbServer, PostgresServer, ServerUnavailable
 
 ServerT = TypeVar("ServerT", bound=DatabaseServer)
@@ -25,6 +26,12 @@ settings.register_profile(
 settings.register_profile("dev", deadline=None, max_examples=50, suppress_health_check=_SLOW_MACHINE)
 settings.register_profile("deep", deadline=None, max_examples=5_000, suppress_health_check=_SLOW_MACHINE)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") == "true" else "dev"))
+
+
+@pytest.fixture(autouse=True)
+def redaction_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process masks every secret it ever resolved; a secret of one test must not mask words of another."""
+    monkeypatch.setattr(secrets, "REDACTION", secrets.Redaction())
 
 
 @pytest.fixture(scope="session")
