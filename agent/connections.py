@@ -42,10 +42,11 @@ STOP_SECONDS: Final = 15.0  # for a page under way to become durable or be dropp
 class Connection:
     """One connection that is in force."""
 
-    settings: ConnectionSettings
+    settings: ConnectionSettings  # as amended: what is in force
     driver: HostedDriver | None  # None where its secrets could not be read
     supervisor: Supervisor
     task: asyncio.Task[None]
+    aside: HostedDriver | None = None  # a second driver: what somebody waits for does not wait behind a read
 
 
 class Connections:
@@ -56,7 +57,11 @@ class Connections:
         limits: LimitsTable,
         state_dir: Path,
         on_change: Callable[[], None],
+        *,
+        amend: Callable[[ConnectionSettings], ConnectionSettings] = lambda settings: settings,
     ) -> None:
+        """`amend` lays what was changed at run time, such as a mapping, over what the files say."""
+        self._amend = amend
         self._outbox = outbox
         self._clock = clock
         self._limits = limits
@@ -91,6 +96,7 @@ class Connections:
         """Put a connection in force. What is wrong with it becomes its state, never an exception."""
         if self._closed:
             return  # a reload that was under way when the agent began to stop
+        settings = self._amend(settings)
         streams, faults = _streams(settings)
         driver: HostedDriver | None = None
         try:
@@ -130,8 +136,9 @@ class Connections:
             self._schedule.remove(f"{name}/{stream}")
         connection.task.cancel()
         await asyncio.wait({connection.task}, timeout=STOP_SECONDS)
-        if connection.driver is not None:
-            await connection.driver.aclose()
+        for driver in (connection.driver, connection.aside):
+            if driver is not None:
+                await driver.aclose()
         log.info("connection_stopped", connection=name)
 
     async def stop_all(self) -> None:
@@ -143,6 +150,16 @@ class Connections:
 
     def make_driver(self, settings: ConnectionSettings) -> HostedDriver:
         return make_driver(settings, self._limits, self._state_dir, self._clock)
+
+    def aside(self, name: str) -> HostedDriver:
+        """The connection's second driver, for what must not wait behind a read: writes, checks, single records.
+
+        Raises ConfigurationError for a connection that is not there, or whose secrets cannot be read.
+        """
+        connection = self.named(name)
+        if connection.aside is None:
+            connection.aside = self.make_driver(connection.settings)
+        return connection.aside
 
     def start_syncs(
         self,

@@ -6,11 +6,13 @@
     - Throttled: the other side asked for a pause
     - DriverCrashed: the driver's child process ended, hung or grew past its limit
     - StorageFull: the disk holding the state folder is full
+    - AuditUnavailable: the audit log cannot be written, so nothing that belongs into it is done
     - UnexpectedError: a fault in Groundwire itself; its stream is tried again, the rest goes on
   - NeedsPersonError: retrying changes nothing; the connection pauses until something is changed
     - ConfigurationError: a file that people edit is wrong
     - CredentialsRefused: user, password, key or token was refused
     - NotPermitted: signed in, but not allowed to read or write this
+    - PolicyDenied: the local policy does not allow it
     - SourceChanged: the source no longer has the columns, keys or tables that the connection names
     - DeletionsHeld: so many records are gone at the source that a person should look first
     - IdentityRefused: the relay does not take this agent's identity (unknown, revoked, an older epoch)
@@ -83,6 +85,13 @@ class StorageFull(TransientError):
     default_hint = "Make room on the disk; reading goes on by itself, and nothing already stored is lost."
 
 
+class AuditUnavailable(TransientError):
+    """The audit log cannot be written."""
+
+    code = "audit_unavailable"
+    default_hint = "Make room on the disk of the state folder, or give the agent's user write access to it; what has to be audited is not done until then."
+
+
 class UnexpectedError(TransientError):
     """A fault in Groundwire itself."""
 
@@ -115,6 +124,13 @@ class NotPermitted(NeedsPersonError):
 
     code = "not_permitted"
     default_hint = "Grant the account the missing permission at the source."
+
+
+class PolicyDenied(NeedsPersonError):
+    """The local policy does not allow this."""
+
+    code = "policy"
+    default_hint = "If it is meant to be allowed, the administrator of this host writes it into policy.toml; `groundwire policy explain` says which rule is missing."
 
 
 class SourceChanged(NeedsPersonError):

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict
 from typing import Protocol
 
 import structlog
 
-from agent.configuration.model import ConnectionSettings
+from agent.configuration.model import ConnectionSettings, Settings
 from agent.configuration.reload import Reload
 
 log = structlog.get_logger(__name__)
 
 
 class Watcher(Protocol):
+    @property
+    def settings(self) -> Settings: ...
+
     def reload(self) -> Reload: ...
 
     def reloads(self) -> AsyncIterator[Reload]: ...
@@ -53,6 +56,18 @@ class Reloads:
         reload = self._watcher.reload()
         await self._apply_whole(reload)
         return reload
+
+    async def restart(self, *names: str) -> None:
+        """Stop and start connections because something beside their files changed: a mapping, a secret, the policy."""
+        await asyncio.shield(self._group.create_task(self._restart(names), name="restart"))
+
+    async def _restart(self, names: Sequence[str]) -> None:
+        async with self._one_at_a_time:
+            for name in names:
+                await self._connections.stop(name)
+                settings = self._watcher.settings.connections.get(name)
+                if settings is not None and settings.enabled:
+                    await self._connections.start(settings, self._group)
 
     async def _apply_whole(self, reload: Reload) -> None:
         # A task of its own: an operator who does not wait must not leave a connection stopped and never started.

@@ -67,6 +67,8 @@ class StreamSpec:
     # What the agent will use, a column of a line set as "set.column"; None: everything. A driver may give more, and
     # leaves out a line set of which nothing is named.
     columns: Sequence[str] | None = None
+    # `[streams.NAME.write]` of the connection file: how to write, in the driver's own language.
+    write: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,6 @@ class Capabilities:
     keys: bool  # can read KEYS, so deletions can be found by comparison
     by_keys: bool
     consistent_snapshot: bool  # header and lines of one page come from one state of the source
-    operations: frozenset[str] = frozenset()  # "create:purchase_order", ...
     max_parallel_reads: int = 1
     granularity: timedelta = timedelta(0)  # the coarsest step of the source's change stamps
     visibility_lag: timedelta = timedelta(0)  # how late a committed change may become readable
@@ -143,15 +144,47 @@ class Catalogue:
     tables: tuple[Table, ...]
 
 
+class OperationKind(StrEnum):
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    SET_STATUS = "set_status"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One cell of a connection's operation matrix: what the system can do with one entity, and what it needs for that.
+
+    Fields are named as in the entity's JSON form, a member of a list or an object behind a dot: `lineItems.quantity`.
+    """
+
+    stream: str
+    entity: str
+    kind: OperationKind
+    required: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()  # all that may be given, the required ones too; `key` is understood
+    # update: the statuses of the record in which a field may be changed; a field that is not named: in every one
+    updatable_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    statuses: tuple[str, ...] = ()  # set_status: those it can be set to
+    # Whether `find_effect` can tell a write that was carried out from one that was not. None: it cannot, and an effect
+    # whose reply was lost stays in doubt. Else: how long after the call an effect may still appear; then absence is final.
+    effect_settles_after: timedelta | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class WriteCommand:
-    """A write in terms of the unified model: `record` is the entity's JSON form (amounts as strings)."""
+    """A write in terms of the unified model: `record` is the entity's JSON form (amounts as strings).
 
-    operation: str  # create, update, delete, set_status
+    `record` of a create has no `key`; that of an update has `key` and only what is to change; that of a delete only
+    `key`; that of set_status `key` and `status`. `idempotency_key` is unique per command, at most 64 characters of
+    `A-Za-z0-9_.:-`; a driver leaves it at the record as external reference where the system has room for one.
+    """
+
+    operation: OperationKind
     entity: str
     record: Mapping[str, Any]
     idempotency_key: str
-    stream: StreamSpec | None = None
+    stream: StreamSpec
 
 
 class OutcomeStatus(StrEnum):
@@ -170,9 +203,13 @@ class Message:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     status: OutcomeStatus
-    reference: str = ""  # the number the system gave
+    key: str = (
+        ""  # of the record in its stream, as `drivers.keys.encode_key` writes it; empty: unknown or not there
+    )
+    reference: str = ""  # the number the system gave, as its users know it
     messages: tuple[Message, ...] = ()
-    record: Mapping[str, Any] | None = None  # as read back
+    # The entity's JSON form after the write, from a driver that knows it; None: the agent reads it back by `key`.
+    record: Mapping[str, Any] | None = None
 
 
 class Driver(Protocol):
@@ -196,9 +233,26 @@ class Driver(Protocol):
 
     def read(self, request: ReadRequest) -> AsyncIterator[Page]: ...
 
-    async def execute(self, command: WriteCommand) -> Outcome: ...
+    async def columns(self, stream: StreamSpec) -> Sequence[Column]:
+        """What the stream could give, whatever `stream.columns` asks for; a column of a line set as "set.column"."""
+        ...
 
-    async def find_effect(self, idempotency_key: str, command: WriteCommand) -> Outcome | None: ...
+    async def operations(self, streams: Sequence[StreamSpec]) -> Sequence[Operation]:
+        """The operation matrix: what can be written through these streams."""
+        ...
+
+    async def execute(self, command: WriteCommand) -> Outcome:
+        """Carry out a write. It has one effect or none.
+
+        FAILED: the system said no, and nothing was changed. A DriverError of the kinds CredentialsRefused,
+        NotPermitted, BadConfiguration, SourceChanged and RecordFault also promises that nothing was changed. After
+        any other error, and after IN_DOUBT, the effect is looked up.
+        """
+        ...
+
+    async def find_effect(self, command: WriteCommand) -> Outcome | None:
+        """The outcome of the write with this idempotency key, if its effect is there now; None: it is not."""
+        ...
 
     async def aclose(self) -> None: ...
 

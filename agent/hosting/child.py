@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, BinaryIO, Final
 
@@ -180,21 +180,27 @@ class _Host:
 
 
 async def _call_driver(driver: Driver, verb: str, arguments: Mapping[str, Any]) -> Any:
-    match verb:
-        case "describe":
-            return driver.describe()
-        case "check":
-            return await driver.check(from_plain(Sequence[StreamSpec], arguments["streams"]))
-        case "discover":
-            return await driver.discover()
-        case "signpost":
-            return await driver.signpost(from_plain(StreamSpec, arguments["stream"]))
-        case "execute":
-            return await driver.execute(from_plain(WriteCommand, arguments["command"]))
-        case "find_effect":
-            command = from_plain(WriteCommand, arguments["command"])
-            return await driver.find_effect(arguments["idempotency_key"], command)
-    raise WireFault(f"no verb {verb}")
+    try:
+        call = _VERBS[verb]
+    except KeyError:
+        raise WireFault(f"no verb {verb}") from None
+    return await call(driver, arguments)
+
+
+async def _describe_driver(driver: Driver, _: Mapping[str, Any]) -> Any:
+    return driver.describe()
+
+
+_VERBS: Final[Mapping[str, Callable[[Driver, Mapping[str, Any]], Awaitable[Any]]]] = {
+    "describe": _describe_driver,
+    "check": lambda driver, given: driver.check(from_plain(Sequence[StreamSpec], given["streams"])),
+    "discover": lambda driver, _: driver.discover(),
+    "signpost": lambda driver, given: driver.signpost(from_plain(StreamSpec, given["stream"])),
+    "columns": lambda driver, given: driver.columns(from_plain(StreamSpec, given["stream"])),
+    "operations": lambda driver, given: driver.operations(from_plain(Sequence[StreamSpec], given["streams"])),
+    "execute": lambda driver, given: driver.execute(from_plain(WriteCommand, given["command"])),
+    "find_effect": lambda driver, given: driver.find_effect(from_plain(WriteCommand, given["command"])),
+}
 
 
 def _write_all(pipe: BinaryIO, data: memoryview) -> None:

@@ -27,8 +27,10 @@ from agent.hosting.wire import Frame, WireFault
 from drivers.contract import (
     Catalogue,
     CheckStep,
+    Column,
     Description,
     Mark,
+    Operation,
     Outcome,
     Page,
     ReadRequest,
@@ -105,13 +107,17 @@ class HostedDriver:
     async def signpost(self, stream: StreamSpec) -> Mark | None:
         return await self._ask(Mark | None, "signpost", stream=stream)
 
+    async def columns(self, stream: StreamSpec) -> Sequence[Column]:
+        return await self._ask(Sequence[Column], "columns", stream=stream)
+
+    async def operations(self, streams: Sequence[StreamSpec]) -> Sequence[Operation]:
+        return await self._ask(Sequence[Operation], "operations", streams=streams)
+
     async def execute(self, command: WriteCommand) -> Outcome:
         return await self._ask(Outcome, "execute", command=command)
 
-    async def find_effect(self, idempotency_key: str, command: WriteCommand) -> Outcome | None:
-        return await self._ask(
-            Outcome | None, "find_effect", idempotency_key=idempotency_key, command=command
-        )
+    async def find_effect(self, command: WriteCommand) -> Outcome | None:
+        return await self._ask(Outcome | None, "find_effect", command=command)
 
     async def read(self, request: ReadRequest) -> AsyncGenerator[Page, None]:
         """Pages as they are asked for; the child fetches one ahead, no more. Close the iterator to stop early."""

@@ -13,11 +13,13 @@ from drivers.contract import (
     Capabilities,
     Catalogue,
     CheckStep,
+    Column,
     Description,
     DriverError,
     Mark,
     MarkKind,
     Message,
+    Operation,
     Outcome,
     OutcomeStatus,
     Page,
@@ -103,6 +105,19 @@ class OdbcDriver:
                     await asyncio.shield(ahead)
             reader.close()
 
+    async def columns(self, stream: StreamSpec) -> Sequence[Column]:
+        shape = await _in_thread(self._shape, stream)
+        lines = [
+            Column(f"{each.name}.{column.name}", column.kind.value)
+            for each in shape.lines
+            for column in each.columns
+        ]
+        return [*(Column(column.name, column.kind.value) for column in shape.columns), *lines]
+
+    async def operations(self, streams: Sequence[StreamSpec]) -> Sequence[Operation]:
+        del streams
+        return ()
+
     async def execute(self, command: WriteCommand) -> Outcome:
         return Outcome(
             OutcomeStatus.FAILED,
@@ -115,8 +130,8 @@ class OdbcDriver:
             ),
         )
 
-    async def find_effect(self, idempotency_key: str, command: WriteCommand) -> Outcome | None:
-        del idempotency_key, command  # nothing is ever written, so there is no effect to find
+    async def find_effect(self, command: WriteCommand) -> Outcome | None:
+        del command  # nothing is ever written, so there is no effect to find
         return None
 
     async def aclose(self) -> None:

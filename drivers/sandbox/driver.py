@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from drivers.columns import columns_of
 from drivers.contract import (
     BadConfiguration,
     Capabilities,
@@ -24,6 +25,7 @@ from drivers.contract import (
     Description,
     DriverError,
     Mark,
+    Operation,
     Outcome,
     Page,
     ReadRequest,
@@ -32,12 +34,13 @@ from drivers.contract import (
     Table,
     WriteCommand,
 )
+from drivers.sandbox.operations import operations_of
 from drivers.sandbox.options import SandboxOptions, read_options
 from drivers.sandbox.purchase_orders import PurchaseOrders
 from drivers.sandbox.reading import mark_of, pages
 from drivers.sandbox.tables import CHANGED, Assets, InventoryItems, SampleTable, Vendors
 from drivers.sandbox.work_orders import WorkOrders
-from drivers.sandbox.writes import OPERATIONS, Writes
+from drivers.sandbox.writes import Writes
 
 VERSION: Final = "1"
 PRODUCT: Final = "Groundwire sandbox"
@@ -47,7 +50,6 @@ CAPABILITIES: Final = Capabilities(
     keys=True,
     by_keys=True,
     consistent_snapshot=True,
-    operations=OPERATIONS,
     granularity=timedelta(seconds=1),
 )
 
@@ -121,8 +123,14 @@ class SandboxDriver:
     async def execute(self, command: WriteCommand) -> Outcome:
         return self._writes.execute(command, self._now())
 
-    async def find_effect(self, idempotency_key: str, command: WriteCommand) -> Outcome | None:  # noqa: ARG002 - the contract's
-        return self._writes.find_effect(idempotency_key)
+    async def columns(self, stream: StreamSpec) -> Sequence[Column]:
+        return columns_of(self._table(stream).build(np.zeros(0, dtype=np.int64), self._now()).schema)
+
+    async def find_effect(self, command: WriteCommand) -> Outcome | None:
+        return self._writes.find_effect(command.idempotency_key)
+
+    async def operations(self, streams: Sequence[StreamSpec]) -> Sequence[Operation]:
+        return operations_of(streams)
 
     async def aclose(self) -> None:
         """Nothing is held open."""
