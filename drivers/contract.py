@@ -155,15 +155,20 @@ class OperationKind(StrEnum):
 class Operation:
     """One cell of a connection's operation matrix: what the system can do with one entity, and what it needs for that.
 
-    Fields are named as in the entity's JSON form, a member of a list or an object behind a dot: `lineItems.quantity`.
+    Fields are named as in the entity's JSON form, a member of a list or an object behind a dot: `lineItems.quantity`,
+    `customFields.project`.
     """
 
     stream: str
     entity: str
     kind: OperationKind
+    # What must be given. A list that is named needs at least one line. A member is required of every line, or of the
+    # object, that is given; it does not make the list or the object itself required.
     required: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()  # all that may be given, the required ones too; `key` is understood
-    # update: the statuses of the record in which a field may be changed; a field that is not named: in every one
+    # Of each group at least one must be given; the members of a group lie in the same list or object.
+    any_of: tuple[tuple[str, ...], ...] = ()
+    # update, set_status: the statuses of the record in which a field may be changed; one that is not named: in all
     updatable_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     statuses: tuple[str, ...] = ()  # set_status: those it can be set to
     # Whether `find_effect` can tell a write that was carried out from one that was not. None: it cannot, and an effect

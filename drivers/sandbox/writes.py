@@ -12,6 +12,7 @@ import numpy as np
 
 from drivers.contract import Message, Outcome, OutcomeStatus, WriteCommand
 from drivers.sandbox import purchase_orders, work_orders
+from drivers.sandbox.operations import can
 from drivers.sandbox.purchase_orders import PurchaseOrders
 from drivers.sandbox.tables import Assets, InventoryItems, Vendors
 from drivers.sandbox.work_orders import WorkOrders
@@ -20,10 +21,6 @@ from drivers.sandbox.work_orders import WorkOrders
 INVALID_VENDOR: Final = "V-INVALID"
 OUT_OF_STOCK_ITEM: Final = "I-OUT-OF-STOCK"
 KEPT_OUTCOMES: Final = 10_000  # a repeat comes within minutes; an older one gets the same answer made anew
-OPERATIONS: Final = frozenset(
-    {f"{operation}:{order}" for order in ("purchase_order", "work_order") for operation in ("create", "update", "set_status")}
-    | {f"{operation}:{thing}" for thing in ("vendor", "inventory_item", "asset") for operation in ("create", "update")}
-)  # fmt: skip
 _NAMED_BY: Final = {"vendor": "name", "inventory_item": "code", "asset": "code", "work_order": "title"}
 
 
@@ -45,7 +42,7 @@ class Writes:
 
     def execute(self, command: WriteCommand, now: int) -> Outcome:
         """A repeat of an idempotency key gets the outcome of the first time."""
-        if f"{command.operation}:{command.entity}" not in OPERATIONS:
+        if not can(command.operation, command.entity):
             message = Message(
                 f"the sandbox cannot {command.operation} a {command.entity}", "NOT_SUPPORTED", "operation"
             )
@@ -61,7 +58,9 @@ class Writes:
         return outcome
 
     def find_effect(self, idempotency_key: str) -> Outcome | None:
-        return self._outcomes.get(idempotency_key)
+        """Only of a write that succeeded: one that failed has no effect that could be found."""
+        outcome = self._outcomes.get(idempotency_key)
+        return outcome if outcome is not None and outcome.status is OutcomeStatus.SUCCEEDED else None
 
     def _faults(self, command: WriteCommand, now: int) -> Iterator[Message]:
         if command.operation != "create":
@@ -147,7 +146,8 @@ class Writes:
 def _succeeded(command: WriteCommand) -> Outcome:
     key = _text(command.record, "key")
     reference = key if command.operation != "create" else f"SBX{crc32(command.idempotency_key.encode()):010d}"
-    return Outcome(OutcomeStatus.SUCCEEDED, reference, record=dict(command.record) | {"key": reference})
+    record = {**command.record, "key": reference}
+    return Outcome(OutcomeStatus.SUCCEEDED, key=reference, reference=reference, record=record)
 
 
 def _text(record: Mapping[str, Any], name: str) -> str:

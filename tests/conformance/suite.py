@@ -34,12 +34,10 @@ from drivers.contract import (
     DriverError,
     Mark,
     MarkKind,
-    OutcomeStatus,
     Page,
     ReadMode,
     ReadRequest,
     StreamSpec,
-    WriteCommand,
 )
 from drivers.keys import decode_key, encode_key
 
@@ -153,20 +151,6 @@ class DriverConformance:
         assert max(Counter(table.name for table in catalogue.tables).values()) == 1
         for table in catalogue.tables:
             assert set(table.key) <= {column.name for column in table.columns}
-
-    async def test_an_operation_not_declared_fails_with_a_reason_and_changes_nothing(
-        self, subject: Subject
-    ) -> None:
-        before = rows(await self.scan(subject))
-        command = WriteCommand("levitate", subject.stream.entity, {}, idempotency_key="conformance-1")
-
-        outcome = await subject.driver.execute(command)
-
-        assert outcome.status is OutcomeStatus.FAILED
-        assert outcome.messages
-        assert all(message.text for message in outcome.messages)
-        assert await subject.driver.find_effect("conformance-1", command) is None
-        assert rows(await self.scan(subject)) == before
 
     # --- what a page looks like
 

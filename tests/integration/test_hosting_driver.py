@@ -22,6 +22,7 @@ from agent.hosting.limits import HostingLimits
 from drivers.contract import (
     Mark,
     MarkKind,
+    OperationKind,
     OutcomeStatus,
     ReadMode,
     ReadRequest,
@@ -81,17 +82,20 @@ async def note_cursors(driver: HostedDriver, seen: list[str]) -> None:
 
 
 async def test_every_verb_crosses_the_boundary():
-    command = WriteCommand("create", "vendor", {"name": "O'Brien"}, "key-1", STREAM)
+    command = WriteCommand(OperationKind.CREATE, "vendor", {"name": "O'Brien"}, "key-1", STREAM)
     async with hosted() as driver:
         description = await driver.describe()
         catalogue = await driver.discover()
         outcome = await driver.execute(command)
 
-        assert description.capabilities.operations == frozenset({"create:vendor"})
+        assert description.driver == "faulty"
+        (operation,) = await driver.operations([STREAM])
+        assert (operation.stream, operation.kind) == ("orders", OperationKind.CREATE)
+        assert [column.name for column in await driver.columns(STREAM)] == ["amount"]
         assert catalogue.tables[0].columns[0].nullable is False
         assert outcome.status is OutcomeStatus.SUCCEEDED
         assert (outcome.reference, outcome.record) == ("made-key-1", {"name": "O'Brien"})
-        assert await driver.find_effect("key-1", command) is None
+        assert await driver.find_effect(command) is None
         assert await driver.signpost(STREAM) == Mark(MarkKind.TIMESTAMP, "2026-01-05T12:00:00+00:00")
         assert await driver.signpost(StreamSpec("none", "vendor")) is None
 

@@ -9,7 +9,7 @@ import pytest
 from agent.clock import SystemClock
 from agent.errors import ConfigurationError, SourceChanged
 from agent.hosting.driver import HostedDriver
-from drivers.contract import OutcomeStatus, ReadMode, ReadRequest, StreamSpec, WriteCommand
+from drivers.contract import OperationKind, OutcomeStatus, ReadMode, ReadRequest, StreamSpec, WriteCommand
 from drivers.sandbox.driver import SandboxDriver
 
 OPTIONS = {"time": "fixed", "advance": 86_400, "size": 100}
@@ -41,7 +41,7 @@ async def test_the_same_pages_come_through_the_boundary_as_without_it(hosted):
 
 async def test_every_verb_answers_as_without_the_boundary(hosted):
     direct = SandboxDriver("demo", OPTIONS, {})
-    command = WriteCommand("create", "purchase_order", {"vendorKey": "V-INVALID"}, "k1")
+    command = WriteCommand(OperationKind.CREATE, "purchase_order", {"vendorKey": "V-INVALID"}, "k1", ORDERS)
 
     assert await hosted.check() == await direct.check()
     assert await hosted.describe() == direct.describe()
@@ -50,7 +50,9 @@ async def test_every_verb_answers_as_without_the_boundary(hosted):
     outcome = await hosted.execute(command)
     assert outcome == await direct.execute(command)
     assert outcome.status is OutcomeStatus.FAILED
-    assert await hosted.find_effect("k1", command) == outcome
+    assert await hosted.find_effect(command) is None
+    assert await hosted.operations([ORDERS]) == await direct.operations([ORDERS])
+    assert list(await hosted.columns(ORDERS)) == list(await direct.columns(ORDERS))
 
 
 async def test_an_unknown_driver_is_a_configuration_error():

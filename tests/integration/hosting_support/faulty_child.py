@@ -24,6 +24,8 @@ from drivers.contract import (
     Mark,
     MarkKind,
     NotPermitted,
+    Operation,
+    OperationKind,
     Outcome,
     OutcomeStatus,
     Page,
@@ -61,7 +63,7 @@ class FaultyDriver:
             os._exit(4)
 
     def describe(self) -> Description:
-        return Description("faulty", "1", Capabilities(True, True, True, True, frozenset({"create:vendor"})))
+        return Description("faulty", "1", Capabilities(True, True, True, True))
 
     async def check(self, streams: Sequence[StreamSpec] = ()) -> Sequence[CheckStep]:
         secret = self.secrets.get("password", "")
@@ -139,10 +141,17 @@ class FaultyDriver:
                 raise NotPermitted("select denied", where="orders")
 
     async def execute(self, command: WriteCommand) -> Outcome:
-        return Outcome(OutcomeStatus.SUCCEEDED, f"made-{command.idempotency_key}", record=command.record)
+        made = f"made-{command.idempotency_key}"
+        return Outcome(OutcomeStatus.SUCCEEDED, key=made, reference=made, record=command.record)
 
-    async def find_effect(self, idempotency_key: str, command: WriteCommand) -> Outcome | None:
+    async def find_effect(self, command: WriteCommand) -> Outcome | None:
         return None
+
+    async def columns(self, stream: StreamSpec) -> Sequence[Column]:
+        return [Column("amount", "integer")]
+
+    async def operations(self, streams: Sequence[StreamSpec]) -> Sequence[Operation]:
+        return [Operation(stream.name, stream.entity, OperationKind.CREATE) for stream in streams]
 
     async def aclose(self) -> None:
         if self.mode == "hang_at_end":

@@ -22,6 +22,8 @@ from drivers.contract import (
     Mark,
     MarkKind,
     Message,
+    Operation,
+    OperationKind,
     Outcome,
     OutcomeStatus,
     ReadMode,
@@ -35,10 +37,14 @@ STREAM = StreamSpec("orders", "purchase_order", {"key": ["id"], "since": date(20
 VALUES = [
     STREAM,
     ReadRequest(STREAM, ReadMode.CHANGES, Mark(MarkKind.INTEGER, "1"), None, "cursor", 10, ("a", "b")),
-    Description("odbc", "1", Capabilities(True, False, True, True, frozenset({"create:vendor"}), 2, timedelta(0, 3.5))),
+    Description("odbc", "1", Capabilities(True, False, True, True, 2, timedelta(0, 3.5))),
     Catalogue((Table("t", (Column("c", "int", False),), ("c",), None, "c"),)),
-    Outcome(OutcomeStatus.FAILED, "", (Message("no", "E1", "vendor"),), {"total": Decimal("1.10")}),
-    WriteCommand("create", "vendor", {"name": "Å \U0001f600"}, "key", None),
+    Outcome(OutcomeStatus.FAILED, "k", "4711", (Message("no", "E1", "vendor"),), {"total": Decimal("1.10")}),
+    WriteCommand(OperationKind.CREATE, "vendor", {"name": "Å \U0001f600"}, "key", STREAM),
+    Operation(
+        "orders", "purchase_order", OperationKind.UPDATE, ("lineItems.quantity",), ("notes", "lineItems.quantity"),
+        any_of=(("vendorKey", "vendorCode"),), updatable_in={"notes": ("draft",)}, effect_settles_after=timedelta(minutes=2),
+    ),
     CheckStep("name", False, "detail", "hint"),
 ]  # fmt: skip
 

@@ -4,13 +4,29 @@ from typing import Any
 
 import pytest
 
-from drivers.contract import Outcome, OutcomeStatus, ReadMode, ReadRequest, StreamSpec, WriteCommand
-from drivers.sandbox.driver import CAPABILITIES, SandboxDriver
+from drivers.contract import (
+    OperationKind,
+    Outcome,
+    OutcomeStatus,
+    ReadMode,
+    ReadRequest,
+    StreamSpec,
+    WriteCommand,
+)
+from drivers.sandbox.driver import SandboxDriver
 from drivers.sandbox.options import read_options
 from drivers.sandbox.tables import InventoryItems, Vendors
 
 OPTIONS = {"time": "fixed", "advance": 30 * 86_400}
-CREATE = ("create", "purchase_order")
+CREATE = (OperationKind.CREATE, "purchase_order")
+TABLES = {
+    "purchase_order": "purchase_orders",
+    "work_order": "work_orders",
+    "inventory_item": "inventory_items",
+    "vendor": "vendors",
+    "asset": "assets",
+}
+STREAMS = {entity: StreamSpec(table, entity) for entity, table in TABLES.items()}
 
 
 @pytest.fixture
@@ -48,8 +64,12 @@ def order(**changes: Any) -> dict[str, Any]:
     return good | changes
 
 
+def command(record: dict[str, Any], what=CREATE, key: str = "k1") -> WriteCommand:
+    return WriteCommand(*what, record, key, STREAMS[what[1]])
+
+
 async def execute(driver: SandboxDriver, record: dict[str, Any], what=CREATE, key: str = "k1") -> Outcome:
-    return await driver.execute(WriteCommand(*what, record, key))
+    return await driver.execute(command(record, what, key))
 
 
 def codes(outcome: Outcome) -> set[tuple[str, str]]:
@@ -64,7 +84,7 @@ async def test_a_good_order_succeeds_with_a_reference_and_changes_nothing(driver
     assert outcome.status is OutcomeStatus.SUCCEEDED
     assert outcome.reference
     assert outcome.record is not None
-    assert outcome.record["key"] == outcome.reference
+    assert outcome.record["key"] == outcome.reference == outcome.key
     assert await scan(driver) == before
 
 
@@ -105,7 +125,10 @@ async def test_a_closed_order_takes_no_changes(driver):
     rows = await scan(driver)
     closed = next(row["__key"] for row in rows if row["status_code"] == "CL")
     open_ = next(row["__key"] for row in rows if row["status_code"] == "OR")
-    update, set_status = ("update", "purchase_order"), ("set_status", "purchase_order")
+    update, set_status = (
+        (OperationKind.UPDATE, "purchase_order"),
+        (OperationKind.SET_STATUS, "purchase_order"),
+    )
 
     assert ("ORDER_CLOSED", "status") in codes(
         await execute(driver, {"key": closed, "notes": "x"}, update, "k1")
@@ -118,7 +141,7 @@ async def test_a_closed_order_takes_no_changes(driver):
 
 
 async def test_a_work_order_needs_an_asset_that_exists(driver):
-    create = ("create", "work_order")
+    create = (OperationKind.CREATE, "work_order")
 
     assert ("ASSET_UNKNOWN", "assetKey") in codes(
         await execute(driver, {"title": "t", "assetKey": "EQ-1"}, create, "k1")
@@ -128,17 +151,44 @@ async def test_a_work_order_needs_an_asset_that_exists(driver):
     ).status is OutcomeStatus.SUCCEEDED
 
 
-@pytest.mark.parametrize("what", sorted(operation.split(":") for operation in CAPABILITIES.operations))
-async def test_every_declared_operation_refuses_an_empty_record(driver, what):
-    assert (await execute(driver, {}, tuple(what))).status is OutcomeStatus.FAILED
+async def matrix(driver: SandboxDriver) -> list[tuple[OperationKind, str]]:
+    return [(found.kind, found.entity) for found in await driver.operations(list(STREAMS.values()))]
+
+
+async def test_the_matrix_has_every_entity_and_no_deletion(driver):
+    found = await matrix(driver)
+
+    assert {entity for _, entity in found} == set(TABLES)
+    assert {kind for kind, _ in found} == set(OperationKind) - {OperationKind.DELETE}
+    assert (OperationKind.SET_STATUS, "vendor") not in found
+    assert await driver.operations([StreamSpec("x", "no_entity")]) == ()
+
+
+async def test_every_declared_operation_refuses_an_empty_record(driver):
+    for number, what in enumerate(await matrix(driver)):
+        assert (await execute(driver, {}, what, f"k{number}")).status is OutcomeStatus.FAILED, what
+
+
+async def test_what_is_not_in_the_matrix_fails_by_name(driver):
+    outcome = await execute(driver, {"key": "1"}, (OperationKind.DELETE, "vendor"))
+
+    assert outcome.status is OutcomeStatus.FAILED
+    assert codes(outcome) == {("NOT_SUPPORTED", "operation")}
 
 
 async def test_a_repeated_key_gets_the_outcome_of_the_first_time(driver):
     failed = await execute(driver, order(vendorKey="V-INVALID"), key="k1")
 
     assert await execute(driver, order(), key="k1") == failed
-    assert await driver.find_effect("k1", WriteCommand(*CREATE, {}, "k1")) == failed
-    assert await driver.find_effect("k2", WriteCommand(*CREATE, {}, "k2")) is None
+
+
+async def test_an_effect_is_found_by_its_key_and_a_failure_has_none(driver):
+    made = await execute(driver, order(), key="k1")
+    await execute(driver, order(vendorKey="V-INVALID"), key="k2")
+
+    assert await driver.find_effect(command({}, key="k1")) == made
+    assert await driver.find_effect(command({}, key="k2")) is None
+    assert await driver.find_effect(command({}, key="k3")) is None
 
 
 async def test_a_repeat_after_a_restart_gets_the_same_reference(driver):
