@@ -323,7 +323,7 @@ def build_stream(settings: ConnectionSettings, stream: StreamSettings) -> Stream
             stream.entity,
             send_raw=sync.send_raw,
         ),
-        spec=StreamSpec(stream.name, stream.entity, stream.read, columns),
+        spec=StreamSpec(stream.name, stream.entity, stream.read, columns, stream.write),
         mapping=mapping,
         window=WindowSettings(
             initial_window=sync.initial_window if isinstance(sync.initial_window, timedelta) else None,

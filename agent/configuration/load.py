@@ -200,6 +200,7 @@ def _stream(name: str, table: StreamTable, source: Document) -> StreamSettings:
         entity=table.entity,
         read=table.read,
         map=table.map,
+        write=table.write,
         sync=checked or SyncSettings(),
         where=where,
     )

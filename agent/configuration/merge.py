@@ -13,8 +13,8 @@ RawTable = Mapping[str, Any]
 def over_profile(profile: RawTable, connection: RawTable) -> dict[str, Any]:
     """Lay a connection file over its system's profile. What the file says wins.
 
-    Options merge at every depth. A stream's `read` and `map` merge by their first keys only: half of one field's
-    recipe with half of another would be a third that nobody wrote.
+    Options merge at every depth. A stream's `read`, `map` and `write` merge by their first keys only: half of one
+    field's recipe with half of another would be a third that nobody wrote.
     """
     merged: dict[str, Any] = {**profile, **connection}
     merged["options"] = _deep(_table(profile, "options"), _table(connection, "options"))
@@ -36,7 +36,7 @@ def over_sync(base: RawTable, over: RawTable) -> dict[str, Any]:
 
 def _over_stream(base: RawTable, over: RawTable) -> dict[str, Any]:
     merged: dict[str, Any] = {**base, **over}
-    for part in ("read", "map"):
+    for part in ("read", "map", "write"):
         merged[part] = {**_table(base, part), **_table(over, part)}
     if "sync" in base or "sync" in over:
         merged["sync"] = over_sync(_table(base, "sync"), _table(over, "sync"))

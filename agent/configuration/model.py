@@ -294,6 +294,9 @@ class StreamTable(Table):
         default_factory=dict, description="What to read, in the driver's own language."
     )
     map: dict[str, Any] = Field(default_factory=dict, description="Unified field = how to make it.")
+    write: dict[str, Any] = Field(
+        default_factory=dict, description="How to write, in the driver's own language; absent: not at all."
+    )
     sync: SyncSettings | None = Field(default=None, description="Overrides the connection's.")
 
 
@@ -319,6 +322,7 @@ class StreamSettings:
     entity: str
     read: Mapping[str, Any] = field(default_factory=dict)
     map: Mapping[str, Any] = field(default_factory=dict)
+    write: Mapping[str, Any] = field(default_factory=dict)
     sync: SyncSettings = field(default_factory=SyncSettings)
     where: str = ""  # file:line of its table
 
@@ -351,6 +355,7 @@ class ConnectionSettings:
                     "entity": stream.entity,
                     "read": stream.read,
                     "map": stream.map,
+                    "write": stream.write,
                     "sync": stream.sync.model_dump(mode="json", exclude_none=True),
                 }
                 for name, stream in self.streams.items()

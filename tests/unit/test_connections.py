@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from agent.clock import ManualClock
 from agent.configuration.load import load
-from agent.connections import Connections
+from agent.connections import Connections, build_stream
 from agent.outbox.store import Outbox, RunRecord
 from agent.settings import ConnectionSettings, Settings
 
@@ -86,3 +87,9 @@ async def test_a_reload_under_way_starts_nothing_once_the_agent_stops(
         await world.connections.start(erp, group)
 
         assert list(world.connections) == []
+
+
+def test_a_streams_write_table_reaches_its_driver(erp: ConnectionSettings) -> None:
+    stream = replace(erp.streams["vendors"], write={"create": {"table": "vendor"}})
+
+    assert build_stream(erp, stream).spec.write == {"create": {"table": "vendor"}}

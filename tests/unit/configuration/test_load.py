@@ -34,6 +34,7 @@ lag = "30s"
 entity = "purchase_order"
 read = { query = "select 1" }
 map = { orderNo = "id" }
+write = { create = { required = ["vendorKey"] } }
 [streams.purchase_orders.sync]
 cron = "0 6 * * 1-5"
 initial_window = "everything"
@@ -52,6 +53,7 @@ def test_a_connection_file_becomes_typed_settings(folder: ConfigFolder) -> None:
     assert connection.secrets == {"Pwd": SecretRef("env", "AW_PASSWORD")}
     assert connection.streams["purchase_orders"].read == {"query": "select 1"}
     assert connection.streams["purchase_orders"].map == {"orderNo": "id"}
+    assert connection.streams["purchase_orders"].write == {"create": {"required": ["vendorKey"]}}
     assert connection.streams["purchase_orders"].where == "connections/aw.toml:11"
 
 
@@ -118,7 +120,7 @@ entity = "vendor"
     assert found["connections/aw.toml:4"] == ('unknown key "sync.evry"', 'Did you mean "every"?')
     assert found["connections/aw.toml:9"] == (
         'unknown key "streams.orders.colour"',
-        "Known here: enabled, entity, map, read, sync.",
+        "Known here: enabled, entity, map, read, sync, write.",
     )
     assert found["connections/aw.toml:5"][0] == '"sync.page_rows": must be a whole number'
     assert "duration" in found["connections/aw.toml:6"][0]

@@ -28,8 +28,22 @@ def test_one_field_of_a_mapping_is_replaced_whole() -> None:
         {"streams": {"o": {"map": {"a": {"const": "1"}}}, "new": {"entity": "f"}}},
     )
 
-    assert merged["streams"]["o"] == {"entity": "e", "read": {}, "map": {"a": {"const": "1"}, "b": "y"}}
+    assert merged["streams"]["o"] == {
+        "entity": "e",
+        "read": {},
+        "map": {"a": {"const": "1"}, "b": "y"},
+        "write": {},
+    }
     assert merged["streams"]["new"]["entity"] == "f"
+
+
+def test_the_write_of_one_operation_is_replaced_whole() -> None:
+    merged = over_profile(
+        {"streams": {"o": {"write": {"create": {"required": ["a"], "steps": []}, "find": {"query": "q"}}}}},
+        {"streams": {"o": {"write": {"create": {"steps": [1]}}}}},
+    )
+
+    assert merged["streams"]["o"]["write"] == {"create": {"steps": [1]}, "find": {"query": "q"}}
 
 
 def test_neither_table_is_altered() -> None:
