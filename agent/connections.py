@@ -154,12 +154,21 @@ class Connections:
     def aside(self, name: str) -> HostedDriver:
         """The connection's second driver, for what must not wait behind a read: writes, checks, single records.
 
-        Raises ConfigurationError for a connection that is not there, or whose secrets cannot be read.
+        Raises ConfigurationError for a connection that is not there, or whose secrets cannot be read, and
+        CredentialsRefused as `require_credentials` does.
         """
         connection = self.named(name)
+        connection.supervisor.require_credentials()
         if connection.aside is None:
             connection.aside = self.make_driver(connection.settings)
         return connection.aside
+
+    def require_credentials(self, name: str) -> None:
+        """Raise CredentialsRefused while the connection's source refuses its credentials.
+
+        Whatever does not come from a person at this host asks first: each further try may lock the account.
+        """
+        self.named(name).supervisor.require_credentials()
 
     def start_syncs(
         self,

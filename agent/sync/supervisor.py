@@ -1,8 +1,9 @@
 """One connection's streams: run one at a time when wanted, retried when that can help, paused when it cannot.
 
 - a transient error is retried with growing pauses, for ever;
-- an error that needs a person is told once; refused credentials are not tried again by the schedule, so that no account
-  is locked, and everything else is looked at again at the next tick, so that it resumes by itself once mended;
+- refused credentials end everything that was wanted of the connection, and nothing but a person at this host tries them
+  again, so that no account is locked; any other error that needs a person is looked at again at the next tick, so that
+  it resumes by itself once mended; both are told once;
 - a run asked for while one is under way follows it; several such wishes are one.
 """
 
@@ -96,15 +97,20 @@ class Supervisor:
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     on_change: Callable[[], None] = lambda: None
     on_progress: Callable[[RunReport], None] = lambda _: None
+    on_refused: Callable[[CredentialsRefused], None] = lambda _: None
+    on_restored: Callable[[], None] = lambda: None
+    refused: CredentialsRefused | None = None  # since when nothing but a person tries the source
 
     def __post_init__(self) -> None:
         self.views = {name: StreamView() for name in self.streams}
+        if self.refused is not None:
+            self._show_refused(self.refused)
         for name, fault in self.faults.items():
             self.views[name] = StreamView(state=StreamState.NEEDS_PERSON, error=fault)
 
     def look(self, stream: str) -> None:
         """A tick of the schedule: run the stream unless only a person can help."""
-        if stream in self.faults or self._refused():
+        if stream in self.faults or self.refused is not None:
             return
         self._want(stream, Wish(RunTrigger.SCHEDULE))
 
@@ -113,16 +119,17 @@ class Supervisor:
     ) -> asyncio.Future[RunResult]:
         """Somebody wants the stream synced now; the future ends with that run.
 
-        Raises the stream's fault when it cannot run as it is configured.
+        Raises the stream's fault when it cannot run as it is configured, and CredentialsRefused to the relay when the
+        source has refused them: only a person at this host may try again.
         """
-        self.require(stream)
+        self._require(stream, trigger)
         answer: asyncio.Future[RunResult] = asyncio.get_running_loop().create_future()
         self._want(stream, Wish(trigger, full=full, accept_deletions=accept_deletions, waiting=(answer,)))
         return answer
 
     def fetch(self, stream: str, trigger: RunTrigger, keys: tuple[str, ...]) -> asyncio.Future[RunResult]:
-        """Somebody wants these records read again, with the mapping in force now."""
-        self.require(stream)
+        """Somebody wants these records read again, with the mapping in force now. Raises as `ask` does."""
+        self._require(stream, trigger)
         answer: asyncio.Future[RunResult] = asyncio.get_running_loop().create_future()
         self._want(stream, Wish(trigger, keys=keys, walk=False, waiting=(answer,)))
         return answer
@@ -131,6 +138,35 @@ class Supervisor:
         """Raise what keeps the stream from running as it is configured, if anything does."""
         if stream in self.faults:
             raise self.faults[stream]
+
+    def require_credentials(self) -> None:
+        """Raise CredentialsRefused while the source refuses the credentials that are in force."""
+        if self.refused is not None:
+            raise self.refused
+
+    def refuse(self, error: CredentialsRefused) -> None:
+        """The source refused the credentials that all streams share: end whatever waits for a run."""
+        first = self.refused is None
+        self.refused = error
+        for name in list(self._wishes):
+            wish = self._wishes.pop(name)
+            _answer(wish, RunResult(_unreported(self.streams[name], wish, self.clock.utcnow()), error))
+        self._show_refused(error)
+        if first:
+            log.warning("credentials_refused", connection=self.connection, error=str(error), hint=error.hint)
+            self.on_refused(error)
+
+    def restore(self) -> None:
+        """The credentials work again: look at every stream that waited for them."""
+        if self.refused is None:
+            return
+        self.refused = None
+        log.info("credentials_restored", connection=self.connection)
+        self.on_restored()
+        for name, view in self.views.items():
+            if view.state is StreamState.NEEDS_REAUTHORISATION:
+                self._show(name, state=StreamState.IDLE, error=None, failures=0)
+                self._want(name, Wish(RunTrigger.SCHEDULE))
 
     async def run(self) -> None:
         try:
@@ -145,9 +181,16 @@ class Supervisor:
             for wish in self._wishes.values():
                 _cancel(wish)
 
-    def _refused(self) -> bool:
-        """The source refused the credentials that all streams of the connection share."""
-        return any(view.state is StreamState.NEEDS_REAUTHORISATION for view in self.views.values())
+    def _require(self, stream: str, trigger: RunTrigger) -> None:
+        self.require(stream)
+        if trigger is RunTrigger.COMMAND:
+            self.require_credentials()
+
+    def _show_refused(self, error: CredentialsRefused) -> None:
+        """A run that is under way goes on: it signed in before, and says itself how it ended."""
+        for name in self.streams:
+            if self.views[name].state is not StreamState.RUNNING:
+                self._show(name, state=StreamState.NEEDS_REAUTHORISATION, error=error)
 
     def _want(self, stream: str, wish: Wish) -> None:
         before = self._wishes.get(stream)
@@ -179,15 +222,14 @@ class Supervisor:
         except BaseException:
             _cancel(wish)
             raise
-        for answer in wish.waiting:
-            if not answer.done():
-                answer.set_result(result)
+        _answer(wish, result)
 
     async def _run_once(self, stream: str, wish: Wish) -> RunResult:
         def progress(report: RunReport) -> None:
             self.views[stream] = replace(self.views[stream], report=report)
             self.on_progress(report)
 
+        refused_before = self.refused is not None
         runner = self.make_runner(self.streams[stream], self.source, progress)
         self._show(stream, state=StreamState.RUNNING)
         try:
@@ -208,17 +250,26 @@ class Supervisor:
                 f"the run ended with {type(error).__name__}", where=self.streams[stream].address
             )
             result = RunResult(_unreported(self.streams[stream], wish, self.clock.utcnow()), fault)
-        self._settle(stream, result)
+        self._settle(stream, result, refused_before=refused_before)
         return result
 
-    def _settle(self, stream: str, result: RunResult) -> None:
+    def _settle(self, stream: str, result: RunResult, *, refused_before: bool) -> None:
         """Decide from how a run ended what happens to its stream next."""
         error, before = result.error, self.views[stream]
         if error is None:
             if before.error is not None:
                 log.info("stream_recovered", stream=self.streams[stream].address)
             self._show(stream, state=StreamState.IDLE, error=None, failures=0)
-            self._resume_refused()
+            if refused_before:
+                self.restore()
+            elif (
+                self.refused is not None
+            ):  # this run had signed in before they were refused: that proves nothing
+                self._show(stream, state=StreamState.NEEDS_REAUTHORISATION, error=self.refused)
+            return
+        if isinstance(error, CredentialsRefused):
+            self._show(stream, state=StreamState.NEEDS_REAUTHORISATION, failures=before.failures + 1)
+            self.refuse(error)
             return
         if before.error is None or before.error.code != error.code:
             log.warning(
@@ -229,28 +280,14 @@ class Supervisor:
                 hint=error.hint,
             )
         failures = before.failures + 1
-        if isinstance(error, CredentialsRefused):
-            self._show(stream, state=StreamState.NEEDS_REAUTHORISATION, error=error, failures=failures)
-            self._hold_back(error)
+        if self.refused is not None:  # no retry: that would be a try of what was refused
+            self._show(stream, state=StreamState.NEEDS_REAUTHORISATION, error=self.refused, failures=failures)
         elif isinstance(error, NeedsPersonError):
             self._show(stream, state=StreamState.NEEDS_PERSON, error=error, failures=failures)
         else:
             self._show(stream, state=StreamState.RETRYING, error=error, failures=failures)
             pause = retry_pause(failures, error)
             self._want(stream, Wish(RunTrigger.SCHEDULE, not_before=self.clock.monotonic() + pause))
-
-    def _hold_back(self, error: CredentialsRefused) -> None:
-        """Drop what only the schedule wanted; those streams wait for the credentials too, and are resumed with them."""
-        for name in [name for name, wish in self._wishes.items() if not wish.waiting]:
-            del self._wishes[name]
-            self._show(name, state=StreamState.NEEDS_REAUTHORISATION, error=error)
-
-    def _resume_refused(self) -> None:
-        """A run went through, so the credentials work again: look at every stream that waited for them."""
-        for name, view in self.views.items():
-            if view.state is StreamState.NEEDS_REAUTHORISATION:
-                self._show(name, state=StreamState.IDLE, error=None, failures=0)
-                self._want(name, Wish(RunTrigger.SCHEDULE))
 
     def _show(self, stream: str, **change: Any) -> None:
         self.views[stream] = replace(self.views[stream], **change)
@@ -261,6 +298,12 @@ def retry_pause(failures: int, error: GroundwireError) -> float:
     """Seconds before the next try after so many failures in a row. Pure."""
     pause = min(RETRY_MOST_SECONDS, RETRY_FIRST_SECONDS * RETRY_GROWTH ** min(failures - 1, 16))
     return max(pause, error.retry_after) if isinstance(error, Throttled) else pause
+
+
+def _answer(wish: Wish, result: RunResult) -> None:
+    for answer in wish.waiting:
+        if not answer.done():
+            answer.set_result(result)
 
 
 def _cancel(wish: Wish) -> None:

@@ -164,6 +164,76 @@ async def test_a_retry_that_refused_credentials_put_off_is_made_up_for_once_they
         await world.settle(lambda: world.ran() == ["a", "b", "b", "a"])
 
 
+async def test_refused_credentials_end_every_run_that_waits_without_another_try() -> None:
+    async with alive(World()) as world:
+        world.hold = asyncio.Event()
+        world.scripts["a"] = [CredentialsRefused("no")]
+        runs = [world.supervisor.ask(name, RunTrigger.MANUAL) for name in ("a", "b")]
+        await world.settle(lambda: world.ran() == ["a"])
+        world.hold.set()
+
+        ended = await asyncio.gather(*runs)
+
+        assert [type(result.error) for result in ended] == [CredentialsRefused, CredentialsRefused]
+        assert world.ran() == ["a"]
+        assert world.state("b") is StreamState.NEEDS_REAUTHORISATION
+
+
+async def test_the_relay_cannot_have_refused_credentials_tried_again() -> None:
+    async with alive(World()) as world:
+        world.scripts["a"] = [CredentialsRefused("no")]
+        await world.supervisor.ask("a", RunTrigger.COMMAND)
+
+        with pytest.raises(CredentialsRefused):
+            world.supervisor.require_credentials()
+        with pytest.raises(CredentialsRefused):
+            world.supervisor.ask("b", RunTrigger.COMMAND)
+        with pytest.raises(CredentialsRefused):
+            world.supervisor.fetch("b", RunTrigger.COMMAND, ("k",))
+
+        assert world.ran() == ["a"]
+
+
+async def test_a_run_that_had_signed_in_before_does_not_prove_that_the_credentials_work() -> None:
+    async with alive(World()) as world:
+        world.hold = asyncio.Event()
+        run = world.supervisor.ask("a", RunTrigger.SCHEDULE)
+        await world.settle(lambda: world.ran() == ["a"])
+        world.supervisor.refuse(CredentialsRefused("no"))
+        world.hold.set()
+
+        assert (await run).error is None
+        assert world.state("a") is StreamState.NEEDS_REAUTHORISATION
+        with pytest.raises(CredentialsRefused):
+            world.supervisor.require_credentials()
+
+
+async def test_a_refusal_is_told_once_and_so_is_its_end() -> None:
+    async with alive(World()) as world:
+        told: list[str] = []
+        world.supervisor.on_refused = lambda error: told.append(error.message)
+        world.supervisor.on_restored = lambda: told.append("restored")
+        world.scripts = {"a": [CredentialsRefused("first"), CredentialsRefused("second")]}
+
+        await world.supervisor.ask("a", RunTrigger.MANUAL)
+        await world.supervisor.ask("a", RunTrigger.MANUAL)
+        await world.supervisor.ask("a", RunTrigger.MANUAL)
+
+        assert told == ["first", "restored"]
+
+
+async def test_a_trouble_of_another_kind_does_not_have_refused_credentials_tried_again() -> None:
+    async with alive(World()) as world:
+        world.scripts["a"] = [CredentialsRefused("no"), Unreachable("down")]
+        await world.supervisor.ask("a", RunTrigger.MANUAL)
+        await world.supervisor.ask("a", RunTrigger.MANUAL)
+        for _ in range(20):
+            await world.clock.sleep(1_000)
+
+        assert world.ran() == ["a", "a"]
+        assert world.state("a") is StreamState.NEEDS_REAUTHORISATION
+
+
 async def test_what_needs_a_person_is_looked_at_again_by_the_schedule() -> None:
     async with alive(World()) as world:
         world.scripts["a"] = [SourceChanged("no such column")]
