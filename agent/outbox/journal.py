@@ -27,7 +27,8 @@ IN_DOUBT: Final = "in_doubt"
 T = TypeVar("T")
 
 _COLUMNS = (
-    "id, name, body_hash, body, state, received_at, deadline, started_at, finished_at, acked_at, result"
+    "id, name, body_hash, body, connection, entity, writes, state, received_at, deadline, started_at,"
+    " finished_at, audited_at, acked_at, result"
 )
 
 
@@ -46,10 +47,14 @@ class CommandRecord:
     state: str  # received, started, or the final state
     received_at: datetime
     deadline: datetime | None
-    started_at: datetime | None
-    finished_at: datetime | None
-    acked_at: datetime | None
-    result: Any  # whatever JSON holds; None until finished
+    connection: str = ""  # empty: it is about none
+    entity: str = ""
+    writes: bool = False  # whether it changes the source
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    audited_at: datetime | None = None  # when its outcome was in the audit log
+    acked_at: datetime | None = None
+    result: Any = None  # whatever JSON holds; None until finished
 
     @property
     def finished(self) -> bool:
@@ -100,11 +105,23 @@ class CommandJournal:
         deadline: datetime | None,
         *,
         body: bytes = b"",
+        connection: str = "",
+        entity: str = "",
+        writes: bool = False,
     ) -> Received:
         """Write a command down, or find what is known of it."""
         _refuse_oversized(command_id, body)
         fresh = CommandRecord(
-            command_id, name, body_hash, body, RECEIVED, received_at, deadline, None, None, None, None
+            command_id,
+            name,
+            body_hash,
+            body,
+            RECEIVED,
+            received_at,
+            deadline,
+            connection=connection,
+            entity=entity,
+            writes=writes,
         )
         return await self._run(lambda: _receive(self._db, fresh, open_commands=self._limits.open_commands))
 
@@ -118,26 +135,54 @@ class CommandJournal:
 
     async def finish(self, command_id: str, state: str, result: Any) -> None:
         """Store the outcome; one that was in doubt may be settled later, any other stays."""
-        now = self._clock.utcnow()
-        text = orjson.dumps(result).decode()
-        _refuse_oversized(command_id, text.encode())
-        await self._run(lambda: _finish(self._db, command_id, str(state), text, now))
+        await self._finish(command_id, state, result, (RECEIVED, STARTED, IN_DOUBT))
 
-    async def acked(self, command_id: str) -> None:
-        """Note that the relay has the answer; repeating it changes nothing."""
+    async def settle(self, command_id: str, state: str, result: Any) -> None:
+        """Store what became of a command in doubt; raise `JournalConflict` for any other."""
+        await self._finish(command_id, state, result, (IN_DOUBT,))
+
+    async def audited(self, command_id: str) -> None:
+        """Note that the audit log holds the outcome; repeating it changes nothing."""
         now = to_micros(self._clock.utcnow())
-        await self._run(lambda: _mark_acked(self._db, command_id, now))
+        await self._run(lambda: _mark_audited(self._db, command_id, now))
+
+    async def acked(self, command_id: str, state: str | None = None) -> None:
+        """Note that the relay has the answer; repeating it changes nothing.
+
+        The ack of another `state` than the stored one is about an answer that another has replaced.
+        """
+        now = to_micros(self._clock.utcnow())
+        await self._run(lambda: _mark_acked(self._db, command_id, state, now))
 
     async def get(self, command_id: str) -> CommandRecord | None:
         return await self._run(lambda: _find(self._db, command_id))
 
     async def unfinished(self) -> list[CommandRecord]:
-        """Commands received or started without an outcome, oldest first."""
-        return await self._run(lambda: _list(self._db, "finished_at IS NULL"))
+        """Commands received or started without an outcome, in the order they came."""
+        return await self._run(lambda: _list(self._db, "acked_at IS NULL AND finished_at IS NULL"))
 
     async def unacked(self) -> list[CommandRecord]:
-        """Answers that the relay has not acked yet, oldest first."""
-        return await self._run(lambda: _list(self._db, "finished_at IS NOT NULL"))
+        """Answers that the relay has not acked yet, in the order their commands came."""
+        return await self._run(lambda: _list(self._db, "acked_at IS NULL AND finished_at IS NOT NULL"))
+
+    async def unaudited(self) -> list[CommandRecord]:
+        """Outcomes that are not in the audit log yet."""
+        return await self._run(lambda: _list(self._db, "finished_at IS NOT NULL AND audited_at IS NULL"))
+
+    async def recent(self, limit: int, state: str | None = None) -> list[CommandRecord]:
+        """The newest commands, of one state where it is given."""
+        return await self._run(lambda: _recent(self._db, limit, state))
+
+    async def writes_since(self, connection: str, entity: str | None, moment: datetime) -> int:
+        """How many writes to the connection were started at or after `moment`; of one entity, or of all."""
+        since = to_micros(moment)
+        return await self._run(lambda: _count_writes(self._db, connection, entity, since))
+
+    async def _finish(self, command_id: str, state: str, result: Any, allowed: tuple[str, ...]) -> None:
+        now = self._clock.utcnow()
+        text = orjson.dumps(result).decode()
+        _refuse_oversized(command_id, text.encode())
+        await self._run(lambda: _finish(self._db, command_id, str(state), text, now, allowed))
 
 
 def _receive(db: Database, fresh: CommandRecord, *, open_commands: int) -> Received:
@@ -149,12 +194,16 @@ def _receive(db: Database, fresh: CommandRecord, *, open_commands: int) -> Recei
         if db.value("SELECT count(*) FROM command WHERE acked_at IS NULL") >= open_commands:
             raise JournalFull(f"{open_commands} commands wait for an answer or its ack", where=fresh.id)
         db.run(
-            "INSERT INTO command (id, name, body_hash, body, state, received_at, deadline) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO command (id, name, body_hash, body, connection, entity, writes, state, received_at, deadline)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 fresh.id,
                 fresh.name,
                 fresh.body_hash,
                 fresh.body,
+                fresh.connection,
+                fresh.entity,
+                int(fresh.writes),
                 fresh.state,
                 to_micros(fresh.received_at),
                 maybe_micros(fresh.deadline),
@@ -175,15 +224,17 @@ def _start(db: Database, command_id: str, now: datetime) -> None:
             )
 
 
-def _finish(db: Database, command_id: str, state: str, result: str, now: datetime) -> None:
+def _finish(
+    db: Database, command_id: str, state: str, result: str, now: datetime, allowed: tuple[str, ...]
+) -> None:
     if state in (RECEIVED, STARTED):
         raise JournalConflict(f"{state} is not an outcome", where=command_id)
     with db.transaction():
-        # A later answer replaces one in doubt, so it has to be acked again.
+        # A later answer replaces one in doubt, so it has to be audited and acked again.
         changed = db.run(
-            "UPDATE command SET state = ?, result = ?, finished_at = ?, acked_at = NULL"
-            " WHERE id = ? AND state IN (?, ?, ?)",
-            (state, result, to_micros(now), command_id, RECEIVED, STARTED, IN_DOUBT),
+            "UPDATE command SET state = ?, result = ?, finished_at = ?, audited_at = NULL, acked_at = NULL"
+            " WHERE id = ? AND state IN (SELECT value FROM json_each(?))",
+            (state, result, to_micros(now), command_id, orjson.dumps(allowed).decode()),
         )
         known = _find(db, command_id)
         if not changed and (known is None or known.state != state):
@@ -192,12 +243,30 @@ def _finish(db: Database, command_id: str, state: str, result: str, now: datetim
             )
 
 
-def _mark_acked(db: Database, command_id: str, micros: int) -> None:
+def _mark_audited(db: Database, command_id: str, micros: int) -> None:
     with db.transaction():
         db.run(
-            "UPDATE command SET acked_at = ? WHERE id = ? AND finished_at IS NOT NULL AND acked_at IS NULL",
+            "UPDATE command SET audited_at = ? WHERE id = ? AND finished_at IS NOT NULL AND audited_at IS NULL",
             (micros, command_id),
         )
+
+
+def _mark_acked(db: Database, command_id: str, state: str | None, micros: int) -> None:
+    with db.transaction():
+        db.run(
+            "UPDATE command SET acked_at = ?1"
+            " WHERE id = ?2 AND finished_at IS NOT NULL AND acked_at IS NULL AND (?3 IS NULL OR state = ?3)",
+            (micros, command_id, state),
+        )
+
+
+def _count_writes(db: Database, connection: str, entity: str | None, since: int) -> int:
+    found: int = db.value(
+        "SELECT count(*) FROM command WHERE writes = 1 AND connection = ?1 AND started_at >= ?2"
+        " AND (?3 IS NULL OR entity = ?3)",
+        (connection, since, entity),
+    )
+    return found
 
 
 def _describe(db: Database, command_id: str) -> str:
@@ -211,8 +280,15 @@ def _find(db: Database, command_id: str) -> CommandRecord | None:
 
 
 def _list(db: Database, condition: str) -> list[CommandRecord]:
+    # By rowid, which is the order of arrival whatever the wall clock did meanwhile.
+    rows = db.all(f"SELECT {_COLUMNS} FROM command WHERE {condition} ORDER BY rowid")  # noqa: S608 - constant text
+    return [_record(row) for row in rows]
+
+
+def _recent(db: Database, limit: int, state: str | None) -> list[CommandRecord]:
     rows = db.all(
-        f"SELECT {_COLUMNS} FROM command WHERE acked_at IS NULL AND {condition} ORDER BY received_at, id"  # noqa: S608 - constant text
+        f"SELECT {_COLUMNS} FROM command WHERE ?1 IS NULL OR state = ?1 ORDER BY rowid DESC LIMIT ?2",  # noqa: S608 - constant columns
+        (state, limit),
     )
     return [_record(row) for row in rows]
 
@@ -223,11 +299,15 @@ def _record(row: Any) -> CommandRecord:
         name,
         body_hash,
         body,
+        connection,
+        entity,
+        writes,
         state,
         received_at,
         deadline,
         started_at,
         finished_at,
+        audited_at,
         acked_at,
         result,
     ) = row
@@ -239,8 +319,12 @@ def _record(row: Any) -> CommandRecord:
         state=state,
         received_at=from_micros(received_at),
         deadline=maybe_moment(deadline),
+        connection=connection,
+        entity=entity,
+        writes=bool(writes),
         started_at=maybe_moment(started_at),
         finished_at=maybe_moment(finished_at),
+        audited_at=maybe_moment(audited_at),
         acked_at=maybe_moment(acked_at),
         result=None if result is None else orjson.loads(result),
     )

@@ -18,13 +18,15 @@ from agent.outbox.limits import WHOLE_CHECK_BYTES, MiB
 log = structlog.get_logger(__name__)
 
 APPLICATION_ID: Final = 0x47575242  # "GWRB"
-MIGRATIONS: Final = (Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"),)
+MIGRATIONS: Final = tuple(
+    Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("schema.sql", "schema_2.sql")
+)
 
 CACHE_BYTES: Final = 4 * MiB  # payloads are written and read once, so a larger cache only costs memory
 WAL_KEPT_BYTES: Final = 64 * MiB  # a log left larger by a burst is cut back to this
 
 # Read at opening whatever the size of the file; `payload` and `segment` are checked row by row as they are read.
-CHECKED_TABLES: Final = ("state", "stream", "batch", "run", "command")
+CHECKED_TABLES: Final = ("state", "stream", "batch", "run", "command", "paused")
 
 
 def open_database(

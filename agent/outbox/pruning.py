@@ -32,8 +32,11 @@ def prune_some(db: Database, limits: Limits, now: datetime) -> int:
 
 
 def prune_commands(db: Database, limits: Limits, now: datetime) -> None:
-    """Forget acked commands, but never before their deadline: until then a repeat would run again."""
-    expired = "acked_at < ? AND (deadline IS NULL OR deadline < ?)"
+    """Forget acked commands, but never before their deadline: until then a repeat would run again.
+
+    One in doubt stays until a person has settled it.
+    """
+    expired = "state != 'in_doubt' AND acked_at < ? AND (deadline IS NULL OR deadline < ?)"
     with db.transaction():
         db.run(
             f"DELETE FROM command WHERE acked_at IS NOT NULL AND {expired}",  # noqa: S608 - constant text

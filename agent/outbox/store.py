@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from agent.clock import Clock
 from agent.errors import GroundwireError
-from agent.outbox import batches, counting, letters, positions, pruning, runs, segments, streams
+from agent.outbox import batches, counting, letters, pauses, positions, pruning, runs, segments, streams
 from agent.outbox.append import append
 from agent.outbox.database import Database
 from agent.outbox.journal import CommandJournal
@@ -207,6 +208,18 @@ class Outbox:
 
     async def drop(self, ids: Sequence[int]) -> int:
         return await self._run(lambda: letters.drop(self._db, ids))
+
+    async def pause(self, connection: str) -> None:
+        """Keep in mind that the connection is paused, until `resume`; again changes nothing."""
+        now = self._clock.utcnow()
+        await self._run(lambda: pauses.pause(self._db, connection, now))
+
+    async def resume(self, connection: str) -> None:
+        await self._run(lambda: pauses.resume(self._db, connection))
+
+    async def paused(self) -> dict[str, datetime]:
+        """The paused connections, each with the moment since when."""
+        return await self._run(lambda: pauses.paused(self._db))
 
     async def prune(self) -> int:
         """Delete what has left the replay window; return how many batches. Other work passes in between."""

@@ -23,6 +23,7 @@ class PassKind(StrEnum):
     INITIAL = "initial"  # the first walk, or a full re-sync
     CHANGES = "changes"  # what changed since the floor
     COMPARE = "compare"  # every row, only those with another hash travel
+    RESEND = "resend"  # what changed since a moment that somebody named; known records travel again
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ from agent.sync.reconcile import (
     check_share,
     compare_with_source,
 )
-from agent.sync.window import WindowSettings, comparison_due, next_pass
+from agent.sync.window import Since, WindowSettings, comparison_due, next_pass
 from drivers.contract import Mark, Page, ReadMode, ReadRequest, StreamSpec
 
 log = structlog.get_logger(__name__)
@@ -105,11 +105,14 @@ class Runner:
         trigger: RunTrigger,
         *,
         full: bool = False,
+        since: Since | None = None,
         accept_deletions: bool = False,
         keys: Sequence[str] = (),
         walk: bool = True,
     ) -> RunResult:
         """Sync the stream once and return how it ended; a GroundwireError ends the run, not the caller.
+
+        `full` sends every record again, `since` those that changed at or after it.
 
         `keys` are read again first, whatever is known of them; without `walk` that is all.
         """
@@ -120,7 +123,7 @@ class Runner:
             connection=self._stream.facts.connection,
             entity=self._stream.facts.entity,
             trigger=trigger,
-            mode=_mode(checkpoint, full=full),
+            mode=_mode(checkpoint, full=full or since is not None),
             status=RunStatus.RUNNING,
             started_at=self._clock.utcnow(),
         )
@@ -130,7 +133,9 @@ class Runner:
             if keys:
                 await self._fetch(report, keys, await self._known(), resend=True)
             if walk:
-                await self._sync(report, checkpoint, full=full, accept_deletions=accept_deletions)
+                await self._sync(
+                    report, checkpoint, full=full, since=since, accept_deletions=accept_deletions
+                )
         except asyncio.CancelledError:
             # The last page is durable or it is not; only the report of the stop is still to be written. Where the
             # outbox takes no report the run ends all the same, and the next process closes it.
@@ -147,10 +152,23 @@ class Runner:
         return RunResult(await self._finish(report, RunStatus.SUCCEEDED))
 
     async def _sync(
-        self, report: RunReport, checkpoint: Checkpoint, *, full: bool, accept_deletions: bool
+        self,
+        report: RunReport,
+        checkpoint: Checkpoint,
+        *,
+        full: bool,
+        since: Since | None,
+        accept_deletions: bool,
     ) -> None:
         signpost = await self._source.signpost(self._stream.spec)
-        step = next_pass(checkpoint, signpost, self._stream.window, full=full, reading=self._stream.reading)
+        step = next_pass(
+            checkpoint,
+            signpost,
+            self._stream.window,
+            full=full,
+            since=since,
+            reading=self._stream.reading,
+        )
         known = await self._known()
         seen = SeenKeys()
 

@@ -6,13 +6,18 @@ The signpost comes from the source before the first page; the agent's own clock 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 from agent.sync.cursor import Checkpoint, Pass, PassKind
 from drivers.contract import Mark, MarkKind, ReadMode
 
 ONE_DAY: Final = timedelta(days=1)
+FURTHEST_BEHIND: Final = timedelta(hours=12)  # of local times: the clocks of UTC-12:00
+FURTHEST_AHEAD: Final = timedelta(hours=14)
+MIN_YEAR, MAX_YEAR = 1900, 9000  # of a moment that somebody names: far from where times cannot be moved
+
+Since = datetime | date  # a moment with its time zone, or a day as the source counts days
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +33,23 @@ def next_pass(
     settings: WindowSettings,
     *,
     full: bool = False,
+    since: Since | None = None,
     reading: str = "",
 ) -> Pass:
     """Choose the next pass over a stream; `reading` names what is read, see `Stream.reading`.
 
     A pass under way goes on with the bounds it began with, unless a full re-sync is asked for, or something else is
     read by now: then its cursor says nothing about what was passed, and the pass begins anew.
+
+    `since` asks for everything again that changed at or after it. Where the stream has no column that could say so,
+    or has not been read once, that is everything.
     """
     under_way = checkpoint.under_way
+    if since is not None and not full:
+        step = _resend(checkpoint, signpost, settings, since, reading)
+        if step is not None:
+            return step
+        full = True
     if under_way is not None and not full and under_way.reading == reading:
         return under_way
     resend = full or (under_way is not None and under_way.resend)
@@ -70,6 +84,54 @@ def _changes(floor: Mark, signpost: Mark, settings: WindowSettings) -> Pass:
     return Pass(PassKind.CHANGES, ReadMode.CHANGES, start=move_back(floor, settings.overlap), end=end)
 
 
+def _resend(
+    checkpoint: Checkpoint, signpost: Mark | None, settings: WindowSettings, since: Since, reading: str
+) -> Pass | None:
+    """The pass that reads again what changed since then; None: only the whole stream would be enough."""
+    under_way = checkpoint.under_way
+    resending = under_way is not None and under_way.resend
+    if not checkpoint.initial_done or checkpoint.floor is None or signpost is None or not _is_time(signpost):
+        return None
+    step = _changes(checkpoint.floor, signpost, settings)
+    if step.kind is not PassKind.CHANGES or step.start is None:
+        return None
+    # From the floor at the latest: the floor moves to this pass's end, and nothing may be passed over.
+    start = earlier(step.start, mark_of(since, signpost))
+    if under_way is not None and resending:
+        if under_way.kind is not PassKind.RESEND or under_way.reading != reading or under_way.start is None:
+            return None
+        start = earlier(start, under_way.start)
+    return replace(step, kind=PassKind.RESEND, start=start, resend=True, reading=reading)
+
+
+def mark_of(since: Since, like: Mark) -> Mark:
+    """A moment as a mark of the source's kind of time; where its time zone is not known, the earliest it can be."""
+    if isinstance(since, datetime):
+        if like.kind is MarkKind.DATE:
+            return Mark(like.kind, (since.astimezone(UTC) - FURTHEST_BEHIND).date().isoformat())
+        if _is_zoned(like):
+            return Mark(like.kind, since.isoformat())
+        return Mark(like.kind, (since.astimezone(UTC) - FURTHEST_BEHIND).replace(tzinfo=None).isoformat())
+    if like.kind is MarkKind.DATE:
+        return Mark(like.kind, since.isoformat())
+    midnight = datetime.combine(since, time())
+    if _is_zoned(like):
+        return Mark(like.kind, (midnight.replace(tzinfo=UTC) - FURTHEST_AHEAD).isoformat())
+    return Mark(like.kind, midnight.isoformat())
+
+
+def read_since(text: str) -> Since:
+    """An RFC 3339 moment or an ISO date. Raises ValueError."""
+    found: Since = (
+        date.fromisoformat(text) if len(text) <= len("2026-01-05") else datetime.fromisoformat(text)
+    )
+    if isinstance(found, datetime) and found.tzinfo is None:
+        raise ValueError("a moment needs a time zone")
+    if not MIN_YEAR <= found.year <= MAX_YEAR:
+        raise ValueError("a moment is out of range")
+    return found
+
+
 def comparison_due(checkpoint: Checkpoint, now: datetime, every: timedelta) -> bool:
     """Whether keys should be compared now; a clock that stepped back counts as due."""
     if checkpoint.compared_at is None:
@@ -92,6 +154,11 @@ def move_back(mark: Mark, span: timedelta) -> Mark:
 def later(one: Mark, other: Mark) -> Mark:
     """The later of two marks of one kind."""
     return one if _order(one) >= _order(other) else other
+
+
+def earlier(one: Mark, other: Mark) -> Mark:
+    """The earlier of two marks of one kind."""
+    return one if _order(one) <= _order(other) else other
 
 
 def _order(mark: Mark) -> Any:
