@@ -111,7 +111,7 @@ class _Reader:
         return ScalarRule(field.name, path, value)
 
     def _object(self, field: Field, spec: Any, level: _Level, place: Place) -> tuple[Rule, ...]:
-        if not isinstance(spec, Mapping):
+        if not isinstance(spec, Mapping) or not spec:
             raise place.error(f"{field.alias} is a table of its own fields, such as {{ city = ... }}")
         return self.members(spec, _Level.of(field.fields, inside_lines=level.inside_lines), place)
 

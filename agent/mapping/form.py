@@ -1,0 +1,36 @@
+"""What a mapping makes of records, as one short text: equal for mappings that say the same. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Any
+
+from agent.mapping.compile import CompiledMapping
+
+
+def form_of(mapping: CompiledMapping, *rules: Any) -> str:
+    """`rules`: whatever else shapes what travels, such as what the policy lets leave."""
+    said = [mapping.entity, sorted(_plain(rule) for rule in mapping.rules), [_plain(rule) for rule in rules]]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
+
+
+def _plain(value: Any) -> str:
+    """Canonical text; the order of fields, and of codes in a table of values, means nothing."""
+    if is_dataclass(value):
+        members = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        if "members" in members:
+            members["members"] = json.dumps(sorted(_plain(member) for member in value.members))
+        return json.dumps([type(value).__name__, members], sort_keys=True)
+    if isinstance(value, Enum):
+        return json.dumps(value.value)
+    if isinstance(value, Mapping):
+        return json.dumps({str(name): _plain(below) for name, below in value.items()}, sort_keys=True)
+    if isinstance(value, frozenset | set):
+        return json.dumps(sorted(_plain(below) for below in value))
+    if isinstance(value, list | tuple):
+        return json.dumps([_plain(below) for below in value])
+    return json.dumps(value, default=str)
