@@ -27,12 +27,12 @@ from agent.model.run import RunReport, RunTrigger
 from agent.outbox.store import Limits, Outbox
 from agent.protocol.frames import Result
 from agent.reloads import Reloads
-from agent.secrets import resolve
 from agent.settings import Settings
 from agent.sync.interrupted import close_interrupted_runs
 from agent.sync.runner import RunResult
 from agent.tunnel.endpoint import Endpoint, Proxy, make_endpoint, make_proxy
 from agent.tunnel.link import Link
+from agent.vault.references import resolve
 from agent.version import SOFTWARE
 
 log = structlog.get_logger(__name__)

@@ -23,7 +23,6 @@ from agent.mapping.compile import compile_mapping
 from agent.model.run import RunReport, RunStatus, RunTrigger, rfc3339
 from agent.outbox.store import Outbox
 from agent.run_id import new_run_id
-from agent.secrets import resolve
 from agent.settings import ConnectionSettings, LimitsTable, StreamSettings
 from agent.sync.page import StreamFacts
 from agent.sync.reconcile import DeletionSettings
@@ -31,6 +30,7 @@ from agent.sync.runner import Runner, RunResult, Source, Stream
 from agent.sync.schedule import Schedule
 from agent.sync.supervisor import StreamState, StreamView, Supervisor
 from agent.sync.window import WindowSettings
+from agent.vault.references import resolve
 from drivers.contract import ReadRequest, StreamSpec
 
 log = structlog.get_logger(__name__)

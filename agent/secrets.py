@@ -1,7 +1,7 @@
 """Secrets: a type that never shows its value, references to where values live, and redaction.
 
-A secret is resolved as late as possible and handed on as a `Secret`; only `reveal()` gives the value.
-Files are guarded by their permissions alone: nothing here is encrypted.
+A secret is resolved as late as possible and handed on as a `Secret`; only `reveal()` gives the value. The encrypted
+store behind `secret:NAME` is the vault (agent/vault/); plain files are guarded by their permissions alone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
@@ -24,11 +24,13 @@ from agent.errors import ConfigurationError
 MASK: Final = "***"
 MAX_SECRET_BYTES: Final = 64 * 1024  # a certificate chain with its key is below 20 KiB
 MIN_REDACTED_CHARS: Final = 4  # masking shorter values would riddle every line and tell their length
+_NAME_PATTERN: Final = "[A-Za-z0-9][A-Za-z0-9._-]*"
 REFERENCE_PATTERN: Final = (
-    r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+|file:[A-Za-z]:[\\/].+|secret:[A-Za-z0-9][A-Za-z0-9._-]*)$"
+    rf"^(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+|file:[A-Za-z]:[\\/].+|secret:{_NAME_PATTERN})$"
 )
 
 _REFERENCE: Final = re.compile(REFERENCE_PATTERN)
+_NAME: Final = re.compile(rf"^{_NAME_PATTERN}\Z")
 _NOT_A_REFERENCE: Final = "a secret is written as a reference, env:NAME, file:/absolute/path or secret:NAME, never as the value itself"
 
 
@@ -87,16 +89,27 @@ class SecretRef:
         return f"{self.kind}:{self.name}"
 
 
+def is_secret_name(text: str) -> bool:
+    """Whether `secret:TEXT` is a reference."""
+    return _NAME.match(text) is not None
+
+
 def resolve(
-    ref: SecretRef, *, state_dir: Path, where: str = "", environ: Mapping[str, str] | None = None
+    ref: SecretRef,
+    *,
+    state_dir: Path,
+    where: str = "",
+    environ: Mapping[str, str] | None = None,
+    vault: Callable[[str], Secret | None] = lambda _: None,
 ) -> Secret:
     """Fetch the value a reference points to, and teach the redaction to mask it.
 
-    Raises ConfigurationError, with `where` as its place, when there is none or others may read it.
+    `secret:NAME` is looked up as a systemd credential, then in the vault, then as a plain file. Raises
+    ConfigurationError, with `where` as its place, when there is none or others may read it.
     """
     variables = os.environ if environ is None else environ
     try:
-        value = _fetch(ref, state_dir, variables)
+        value = _fetch(ref, state_dir, variables, vault)
     except OSError as error:
         raise ConfigurationError(
             f"the secret {ref} cannot be read: {error.strerror or 'unreadable'}",
@@ -106,30 +119,44 @@ def resolve(
     except ValueError as error:
         raise ConfigurationError(f"the secret {ref} {error}", where=where, hint=_HINTS[ref.kind]) from None
     secret = Secret(value)
-    REDACTION.learn(secret)
+    learn(secret)
     return secret
 
 
 _HINTS: Final[Mapping[str, str]] = {
     "env": "Set the variable for the process that runs the agent (systemd: Environment= or EnvironmentFile=).",
     "file": "Create the file, owned by the agent's user, with `chmod 600`.",
-    "secret": "Create it as a systemd credential (LoadCredential=), or as a file of that name with mode 600 in the "
-    "folder `secrets` of the agent's state folder.",
+    "secret": "Set it with `groundwire secret set NAME`, or hand it over as a systemd credential (LoadCredential=).",
 }
 
 
-def _fetch(ref: SecretRef, state_dir: Path, environ: Mapping[str, str]) -> str:
+def credential_file(name: str, environ: Mapping[str, str]) -> Path | None:
+    """The systemd credential of that name, where the service has one: it comes before everything else."""
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    path = Path(folder) / name if folder else None
+    return path if path is not None and path.is_file() else None
+
+
+def plain_file(name: str, state_dir: Path) -> Path:
+    """Where `secret:NAME` is looked up when neither systemd nor the vault has it."""
+    return state_dir / "secrets" / name
+
+
+def _fetch(
+    ref: SecretRef, state_dir: Path, environ: Mapping[str, str], vault: Callable[[str], Secret | None]
+) -> str:
     if ref.kind == "env":
         if not environ.get(ref.name):
             raise ValueError("is not set")
         return environ[ref.name]
     if ref.kind == "file":
         return _read_private(Path(ref.name))
-    credentials = environ.get("CREDENTIALS_DIRECTORY")
-    if credentials and (Path(credentials) / ref.name).is_file():
+    credential = credential_file(ref.name, environ)
+    if credential is not None:
         # systemd keeps this folder closed to everybody else; its files are 0440 or 0400 by its own design.
-        return _read_private(Path(credentials) / ref.name, check_mode=False)
-    return _read_private(state_dir / "secrets" / ref.name)
+        return _read_private(credential, check_mode=False)
+    kept = vault(ref.name)
+    return kept.reveal() if kept is not None else _read_private(plain_file(ref.name, state_dir))
 
 
 def open_at_once(name: str, flags: int) -> int:
@@ -189,6 +216,11 @@ def _forms(value: str) -> set[str]:
 
 
 REDACTION: Final = Redaction()  # one per process: every secret this process resolved
+
+
+def learn(secret: Secret) -> None:
+    """Have the value masked from now on, wherever it may appear."""
+    REDACTION.learn(secret)
 
 
 def redact(text: str) -> str:
