@@ -1,0 +1,330 @@
+"""The audit folder in the hands of the one process that writes it. Blocking; every method raises OSError.
+
+    state_dir/audit.lock                  held while the folder is open
+    state_dir/audit/00000007-2026-01-05.jsonl   lines of one day; the numbers order the files
+    state_dir/audit/head                  the newest line's number and hash, signed, in two slots
+    state_dir/audit/start                 after retention: the line that the chain goes on from, signed
+    state_dir/audit/key, key.pub          what signs
+
+After an OSError the chain is closed and opened anew for the next lines: what was acknowledged is found behind the head.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+from agent.audit import folder as names
+from agent.audit.disk import Disk
+from agent.audit.folder import HeadFile, LogFile
+from agent.audit.lines import (
+    BEGUN,
+    BROKEN,
+    CHECKPOINT,
+    FILE_BEGUN,
+    GENESIS,
+    Line,
+    make_line,
+    parse_line,
+    render_moment,
+)
+from agent.audit.opening import Begin, Break, Drop, GoOn, Position, decide, previous_of
+from agent.audit.signing import Mark, SigningKey
+from agent.audit.trail import AGENT, Actor
+
+FORMAT: Final = 1
+CHECKPOINT_EVERY: Final = 100  # lines; as many can at most not be told apart when one of them was changed
+MAX_FILE_BYTES: Final = 64 * 1024 * 1024  # read whole at opening, so a busy day takes several files
+MAX_NOTES: Final = 20
+BACKWARDS: Final = timedelta(seconds=1)  # less is the clock's usual discipline, not a step
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one line is to say."""
+
+    moment: datetime
+    action: str
+    actor: Actor
+    facts: Mapping[str, Any]
+
+
+class Chain:
+    def __init__(self, folder: Path, disk: Disk, *, retention: timedelta, software: str = "") -> None:
+        self._folder = folder
+        self._disk = disk
+        self._retention = retention
+        self._software = software
+        self._key: SigningKey | None = None
+        self._head: HeadFile | None = None
+        self._file: LogFile | None = None
+        self._handle = -1
+        self._size = 0
+        self._position = Position(0, GENESIS)
+        self._notes: list[tuple[str, dict[str, Any]]] = []  # found at opening, written with the first lines
+        self._checkpoint_due = False
+
+    @property
+    def is_open(self) -> bool:
+        return self._key is not None
+
+    @property
+    def head(self) -> Mark:
+        return Mark(self._position.n, self._position.hash)
+
+    @property
+    def public_key(self) -> str:
+        return self._key.public if self._key else ""
+
+    def open(self, now: datetime) -> None:
+        """Find the place behind the last line, and put right what a crash left."""
+        disk, folder = self._disk, self._folder
+        if not folder.is_dir() or not disk.names(folder):
+            names.make_folder(disk, folder)
+        key = names.load_key(disk, folder)
+        head = names.read_head(disk, folder, public=key.public if key else None)
+        new_key = key is None
+        if key is None:
+            key = SigningKey.make()
+            names.save_key(disk, folder, key)
+        try:
+            self._take_place(key, head, now, new_key=new_key)
+        except OSError:
+            self.close()
+            raise
+        self._key = key
+        self._checkpoint_due = True
+        self._finish_retention(names.read_start(disk, folder, public=key.public))
+
+    def _take_place(self, key: SigningKey, head: Mark | None, now: datetime, *, new_key: bool) -> None:
+        while True:
+            files = names.log_files(self._disk, self._folder)
+            newest, before = (self._contents(files, -1), self._contents(files, -2))
+            found = decide(newest, before, head, key.public, new_key=new_key)
+            if not isinstance(found, Drop):
+                break
+            self._disk.remove(self._folder / found.file.name)
+            self._disk.sync_folder(self._folder)
+            self._note_cut(found.cut)
+        self._head = HeadFile(self._disk, self._folder, key)
+        if isinstance(found, GoOn):
+            self._go_on(found)
+            return
+        number = files[-1].number + 1 if files else 1
+        if isinstance(found, Begin):
+            self._begin_file(number, now, BEGUN, {}, key)
+        elif isinstance(found, Break):
+            self._position = Position(found.after, GENESIS)
+            self._begin_file(number, now, BROKEN, found.facts, key)
+
+    def _contents(self, files: Sequence[LogFile], at: int) -> tuple[LogFile, bytes] | None:
+        if len(files) < -at:
+            return None
+        return files[at], self._disk.read(self._folder / files[at].name) or b""
+
+    def _go_on(self, found: GoOn) -> None:
+        self._file, self._position, self._size = found.file, found.position, found.size
+        self._handle = self._disk.open(self._folder / found.file.name)
+        if found.cut is not None:
+            self._disk.truncate(self._handle, found.size)
+            self._note_cut(found.cut)
+
+    def _note_cut(self, cut: dict[str, Any]) -> None:
+        # On a disk that stays full every attempt may leave something; an empty file is nothing worth a line.
+        if cut["bytes"] and len(self._notes) < MAX_NOTES:
+            self._notes.append(("tail_cut", cut))
+
+    def _begin_file(
+        self, number: int, now: datetime, action: str, facts: Mapping[str, Any], key: SigningKey
+    ) -> None:
+        """A new file with its first line and a checkpoint, both durable."""
+        file = LogFile(number, now.date())
+        self._disk.close(self._handle)
+        self._handle = self._disk.create(self._folder / file.name)
+        self._disk.sync_folder(self._folder)
+        self._file, self._size = file, 0
+        about = {
+            "previous": self._position.hash,
+            "public_key": key.public,
+            "format": FORMAT,
+            "software": self._software,
+        }
+        self._write([Entry(now, action, AGENT, {**about, **facts})], key, checkpoint=True)
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Write the lines, durably; all of them or, with an OSError, none that counts."""
+        if self._key is None:
+            self.open(entries[0].moment)
+        assert self._key is not None  # noqa: S101 - `open` has set it, or raised
+        try:
+            if self._must_rotate(entries[0].moment):
+                self._rotate(entries[0].moment, self._key)
+            noted = [Entry(entries[0].moment, action, AGENT, facts) for action, facts in self._notes]
+            self._write([*noted, *entries], self._key, checkpoint=self._checkpoint_due)
+        except OSError:
+            self.close()
+            raise
+        self._notes.clear()
+        self._checkpoint_due = False
+
+    def checkpoint(self, now: datetime) -> None:
+        """Sign what was written since the last checkpoint, if anything was."""
+        if self._key is None or self._position.since_checkpoint == 0:
+            return
+        try:
+            self._write([], self._key, checkpoint=True, now=now)
+        except OSError:
+            self.close()
+            raise
+
+    def keep_house(self, now: datetime) -> None:
+        """Rotate at the end of the day also when nothing is written, and let retention remove what is too old."""
+        if self._key is None or self._file is None:
+            return
+        try:
+            if self._must_rotate(now):
+                self._rotate(now, self._key)
+        except OSError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        if self._handle >= 0:
+            self._disk.close(self._handle)
+            self._handle = -1
+        if self._head is not None:
+            self._head.close()
+        self._key = self._head = self._file = None
+
+    def _must_rotate(self, now: datetime) -> bool:
+        assert self._file is not None  # noqa: S101 - an open chain has a file
+        return self._file.day != now.date() or self._size > MAX_FILE_BYTES
+
+    def _rotate(self, now: datetime, key: SigningKey) -> None:
+        assert self._file is not None  # noqa: S101 - an open chain has a file
+        if self._position.since_checkpoint:
+            self._write([], key, checkpoint=True, now=now)
+        self._begin_file(self._file.number + 1, now, FILE_BEGUN, {}, key)
+        self._retire(now, key)
+
+    def _write(
+        self,
+        entries: Sequence[Entry],
+        key: SigningKey,
+        *,
+        checkpoint: bool,
+        now: datetime | None = None,
+    ) -> None:
+        """Lines, then the head, each durable before the next: the head never names a line that is not there."""
+        assert self._head is not None  # noqa: S101 - an open chain has a head
+        text, position = _render(entries, self._position, key, checkpoint=checkpoint, now=now)
+        try:
+            self._disk.write(self._handle, text, self._size)
+            self._disk.sync(self._handle)
+        except OSError:
+            with contextlib.suppress(OSError):  # what stays is cut at the next opening
+                self._disk.truncate(self._handle, self._size)
+            raise
+        self._head.write(Mark(position.n, position.hash))
+        self._position, self._size = position, self._size + len(text)
+
+    def _retire(self, now: datetime, key: SigningKey) -> None:
+        """Remove the files that are older than the retention, after a signed note of where the chain goes on.
+
+        The age is counted from the day of the file before the newest: a clock that is set far ahead by mistake must
+        not take the whole log with it.
+        """
+        files = names.log_files(self._disk, self._folder)
+        if len(files) < 3:  # noqa: PLR2004 - the newest, and the one that tells the day
+            return
+        oldest = _oldest_kept(files[-2].day, self._retention)
+        count = next(at for at, file in enumerate(files) if file.day >= oldest or file == files[-2])
+        if count == 0:
+            return
+        first = self._first_line(files[count])
+        if first is None:
+            return  # damaged: `audit verify` says so, and a person decides
+        start = Mark(first.n - 1, previous_of(first))
+        facts = {
+            "files": [file.name for file in files[:count]],
+            "through": start.n,
+            "hash": start.hash,
+            "retention_days": self._retention.days,
+        }
+        self._write([Entry(now, "lines_removed", AGENT, facts)], key, checkpoint=True)
+        self._disk.put(self._folder / names.START_FILE, start.render(key, "start"))
+        self._finish_retention(start)
+
+    def _finish_retention(self, start: Mark | None) -> None:
+        """Remove every file that lies wholly before the start; a crash may have left some."""
+        if start is None:
+            return
+        files = names.log_files(self._disk, self._folder)
+        removed = False
+        for file, following in pairwise(files):
+            first = self._first_line(following)
+            if first is None or first.n > start.n + 1:
+                break
+            self._disk.remove(self._folder / file.name)
+            removed = True
+        if removed:
+            self._disk.sync_folder(self._folder)
+
+    def _first_line(self, file: LogFile) -> Line | None:
+        raw = self._disk.read(self._folder / file.name) or b""
+        try:
+            return parse_line(raw.partition(b"\n")[0])
+        except ValueError:
+            return None
+
+
+def _oldest_kept(today: date, retention: timedelta) -> date:
+    try:
+        return today - timedelta(days=retention.days)
+    except OverflowError:
+        return date.min
+
+
+def _render(
+    entries: Sequence[Entry],
+    position: Position,
+    key: SigningKey,
+    *,
+    checkpoint: bool,
+    now: datetime | None,
+) -> tuple[bytes, Position]:
+    """The lines with the checkpoints that are due among them, and the position behind."""
+    lines: list[bytes] = []
+
+    def add(entry: Entry) -> None:
+        nonlocal position
+        raw, line_hash = make_line(
+            position.hash, position.n + 1, entry.moment, entry.action, entry.actor, entry.facts
+        )
+        lines.append(raw + b"\n")
+        since = 0 if entry.action == CHECKPOINT else position.since_checkpoint + 1
+        position = Position(position.n + 1, line_hash, entry.moment, since)
+
+    def sign(moment: datetime) -> None:
+        signature = key.sign("checkpoint", position.n, position.hash)
+        add(
+            Entry(moment, CHECKPOINT, AGENT, {"n": position.n, "hash": position.hash, "signature": signature})
+        )
+
+    for entry in entries:
+        if position.moment is not None and entry.moment < position.moment - BACKWARDS:
+            moved = {"from": render_moment(position.moment), "to": render_moment(entry.moment)}
+            add(Entry(entry.moment, "clock_went_back", AGENT, moved))
+            if position.since_checkpoint >= CHECKPOINT_EVERY:
+                sign(entry.moment)
+        add(entry)
+        if position.since_checkpoint >= CHECKPOINT_EVERY:
+            sign(entry.moment)
+    if checkpoint and position.since_checkpoint:
+        sign(now or entries[-1].moment)
+    return b"".join(lines), position

@@ -1,0 +1,125 @@
+"""What lies in the audit folder: names, the key, the head, and the note on where the chain starts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from agent.audit.disk import Disk
+from agent.audit.lines import GENESIS
+from agent.audit.signing import SLOT_BYTES, Mark, SigningKey, parse_head, parse_mark
+
+FOLDER: Final = "audit"
+LOCK_FILE: Final = "audit.lock"  # beside the folder, for it must be held before the folder is made
+KEY_FILE: Final = "key"
+PUBLIC_KEY_FILE: Final = "key.pub"
+HEAD_FILE: Final = "head"
+START_FILE: Final = "start"
+
+_NAME: Final = re.compile(r"^([0-9]{8})-([0-9]{4}-[0-9]{2}-[0-9]{2})\.jsonl$")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LogFile:
+    """One file of lines. The number orders the files; the day is the clock's, which may be wrong."""
+
+    number: int
+    day: date
+
+    @property
+    def name(self) -> str:
+        return f"{self.number:08}-{self.day.isoformat()}.jsonl"
+
+
+def parse_name(name: str) -> LogFile | None:
+    found = _NAME.match(name)
+    if found is None:
+        return None
+    try:
+        return LogFile(int(found[1]), date.fromisoformat(found[2]))
+    except ValueError:
+        return None
+
+
+def log_files(disk: Disk, folder: Path) -> list[LogFile]:
+    """In the order in which they were written."""
+    return sorted(file for name in disk.names(folder) if (file := parse_name(name)) is not None)
+
+
+def load_key(disk: Disk, folder: Path) -> SigningKey | None:
+    """None where it is missing or damaged. Raises OSError where it may not be read."""
+    raw = disk.read(folder / KEY_FILE, private=True)
+    try:
+        return None if raw is None else SigningKey.parse(raw.decode())
+    except ValueError:
+        return None
+
+
+def save_key(disk: Disk, folder: Path, key: SigningKey) -> None:
+    disk.put(folder / KEY_FILE, key.render().encode())
+    disk.put(folder / PUBLIC_KEY_FILE, f"{key.public}\n".encode())
+
+
+def make_folder(disk: Disk, folder: Path) -> SigningKey:
+    """Make the folder with its key and its head, whole or not at all: a missing head is never a crash's doing."""
+    draft = folder.with_name(folder.name + ".new")
+    disk.make_folder(draft)
+    for name in disk.names(draft):
+        disk.remove(draft / name)
+    key = SigningKey.make()
+    save_key(disk, draft, key)
+    disk.put(draft / HEAD_FILE, Mark(0, GENESIS).render(key, "head").ljust(2 * SLOT_BYTES))
+    disk.remove_empty_folder(folder)
+    disk.replace(draft, folder)
+    disk.sync_folder(folder.parent)
+    return key
+
+
+def read_head(disk: Disk, folder: Path, *, public: str | None = None) -> Mark | None:
+    return parse_head(disk.read(folder / HEAD_FILE) or b"", public=public)
+
+
+def read_start(disk: Disk, folder: Path, *, public: str | None = None) -> Mark | None:
+    """Where the chain goes on from after retention has removed what was before."""
+    return parse_mark(disk.read(folder / START_FILE) or b"", "start", public=public)
+
+
+class HeadFile:
+    """Two slots, written in turn: while one is torn by a power cut, the other holds the head before."""
+
+    def __init__(self, disk: Disk, folder: Path, key: SigningKey) -> None:
+        self._disk = disk
+        self._key = key
+        self._path = folder / HEAD_FILE
+        self._handle = -1
+        self._slot = 0
+
+    def write(self, mark: Mark) -> None:
+        if self._handle < 0 and not self._open(mark):
+            return
+        self._disk.write(self._handle, mark.render(self._key, "head"), self._slot * SLOT_BYTES)
+        self._disk.sync(self._handle)
+        self._slot = 1 - self._slot
+
+    def _open(self, mark: Mark) -> bool:
+        """False where there was no head to go on with: then the file is made anew and holds the mark already."""
+        raw = self._disk.read(self._path) or b""
+        public = self._key.public
+        useless = len(raw) != 2 * SLOT_BYTES or parse_head(raw, public=public) is None
+        if useless:
+            raw = mark.render(self._key, "head").ljust(2 * SLOT_BYTES)
+            self._disk.put(self._path, raw)
+        first, second = (
+            parse_mark(slot, "head", public=public) for slot in (raw[:SLOT_BYTES], raw[SLOT_BYTES:])
+        )
+        self._slot = 1 if second is None or (first is not None and first.n >= second.n) else 0
+        self._handle = self._disk.open(self._path)
+        return not useless
+
+    def close(self) -> None:
+        if self._handle >= 0:
+            self._disk.close(self._handle)
+            self._handle = -1
