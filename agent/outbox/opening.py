@@ -26,7 +26,7 @@ CACHE_BYTES: Final = 4 * MiB  # payloads are written and read once, so a larger 
 WAL_KEPT_BYTES: Final = 64 * MiB  # a log left larger by a burst is cut back to this
 
 # Read at opening whatever the size of the file; `payload` and `segment` are checked row by row as they are read.
-CHECKED_TABLES: Final = ("state", "stream", "batch", "run", "command", "paused")
+CHECKED_TABLES: Final = ("state", "stream", "batch", "run", "command")
 
 
 def open_database(
