@@ -20,10 +20,10 @@ def form_of(mapping: CompiledMapping, *rules: Any) -> str:
 
 def _plain(value: Any) -> str:
     """Canonical text; the order of fields, and of codes in a table of values, means nothing."""
-    if is_dataclass(value):
+    if is_dataclass(value) and not isinstance(value, type):
         members = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
         if "members" in members:
-            members["members"] = json.dumps(sorted(_plain(member) for member in value.members))
+            members["members"] = json.dumps(sorted(_plain(member) for member in _members(value)))
         return json.dumps([type(value).__name__, members], sort_keys=True)
     if isinstance(value, Enum):
         return json.dumps(value.value)
@@ -34,3 +34,7 @@ def _plain(value: Any) -> str:
     if isinstance(value, list | tuple):
         return json.dumps([_plain(below) for below in value])
     return json.dumps(value, default=str)
+
+
+def _members(rule: Any) -> Any:
+    return rule.members

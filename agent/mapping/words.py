@@ -7,7 +7,6 @@ from agent.mapping.rules import (
     Column,
     Concat,
     Const,
-    Count,
     CustomRule,
     HeaderColumn,
     LineLookup,
@@ -107,9 +106,7 @@ def _source(source: Source) -> str:  # noqa: PLR0911 - one of each source
         return f"{source.take} of the first line of {source.lines}{where}"
     if isinstance(source, Total):
         return f"the sum over {source.lines}"
-    if isinstance(source, Count):
-        return f"the number of lines of {source.lines}"
-    return ""
+    return f"the number of lines of {source.lines}"
 
 
 def _part(value: Value) -> str:

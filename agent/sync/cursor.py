@@ -17,6 +17,7 @@ from agent.errors import VersionMismatch
 from drivers.contract import Mark, MarkKind, ReadMode
 
 CHECKPOINT_VERSION: Final = 1
+MIXED: Final = ""  # in place of a form: there are several, or none is known
 
 
 class PassKind(StrEnum):
@@ -35,6 +36,7 @@ class Pass:
     cursor: str | None = None  # of the last page that is durable
     resend: bool = False  # a full re-sync: known records travel again
     reading: str = ""  # what the cursor is a place in: stands for query, key and the like
+    form: str = MIXED  # that of every record it has enqueued, see `Checkpoint.form`
     resumed: bool = False  # it was cut short at least once: what it saw is not all there is
 
     def at(self, cursor: str | None) -> Pass:
@@ -49,6 +51,19 @@ class Checkpoint:
     initial_done: bool = False
     covers_everything: bool = False  # the initial pass had no window, so a key unknown to us was missed
     compared_at: datetime | None = None  # when keys were last compared to the end
+    # What the mapping and the policy made of every record enqueued since the last initial pass, see `Stream.form`.
+    form: str = MIXED
+
+    def in_form(self, form: str) -> Checkpoint:
+        """What is enqueued from now on has this form; where that is another than before, forms are mixed."""
+        step = self.under_way
+        if step is not None and step.form != form:
+            step = replace(step, form=MIXED)
+        return replace(self, under_way=step, form=self.form if self.form == form else MIXED)
+
+    def needs_remap(self, form: str) -> bool:
+        """Whether records that were enqueued may have another form than this one."""
+        return self.initial_done and self.form != form
 
     def within(self, step: Pass) -> Checkpoint:
         return replace(self, under_way=step)
@@ -62,6 +77,7 @@ class Checkpoint:
             under_way=None,
             initial_done=self.initial_done or initial,
             covers_everything=(step.mode is ReadMode.SCAN) if initial else self.covers_everything,
+            form=step.form if initial else self.form,
         )
 
     def compared(self, now: datetime) -> Checkpoint:
@@ -76,6 +92,7 @@ class Checkpoint:
                 "initial_done": self.initial_done,
                 "covers_everything": self.covers_everything,
                 "compared_at": self.compared_at.isoformat() if self.compared_at else None,
+                "form": self.form,
             },
             separators=(",", ":"),
         )
@@ -101,6 +118,7 @@ def read_checkpoint(text: str | None) -> Checkpoint:
         initial_done=value["initial_done"],
         covers_everything=value["covers_everything"],
         compared_at=datetime.fromisoformat(compared_at) if compared_at else None,
+        form=value.get("form", MIXED),
     )
 
 
@@ -123,6 +141,7 @@ def _pass_out(step: Pass | None) -> dict[str, Any] | None:
         "cursor": step.cursor,
         "resend": step.resend,
         "reading": step.reading,
+        "form": step.form,
     }
 
 
@@ -137,5 +156,6 @@ def _pass_in(value: dict[str, Any] | None) -> Pass | None:
         cursor=value["cursor"],
         resend=value["resend"],
         reading=value.get("reading", ""),
+        form=value.get("form", MIXED),
         resumed=True,
     )

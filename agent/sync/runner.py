@@ -63,6 +63,7 @@ class Stream:
     window: WindowSettings
     deletions: DeletionSettings
     page_rows: int
+    form: str = ""  # stands for what mapping and policy make of a record, see `mapping.form`; empty: not kept track of
 
     @property
     def address(self) -> str:
@@ -80,6 +81,7 @@ class Stream:
 class RunResult:
     report: RunReport
     error: GroundwireError | None = None
+    remap: bool | None = None  # whether the relay may hold records of an older form; None: not known
 
 
 Progress = Callable[[RunReport], None]
@@ -97,6 +99,7 @@ class Runner:
         self._clock = clock
         self._progress = progress
         self._counts = RunCounts()
+        self._checkpoint = Checkpoint()  # the last that is known to be durable behind a whole pass
         self._log = log.bind(stream=stream.address)
 
     async def run(
@@ -116,7 +119,9 @@ class Runner:
 
         `keys` are read again first, whatever is known of them; without `walk` that is all.
         """
-        checkpoint = read_checkpoint(await self._outbox.checkpoint(self._stream.address))
+        before = read_checkpoint(await self._outbox.checkpoint(self._stream.address))
+        checkpoint = before.in_form(self._stream.form) if self._stream.form else before
+        self._checkpoint = checkpoint
         report = RunReport(
             run=run,
             stream=self._stream.address,
@@ -130,6 +135,9 @@ class Runner:
         await self._tell(report)
         self._log.info("run_started", run=run, mode=report.mode.value, trigger=trigger.value)
         try:
+            if checkpoint != before:
+                # Before the first record of the new form: whatever stops this run, forms are mixed from here on.
+                await self._outbox.append(self._entry(report, checkpoint=checkpoint))
             if keys:
                 await self._fetch(report, keys, await self._known(), resend=True)
             if walk:
@@ -143,13 +151,17 @@ class Runner:
                 await asyncio.shield(self._finish(report, RunStatus.CANCELLED))
             raise
         except GroundwireError as error:
-            return RunResult(await self._finish(report, RunStatus.FAILED, error), error)
+            return self._result(await self._finish(report, RunStatus.FAILED, error), error)
         except Exception:
             # A fault of ours: the supervisor says so, but the run must not be shown as running for ever.
             with contextlib.suppress(GroundwireError):
                 await self._finish(report, RunStatus.FAILED, UnexpectedError(where=report.stream))
             raise
-        return RunResult(await self._finish(report, RunStatus.SUCCEEDED))
+        return self._result(await self._finish(report, RunStatus.SUCCEEDED))
+
+    def _result(self, report: RunReport, error: GroundwireError | None = None) -> RunResult:
+        form = self._stream.form
+        return RunResult(report, error, self._checkpoint.needs_remap(form) if form else None)
 
     async def _sync(
         self,
@@ -169,10 +181,12 @@ class Runner:
             since=since,
             reading=self._stream.reading,
         )
+        if step is not checkpoint.under_way:
+            step = replace(step, form=self._stream.form)
         known = await self._known()
         seen = SeenKeys()
 
-        checkpoint = await self._walk(report, checkpoint, step, known, seen)
+        checkpoint = self._checkpoint = await self._walk(report, checkpoint, step, known, seen)
 
         if self._comparison_due(checkpoint):
             saw_everything = step.mode is ReadMode.SCAN and not step.resumed

@@ -48,6 +48,7 @@ class StreamView:
     report: RunReport | None = None  # of the run under way or the last one
     error: GroundwireError | None = None
     failures: int = 0  # in a row
+    remap: bool = False  # the relay may hold records of an older form
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +257,8 @@ class Supervisor:
     def _settle(self, stream: str, result: RunResult, *, refused_before: bool) -> None:
         """Decide from how a run ended what happens to its stream next."""
         error, before = result.error, self.views[stream]
+        if result.remap is not None:
+            self.views[stream] = replace(before, remap=result.remap)
         if error is None:
             if before.error is not None:
                 log.info("stream_recovered", stream=self.streams[stream].address)

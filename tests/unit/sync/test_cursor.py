@@ -20,9 +20,11 @@ passes = st.builds(
     cursor=st.none() | st.text(),
     resend=st.booleans(),
     resumed=st.just(True),
+    form=st.text(max_size=4),
 )
 checkpoints = st.builds(
     Checkpoint,
+    form=st.text(max_size=4),
     floor=st.none() | marks,
     under_way=st.none() | passes,
     initial_done=st.booleans(),
@@ -91,3 +93,45 @@ def test_a_comparison_is_dated() -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
 
     assert Checkpoint().compared(now).compared_at == now
+
+
+class TestForm:
+    def initial(self, form: str) -> Pass:
+        return Pass(PassKind.INITIAL, ReadMode.SCAN, form=form)
+
+    def test_after_an_initial_pass_of_one_form_nothing_needs_to_be_mapped_again(self) -> None:
+        done = Checkpoint().in_form("A").completed(self.initial("A"))
+
+        assert not done.needs_remap("A")
+        assert done.needs_remap("B")
+
+    def test_before_the_first_pass_is_complete_there_is_nothing_to_map_again(self) -> None:
+        assert not Checkpoint().in_form("A").within(self.initial("A")).needs_remap("B")
+
+    def test_a_pass_that_another_form_cut_in_two_has_to_be_made_again(self) -> None:
+        under_way = Checkpoint().within(self.initial("A")).in_form("B")
+        assert under_way.under_way is not None
+
+        done = under_way.completed(under_way.under_way)
+
+        assert done.needs_remap("A")
+        assert done.needs_remap("B")
+
+    def test_going_back_to_the_old_form_does_not_undo_what_was_enqueued_in_between(self) -> None:
+        done = Checkpoint().completed(self.initial("A"))
+
+        assert done.in_form("B").in_form("A").needs_remap("A")
+
+    def test_a_pass_over_changes_alone_makes_no_form_whole(self) -> None:
+        done = Checkpoint().completed(self.initial("A")).in_form("B")
+
+        assert done.completed(Pass(PassKind.CHANGES, ReadMode.CHANGES, form="B")).needs_remap("B")
+
+    def test_the_form_is_kept_in_the_checkpoint(self) -> None:
+        checkpoint = Checkpoint().completed(self.initial("A")).within(self.initial("B"))
+
+        read = read_checkpoint(checkpoint.to_text())
+
+        assert read.form == "A"
+        assert read.under_way is not None
+        assert read.under_way.form == "B"
