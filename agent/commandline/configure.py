@@ -97,6 +97,7 @@ def _document(settings: Settings) -> dict[str, Any]:
         "agent": {**table(settings.agent), "state_dir": str(settings.state_dir)},
         "relay": table(settings.relay),
         "outbox": table(settings.outbox),
+        "audit": table(settings.audit),
         "limits": table(settings.limits),
         "connections": {name: connection.as_document() for name, connection in settings.connections.items()},
         "broken": [

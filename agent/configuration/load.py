@@ -57,6 +57,7 @@ def load(config_dir: Path, *, environ: Mapping[str, str] | None = None) -> Setti
         agent=agent.agent,
         relay=agent.relay,
         outbox=agent.outbox,
+        audit=agent.audit,
         limits=agent.limits,
         connections=connections,
         broken=tuple(broken),

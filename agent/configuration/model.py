@@ -193,6 +193,21 @@ class OutboxTable(Table):
         return self
 
 
+class AuditTable(Table):
+    """The log of who did what on this agent."""
+
+    retention: Duration = Field(
+        default=parse_duration("365d"),
+        description="How long lines of the audit log are kept, in whole days; at least 1d.",
+    )
+
+    @model_validator(mode="after")
+    def _whole_days(self) -> Self:
+        if self.retention < timedelta(days=1) or self.retention % timedelta(days=1):
+            raise ValueError("retention is at least 1d, in whole days")
+        return self
+
+
 class LimitsTable(Table):
     """Bounds that keep one connection's trouble from becoming the agent's."""
 
@@ -219,6 +234,7 @@ class AgentFile(Table):
     agent: AgentTable = Field(default_factory=AgentTable)
     relay: RelayTable = Field(default_factory=lambda: RelayTable(url=None))
     outbox: OutboxTable = Field(default_factory=OutboxTable)
+    audit: AuditTable = Field(default_factory=AuditTable)
     limits: LimitsTable = Field(default_factory=LimitsTable)
 
 
@@ -385,6 +401,7 @@ class Settings:
     agent: AgentTable = field(default_factory=AgentTable)
     relay: RelayTable = field(default_factory=lambda: RelayTable(url=None))
     outbox: OutboxTable = field(default_factory=OutboxTable)
+    audit: AuditTable = field(default_factory=AuditTable)
     limits: LimitsTable = field(default_factory=LimitsTable)
     connections: Mapping[str, ConnectionSettings] = field(default_factory=dict)  # by name, sorted
     broken: tuple[BrokenConnection, ...] = ()
