@@ -13,6 +13,7 @@
     - CredentialsRefused: user, password, key or token was refused
     - NotPermitted: signed in, but not allowed to read or write this
     - PolicyDenied: the local policy does not allow it
+    - Paused: somebody paused the connection
     - SourceChanged: the source no longer has the columns, keys or tables that the connection names
     - DeletionsHeld: so many records are gone at the source that a person should look first
     - IdentityRefused: the relay does not take this agent's identity (unknown, revoked, an older epoch)
@@ -131,6 +132,13 @@ class PolicyDenied(NeedsPersonError):
 
     code = "policy"
     default_hint = "If it is meant to be allowed, the administrator of this host writes it into policy.toml; `groundwire policy explain` says which rule is missing."
+
+
+class Paused(NeedsPersonError):
+    """The connection is paused."""
+
+    code = "paused"
+    default_hint = "`groundwire resume CONNECTION` lets it run again; so does the command `resume`."
 
 
 class SourceChanged(NeedsPersonError):

@@ -19,9 +19,17 @@ from typing import Any, Final, Protocol
 import structlog
 
 from agent.clock import Clock
-from agent.errors import CredentialsRefused, GroundwireError, NeedsPersonError, Throttled, UnexpectedError
+from agent.errors import (
+    CredentialsRefused,
+    GroundwireError,
+    NeedsPersonError,
+    Paused,
+    Throttled,
+    UnexpectedError,
+)
 from agent.model.run import RunMode, RunReport, RunStatus, RunTrigger
 from agent.sync.runner import Runner, RunResult, Source, Stream
+from agent.sync.window import Since, joined_since
 
 log = structlog.get_logger(__name__)
 
@@ -57,21 +65,30 @@ class Wish:
 
     trigger: RunTrigger
     full: bool = False
+    since: Since | None = None  # what changed at or after it travels again
     accept_deletions: bool = False
     keys: tuple[str, ...] = ()  # records to be read again by key
     walk: bool = True  # false: only those
     not_before: float = 0.0  # on the monotonic clock
     waiting: tuple[asyncio.Future[RunResult], ...] = ()
+    kept: bool = True  # false: wanted only as long as somebody waits for it
+
+    @property
+    def abandoned(self) -> bool:
+        return not self.kept and all(answer.done() for answer in self.waiting)
 
     def joined(self, other: Wish) -> Wish:
+        since, full = joined_since(self.since, other.since)
         return Wish(
             trigger=other.trigger,
-            full=self.full or other.full,
+            full=self.full or other.full or full,
+            since=since,
             accept_deletions=self.accept_deletions or other.accept_deletions,
             keys=tuple(dict.fromkeys(self.keys + other.keys)),
             walk=self.walk or other.walk,
             not_before=min(self.not_before, other.not_before),
             waiting=self.waiting + other.waiting,
+            kept=self.kept or other.kept,
         )
 
 
@@ -101,6 +118,8 @@ class Supervisor:
     on_refused: Callable[[CredentialsRefused], None] = lambda _: None
     on_restored: Callable[[], None] = lambda: None
     refused: CredentialsRefused | None = None  # since when nothing but a person tries the source
+    paused: bool = False  # somebody wants nothing to run
+    _under_way: tuple[Wish, asyncio.Task[RunResult]] | None = None
 
     def __post_init__(self) -> None:
         self.views = {name: StreamView() for name in self.streams}
@@ -111,34 +130,62 @@ class Supervisor:
 
     def look(self, stream: str) -> None:
         """A tick of the schedule: run the stream unless only a person can help."""
-        if stream in self.faults or self.refused is not None:
+        if stream in self.faults or self.refused is not None or self.paused:
             return
         self._want(stream, Wish(RunTrigger.SCHEDULE))
 
     def ask(
-        self, stream: str, trigger: RunTrigger, *, full: bool = False, accept_deletions: bool = False
+        self,
+        stream: str,
+        trigger: RunTrigger,
+        *,
+        full: bool = False,
+        since: Since | None = None,
+        accept_deletions: bool = False,
     ) -> asyncio.Future[RunResult]:
         """Somebody wants the stream synced now; the future ends with that run.
 
-        Raises the stream's fault when it cannot run as it is configured, and CredentialsRefused to the relay when the
+        A run that only a command wanted ends when the command is cancelled, and with it the future. Raises the
+        stream's fault when it cannot run as it is configured, Paused, and CredentialsRefused to the relay when the
         source has refused them: only a person at this host may try again.
         """
         self._require(stream, trigger)
-        answer: asyncio.Future[RunResult] = asyncio.get_running_loop().create_future()
-        self._want(stream, Wish(trigger, full=full, accept_deletions=accept_deletions, waiting=(answer,)))
+        answer = self._promise(stream)
+        kept = trigger is not RunTrigger.COMMAND
+        self._want(stream, Wish(trigger, full, since, accept_deletions, waiting=(answer,), kept=kept))
         return answer
 
     def fetch(self, stream: str, trigger: RunTrigger, keys: tuple[str, ...]) -> asyncio.Future[RunResult]:
         """Somebody wants these records read again, with the mapping in force now. Raises as `ask` does."""
         self._require(stream, trigger)
-        answer: asyncio.Future[RunResult] = asyncio.get_running_loop().create_future()
-        self._want(stream, Wish(trigger, keys=keys, walk=False, waiting=(answer,)))
+        answer = self._promise(stream)
+        kept = trigger is not RunTrigger.COMMAND
+        self._want(stream, Wish(trigger, keys=keys, walk=False, waiting=(answer,), kept=kept))
         return answer
 
     def require(self, stream: str) -> None:
         """Raise what keeps the stream from running as it is configured, if anything does."""
         if stream in self.faults:
             raise self.faults[stream]
+
+    def require_running(self) -> None:
+        """Raise Paused while somebody wants nothing to run."""
+        if self.paused:
+            raise Paused(where=self.connection)
+
+    def pause(self) -> None:
+        """End the run under way behind its last durable page, and let nothing run until `resume`."""
+        self.paused = True
+        self._end_wishes(Paused(where=self.connection))
+        if self._under_way is not None:
+            self._under_way[1].cancel()
+        self.on_change()
+
+    def resume(self) -> None:
+        self.paused = False
+        for name in self.streams:
+            self.look(name)
+        self.on_change()
 
     def require_credentials(self) -> None:
         """Raise CredentialsRefused while the source refuses the credentials that are in force."""
@@ -149,9 +196,7 @@ class Supervisor:
         """The source refused the credentials that all streams share: end whatever waits for a run."""
         first = self.refused is None
         self.refused = error
-        for name in list(self._wishes):
-            wish = self._wishes.pop(name)
-            _answer(wish, RunResult(_unreported(self.streams[name], wish, self.clock.utcnow()), error))
+        self._end_wishes(error)
         self._show_refused(error)
         if first:
             log.warning("credentials_refused", connection=self.connection, error=str(error), hint=error.hint)
@@ -184,8 +229,28 @@ class Supervisor:
 
     def _require(self, stream: str, trigger: RunTrigger) -> None:
         self.require(stream)
+        self.require_running()
         if trigger is RunTrigger.COMMAND:
             self.require_credentials()
+
+    def _promise(self, stream: str) -> asyncio.Future[RunResult]:
+        answer: asyncio.Future[RunResult] = asyncio.get_running_loop().create_future()
+        answer.add_done_callback(lambda done: self._look_for_abandoned(stream) if done.cancelled() else None)
+        return answer
+
+    def _look_for_abandoned(self, stream: str) -> None:
+        """Nobody waits any more for what only they wanted."""
+        wish = self._wishes.get(stream)
+        if wish is not None and wish.abandoned:
+            del self._wishes[stream]
+        if self._under_way is not None and self._under_way[0].abandoned:
+            self._under_way[1].cancel()
+
+    def _end_wishes(self, error: GroundwireError) -> None:
+        """Whoever waits for a run is told why there will be none."""
+        for name in list(self._wishes):
+            wish = self._wishes.pop(name)
+            _answer(wish, RunResult(_unreported(self.streams[name], wish, self.clock.utcnow()), error))
 
     def _show_refused(self, error: CredentialsRefused) -> None:
         """A run that is under way goes on: it signed in before, and says itself how it ended."""
@@ -194,6 +259,8 @@ class Supervisor:
                 self._show(name, state=StreamState.NEEDS_REAUTHORISATION, error=error)
 
     def _want(self, stream: str, wish: Wish) -> None:
+        if self.paused:
+            return  # a retry, or a look for what waited; `resume` looks at everything
         before = self._wishes.get(stream)
         self._wishes[stream] = before.joined(wish) if before else wish
         self._news.set()
@@ -216,14 +283,30 @@ class Supervisor:
         return max(0.0, min(wish.not_before for wish in self._wishes.values()) - self.clock.monotonic())
 
     async def _serve(self, stream: str) -> None:
-        wish = self._wishes.pop(stream)
+        wish, before = self._wishes.pop(stream), self.views[stream]
+        run = asyncio.create_task(self._run_in_turn(stream, wish), name=f"run {stream}")
+        self._under_way = (wish, run)
         try:
-            async with self.gate:
-                result = await self._run_once(stream, wish)
-        except BaseException:
+            await asyncio.wait({run})
+        except asyncio.CancelledError:
+            run.cancel()
+            await asyncio.wait({run})
             _cancel(wish)
             raise
+        finally:
+            self._under_way = None
+        if run.cancelled():  # the connection was paused, or nobody waits any more
+            self._show(stream, state=before.state)
+            result = RunResult(
+                _unreported(self.streams[stream], wish, self.clock.utcnow()), Paused(where=self.connection)
+            )
+        else:
+            result = _result_of(run, wish)
         _answer(wish, result)
+
+    async def _run_in_turn(self, stream: str, wish: Wish) -> RunResult:
+        async with self.gate:
+            return await self._run_once(stream, wish)
 
     async def _run_once(self, stream: str, wish: Wish) -> RunResult:
         def progress(report: RunReport) -> None:
@@ -238,6 +321,7 @@ class Supervisor:
                 self.new_run(),
                 wish.trigger,
                 full=wish.full,
+                since=wish.since,
                 accept_deletions=wish.accept_deletions,
                 keys=wish.keys,
                 walk=wish.walk,
@@ -301,6 +385,14 @@ def retry_pause(failures: int, error: GroundwireError) -> float:
     """Seconds before the next try after so many failures in a row. Pure."""
     pause = min(RETRY_MOST_SECONDS, RETRY_FIRST_SECONDS * RETRY_GROWTH ** min(failures - 1, 16))
     return max(pause, error.retry_after) if isinstance(error, Throttled) else pause
+
+
+def _result_of(run: asyncio.Task[RunResult], wish: Wish) -> RunResult:
+    error = run.exception()
+    if error is not None:
+        _cancel(wish)
+        raise error
+    return run.result()
 
 
 def _answer(wish: Wish, result: RunResult) -> None:

@@ -132,6 +132,17 @@ def read_since(text: str) -> Since:
     return found
 
 
+def joined_since(one: Since | None, other: Since | None) -> tuple[Since | None, bool]:
+    """The earlier of two wishes; True: only everything would be enough for both."""
+    if one is None or other is None:
+        return one or other, False
+    if isinstance(one, datetime) and isinstance(other, datetime):
+        return min(one, other), False
+    if isinstance(one, datetime) or isinstance(other, datetime):
+        return None, True  # a moment and a day of a place that is not known
+    return min(one, other), False
+
+
 def comparison_due(checkpoint: Checkpoint, now: datetime, every: timedelta) -> bool:
     """Whether keys should be compared now; a clock that stepped back counts as due."""
     if checkpoint.compared_at is None:
