@@ -29,13 +29,15 @@ from agent.sync.reconcile import DeletionSettings
 from agent.sync.runner import Runner, RunResult, Source, Stream
 from agent.sync.schedule import Schedule
 from agent.sync.supervisor import StreamState, StreamView, Supervisor
-from agent.sync.window import WindowSettings
+from agent.sync.window import Since, WindowSettings
 from agent.vault.references import resolve
 from drivers.contract import ReadRequest, StreamSpec
 
 log = structlog.get_logger(__name__)
 
 STOP_SECONDS: Final = 15.0  # for a page under way to become durable or be dropped, and the driver to sign off
+
+PAUSED: Final = "paused"  # the state of a connection of which nothing runs, whatever its streams' states
 
 
 @dataclass(slots=True)
@@ -59,9 +61,14 @@ class Connections:
         on_change: Callable[[], None],
         *,
         amend: Callable[[ConnectionSettings], ConnectionSettings] = lambda settings: settings,
+        commands: Callable[[str], Sequence[str]] = lambda _: (),
     ) -> None:
-        """`amend` lays what was changed at run time, such as a mapping, over what the files say."""
+        """`amend` lays what was changed at run time, such as a mapping, over what the files say.
+
+        `commands` names the commands that the local policy allows for a connection.
+        """
         self._amend = amend
+        self._commands = commands
         self._outbox = outbox
         self._clock = clock
         self._limits = limits
@@ -117,6 +124,7 @@ class Connections:
             faults=faults,
             on_change=self._on_change,
             on_progress=self._tell_watchers,
+            paused=settings.name in await self._outbox.paused(),
         )
         task = group.create_task(supervisor.run(), name=f"connection {settings.name}")
         self._running[settings.name] = Connection(settings, driver, supervisor, task)
@@ -170,21 +178,44 @@ class Connections:
         """
         self.named(name).supervisor.require_credentials()
 
+    def require_running(self, name: str) -> None:
+        """Raise Paused while somebody wants nothing of the connection to run."""
+        self.named(name).supervisor.require_running()
+
+    async def pause(self, name: str) -> None:
+        """Let nothing of a connection run, also after a restart, until `resume`."""
+        supervisor = self.named(name).supervisor
+        await self._outbox.pause(name)
+        supervisor.pause()
+
+    async def resume(self, name: str) -> None:
+        supervisor = self.named(name).supervisor
+        await self._outbox.resume(name)
+        supervisor.resume()
+
+    def require(self, wanted: Sequence[tuple[str, str]]) -> None:
+        """Raise what keeps one of the (connection, stream) pairs from running, if anything does."""
+        for connection, stream in wanted:
+            supervisor = self.named(connection).supervisor
+            supervisor.require_running()
+            supervisor.require(stream)
+
     def start_syncs(
         self,
         wanted: Sequence[tuple[str, str]],
         trigger: RunTrigger,
         *,
         full: bool,
+        since: Since | None = None,
         accept_deletions: bool = False,
     ) -> list[asyncio.Future[RunResult]]:
         """Ask for runs of (connection, stream) pairs, after having looked that each can run."""
-        supervisors = [self.named(connection).supervisor for connection, _ in wanted]
-        for supervisor, (_, stream) in zip(supervisors, wanted, strict=True):
-            supervisor.require(stream)
+        self.require(wanted)
         return [
-            supervisor.ask(stream, trigger, full=full, accept_deletions=accept_deletions)
-            for supervisor, (_, stream) in zip(supervisors, wanted, strict=True)
+            self.named(connection).supervisor.ask(
+                stream, trigger, full=full, since=since, accept_deletions=accept_deletions
+            )
+            for connection, stream in wanted
         ]
 
     def choose(
@@ -244,11 +275,14 @@ class Connections:
 
     def _connection_status(self, connection: Connection) -> dict[str, Any]:
         settings, views = connection.settings, connection.supervisor.views
+        paused = connection.supervisor.paused
         return {
             "name": settings.name,
             "system": settings.system or settings.driver,
             "driver": settings.driver,
-            "state": _worst(views),
+            "state": PAUSED if paused else _worst(views),
+            "paused": paused,
+            "commands": list(self._commands(settings.name)),
             "streams": [
                 {
                     "name": name,
