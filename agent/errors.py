@@ -16,6 +16,8 @@
     - Paused: somebody paused the connection
     - SourceChanged: the source no longer has the columns, keys or tables that the connection names
     - DeletionsHeld: so many records are gone at the source that a person should look first
+    - Stale: somebody else changed it in between
+    - MoreRejects: a mapping would reject records that pass now
     - IdentityRefused: the relay does not take this agent's identity (unknown, revoked, an older epoch)
     - VersionMismatch: two sides, or a file and its reader, speak different versions
     - StorageDamaged: the state folder holds a file that cannot be trusted
@@ -152,6 +154,20 @@ class DeletionsHeld(NeedsPersonError):
     """More records are gone at the source than may be marked as deleted without a person."""
 
     code = "deletions_held"
+
+
+class Stale(NeedsPersonError):
+    """Somebody else changed it in between."""
+
+    code = "stale"
+    default_hint = "Look at what is in force now, and decide again."
+
+
+class MoreRejects(NeedsPersonError):
+    """More records would be rejected than now."""
+
+    code = "more_rejects"
+    default_hint = "`groundwire mapping preview` shows which; --accept-rejects takes them as they are."
 
 
 class IdentityRefused(NeedsPersonError):

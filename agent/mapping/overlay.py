@@ -132,6 +132,16 @@ def overlay_to_plain(overlay: Overlay) -> list[dict[str, Any]]:
     return to_plain(_as_change(path, value) for path, value in overlay.entries.items())
 
 
+def from_plain(plain: Iterable[Mapping[str, Any]]) -> tuple[Change, ...]:
+    """What `to_plain` wrote. Raises KeyError, TypeError or ValueError for anything else."""
+    return tuple(
+        Change(tuple(map(str, one["path"])), Action.SET, one["spec"])
+        if "spec" in one
+        else Change(tuple(map(str, one["path"])), Action(next(word for word in one if word != "path")))
+        for one in plain
+    )
+
+
 def overlay_of(changes: Sequence[Change]) -> Overlay:
     """The overlay that `overlay_to_plain` wrote."""
     entries = {change.path: HIDDEN if change.action is Action.REMOVE else change.spec for change in changes}
