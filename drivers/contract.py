@@ -20,6 +20,7 @@ Every page of every driver has these properties, and `tests/conformance` checks 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -260,6 +261,39 @@ class Driver(Protocol):
         ...
 
     async def aclose(self) -> None: ...
+
+
+class Rotation(Protocol):
+    """The sole right to have one secret changed by the source."""
+
+    @property
+    def value(self) -> str:
+        """The newest value: another driver of the connection may have changed it since this one was opened."""
+        ...
+
+    async def keep(self, value: str | None) -> None:
+        """Store what the source gave; it is durable when this returns, and only then may it be used.
+
+        None or empty: the source gave none, and the old value stays.
+        """
+        ...
+
+
+class SecretKeeper(Protocol):
+    """For drivers whose source changes a secret as it is used, such as a refresh token.
+
+        async with keeper.rotation("refresh_token") as rotation:
+            answer = await ask_for_tokens(rotation.value)
+            await rotation.keep(answer.get("refresh_token"))
+
+    Between the two nothing else should be waited for. A driver may be cancelled at the end of it, not within.
+    """
+
+    def rotation(self, name: str) -> AbstractAsyncContextManager[Rotation]:
+        """`name` as in the connection's `[secrets]`. Raises BadConfiguration for a secret that cannot be stored, and
+        another DriverError where there is no room for a new value now: then the source is not asked.
+        """
+        ...
 
 
 class DriverError(Exception):

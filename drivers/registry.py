@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from drivers.contract import BadConfiguration, Driver
+from drivers.contract import BadConfiguration, Driver, SecretKeeper
 
 
 def names() -> tuple[str, ...]:
     return ("odbc", "sandbox")
 
 
-def create(driver: str, *, connection: str, options: Mapping[str, Any], secrets: Mapping[str, str]) -> Driver:
+def create(
+    driver: str,
+    *,
+    connection: str,
+    options: Mapping[str, Any],
+    secrets: Mapping[str, str],
+    keeper: SecretKeeper | None = None,  # noqa: ARG001 - for a driver whose source rotates secrets
+) -> Driver:
     """Build the driver of one connection. Imports it only now: another connection's native library is not loaded.
 
     `secrets` holds revealed values; a driver must never put one in an error, a log line or a repr.

@@ -21,6 +21,7 @@ from typing import Any, BinaryIO, Final
 import pyarrow as pa
 
 from agent.hosting.codec import from_plain, to_plain
+from agent.hosting.keeper import HostedKeeper
 from agent.hosting.pages import encode_page
 from agent.hosting.wire import LENGTHS, WireFault, decode_header, decode_lengths, encode_head
 from drivers.contract import Driver, DriverError, Page, ReadRequest, StreamSpec, WriteCommand
@@ -83,6 +84,7 @@ class _Host:
         self._inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._pages_wanted = asyncio.Semaphore(0)
         self._driver: Driver | None = None
+        self._keeper = HostedKeeper(self._send)
 
     async def serve(self) -> None:
         loop = asyncio.get_running_loop()
@@ -94,17 +96,23 @@ class _Host:
                 match message["op"]:
                     case "more":
                         self._pages_wanted.release()
+                    case "answer":
+                        self._keeper.answered(message)
                     case "stop":
                         if task is not None:
-                            task.cancel()
+                            group.create_task(self._cancel(task))
                     case "close":
                         break
                     case _:
                         task = group.create_task(self._answer(message))
             if task is not None:
-                task.cancel()
+                await self._cancel(task)
         if self._driver is not None:
             await self._driver.aclose()
+
+    async def _cancel(self, task: asyncio.Task[None]) -> None:
+        await self._keeper.until_safe()  # or a secret that the source has just changed would be lost
+        task.cancel()
 
     def _receive(self, loop: asyncio.AbstractEventLoop) -> None:
         """Runs in a thread of its own, so that the agent's end is seen while native code holds the event loop."""
@@ -140,6 +148,7 @@ class _Host:
                 connection=arguments["connection"],
                 options=from_plain(Any, arguments["options"]),
                 secrets=arguments["secrets"],
+                keeper=self._keeper,
             )
             return None
         if self._driver is None:

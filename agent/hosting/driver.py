@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
 
 from agent.clock import Clock
-from agent.errors import DriverCrashed, GroundwireError
+from agent.errors import CredentialsRefused, DriverCrashed, GroundwireError
 from agent.hosting.codec import from_plain, to_plain
 from agent.hosting.environment import child_command
 from agent.hosting.failures import translate
@@ -23,6 +23,7 @@ from agent.hosting.limits import HostingLimits
 from agent.hosting.output import Redactor
 from agent.hosting.pages import PageCheck, decode_page
 from agent.hosting.process import ChildEnded, ChildProcess
+from agent.hosting.upcalls import Keeper, NoKeeper, Upcalls
 from agent.hosting.wire import Frame, WireFault
 from drivers.contract import (
     Catalogue,
@@ -59,16 +60,22 @@ class HostedDriver:
         limits: HostingLimits = DEFAULT_LIMITS,
         *,
         clock: Clock,
+        keeper: Keeper | None = None,
+        on_refused: Callable[[CredentialsRefused], None] = lambda _: None,
+        on_accepted: Callable[[], None] = lambda: None,
         child_command: Sequence[str] = (),
     ) -> None:
-        """`secrets` holds revealed values. `child_command` replaces the child's program, and is for tests alone."""
+        """`secrets` holds revealed values; each new child is opened with those it holds then.
+
+        `keeper` stores what the source rotates. `on_refused` is told of each refusal, and `on_accepted` of each check
+        that found the way to the source open. `child_command` replaces the child's program, and is for tests alone.
+        """
         self._name = name
-        self._opening = {
-            "driver": driver,
-            "connection": name,
-            "options": to_plain(options),
-            "secrets": dict(secrets),
-        }
+        self._opening = {"driver": driver, "connection": name, "options": to_plain(options)}
+        self._secrets = secrets
+        self._keeper = keeper or NoKeeper()
+        self._on_refused = on_refused
+        self._on_accepted = on_accepted
         self._redact = Redactor(secrets.values())
         self._limits = limits
         self._clock = clock
@@ -99,7 +106,13 @@ class HostedDriver:
         return await self._ask(Description, "describe")
 
     async def check(self, streams: Sequence[StreamSpec] = ()) -> Sequence[CheckStep]:
-        return await self._ask(Sequence[CheckStep], "check", streams=streams)
+        steps: Sequence[CheckStep] = await self._ask(Sequence[CheckStep], "check", streams=streams)
+        refused = next((step for step in steps if step.code == CredentialsRefused.code), None)
+        if refused is not None:
+            self._on_refused(CredentialsRefused(refused.detail, where=self._name, hint=refused.hint))
+        elif all(step.ok for step in steps if not step.stream):
+            self._on_accepted()
+        return steps
 
     async def discover(self) -> Catalogue:
         return await self._ask(Catalogue, "discover")
@@ -248,7 +261,12 @@ class HostedDriver:
         command = self._command or child_command()
         try:
             child = await ChildProcess.start(
-                self._name, command, limits=self._limits, clock=self._clock, redact=self._redact
+                self._name,
+                command,
+                limits=self._limits,
+                clock=self._clock,
+                redact=self._redact,
+                upcalls=Upcalls(self._keeper, self._redact),
             )
         except ChildEnded as end:
             raise self._crashed(str(end)) from end
@@ -269,7 +287,7 @@ class HostedDriver:
             raise self._crashed("was closed with its connection")
 
     async def _open(self, child: ChildProcess) -> None:
-        child.request({"id": 0, "op": "open", "arguments": self._opening})
+        child.request({"id": 0, "op": "open", "arguments": {**self._opening, "secrets": dict(self._secrets)}})
         try:
             frame = await self._answer(child, 0, seconds=self._limits.start_seconds)
         except asyncio.CancelledError:
@@ -281,10 +299,10 @@ class HostedDriver:
             raise failure
 
     def _forget(self, child: ChildProcess | None, verdict: str) -> None:
-        """Kill a child that cannot be talked to any more; the next call starts another."""
+        """End a child that cannot be talked to any more; the next call starts another."""
         if child is None or child is not self._child:
             return
-        child.kill(verdict)
+        child.kill_once_safe(verdict)
         self._let_go(child)
         self._child = None
 
@@ -324,6 +342,8 @@ class HostedDriver:
         failure, traceback = translate(frame.header, connection=self._name, redact=self._redact)
         if traceback:
             self._log.debug("driver_raised", traceback=traceback)
+        if isinstance(failure, CredentialsRefused):
+            self._on_refused(failure)
         return failure
 
     def _broken_promise(self, child: ChildProcess | None, fault: WireFault) -> DriverCrashed:

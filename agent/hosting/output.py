@@ -21,7 +21,12 @@ class Redactor:
     """Takes the values of secrets out of text, the longest first, so that no part of a longer one stays."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        pieces = {piece.strip() for secret in secrets for piece in (secret, *secret.splitlines())}
+        self._pieces: list[str] = []
+        for secret in secrets:
+            self.learn(secret)
+
+    def learn(self, secret: str) -> None:
+        pieces = {piece.strip() for piece in (secret, *secret.splitlines())} | set(self._pieces)
         self._pieces = sorted((piece for piece in pieces if piece), key=len, reverse=True)
 
     def __call__(self, text: str) -> str:

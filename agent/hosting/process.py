@@ -18,6 +18,7 @@ from agent.clock import Clock
 from agent.hosting.environment import child_environment
 from agent.hosting.limits import HostingLimits
 from agent.hosting.output import LineReporter, Redactor
+from agent.hosting.upcalls import Upcalls
 from agent.hosting.wire import Frame, FrameAssembler, WireFault, encode_head
 
 STDIN, STDOUT, STDERR = 0, 1, 2
@@ -36,8 +37,11 @@ class ChildEnded(Exception):
 class ChildProcess(asyncio.SubprocessProtocol):
     """The agent's end of one child. `request` sends, `next_frame` waits for an answer and watches meanwhile."""
 
-    def __init__(self, name: str, *, limits: HostingLimits, clock: Clock, redact: Redactor) -> None:
+    def __init__(
+        self, name: str, *, limits: HostingLimits, clock: Clock, redact: Redactor, upcalls: Upcalls
+    ) -> None:
         self._log = log.bind(connection=name)
+        self._upcalls = upcalls
         self._limits = limits
         self._clock = clock
         self._assembler = FrameAssembler()
@@ -56,10 +60,17 @@ class ChildProcess(asyncio.SubprocessProtocol):
 
     @classmethod
     async def start(
-        cls, name: str, command: Sequence[str], *, limits: HostingLimits, clock: Clock, redact: Redactor
+        cls,
+        name: str,
+        command: Sequence[str],
+        *,
+        limits: HostingLimits,
+        clock: Clock,
+        redact: Redactor,
+        upcalls: Upcalls,
     ) -> ChildProcess:
         def make() -> ChildProcess:
-            return cls(name, limits=limits, clock=clock, redact=redact)
+            return cls(name, limits=limits, clock=clock, redact=redact, upcalls=upcalls)
 
         try:
             _, protocol = await asyncio.get_running_loop().subprocess_exec(
@@ -84,11 +95,17 @@ class ChildProcess(asyncio.SubprocessProtocol):
         if self._garbled:
             return
         try:
-            self._frames.extend(self._assembler.feed(raw))
+            for frame in self._assembler.feed(raw):
+                if "upcall" in frame.header:
+                    self._upcalls.take(frame.header, self.request)
+                else:
+                    self._frames.append(frame)
         except WireFault as fault:
             self._garbled = True
             self.kill(f"sent {fault}")
-        if self._frames:
+        if (
+            len(self._frames) > 1
+        ):  # one page ahead leaves the pipe open: what it asks of us comes through it too
             self._pause()
         self._news.set()
 
@@ -105,6 +122,7 @@ class ChildProcess(asyncio.SubprocessProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the loop passes it by name
         self.release()
+        self._upcalls.child_ended()  # everything that it wrote has been read
 
     # What the agent asks for.
 
@@ -144,6 +162,15 @@ class ChildProcess(asyncio.SubprocessProtocol):
         """Close the pipes. Kills the process if it still runs."""
         self._transport.close()
 
+    def kill_once_safe(self, verdict: str) -> None:
+        """Kill at once; but where it is about to hand a rotated secret over, let it do that first."""
+        if not self._upcalls.rotating:
+            self.kill(verdict)
+            return
+        self._verdict = self._verdict or verdict
+        asyncio.get_running_loop().call_later(self._limits.stop_seconds, self.kill_if_alive)
+        self.end_softly()
+
     def kill_if_alive(self) -> None:
         if not self.ended:
             self.kill("did not end when asked to")
@@ -167,6 +194,7 @@ class ChildProcess(asyncio.SubprocessProtocol):
             await self._exited.wait()
         finally:
             self.release()
+        await self._upcalls.settled()
 
     # Watching.
 

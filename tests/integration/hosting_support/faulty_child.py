@@ -30,6 +30,7 @@ from drivers.contract import (
     OutcomeStatus,
     Page,
     ReadRequest,
+    SecretKeeper,
     StreamSpec,
     Table,
     Throttled,
@@ -161,7 +162,12 @@ class FaultyDriver:
 
 
 def create(
-    driver: str, *, connection: str, options: Mapping[str, Any], secrets: Mapping[str, str]
+    driver: str,
+    *,
+    connection: str,
+    options: Mapping[str, Any],
+    secrets: Mapping[str, str],
+    keeper: SecretKeeper,
 ) -> FaultyDriver:
     return FaultyDriver(options, secrets)
 
