@@ -11,6 +11,9 @@ error:
 It is a Unix socket in the state folder that only the agent's user may open. Where there are none, or the folder's path
 is too long for one, it is a loopback port with a token, both named in a file of the state folder with the same guard.
 
+A handler learns who asks from `caller()`. Somebody else than the agent's own user and root is sent away, and a request
+that is sent away is told of to `denied`.
+
 What the agent answers (see docs/cli.md for the documents): status, sync, resync, outbox, dead_letters, requeue, drop,
 discover, check, reload.
 """
@@ -29,6 +32,7 @@ import sys
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -36,6 +40,8 @@ from typing import Any, Final
 import orjson
 import structlog
 
+from agent.audit.trail import Actor, Origin
+from agent.audit.who import actor_of, current_actor, peer_of
 from agent.errors import (
     ERRORS_BY_CODE,
     AlreadyRunning,
@@ -64,6 +70,18 @@ SILENCE_SECONDS: Final = 60.0  # a client gives up after so many without one
 
 Progress = Callable[[Any], None]
 Handler = Callable[[dict[str, Any], Progress], Awaitable[Any]]
+Denied = Callable[[Actor, str], Awaitable[None]]
+
+_CALLER: Final[ContextVar[Actor]] = ContextVar("caller")
+
+
+def caller() -> Actor:
+    """Who asked for the control call that is being handled; outside of one, whoever runs this process."""
+    found = _CALLER.get(None)
+    return found if found is not None else current_actor()
+
+
+async def _nobody_to_tell(_actor: Actor, _why: str) -> None: ...
 
 
 class NoAgentRunning(GroundwireError):
@@ -84,8 +102,12 @@ class Reply:
 class ControlServer:
     """Answers local calls with `handlers`, by name, until `serve` is cancelled."""
 
-    def __init__(self, handlers: Mapping[str, Handler], state_dir: Path) -> None:
+    def __init__(
+        self, handlers: Mapping[str, Handler], state_dir: Path, *, denied: Denied = _nobody_to_tell
+    ) -> None:
+        """`denied` is told who was sent away, and why in a word of docs/audit.md."""
         self._handlers = handlers
+        self._denied = denied
         self._state_dir = state_dir
         self._clients = 0
         self._token = ""  # empty: the socket file itself keeps others out
@@ -141,6 +163,7 @@ class ControlServer:
         async with asyncio.timeout(REQUEST_SECONDS):
             line = await reader.readuntil(b"\n")
         try:
+            actor = await self._admit(writer, line)
             call, args = self._parse(line)
         except ValueError as error:
             await _send(
@@ -148,6 +171,7 @@ class ControlServer:
             )
             return
         news = _News()
+        _CALLER.set(actor)  # this client's task alone: the handler's copies it
         work = asyncio.ensure_future(self._handle(call, args, news.add))
         gone = asyncio.ensure_future(
             reader.read(1)
@@ -159,6 +183,22 @@ class ControlServer:
                 task.cancel()
             await asyncio.gather(work, gone, return_exceptions=True)
 
+    async def _admit(self, writer: asyncio.StreamWriter, line: bytes) -> Actor:
+        """Who asks. Raises ValueError for somebody who may not."""
+        if self._token:
+            if _has_token(line, self._token):
+                return current_actor()  # the token lies in a file that only the agent's own user may read
+            await self._denied(Actor(Origin.LOCAL, "unknown"), "token")
+            raise ValueError("the request has no valid token")
+        peer = peer_of(writer.get_extra_info("socket"))
+        if peer is None:
+            return current_actor()  # the socket's own guard is all there is
+        actor = actor_of(peer)
+        if peer.uid not in {0, os.geteuid()}:
+            await self._denied(actor, "user")
+            raise ValueError("only the agent's own user and root may ask it")
+        return actor
+
     def _parse(self, line: bytes) -> tuple[str, dict[str, Any]]:
         try:
             request = orjson.loads(line)
@@ -166,11 +206,6 @@ class ControlServer:
             raise ValueError("the request is not JSON") from None
         if not isinstance(request, dict):
             raise ValueError("the request is not an object")  # noqa: TRY004 - one kind of answer for a bad request
-        token = request.get("token", "")
-        if self._token and not (
-            isinstance(token, str) and hmac.compare_digest(token.encode(), self._token.encode())
-        ):
-            raise ValueError("the request has no valid token")
         call, args = request.get("call"), request.get("args", {})
         if not isinstance(call, str) or call not in self._handlers or not isinstance(args, dict):
             raise ValueError("there is no such call")
@@ -349,6 +384,15 @@ def error_from(document: Mapping[str, Any]) -> GroundwireError:
     error = kind(message, where=where, hint=hint)
     error.code = code or error.code
     return error
+
+
+def _has_token(line: bytes, token: str) -> bool:
+    try:
+        request = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return False
+    found = request.get("token", "") if isinstance(request, dict) else ""
+    return isinstance(found, str) and hmac.compare_digest(found.encode(), token.encode())
 
 
 def _fits(path: Path) -> bool:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import pwd
 import stat
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -13,6 +14,9 @@ from typing import Any
 import pytest
 
 from agent import control
+from agent.audit import who
+from agent.audit.trail import Actor, Origin
+from agent.audit.who import Peer, current_actor
 from agent.control import (
     ControlClient,
     ControlServer,
@@ -26,6 +30,7 @@ from agent.errors import (
     ERRORS_BY_CODE,
     AlreadyRunning,
     CredentialsRefused,
+    GroundwireError,
     StorageDamaged,
     Throttled,
     Unreachable,
@@ -36,8 +41,10 @@ Serve = Callable[[Mapping[str, Handler]], AbstractAsyncContextManager[ControlCli
 
 
 @asynccontextmanager
-async def served(state_dir: Path, handlers: Mapping[str, Handler]) -> AsyncIterator[ControlClient]:
-    server = ControlServer(handlers, state_dir)
+async def served(
+    state_dir: Path, handlers: Mapping[str, Handler], **options: Any
+) -> AsyncIterator[ControlClient]:
+    server = ControlServer(handlers, state_dir, **options)
     task = asyncio.ensure_future(server.serve())
     await asyncio.wait(
         {task, asyncio.ensure_future(server.listening.wait())}, return_when=asyncio.FIRST_COMPLETED
@@ -271,3 +278,52 @@ def test_an_error_document_masks_secrets(tmp_path: Path) -> None:
     )
 
     assert "canary" not in json.dumps(document)
+
+
+async def test_a_handler_knows_which_user_of_this_host_asks(state_dir: Path) -> None:
+    async def tell(_args: dict[str, Any], _progress: control.Progress) -> Any:
+        await asyncio.sleep(0)  # noqa: TID251 - behind a turn of the loop it is still the same caller
+        return str(control.caller())
+
+    async with served(state_dir, {"who": tell}) as client:
+        answer = await client.ask("who")
+
+    assert answer == str(current_actor())
+    assert current_actor().name.startswith(pwd.getpwuid(os.geteuid()).pw_name)
+
+
+async def test_a_wrong_token_is_told_of_and_answered_with_nothing_more(tmp_path: Path) -> None:
+    told: list[tuple[Actor, str]] = []
+
+    async def denied(actor: Actor, why: str) -> None:
+        told.append((actor, why))
+
+    folder = tmp_path / ("deep" * 30)
+    async with served(folder, {"echo": echo}, denied=denied) as client:
+        document = json.loads((folder / control.ADDRESS_FILE).read_text())
+        (folder / control.ADDRESS_FILE).write_text(json.dumps({**document, "token": "guess"}))
+
+        with pytest.raises(GroundwireError, match="no valid token"):
+            await client.ask("echo")
+
+    assert told == [(Actor(Origin.LOCAL, "unknown"), "token")]
+
+
+async def test_another_user_is_told_of_and_sent_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+
+    async def denied(actor: Actor, why: str) -> None:
+        told.append(f"{actor.name}: {why}")
+
+    monkeypatch.setattr(control, "peer_of", lambda _: Peer(pid=1, uid=65_533))
+    async with served(tmp_path / "s", {"echo": echo}, denied=denied) as client:
+        with pytest.raises(GroundwireError, match="only the agent's own user"):
+            await client.ask("echo")
+
+    assert told == ["uid 65533: user"]
+
+
+def test_who_logged_in_is_named_behind_the_user_that_he_became(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(who, "_login_uid", lambda _: 65_533)
+
+    assert who.actor_of(Peer(pid=1, uid=0)).name == "root (uid 65533)"
