@@ -1,7 +1,7 @@
 """The composition root: builds every part, starts them in order, and stops them in order.
 
-Up:   outbox -> control socket -> connections -> commands, link -> schedule -> configuration watch
-Down: schedule -> runs under way -> drivers -> link, drained -> outbox
+Up:   outbox, audit log -> control socket -> connections -> commands, link -> schedule -> configuration watch
+Down: schedule -> runs under way -> drivers -> link, drained -> audit log, outbox
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ from typing import Any, Final
 
 import structlog
 
+from agent.audit.log import AuditLog, open_trail
+from agent.audit.trail import AGENT
+from agent.audit.who import current_actor
+from agent.calls.audited import RefusedSignIns, audited
 from agent.checking import mapping_problems
 from agent.clock import Clock, SystemClock
 from agent.commands.executor import Executor
@@ -62,7 +66,20 @@ class App:
         await asyncio.to_thread(identities.load)  # not enrolled is said before anything is opened
         async with AsyncExitStack() as stack:
             outbox = await stack.enter_async_context(await self._open_outbox())
-            await _unwrapped(self._live(outbox, identities))
+            trail = AuditLog(
+                self._settings.state_dir, clock=self._clock, retention=self._settings.audit.retention
+            )
+            stack.push_async_callback(trail.aclose)
+            await trail.happened("agent_started", AGENT, _started(self._settings))
+            because = "fault"
+            try:
+                await _unwrapped(self._live(outbox, identities, trail))
+                because = "asked"
+            except GroundwireError as error:
+                because = error.code
+                raise
+            finally:
+                await trail.happened("agent_stopped", AGENT, {"because": because})
 
     async def run_once(
         self,
@@ -95,10 +112,15 @@ class App:
                     await connections.stop_all()
 
         async with await self._open_outbox() as outbox:
+            streams = [f"{name}/{stream}" for name, stream in wanted] if wanted is not None else []
+            state_dir, retention = self._settings.state_dir, self._settings.audit.retention
+            async with open_trail(state_dir, self._clock, retention) as trail:
+                facts = {"call": "resync" if full else "sync", "streams": streams}
+                await trail.record("local_action", current_actor(), facts)
             await _unwrapped(body(outbox))
         return results
 
-    async def _live(self, outbox: Outbox, identities: IdentityStore) -> None:
+    async def _live(self, outbox: Outbox, identities: IdentityStore, trail: AuditLog) -> None:
         async with _living_group(outbox) as group:
 
             def status_changed() -> None:
@@ -118,10 +140,22 @@ class App:
                 clock=self._clock,
                 software=SOFTWARE,
             )
-            reloads = Reloads(self._watcher, connections, group)
-            calls = LocalCalls(self._settings, connections, outbox, lambda: link.state, reloads.now)
-            control = ControlServer(calls.handlers(), self._settings.state_dir)
+            reloads = Reloads(self._watcher, connections, group, trail, self._clock)
+            calls = LocalCalls(
+                self._settings,
+                connections,
+                outbox,
+                lambda: link.state,
+                reloads.now,
+                sections={"audit": trail.status},
+            )
+            control = ControlServer(
+                audited(calls.handlers(), trail),
+                self._settings.state_dir,
+                denied=RefusedSignIns(trail, self._clock).denied,
+            )
             background = [
+                group.create_task(trail.mind(), name="audit"),
                 group.create_task(control.serve(), name="control"),
                 group.create_task(self._prune(outbox), name="prune"),
                 group.create_task(connections.mind_the_clock(), name="clock"),
@@ -181,6 +215,16 @@ class App:
             else:
                 if pruned:
                     log.info("outbox_pruned", batches=pruned)
+
+
+def _started(settings: Settings) -> dict[str, Any]:
+    """What the agent begins with, as the audit log says it."""
+    return {
+        "version": SOFTWARE,
+        "config_dir": str(settings.config_dir),
+        "connections": {name: one.fingerprint for name, one in settings.connections.items() if one.enabled},
+        "not_usable": [broken.name for broken in settings.broken],
+    }
 
 
 def drain_seconds(limit: float, spent: float) -> float:

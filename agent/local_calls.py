@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
+from agent.audit.trail import Actor
 from agent.checking import check_connection
 from agent.configuration.reload import Reload
 from agent.connections import Connections
-from agent.control import Handler, Progress, error_document
+from agent.control import Handler, Progress, caller, error_document
 from agent.errors import ConfigurationError, TransientError
 from agent.model.run import RunReport, RunTrigger, rfc3339
 from agent.outbox.store import Outbox, StoredLetter
@@ -28,8 +29,12 @@ class LocalCalls:
         connections: Connections,
         outbox: Outbox,
         link: Callable[[], LinkState],
-        reload: Callable[[], Awaitable[Reload]],
+        reload: Callable[[Actor], Awaitable[Reload]],
+        *,
+        sections: Mapping[str, Callable[[], Any]] | None = None,
     ) -> None:
+        """`sections`: further parts of the status, by name."""
+        self._sections = dict(sections or {})
         self._settings = settings
         self._connections = connections
         self._outbox = outbox
@@ -55,6 +60,7 @@ class LocalCalls:
             "relay": _link_document(self._link()),
             "connections": self._connections.local_status(),
             "outbox": await self._outbox_stats(args, progress),
+            **{name: section() for name, section in self._sections.items()},
         }
 
     async def _sync(self, args: dict[str, Any], progress: Progress) -> dict[str, Any]:
@@ -129,7 +135,7 @@ class LocalCalls:
             await driver.aclose()
 
     async def _reload_files(self, _args: dict[str, Any], _progress: Progress) -> dict[str, Any]:
-        found = await self._reload()
+        found = await self._reload(caller())
         return {
             "changes": asdict(found.changes),
             "problems": [error_document(problem) for problem in found.problems],
