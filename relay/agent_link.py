@@ -6,10 +6,10 @@ What is said and when is decided in `agent.protocol`; what is stored, in `ingest
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from secrets import token_bytes
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 from websockets.asyncio.server import ServerConnection
@@ -30,23 +30,24 @@ from agent.protocol.events import (
 )
 from agent.protocol.faults import MAX_BATCH_BYTES, ProtocolFault
 from agent.protocol.frames import Batch, Hello, Result
-from agent.protocol.frames import Command as CommandFrame
 from agent.protocol.session import KnownAgent, RelaySession
 from relay.identities import new_id
 from relay.ingest import Ingest, examine
+from relay.lifecycle import Command, CommandState
 from relay.pace import BytePace
+from relay.progress import Progress
 from relay.settings import Gateway as GatewaySettings
 from relay.statuses import connection_statuses
 from relay.store.base import (
     Agent,
     Appended,
     AppendOutcome,
-    Command,
-    CommandState,
     Enrolment,
     NewBatch,
     Store,
 )
+from relay.watch import CommandWatch
+from relay.wire import command_frame
 
 log = structlog.get_logger()
 
@@ -73,6 +74,7 @@ class AgentLink:
         store: Store,
         ingest: Ingest,
         presence: Presence,
+        waiters: CommandWatch,
         clock: Clock,
     ) -> None:
         self.agent: Agent | None = None
@@ -81,6 +83,7 @@ class AgentLink:
         self._store = store
         self._ingest = ingest
         self._presence = presence
+        self._waiters = waiters
         self._clock = clock
         self._session = RelaySession(
             relay=relay,
@@ -93,6 +96,8 @@ class AgentLink:
         self._draining = False
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
+        self._progress = Progress()
+        self._progress_came = asyncio.Event()
         self._pace = BytePace(settings.agent_bytes_per_second)
         self._log = log.bind(session=new_id("ses", clock.utcnow()))
 
@@ -106,6 +111,7 @@ class AgentLink:
                         ("write", self._write()),
                         ("watch", self._watch()),
                         ("store", self._store_all()),
+                        ("progress", self._store_progress()),
                     )
                 ]
                 await self._read()
@@ -131,15 +137,19 @@ class AgentLink:
             self._wake.set()
 
     async def send_command(self, command: Command) -> bool:
-        """False: not connected just now; it is sent when the agent is back."""
+        """False: not now; it is sent when the agent is back, unless it has been sent already."""
         if not self._session.open:
             return False
-        deadline = command.deadline.isoformat().replace("+00:00", "Z")
-        self._session.send_command(CommandFrame(command.id, command.kind, dict(command.body), deadline))
-        self._wake.set()
-        if command.state is CommandState.QUEUED:
-            await self._store.set_command(command.agent, command.id, CommandState.SENT, self._clock.utcnow())
-        return True
+        outgoing = await self._store.send_command(self._known(), command.id, self._clock.utcnow())
+        if outgoing is not None:
+            self._say(outgoing)
+        return outgoing is not None
+
+    def _say(self, command: Command) -> None:
+        """Its store knows it as sent: should the session have ended meanwhile, the next one sends it again."""
+        if self._session.live:
+            self._session.send_command(command_frame(command))
+            self._wake.set()
 
     async def _read(self) -> None:
         try:
@@ -155,8 +165,7 @@ class AgentLink:
         except ProtocolFault as fault:
             self._log.warning("protocol_broken", fault=fault.code, error=fault.message)
         except GroundwireError as error:
-            self._log.error("session_failed", code=error.code, error=str(error), hint=error.hint)
-            self.end("internal", "the relay cannot serve this session now", retry_after=10.0)
+            self._fail(error)
 
     async def _next_message(self) -> str | bytes:
         parts = [part async for part in self._parts()]
@@ -245,19 +254,56 @@ class AgentLink:
         if self._draining:
             self.drain()
             return
-        for command in await self._store.open_commands(agent.id):
-            if command.state in (CommandState.QUEUED, CommandState.SENT):
-                await self.send_command(command)
+        for command in await self._store.send_commands(agent, self._clock.utcnow()):
+            self._say(command)
+            self._waiters.changed(command.id)
 
     async def _result(self, result: Result) -> None:
         try:
             state = CommandState(result.state)
         except ValueError:
-            state = CommandState.FAILED
-        agent = self._known()
-        await self._store.set_command(agent.id, result.command, state, self._clock.utcnow(), result.result)
-        self._session.send_result_ack(result.command, result.state)
+            # A word of a later version. Taken for an outcome it would be a guess.
+            self._log.warning("result_not_understood", command=result.command, state=result.state)
+            await self._store_answer(
+                result.command, CommandState.RUNNING, result.result, acked_as=result.state
+            )
+            return
+        if state is CommandState.RUNNING:
+            self._progress.put(result.command, result.result)
+            self._progress_came.set()
+            return
+        self._progress.forget(result.command)
+        await self._store_answer(result.command, state, result.result, acked_as=result.state)
         self._log.info("result_received", command=result.command, state=state.value)
+
+    async def _store_answer(
+        self, command: str, state: CommandState, result: Mapping[str, Any], *, acked_as: str
+    ) -> None:
+        agent = self._known()
+        changed = await self._store.answer_command(agent.id, command, state, result, self._clock.utcnow())
+        if changed:
+            self._waiters.changed(command)
+        self._session.send_result_ack(command, acked_as)
+        self._wake.set()
+
+    async def _store_progress(self) -> None:
+        while True:
+            due = self._progress.next_due()
+            if due is None:
+                await self._progress_came.wait()
+                self._progress_came.clear()
+                continue
+            await self._clock.sleep(max(due - self._clock.monotonic(), 0.0))
+            try:
+                for command, told in self._progress.take(self._clock.monotonic()):
+                    await self._store_answer(command, CommandState.RUNNING, told, acked_as="running")
+            except GroundwireError as error:
+                self._fail(error)
+                return
+
+    def _fail(self, error: GroundwireError) -> None:
+        self._log.error("session_failed", code=error.code, error=str(error), hint=error.hint)
+        self.end("internal", "the relay cannot serve this session now", retry_after=10.0)
 
     def _known(self) -> Agent:
         if self.agent is None:

@@ -29,6 +29,7 @@ from relay.settings import Api as ApiSettings
 from relay.settings import RelaySettings
 from relay.store.index import SqliteRecordIndex
 from relay.store.sqlite import SqliteStore
+from relay.watch import CommandWatch
 
 log = structlog.get_logger()
 
@@ -125,8 +126,14 @@ class RelayApp:
         self.ingest = Ingest(self.store, clock=clock)
         self.documents = Documents(self.store, cache_bytes=settings.cache_mib * MIB)
         self.materialiser = Materialiser(self.store, self.index, self.documents, self.ingest, clock=clock)
+        self.waiters = CommandWatch(clock)
         self.gateway = Gateway(
-            settings.gateway, name=settings.name, store=self.store, ingest=self.ingest, clock=clock
+            settings.gateway,
+            name=settings.name,
+            store=self.store,
+            ingest=self.ingest,
+            waiters=self.waiters,
+            clock=clock,
         )
         self._ingesting = self._group.create_task(self.ingest.run(), name="ingest")
         self._materialising = self._group.create_task(self.materialiser.run(), name="materialise")
@@ -134,7 +141,7 @@ class RelayApp:
         await self.gateway.start()
 
     async def _start_api(self) -> None:
-        context = ApiContext(self.store, self.index, self.documents, self.gateway, self._clock)
+        context = ApiContext(self.store, self.index, self.documents, self.gateway, self.waiters, self._clock)
         listening = _listen(self.settings.api)
         self._files.callback(listening.close)
         self._api_port = int(listening.getsockname()[1])
@@ -145,6 +152,7 @@ class RelayApp:
 
     async def _stop(self) -> None:
         if hasattr(self, "gateway"):
+            self.waiters.close()
             await self.gateway.stop()
         if hasattr(self, "_api"):
             self._api.should_exit = True

@@ -13,9 +13,16 @@ from typing import Final, TypeVar
 from agent.clock import Clock, SystemClock
 from agent.errors import ConfigurationError
 from relay import app
-from relay.identities import CODE_LIFETIME, NewSecret, create_code, create_tenant, create_token
+from relay.identities import (
+    ALL_SCOPES,
+    CODE_LIFETIME,
+    NewSecret,
+    create_code,
+    create_tenant,
+    create_token,
+)
 from relay.settings import RelaySettings, load_settings, parse_settings
-from relay.store.base import Store
+from relay.store.base import Store, TokenScope
 from relay.store.sqlite import SqliteStore
 from relay.tls import make_certificates, write_private
 
@@ -91,7 +98,7 @@ port = {api_port}
 async def _first_tenant(store: Store, tenant: str, clock: Clock | None) -> NewSecret:
     now = (clock or SystemClock()).utcnow()
     await create_tenant(store, tenant, now)
-    return await create_token(store, tenant, "first", now)
+    return await create_token(store, tenant, "first", now, scopes=ALL_SCOPES)
 
 
 async def _with_store(settings: RelaySettings, work: Callable[[Store], Awaitable[T]]) -> T:
@@ -109,14 +116,19 @@ def run(config: Path) -> None:
 
 
 def add_token(
-    config: Path, *, tenant: str = FIRST_TENANT, name: str = "cli", clock: Clock | None = None
+    config: Path,
+    *,
+    tenant: str = FIRST_TENANT,
+    name: str = "cli",
+    scopes: Sequence[str] = (TokenScope.READ,),
+    clock: Clock | None = None,
 ) -> NewSecret:
     """A further API token, shown once; makes the tenant if it is new. The relay must not be running."""
     now = (clock or SystemClock()).utcnow()
 
     async def work(store: Store) -> NewSecret:
         await create_tenant(store, tenant, now)
-        return await create_token(store, tenant, name, now)
+        return await create_token(store, tenant, name, now, scopes=frozenset(map(TokenScope, scopes)))
 
     return asyncio.run(_with_store(load_settings(config), work))
 

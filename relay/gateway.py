@@ -16,9 +16,11 @@ from agent.errors import ConfigurationError
 from agent.protocol.faults import HANDSHAKE_SECONDS, MAX_CONTROL_BYTES
 from relay.agent_link import AgentLink
 from relay.ingest import Ingest
+from relay.lifecycle import Command
 from relay.settings import Gateway as GatewaySettings
-from relay.store.base import Command, Store
+from relay.store.base import Store
 from relay.tls import server_context
+from relay.watch import CommandWatch
 
 log = structlog.get_logger()
 
@@ -30,12 +32,20 @@ QUIET_LOGGER: Final = "relay.websockets"  # its lines hold peers' request heads;
 
 class Gateway:
     def __init__(
-        self, settings: GatewaySettings, *, name: str, store: Store, ingest: Ingest, clock: Clock
+        self,
+        settings: GatewaySettings,
+        *,
+        name: str,
+        store: Store,
+        ingest: Ingest,
+        waiters: CommandWatch,
+        clock: Clock,
     ) -> None:
         self._settings = settings
         self._name = name
         self._store = store
         self._ingest = ingest
+        self._waiters = waiters
         self._clock = clock
         self._server: Server | None = None
         self._links: set[AgentLink] = set()
@@ -128,6 +138,7 @@ class Gateway:
             store=self._store,
             ingest=self._ingest,
             presence=self,
+            waiters=self._waiters,
             clock=self._clock,
         )
         self._links.add(link)

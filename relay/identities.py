@@ -12,7 +12,7 @@ from typing import Final
 
 from agent.errors import ConfigurationError
 from agent.protocol.auth import CODE_RANDOM_BYTES, Code, make_code
-from relay.store.base import EnrolmentCode, Store, Tenant, Token, to_micros
+from relay.store.base import EnrolmentCode, Store, Tenant, Token, TokenScope, to_micros
 
 TOKEN_PREFIX: Final = "gwt"  # noqa: S105 - lets secret scanners know one of ours when they meet it
 SECRET_BYTES: Final = 32
@@ -46,23 +46,38 @@ async def create_tenant(store: Store, name: str, now: datetime) -> None:
     await store.add_tenant(Tenant(name, now))
 
 
-async def create_token(store: Store, tenant: str, name: str, now: datetime) -> NewSecret:
+ALL_SCOPES: Final = frozenset(TokenScope)
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Who asks: the tenant that a token opens, and what the token is for."""
+
+    tenant: str
+    scopes: frozenset[TokenScope]
+
+
+async def create_token(
+    store: Store, tenant: str, name: str, now: datetime, *, scopes: frozenset[TokenScope]
+) -> NewSecret:
     if await store.tenant(tenant) is None:
         raise ConfigurationError(f"There is no tenant {tenant!r}.", where="tenant")
     token_id, secret = secrets.token_hex(8), secrets.token_urlsafe(SECRET_BYTES)
-    await store.add_token(Token(token_id, tenant, name, _hash(secret), now))
+    await store.add_token(Token(token_id, tenant, name, _hash(secret), now, scopes))
     return NewSecret(f"{TOKEN_PREFIX}_{token_id}_{secret}")
 
 
-async def tenant_of(store: Store, presented: str) -> str | None:
-    """The tenant that a token opens; None for anything else."""
+async def bearer_of(store: Store, presented: str) -> Bearer | None:
+    """Whom a token stands for; None for anything else."""
     match = _TOKEN.fullmatch(presented)
     if match is None:
         return None
     token_id, secret = match.groups()
     known = await store.token(token_id)
     expected = known.secret_hash if known is not None else bytes(32)
-    return known.tenant if hmac.compare_digest(_hash(secret), expected) and known is not None else None
+    if not hmac.compare_digest(_hash(secret), expected) or known is None:
+        return None
+    return Bearer(known.tenant, known.scopes)
 
 
 def _hash(secret: str) -> bytes:

@@ -79,13 +79,26 @@ def token() -> None:
 @click.argument("config", type=_FILE)
 @click.option("--tenant", default="default", show_default=True, help="Made if it is new.")
 @click.option("--name", default="cli", show_default=True, help="What the token is for.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(["read", "command"]),
+    default=["read"],
+    show_default=True,
+    help="What it may do; may be repeated. `command` asks agents for something and lets new ones in.",
+)
 @json_option
 @pass_invocation
-def create_token(invocation: Invocation, config: Path, tenant: str, name: str) -> None:
+def create_token(
+    invocation: Invocation, config: Path, tenant: str, name: str, scopes: tuple[str, ...]
+) -> None:
     """Print a new API token, once. The relay must not be running."""
-    made = _commands().add_token(_config_file(config), tenant=tenant, name=name)
+    made = _commands().add_token(_config_file(config), tenant=tenant, name=name, scopes=scopes)
     invocation.output.line(made.text)
-    invocation.output.document({"tenant": tenant, "name": name, "token": made.text})
+    invocation.output.document(
+        {"tenant": tenant, "name": name, "scopes": sorted(set(scopes)), "token": made.text}
+    )
 
 
 @relay.group("code")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Protocol
@@ -13,8 +14,10 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from agent.clock import Clock
 from relay.api.problems import Problem
 from relay.documents import Documents
-from relay.identities import tenant_of
-from relay.store.base import Command, RecordIndex, Store
+from relay.identities import Bearer, bearer_of
+from relay.lifecycle import Command
+from relay.store.base import RecordIndex, Store, TokenScope
+from relay.watch import CommandWatch
 
 
 class Agents(Protocol):
@@ -30,6 +33,7 @@ class ApiContext:
     index: RecordIndex
     documents: Documents
     agents: Agents
+    waiters: CommandWatch
     clock: Clock
 
 
@@ -46,16 +50,31 @@ def context(request: Request) -> ApiContext:
 Context = Annotated[ApiContext, Depends(context)]
 
 
-async def _tenant(
+async def _asking(
     ctx: Context, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> str:
-    tenant = None if credentials is None else await tenant_of(ctx.store, credentials.credentials)
-    if tenant is None:
+) -> Bearer:
+    bearer = None if credentials is None else await bearer_of(ctx.store, credentials.credentials)
+    if bearer is None:
         raise Problem(
             HTTPStatus.UNAUTHORIZED,
             "A valid bearer token is needed.",
             headers={"WWW-Authenticate": 'Bearer realm="groundwire"'},
         )
+    return bearer
+
+
+def _tenant_with(scope: TokenScope) -> Callable[[Bearer], str]:
+    def tenant(bearer: Annotated[Bearer, Depends(_asking)]) -> str:
+        if scope not in bearer.scopes:
+            raise Problem(
+                HTTPStatus.FORBIDDEN,
+                f"This token was made without the scope `{scope}`.",
+                headers={
+                    "WWW-Authenticate": f'Bearer realm="groundwire", error="insufficient_scope", scope="{scope}"'
+                },
+            )
+        return bearer.tenant
+
     return tenant
 
 
@@ -74,4 +93,5 @@ def _query_names(dependant: Dependant) -> set[str]:
     return names.union(*(_query_names(inner) for inner in dependant.dependencies))
 
 
-Tenant = Annotated[str, Depends(_tenant)]
+Tenant = Annotated[str, Depends(_tenant_with(TokenScope.READ))]
+CommandingTenant = Annotated[str, Depends(_tenant_with(TokenScope.COMMAND))]

@@ -9,21 +9,18 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 import orjson
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from agent.model.entities import ENTITIES, Entity
 from agent.model.schema import json_schema
+from relay.api.command_schemas import MAX_KEY, RFC_3339
 from relay.api.context import Context, Tenant
 from relay.api.cursors import decode_place, encode_place
+from relay.api.paths import KeyPath
 from relay.api.problems import Problem, not_found
 from relay.store.base import Deleted, Place, RecordFilter, to_micros
 
 NO_RAW: Final = ""
-RFC_3339: Final = (
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
-)
-MAX_KEY: Final = 2_000  # characters; longer than any key that a source has
-
 Text = Annotated[str, Query(max_length=MAX_KEY)]
 
 
@@ -161,7 +158,7 @@ def entity_router(entity: Entity) -> APIRouter:
         )
 
     @router.get(
-        f"/connections/{{connection}}/{entity.path}/{{key:path}}",
+        f"/connections/{{connection}}/{entity.path}/{{key:key}}",
         summary=f"Get one of the {words} by its key, also when it is deleted",
         operation_id=f"get_{entity.name}",
         response_class=Response,
@@ -171,7 +168,7 @@ def entity_router(entity: Entity) -> APIRouter:
         ctx: Context,
         tenant: Tenant,
         connection: str,
-        key: Annotated[str, Path(min_length=1, description="The record's key, percent-encoded.")],
+        key: KeyPath,
         include: Annotated[
             str, Query(pattern="^(raw)?$", description="`raw` adds the source record.")
         ] = NO_RAW,

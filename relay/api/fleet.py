@@ -8,7 +8,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body
 
-from relay.api.context import ApiContext, Context, Tenant
+from relay.api.command_schemas import OperationList, OperationOut
+from relay.api.context import ApiContext, CommandingTenant, Context, Tenant
 from relay.api.problems import not_found
 from relay.api.schemas import (
     AgentList,
@@ -47,7 +48,7 @@ async def get_agent(ctx: Context, tenant: Tenant, agent: str) -> AgentOut:
     summary="Create a one-time code with which an agent enrols",
 )
 async def create_enrolment_code(
-    ctx: Context, tenant: Tenant, body: Annotated[EnrolmentCodeIn, Body()]
+    ctx: Context, tenant: CommandingTenant, body: Annotated[EnrolmentCodeIn, Body()]
 ) -> EnrolmentCodeOut:
     code, kept = await create_code(
         ctx.store,
@@ -83,6 +84,24 @@ async def get_connection(ctx: Context, tenant: Tenant, connection: str) -> Conne
     )
 
 
+@router.get(
+    "/connections/{connection}/operations",
+    tags=["connections"],
+    summary="Get what can be written through a connection",
+)
+async def get_operations(ctx: Context, tenant: Tenant, connection: str) -> OperationList:
+    """Its agent publishes them: what the system can do, what that needs, and whether the local policy allows it."""
+    found = await ctx.store.connection(tenant, connection)
+    if found is None:
+        raise not_found("connection")
+    told = found.status.operations
+    return OperationList(
+        items=[OperationOut.model_validate(dict(operation)) for operation in told or ()],
+        told=told is not None,
+        updated_at=found.updated_at,
+    )
+
+
 def _agent_out(ctx: ApiContext, agent: Agent) -> AgentOut:
     return AgentOut(
         id=agent.id,
@@ -107,6 +126,10 @@ def _connection_out(ctx: ApiContext, connection: Connection) -> ConnectionOut:
         state=status.state,
         error=None if status.error is None else dict(status.error),
         told_streams=[dict(stream) for stream in status.streams],
+        paused=status.paused,
+        commands=None if status.commands is None else list(status.commands),
+        remap=status.remap,
+        new_columns=status.new_columns,
         updated_at=connection.updated_at,
     )
 

@@ -38,11 +38,19 @@ class ProblemDocument(BaseModel):
 class Problem(Exception):
     """Ends a request with this answer."""
 
-    def __init__(self, status: HTTPStatus, detail: str, *, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        detail: str,
+        *,
+        headers: dict[str, str] | None = None,
+        errors: list[dict[str, str]] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.headers = headers
+        self.errors = errors
 
 
 def not_found(what: str) -> Problem:
@@ -79,7 +87,7 @@ def install(app: FastAPI) -> None:
 async def _problem(_request: Request, error: Exception) -> Response:
     if not isinstance(error, Problem):
         raise error
-    return response(error.status, error.detail, headers=error.headers)
+    return response(error.status, error.detail, headers=error.headers, errors=error.errors)
 
 
 async def _invalid(_request: Request, error: Exception) -> Response:

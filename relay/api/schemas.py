@@ -111,6 +111,13 @@ class ConnectionOut(Answer):
     told_streams: list[dict[str, Any]] = Field(
         description="The streams as the agent reported them last, with their state and next run."
     )
+    paused: bool | None = Field(description="Whether its syncs are paused; null: the agent does not say.")
+    commands: list[str] | None = Field(
+        description="The commands that the local policy lets pass; null: the agent does not say.",
+        examples=[["sync", "create"]],
+    )
+    remap: Any = Field(description="An offer to re-map what is stored here, after a mapping was changed.")
+    new_columns: Any = Field(description="Columns of the source that no mapping uses yet.")
     updated_at: datetime
 
 
@@ -121,39 +128,6 @@ class ConnectionDetail(ConnectionOut):
 
 class ConnectionList(Answer):
     items: list[ConnectionOut]
-
-
-class SyncIn(Body):
-    """Name streams or entities; with neither, every stream of the connection is meant."""
-
-    entities: list[str] = Field(default_factory=list, max_length=10, examples=[["purchase_order"]])
-    streams: list[str] = Field(default_factory=list, max_length=100, examples=[[]])
-    full: bool = Field(
-        default=False, description="Read everything again instead of what changed since the last sync."
-    )
-
-
-class CommandOut(Answer):
-    """Something an agent was asked to do."""
-
-    id: str = Field(examples=["cmd_0640f2d3c8a1f00d5b3e9a"])
-    connection: str
-    agent: str
-    kind: str = Field(examples=["sync"])
-    body: dict[str, Any]
-    state: str = Field(
-        description="queued, sent, accepted, running, succeeded, failed, in_doubt, refused or expired",
-        examples=["queued"],
-    )
-    result: dict[str, Any] | None
-    created_at: datetime
-    updated_at: datetime
-    deadline: datetime = Field(description="An agent that learns of the command later does not start it.")
-
-
-class CommandList(Answer):
-    items: list[CommandOut]
-    next_cursor: str | None
 
 
 class DeadLetterOut(Answer):

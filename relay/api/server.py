@@ -9,10 +9,11 @@ from fastapi.openapi.utils import get_openapi
 from starlette.middleware import Middleware
 
 from agent.model.entities import ENTITIES
-from relay.api import feed, fleet, problems, work
+from relay.api import commands, feed, fleet, mappings, problems, work
 from relay.api.context import ApiContext, only_known_parameters
-from relay.api.entities import component_schemas, entity_router
+from relay.api.entities import component_schemas, entity_router, schema_name
 from relay.api.shell import API_VERSION, Shell
+from relay.api.writes import record_schema, write_router
 
 PREFIX: Final = "/api/v1"
 _PROBLEM: Final = {
@@ -22,6 +23,7 @@ _PROBLEM: Final = {
 _COMMON: Final[dict[int | str, dict[str, Any]]] = {
     400: {**_PROBLEM, "description": "The request cannot be read."},
     401: {**_PROBLEM, "description": "No token, or not a valid one."},
+    403: {**_PROBLEM, "description": "The token was made without the scope that this needs."},
     404: {**_PROBLEM, "description": "There is no such thing, or it is not this tenant's."},
     409: {**_PROBLEM, "description": "The request contradicts an earlier one."},
     413: {**_PROBLEM, "description": "The body is too large."},
@@ -29,9 +31,11 @@ _COMMON: Final[dict[int | str, dict[str, Any]]] = {
     503: {**_PROBLEM, "description": "The relay cannot answer now."},
 }
 _DESCRIPTION: Final = """
-Reads what the agents sent, and asks them to sync. Every request carries a tenant's token
-(`Authorization: Bearer gwt_...`) and sees that tenant alone. Errors are problem documents (RFC 9457).
+Reads what the agents sent, and asks them to do something: sync, write, change a mapping. Every request carries a
+tenant's token (`Authorization: Bearer gwt_...`) and sees that tenant alone. Errors are problem documents (RFC 9457).
 Every answer names the version of the API in `Groundwire-API-Version`.
+
+Whatever an agent is asked is a command: it answers 202 with the command, whose outcome stands at its `Location`.
 
 Amounts and quantities are exact decimals in strings. Times are RFC 3339 in UTC. Absent values are null.
 """
@@ -50,9 +54,17 @@ def create_api(context: ApiContext) -> FastAPI:
     )
     app.state.context = context
     routes = APIRouter(prefix=PREFIX, responses=_COMMON, dependencies=[Depends(only_known_parameters)])
-    for router in (fleet.router, work.router, feed.router):
+    for router in (
+        fleet.router,
+        work.router,
+        feed.router,
+        commands.router,
+        commands.asking,
+        mappings.router,
+    ):
         routes.include_router(router)
     for entity in ENTITIES.values():
+        routes.include_router(write_router(entity))
         routes.include_router(entity_router(entity))
     app.include_router(routes)
     app.add_api_route("/healthz", _healthy, include_in_schema=False)
@@ -70,7 +82,8 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         schema = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes
         )
-        schema["components"]["schemas"] |= component_schemas()
+        records = {f"{schema_name(entity)}Record": record_schema(entity) for entity in ENTITIES.values()}
+        schema["components"]["schemas"] |= component_schemas() | records
         _only_problems(schema)
         app.openapi_schema = schema
     return app.openapi_schema

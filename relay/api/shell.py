@@ -9,13 +9,14 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.clock import Clock
+from relay.api.paths import readable
 from relay.api.problems import response
 
 log = structlog.get_logger()
 
 API_VERSION: Final = "1"
 VERSION_HEADER: Final = b"groundwire-api-version"
-MAX_BODY_BYTES: Final = 256 * 1024  # the largest body is a list of a hundred stream names
+MAX_BODY_BYTES: Final = 256 * 1024  # a command of 64 KiB with room for white space and escapes
 
 
 class Shell:
@@ -40,6 +41,9 @@ class Shell:
         if _announced(scope) > MAX_BODY_BYTES:
             too_large = response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large.")
             await too_large(scope, receive, send_versioned)
+        elif not readable(scope):
+            unreadable = response(HTTPStatus.BAD_REQUEST, "The path is not percent-encoded UTF-8.")
+            await unreadable(scope, receive, send_versioned)
         else:
             await self._app(scope, _Metered(receive).receive, send_versioned)
         # The route, not the path: a path holds keys from the ERP, a query may hold anything.

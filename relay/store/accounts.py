@@ -7,7 +7,16 @@ from typing import Any
 
 import apsw
 
-from relay.store.base import Agent, Enrolment, EnrolmentCode, Tenant, Token, from_micros, to_micros
+from relay.store.base import (
+    Agent,
+    Enrolment,
+    EnrolmentCode,
+    Tenant,
+    Token,
+    TokenScope,
+    from_micros,
+    to_micros,
+)
 
 FIRST_EPOCH = 0  # an agent counts its welcomes; before the first it has none
 
@@ -26,21 +35,28 @@ def tenant(db: apsw.Connection, tenant_id: str) -> Tenant | None:
 
 def add_token(db: apsw.Connection, token: Token) -> None:
     db.execute(
-        "INSERT INTO tokens VALUES (?, ?, ?, ?, ?)",
-        (token.id, token.tenant, token.name, token.secret_hash, to_micros(token.created_at)),
+        "INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            token.id,
+            token.tenant,
+            token.name,
+            token.secret_hash,
+            to_micros(token.created_at),
+            " ".join(sorted(token.scopes)),
+        ),
     )
 
 
 def token(db: apsw.Connection, token_id: str) -> Token | None:
     row = db.execute(
-        "SELECT id, tenant, name, secret_hash, created_at FROM tokens WHERE id = ?", (token_id,)
+        "SELECT id, tenant, name, secret_hash, created_at, scopes FROM tokens WHERE id = ?", (token_id,)
     ).fetchone()
     return None if row is None else _token(row)
 
 
 def _token(row: Any) -> Token:
-    *same, created_at = row
-    return Token(*(*same, from_micros(created_at)))
+    *same, created_at, scopes = row
+    return Token(*(*same, from_micros(created_at), frozenset(map(TokenScope, scopes.split()))))
 
 
 def add_code(db: apsw.Connection, code: EnrolmentCode) -> None:

@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
+from relay.lifecycle import Command, CommandState
+
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -30,6 +32,13 @@ class Tenant:
     created_at: datetime
 
 
+class TokenScope(StrEnum):
+    """What a token may be used for."""
+
+    READ = "read"  # everything that changes nothing
+    COMMAND = "command"  # to ask agents for something, and to let new ones in
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """An API token as it is kept: its secret half only as a hash."""
@@ -39,6 +48,7 @@ class Token:
     name: str
     secret_hash: bytes
     created_at: datetime
+    scopes: frozenset[TokenScope] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +97,11 @@ class ConnectionStatus:
     state: str = "unknown"
     error: Mapping[str, Any] | None = None
     streams: tuple[Mapping[str, Any], ...] = ()
+    paused: bool | None = None  # None: its agent does not say
+    commands: tuple[str, ...] | None = None  # the words of the protocol that its policy lets pass
+    operations: tuple[Mapping[str, Any], ...] | None = None  # the operation matrix
+    remap: Any = None
+    new_columns: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,33 +193,35 @@ class StreamEnd:
     hash: str  # of its payload, hex
 
 
-class CommandState(StrEnum):
-    QUEUED = "queued"
-    SENT = "sent"
-    ACCEPTED = "accepted"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    IN_DOUBT = "in_doubt"
-    REFUSED = "refused"
-    EXPIRED = "expired"
+class Admission(StrEnum):
+    """What became of a command that the API brought."""
+
+    NEW = "new"
+    REPEATED = "repeated"  # the idempotency key stands for this command already
+    CONFLICT = "conflict"  # the idempotency key stands for another request
+    TOO_MANY = "too_many"  # the tenant has all the open commands that it may have
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
-    id: str
-    tenant: str
-    agent: str
-    connection: str  # the connection's id
-    kind: str
-    body: Mapping[str, Any]
-    idempotency_key: str
-    body_hash: bytes
-    state: CommandState
-    created_at: datetime
-    updated_at: datetime
-    deadline: datetime
-    result: Mapping[str, Any] | None = None
+class Added:
+    admission: Admission
+    command: Command  # the stored one
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelling:
+    """What a wish to cancel found."""
+
+    target: Command
+    wish: Added | None  # None: the target has ended already
+
+
+@dataclass(frozen=True, slots=True)
+class CommandFilter:
+    connection: str = ""
+    kind: str = ""
+    state: CommandState | None = None
+    agent: str = ""
 
 
 class Store(Protocol):
@@ -239,20 +256,17 @@ class Store(Protocol):
     ) -> list[BatchHeader]: ...
     async def batch(self, position: int) -> Batch | None: ...
 
-    async def add_command(
-        self, command: Command
-    ) -> Command: ...  # the stored one, if the key was used before
+    async def add_command(self, command: Command, now: datetime, *, most_open: int) -> Added: ...
+    async def cancel_command(self, target: str, cancel: Command, now: datetime) -> Cancelling | None: ...
     async def command(self, tenant: str, command_id: str) -> Command | None: ...
-    async def commands(self, tenant: str, *, connection: str, before: str, limit: int) -> list[Command]: ...
-    async def open_commands(self, agent_id: str) -> list[Command]: ...
-    async def set_command(
-        self,
-        agent_id: str,
-        command_id: str,
-        state: CommandState,
-        now: datetime,
-        result: Mapping[str, Any] | None = None,
-    ) -> None: ...
+    async def commands(
+        self, tenant: str, wanted: CommandFilter, *, before: str, limit: int
+    ) -> list[Command]: ...  # newest first
+    async def send_command(self, agent: Agent, command_id: str, now: datetime) -> Command | None: ...
+    async def send_commands(self, agent: Agent, now: datetime) -> list[Command]: ...
+    async def answer_command(
+        self, agent_id: str, command_id: str, state: CommandState, result: Mapping[str, Any], now: datetime
+    ) -> bool: ...  # whether it changed anything
     async def expire_commands(self, now: datetime) -> int: ...
     async def aclose(self) -> None: ...
 

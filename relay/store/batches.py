@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -113,14 +114,11 @@ def save_connections(
 
 
 def _status_json(status: ConnectionStatus) -> str:
-    return orjson.dumps(
-        {
-            "system": status.system, "driver": status.driver, "state": status.state, "error": status.error,
-            "streams": status.streams,
-        }
-    ).decode()  # fmt: skip
+    kept = {field.name: getattr(status, field.name) for field in fields(status) if field.name != "name"}
+    return orjson.dumps(kept).decode()
 
 
+_TUPLES = frozenset({"streams", "commands", "operations"})
 _CONNECTION = "SELECT id, tenant, agent, name, status, updated_at FROM connections WHERE tenant = ? "
 
 
@@ -135,11 +133,9 @@ def connection(db: apsw.Connection, tenant: str, connection_id: str) -> Connecti
 
 def _connection(row: Any) -> Connection:
     connection_id, tenant, agent, name, status, updated_at = row
-    told = orjson.loads(status)
-    streams = tuple(told.pop("streams"))
-    return Connection(
-        connection_id, tenant, agent, ConnectionStatus(name, streams=streams, **told), from_micros(updated_at)
-    )
+    told: dict[str, Any] = orjson.loads(status)
+    told |= {key: tuple(told[key]) for key in _TUPLES if told[key] is not None}
+    return Connection(connection_id, tenant, agent, ConnectionStatus(name, **told), from_micros(updated_at))
 
 
 def stream_positions(db: apsw.Connection, tenant: str, connection_id: str) -> list[StreamPosition]:

@@ -1,100 +1,236 @@
-"""Commands to agents, in SQL."""
+"""Commands to agents, in SQL. What leads from one state to another is decided in `relay.lifecycle`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import apsw
-import orjson
 
-from relay.store.base import Command, CommandState, from_micros, to_micros
+from relay import lifecycle
+from relay.lifecycle import OVERDUE_AFTER, Command, CommandState, Step
+from relay.plain import plain_object
+from relay.store.base import (
+    Added,
+    Admission,
+    Agent,
+    Cancelling,
+    CommandFilter,
+    from_micros,
+    to_micros,
+)
 
 _COMMAND = (
-    "SELECT id, tenant, agent, connection, kind, body, idempotency_key, body_hash, state, created_at, updated_at, "
-    "deadline, result FROM commands "
+    "SELECT id, tenant, agent, connection, kind, args, idempotency_key, request_hash, state, created_at, updated_at, "
+    "deadline, lineage, history, progress, result FROM commands "
 )
-_OPEN = "state IN ('queued', 'sent', 'accepted', 'running')"
+_OPEN = "state IN ('queued', 'sent', 'running')"
 
 
-def add(db: apsw.Connection, command: Command) -> Command:
-    db.execute(
-        "INSERT INTO commands VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL) "
-        "ON CONFLICT (tenant, idempotency_key) DO NOTHING",
-        (
-            command.id, command.tenant, command.agent, command.connection, command.kind,
-            orjson.dumps(command.body).decode(), command.idempotency_key, command.body_hash, command.state,
-            to_micros(command.created_at), to_micros(command.updated_at), to_micros(command.deadline),
-        ),
-    )  # fmt: skip
-    row = db.execute(
-        _COMMAND + "WHERE tenant = ? AND idempotency_key = ?", (command.tenant, command.idempotency_key)
-    ).fetchone()
-    return _command(row)
+def add(db: apsw.Connection, command: Command, now: datetime, most_open: int) -> Added:
+    """Store a command, or find the one that its idempotency key stands for."""
+    known = _repeated(db, command)
+    if known is not None:
+        return known
+    if _count_open(db, command.tenant, now) >= most_open:
+        return Added(Admission.TOO_MANY, command)
+    _insert(db, command)
+    return Added(Admission.NEW, command)
+
+
+def _repeated(db: apsw.Connection, command: Command) -> Added | None:
+    if command.idempotency_key is None:
+        return None
+    known = _first(db, "WHERE tenant = ? AND idempotency_key = ?", (command.tenant, command.idempotency_key))
+    if known is None:
+        return None
+    same = known.request_hash == command.request_hash
+    return Added(Admission.REPEATED if same else Admission.CONFLICT, known)
+
+
+def _count_open(db: apsw.Connection, tenant: str, now: datetime) -> int:
+    expire(db, now)
+    counted = db.execute(
+        f"SELECT count(*) FROM commands WHERE tenant = ? AND {_OPEN} AND deadline > ?",  # noqa: S608 - only our own text
+        (tenant, to_micros(now - OVERDUE_AFTER)),
+    ).get
+    return int(counted)
+
+
+def cancel(db: apsw.Connection, target_id: str, wish: Command, now: datetime) -> Cancelling | None:
+    """What was never sent is cancelled here; for the rest the wish is stored, to be sent. None: no such command."""
+    expire(db, now)
+    target = one(db, wish.tenant, target_id)
+    if target is None:
+        return None
+    known = _repeated(db, wish) or _same_wish(db, target, wish)
+    if known is not None:
+        return Cancelling(target, known)
+    if not target.state.open:
+        return Cancelling(target, None)
+    wish = replace(wish, agent=target.agent, connection=target.connection)
+    gone = lifecycle.withdrawn(target, now)
+    if gone is not None:
+        _save(db, gone)
+        found = {"command": target.id, "state": gone.state}
+        target = gone
+        wish = lifecycle.answered(wish, CommandState.SUCCEEDED, found, now) or wish
+    _insert(db, wish)
+    return Cancelling(target, Added(Admission.NEW, wish))
+
+
+def _same_wish(db: apsw.Connection, target: Command, wish: Command) -> Added | None:
+    """Asking twice for the same is one wish: the open one is answered with."""
+    rows = db.execute(
+        _COMMAND + f"WHERE agent = ? AND {_OPEN} AND kind = ? ORDER BY rowid", (target.agent, wish.kind)
+    )
+    wishes = (_command(row) for row in rows)
+    known = next((known for known in wishes if known.args == wish.args), None)
+    return None if known is None else Added(Admission.REPEATED, known)
 
 
 def one(db: apsw.Connection, tenant: str, command_id: str) -> Command | None:
-    row = db.execute(_COMMAND + "WHERE tenant = ? AND id = ?", (tenant, command_id)).fetchone()
-    return None if row is None else _command(row)
+    return _first(db, "WHERE tenant = ? AND id = ?", (tenant, command_id))
 
 
-def many(db: apsw.Connection, tenant: str, connection: str, before: str, limit: int) -> list[Command]:
+def many(db: apsw.Connection, tenant: str, wanted: CommandFilter, before: str, limit: int) -> list[Command]:
     """Newest first."""
+    chosen = {
+        "tenant": tenant,
+        "connection": wanted.connection,
+        "kind": wanted.kind,
+        "state": wanted.state,
+        "agent": wanted.agent,
+    }
+    given = {name: value for name, value in chosen.items() if value}
+    clauses = [f"{name} = ?" for name in given] + (["id < ?"] if before else [])
+    values = [*map(str, given.values()), *([before] if before else [])]
     rows = db.execute(
-        _COMMAND + "WHERE tenant = ?1 AND (?2 = '' OR connection = ?2) AND (?3 = '' OR id < ?3) "
-        "ORDER BY id DESC LIMIT ?4",
-        (tenant, connection, before, limit),
+        _COMMAND + f"WHERE {' AND '.join(clauses)} ORDER BY id DESC LIMIT ?",
+        (*values, limit),
     )
     return [_command(row) for row in rows]
 
 
-def open_for(db: apsw.Connection, agent_id: str) -> list[Command]:
-    rows = db.execute(_COMMAND + f"WHERE agent = ? AND {_OPEN} ORDER BY id", (agent_id,))
-    return [_command(row) for row in rows]
+def send(db: apsw.Connection, agent: Agent, command_id: str, now: datetime) -> Command | None:
+    expire(db, now)
+    command = _first(db, "WHERE id = ? AND agent = ?", (command_id, agent.id))
+    outgoing = None if command is None else lifecycle.sent(command, agent.lineage, now)
+    if outgoing is not None:
+        _save(db, outgoing)
+    return outgoing
 
 
-def set_state(
+def send_all(db: apsw.Connection, agent: Agent, now: datetime) -> list[Command]:
+    """A running one is not sent again: its agent has it, and brings its outcome by itself."""
+    expire(db, now)
+    rows = db.execute(_COMMAND + f"WHERE agent = ? AND {_OPEN} ORDER BY rowid", (agent.id,))
+    outgoing = []
+    for command in [_command(row) for row in rows]:
+        changed = lifecycle.orphaned(command, agent.lineage, now) or lifecycle.sent(
+            command, agent.lineage, now
+        )
+        if changed is not None:
+            _save(db, changed)
+        if (changed or command).state is CommandState.SENT:
+            outgoing.append(changed or command)
+    return outgoing
+
+
+def answer(
     db: apsw.Connection,
     agent_id: str,
     command_id: str,
     state: CommandState,
+    result: Mapping[str, Any],
     now: datetime,
-    result: Mapping[str, Any] | None,
-) -> None:
-    """An ended command stays as it ended: a late or repeated result changes nothing."""
-    text = None if result is None else orjson.dumps(result).decode()
-    db.execute(
-        "UPDATE commands SET state = ?, updated_at = ?, result = coalesce(?, result) "  # noqa: S608 - only our own text
-        f"WHERE id = ? AND agent = ? AND {_OPEN}",
-        (state, to_micros(now), text, command_id, agent_id),
-    )
+) -> bool:
+    """The agent's word about a command of its own; about another's it counts nothing."""
+    command = _first(db, "WHERE id = ? AND agent = ?", (command_id, agent_id))
+    changed = None if command is None else lifecycle.answered(command, state, plain_object(result), now)
+    if changed is not None:
+        _save(db, changed)
+    return changed is not None
 
 
 def expire(db: apsw.Connection, now: datetime) -> int:
-    """Only what no agent has been given: what was sent may still be under way."""
+    late = db.execute(_COMMAND + "WHERE state = 'queued' AND deadline <= ?", (to_micros(now),))
+    return _save_all(db, (lifecycle.expired(_command(row), now) for row in list(late)))
+
+
+def _save_all(db: apsw.Connection, changed: Iterable[Command | None]) -> int:
+    count = 0
+    for command in changed:
+        if command is not None:
+            _save(db, command)
+            count += 1
+    return count
+
+
+def _insert(db: apsw.Connection, command: Command) -> None:
     db.execute(
-        "UPDATE commands SET state = 'expired', updated_at = ?1 WHERE state = 'queued' AND deadline <= ?1",
-        (to_micros(now),),
+        "INSERT INTO commands VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            command.id, command.tenant, command.agent, command.connection, command.kind, _text(command.args),
+            command.idempotency_key, command.request_hash, command.state, to_micros(command.created_at),
+            to_micros(command.updated_at), to_micros(command.deadline), command.lineage, _history(command),
+            _text(command.progress), _text(command.result),
+        ),
+    )  # fmt: skip
+
+
+def _save(db: apsw.Connection, command: Command) -> None:
+    db.execute(
+        "UPDATE commands SET state = ?, updated_at = ?, lineage = ?, history = ?, progress = ?, result = ? "
+        "WHERE id = ?",
+        (
+            command.state,
+            to_micros(command.updated_at),
+            command.lineage,
+            _history(command),
+            _text(command.progress),
+            _text(command.result),
+            command.id,
+        ),
     )
-    return db.changes()
+
+
+def _text(value: Mapping[str, Any] | None) -> str | None:
+    # Not orjson, which knows no integers beyond 64 bits: the record of a write goes to the agent as it came.
+    return None if value is None else json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def _history(command: Command) -> str:
+    steps = [[step.state, to_micros(step.at), step.result] for step in command.history]
+    return json.dumps(steps, separators=(",", ":"), allow_nan=False)
+
+
+def _first(db: apsw.Connection, where: str, values: tuple[Any, ...]) -> Command | None:
+    row = db.execute(_COMMAND + where, values).fetchone()
+    return None if row is None else _command(row)
 
 
 def _command(row: Any) -> Command:
-    *same, state, created_at, updated_at, deadline, result = row
-    command_id, tenant, agent, connection, kind, body, idempotency_key, body_hash = same
+    *same, state, created_at, updated_at, deadline, lineage, history, progress, result = row
+    command_id, tenant, agent, connection, kind, args, idempotency_key, request_hash = same
     return Command(
         id=command_id,
         tenant=tenant,
         agent=agent,
         connection=connection,
         kind=kind,
-        body=orjson.loads(body),
+        args=json.loads(args),
         idempotency_key=idempotency_key,
-        body_hash=body_hash,
+        request_hash=request_hash,
         state=CommandState(state),
         created_at=from_micros(created_at),
         updated_at=from_micros(updated_at),
         deadline=from_micros(deadline),
-        result=None if result is None else orjson.loads(result),
+        lineage=lineage,
+        history=tuple(Step(CommandState(s), from_micros(at), old) for s, at, old in json.loads(history)),
+        progress=None if progress is None else json.loads(progress),
+        result=None if result is None else json.loads(result),
     )

@@ -10,7 +10,8 @@ CREATE TABLE tokens (
   tenant      TEXT NOT NULL REFERENCES tenants(id),
   name        TEXT NOT NULL,
   secret_hash BLOB NOT NULL,
-  created_at  INTEGER NOT NULL
+  created_at  INTEGER NOT NULL,
+  scopes      TEXT NOT NULL               -- space between them
 ) STRICT;
 
 CREATE TABLE codes (
@@ -93,18 +94,23 @@ CREATE TABLE commands (
   id              TEXT PRIMARY KEY,       -- sorts by creation
   tenant          TEXT NOT NULL,
   agent           TEXT NOT NULL REFERENCES agents(id),
-  connection      TEXT NOT NULL,
+  connection      TEXT,                   -- NULL: it is about the agent
   kind            TEXT NOT NULL,
-  body            TEXT NOT NULL,
-  idempotency_key TEXT NOT NULL,
-  body_hash       BLOB NOT NULL,
+  args            TEXT NOT NULL,
+  idempotency_key TEXT,                   -- NULL: the request named none
+  request_hash    BLOB NOT NULL,
   state           TEXT NOT NULL,
   created_at      INTEGER NOT NULL,
   updated_at      INTEGER NOT NULL,
   deadline        INTEGER NOT NULL,
+  lineage         INTEGER,                -- of the agent's installation it was sent to
+  history         TEXT NOT NULL,          -- JSON: every state with its moment
+  progress        TEXT,
   result          TEXT,
   UNIQUE (tenant, idempotency_key)
 ) STRICT;
 
 CREATE INDEX commands_by_tenant ON commands (tenant, id);
-CREATE INDEX commands_open ON commands (agent, id) WHERE state IN ('queued', 'sent', 'accepted', 'running');
+CREATE INDEX commands_open ON commands (agent) WHERE state IN ('queued', 'sent', 'running');
+CREATE INDEX commands_counted ON commands (tenant, deadline) WHERE state IN ('queued', 'sent', 'running');
+CREATE INDEX commands_waiting ON commands (deadline) WHERE state = 'queued';

@@ -7,14 +7,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from relay.lifecycle import Command, CommandState
 from relay.store import accounts, batches, commands
 from relay.store.base import (
+    Added,
     Agent,
     Appended,
     Batch,
     BatchHeader,
-    Command,
-    CommandState,
+    Cancelling,
+    CommandFilter,
     Connection,
     ConnectionStatus,
     Enrolment,
@@ -27,7 +29,7 @@ from relay.store.base import (
 )
 from relay.store.database import Database, FileKind
 
-STORE_FILE: Final = FileKind("schema.sql", version=1, exclusive=True, synchronous="FULL")
+STORE_FILE: Final = FileKind("schema.sql", version=2, exclusive=True, synchronous="FULL")
 
 
 class SqliteStore:
@@ -108,27 +110,30 @@ class SqliteStore:
     async def batch(self, position: int) -> Batch | None:
         return await self._db.read(lambda db: batches.batch(db, position))
 
-    async def add_command(self, command: Command) -> Command:
-        return await self._db.write(lambda db: commands.add(db, command))
+    async def add_command(self, command: Command, now: datetime, *, most_open: int) -> Added:
+        return await self._db.write(lambda db: commands.add(db, command, now, most_open))
+
+    async def cancel_command(self, target: str, cancel: Command, now: datetime) -> Cancelling | None:
+        return await self._db.write(lambda db: commands.cancel(db, target, cancel, now))
 
     async def command(self, tenant: str, command_id: str) -> Command | None:
         return await self._db.read(lambda db: commands.one(db, tenant, command_id))
 
-    async def commands(self, tenant: str, *, connection: str, before: str, limit: int) -> list[Command]:
-        return await self._db.read(lambda db: commands.many(db, tenant, connection, before, limit))
+    async def commands(self, tenant: str, wanted: CommandFilter, *, before: str, limit: int) -> list[Command]:
+        return await self._db.read(lambda db: commands.many(db, tenant, wanted, before, limit))
 
-    async def open_commands(self, agent_id: str) -> list[Command]:
-        return await self._db.read(lambda db: commands.open_for(db, agent_id))
+    async def send_command(self, agent: Agent, command_id: str, now: datetime) -> Command | None:
+        """Note that the command goes out now; None: there is nothing to send any more."""
+        return await self._db.write(lambda db: commands.send(db, agent, command_id, now))
 
-    async def set_command(
-        self,
-        agent_id: str,
-        command_id: str,
-        state: CommandState,
-        now: datetime,
-        result: Mapping[str, Any] | None = None,
-    ) -> None:
-        await self._db.write(lambda db: commands.set_state(db, agent_id, command_id, state, now, result))
+    async def send_commands(self, agent: Agent, now: datetime) -> list[Command]:
+        """Note that all that this agent has not answered go out (again) now, in the order they came."""
+        return await self._db.write(lambda db: commands.send_all(db, agent, now))
+
+    async def answer_command(
+        self, agent_id: str, command_id: str, state: CommandState, result: Mapping[str, Any], now: datetime
+    ) -> bool:
+        return await self._db.write(lambda db: commands.answer(db, agent_id, command_id, state, result, now))
 
     async def expire_commands(self, now: datetime) -> int:
         return await self._db.write(lambda db: commands.expire(db, now))

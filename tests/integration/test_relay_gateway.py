@@ -255,8 +255,8 @@ async def test_a_sync_asked_for_over_the_api_reaches_the_agent_and_its_result_co
 
     assert asked.status_code == 202
     assert (command.name, command.args) == (
-        "sync",
-        {"connection": "nav", "entities": ["purchase_order"], "full": True},
+        "resync",
+        {"connection": "nav", "entities": ["purchase_order"]},
     )
     assert answer["result"] == {"runs": ["r1"]}
 

@@ -7,32 +7,43 @@ import pytest
 
 from agent.errors import ConfigurationError
 from agent.protocol.auth import parse_code
-from relay.identities import MAX_CODE_LIFETIME, create_code, create_tenant, create_token, new_id, tenant_of
+from relay.identities import (
+    MAX_CODE_LIFETIME,
+    Bearer,
+    bearer_of,
+    create_code,
+    create_tenant,
+    create_token,
+    new_id,
+)
+from relay.store.base import TokenScope
 from tests.unit.relay.making import NOW, opened
+
+READ = frozenset({TokenScope.READ})
 
 
 async def test_a_token_opens_its_tenant_and_no_other(tmp_path: Path) -> None:
     async with opened(tmp_path) as relay:
         for name in ("acme", "globex"):
             await create_tenant(relay.store, name, NOW)
-        acme = await create_token(relay.store, "acme", "first", NOW)
-        globex = await create_token(relay.store, "globex", "first", NOW)
+        acme = await create_token(relay.store, "acme", "first", NOW, scopes=READ)
+        globex = await create_token(relay.store, "globex", "first", NOW, scopes=READ)
 
-        assert await tenant_of(relay.store, acme.text) == "acme"
+        assert await bearer_of(relay.store, acme.text) == Bearer("acme", READ)
         mixed = acme.text[:20] + globex.text[20:]
-        assert await tenant_of(relay.store, mixed) is None
+        assert await bearer_of(relay.store, mixed) is None
 
 
 @pytest.mark.parametrize("presented", ["", "gwt_", "gwt_0000000000000000_" + "A" * 43, "x" * 10_000, "gwt_é"])
 async def test_anything_else_opens_nothing(tmp_path: Path, presented: str) -> None:
     async with opened(tmp_path) as relay:
-        assert await tenant_of(relay.store, presented) is None
+        assert await bearer_of(relay.store, presented) is None
 
 
 async def test_no_secret_is_in_the_store_or_in_a_repr(tmp_path: Path) -> None:
     async with opened(tmp_path) as relay:
         await create_tenant(relay.store, "acme", NOW)
-        token = await create_token(relay.store, "acme", "first", NOW)
+        token = await create_token(relay.store, "acme", "first", NOW, scopes=READ)
         code, _ = await create_code(
             relay.store, "acme", agent_name=None, lifetime=timedelta(hours=1), now=NOW
         )

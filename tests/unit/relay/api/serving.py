@@ -13,8 +13,10 @@ from fastapi import FastAPI
 
 from relay.api.context import ApiContext
 from relay.api.server import create_api
-from relay.identities import create_tenant, create_token
-from relay.store.base import Command, NewBatch
+from relay.identities import ALL_SCOPES, create_tenant, create_token
+from relay.lifecycle import Command
+from relay.store.base import NewBatch
+from relay.watch import CommandWatch
 from tests.unit.relay.making import (
     NOW,
     Relay,
@@ -61,12 +63,16 @@ async def served(folder: Path) -> AsyncIterator[Served]:
     """Two tenants, each with a token."""
     async with opened(folder) as relay:
         agents = FakeAgents()
-        app = create_api(ApiContext(relay.store, relay.index, relay.documents, agents, relay.clock))
+        app = create_api(
+            ApiContext(
+                relay.store, relay.index, relay.documents, agents, CommandWatch(relay.clock), relay.clock
+            )
+        )
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
 
         async def client(tenant: str) -> httpx.AsyncClient:
             await create_tenant(relay.store, tenant, NOW)
-            token = await create_token(relay.store, tenant, "test", NOW)
+            token = await create_token(relay.store, tenant, "test", NOW, scopes=ALL_SCOPES)
             headers = {"Authorization": f"Bearer {token.text}"}
             return httpx.AsyncClient(transport=transport, base_url="http://relay/api/v1", headers=headers)
 

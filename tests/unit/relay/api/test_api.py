@@ -208,27 +208,6 @@ async def test_a_body_longer_than_announced_is_cut_off(api: Served) -> None:
     assert answer.status_code >= 400
 
 
-async def test_the_same_idempotency_key_starts_one_sync(api: Served) -> None:
-    await filled(api)
-    headers = {"Idempotency-Key": "once"}
-    first = await api.acme.post("/connections/nav/syncs", json={"full": True}, headers=headers)
-    second = await api.acme.post("/connections/nav/syncs", json={"full": True}, headers=headers)
-    other = await api.acme.post("/connections/nav/syncs", json={"full": False}, headers=headers)
-
-    assert (first.status_code, second.status_code, other.status_code) == (202, 202, 409)
-    assert first.json()["id"] == second.json()["id"]
-    assert first.headers["Location"] == f"/api/v1/commands/{first.json()['id']}"
-    assert api.agents.dispatched[0].body == {"connection": "nav", "full": True}
-
-
-@pytest.mark.parametrize("body", [{"entities": ["spaceship"]}, {"everything": True}, {"streams": "all"}, []])
-async def test_a_sync_of_what_is_not_there_is_refused(api: Served, body: Any) -> None:
-    await filled(api)
-
-    assert (await api.acme.post("/connections/nav/syncs", json=body)).status_code == 422
-    assert api.agents.dispatched == []
-
-
 async def test_a_connection_shows_its_streams_and_last_runs(api: Served) -> None:
     await filled(api)
 
@@ -248,19 +227,6 @@ async def test_dead_letters_come_page_by_page(api: Served) -> None:
 
     assert [item["key"] for item in first["items"] + rest["items"]] == ["7", "8", "9"]
     assert (first["hasMore"], rest["hasMore"]) == (True, False)
-
-
-async def test_commands_are_listed_newest_first_page_by_page(api: Served) -> None:
-    await filled(api)
-    made = []
-    for _ in range(3):
-        api.relay.clock.advance(1)
-        made.append((await api.acme.post("/connections/nav/syncs", json={})).json()["id"])
-    first = (await api.acme.get("/commands", params={"limit": 2})).json()
-    rest = (await api.acme.get("/commands", params={"limit": 2, "cursor": first["nextCursor"]})).json()
-
-    assert [item["id"] for item in first["items"] + rest["items"]] == made[::-1]
-    assert rest["nextCursor"] is None
 
 
 async def test_the_feed_in_json_lines_goes_on_where_it_ended(api: Served) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,8 +10,6 @@ from agent.errors import AlreadyRunning, StorageDamaged, VersionMismatch
 from relay.store.base import (
     Appended,
     AppendOutcome,
-    Command,
-    CommandState,
     ConnectionStatus,
     Enrolment,
     EnrolmentCode,
@@ -184,46 +181,3 @@ async def test_two_agents_with_one_connection_name_are_kept_apart(tmp_path: Path
             await relay.store.save_connections(agent, [ConnectionStatus("nav", state="idle")], NOW)
 
         assert [found.id for found in await relay.store.connections("acme")] == ["nav", "nav.agt_acme_b"]
-
-
-async def test_a_command_is_added_once_per_idempotency_key(tmp_path: Path) -> None:
-    async with opened(tmp_path) as relay:
-        agent = await enrolled(relay.store)
-        command = Command(
-            "cmd_1", "acme", agent.id, "nav", "sync", {"full": True}, "same", b"hash", CommandState.QUEUED, NOW,
-            NOW, LATER,
-        )  # fmt: skip
-        await relay.store.add_command(command)
-
-        stored = await relay.store.add_command(dataclasses.replace(command, id="cmd_2"))
-
-        assert stored == command
-
-
-async def test_only_the_commands_own_agent_can_end_it_and_only_once(tmp_path: Path) -> None:
-    async with opened(tmp_path) as relay:
-        agent = await enrolled(relay.store)
-        command = Command(
-            "cmd_1", "acme", agent.id, "nav", "sync", {}, "k", b"", CommandState.QUEUED, NOW, NOW, LATER
-        )
-        await relay.store.add_command(command)
-
-        await relay.store.set_command("agt_other", "cmd_1", CommandState.FAILED, NOW, {})
-        await relay.store.set_command(agent.id, "cmd_1", CommandState.SUCCEEDED, NOW, {"records": 1})
-        await relay.store.set_command(agent.id, "cmd_1", CommandState.FAILED, NOW, {})
-
-        ended = await relay.store.command("acme", "cmd_1")
-        assert ended is not None
-        assert (ended.state, ended.result) == (CommandState.SUCCEEDED, {"records": 1})
-
-
-async def test_a_command_nobody_fetched_expires(tmp_path: Path) -> None:
-    async with opened(tmp_path) as relay:
-        agent = await enrolled(relay.store)
-        command = Command(
-            "cmd_1", "acme", agent.id, "nav", "sync", {}, "k", b"", CommandState.QUEUED, NOW, NOW, LATER
-        )
-        await relay.store.add_command(command)
-
-        assert await relay.store.expire_commands(LATER) == 1
-        assert await relay.store.open_commands(agent.id) == []

@@ -1,0 +1,207 @@
+"""What the API takes and answers about commands."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from relay.api.schemas import Answer, Body
+from relay.lifecycle import CommandState
+
+RFC_3339 = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
+DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+MAX_KEY = 4_000  # characters; longer than any key that a source has
+MAX_KEYS = 1_000
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+Key = Annotated[str, Field(min_length=1, max_length=MAX_KEY)]
+Version = Annotated[int, Field(ge=0, le=2**53 - 1)]
+
+COMMAND_EXAMPLE: dict[str, Any] = {
+    "id": "cmd_0640f2d3c8a1f00d5b3e9a",
+    "connection": "erp",
+    "agent": "agt_0640f2d3c8a1f00d5b3e9a",
+    "agentConnected": True,
+    "kind": "create",
+    "args": {
+        "connection": "erp",
+        "entity": "purchase_order",
+        "record": {"vendorKey": "1648", "lineItems": [{"materialKey": "512", "quantity": "3"}]},
+    },
+    "state": "succeeded",
+    "progress": None,
+    "result": {
+        "key": "4012",
+        "reference": "PO-4012",
+        "messages": [],
+        "record": {"key": "4012", "vendorKey": "1648"},
+    },
+    "fieldFaults": [],
+    "history": [
+        {"state": "queued", "at": "2026-01-05T12:00:00Z", "result": None},
+        {"state": "sent", "at": "2026-01-05T12:00:00.004Z", "result": None},
+        {"state": "succeeded", "at": "2026-01-05T12:00:00.912Z", "result": None},
+    ],
+    "createdAt": "2026-01-05T12:00:00Z",
+    "updatedAt": "2026-01-05T12:00:00.912Z",
+    "deadline": "2026-01-05T13:00:00Z",
+}
+
+
+def _with_example(example: dict[str, Any]) -> ConfigDict:
+    return ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        json_schema_extra={"examples": [example]},
+    )
+
+
+class SyncIn(Body):
+    """Name streams or entities; with neither, every stream of the connection is meant."""
+
+    model_config = _with_example({"entities": ["purchase_order"], "since": "2026-01-01"})
+    entities: list[str] = Field(default_factory=list, max_length=10)
+    streams: list[Name] = Field(default_factory=list, max_length=100)
+    full: bool = Field(
+        default=False,
+        description="Read everything again instead of what changed since the last sync: the command `resync`.",
+    )
+    since: str | None = Field(
+        default=None,
+        pattern=f"^({RFC_3339}|{DATE})$",
+        description="Read again what changed at or after this moment or day: the command `resync`.",
+    )
+
+
+class NothingIn(Body):
+    """This command has no arguments."""
+
+
+class DiscoverIn(Body):
+    model_config = _with_example({"tables": ["purchasing.purchaseorderheader"]})
+    tables: list[Annotated[str, Field(min_length=1, max_length=256)]] | None = Field(
+        default=None,
+        max_length=100,
+        description="Tables to describe with their columns; without them all, or their names and counts where "
+        "all would not fit.",
+    )
+
+
+class StatusIn(Body):
+    model_config = _with_example({"status": "approved"})
+    status: str = Field(min_length=1, max_length=64, description="One of the entity's statuses.")
+
+
+class RequeueIn(Body):
+    model_config = _with_example({"stream": "purchase_orders", "keys": ["4011"]})
+    keys: list[Key] | None = Field(
+        default=None, min_length=1, max_length=MAX_KEYS, description="Without it all of them."
+    )
+    stream: Name | None = Field(default=None, description="Only of this stream.")
+
+
+Changes = Annotated[
+    dict[str, Any] | list[dict[str, Any]],
+    Field(description="Changes of the mapping; see the mapping's page."),
+]
+
+
+class PreviewIn(Body):
+    changes: Changes
+    rows: int | None = Field(default=None, ge=1, le=1_000, description="How many rows to try it on.")
+
+
+class ChangeIn(Body):
+    changes: Changes
+    based_on: Version | None = Field(
+        default=None,
+        description="The version that the changes were made from, as `mapping/read` told it; or say it in `If-Match`.",
+    )
+    note: str | None = Field(default=None, max_length=1_000, description="Why; kept with the version.")
+
+
+class RevertIn(Body):
+    model_config = _with_example({"to": 3})
+    to: Version = Field(description="The version whose mapping is to be in force again.")
+
+
+class FieldFaultOut(Answer):
+    field: str = Field(
+        description="Where: `lineItems[2].quantity`; empty for the command as a whole.",
+        examples=["lineItems[2].quantity"],
+    )
+    code: str = Field(examples=["not_a_decimal"])
+    message: str
+
+
+class StepOut(Answer):
+    state: CommandState
+    at: datetime
+    result: dict[str, Any] | None = Field(description="Of an outcome that was in doubt and is settled.")
+
+
+class CommandOut(Answer):
+    """Something an agent was asked to do."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, json_schema_extra={"examples": [COMMAND_EXAMPLE]}
+    )
+    id: str = Field(description="Also what the agent knows it by, and the system where it keeps one.")
+    connection: str | None = Field(description="The connection's id; null: it is about the agent.")
+    agent: str
+    agent_connected: bool = Field(
+        description="Whether the agent's tunnel is open at this moment. While it is not, a queued command waits "
+        "for it, until its deadline."
+    )
+    kind: str = Field(examples=["create"])
+    args: dict[str, Any] = Field(description="As the agent gets them.")
+    state: CommandState
+    progress: dict[str, Any] | None = Field(description="The newest word of a running one.")
+    result: dict[str, Any] | None = Field(description="With the outcome; see the page on commands.")
+    field_faults: list[FieldFaultOut] = Field(description="What was wrong with single fields.")
+    history: list[StepOut] = Field(description="Every state with its moment, the oldest first.")
+    created_at: datetime
+    updated_at: datetime
+    deadline: datetime = Field(description="An agent that learns of the command later does not start it.")
+
+
+class CommandList(Answer):
+    items: list[CommandOut]
+    next_cursor: str | None
+
+
+class OperationOut(Answer):
+    """One cell of a connection's operation matrix."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="allow",
+        json_schema_extra={
+            "examples": [
+                {
+                    "entity": "purchase_order",
+                    "operation": "update",
+                    "allowed": True,
+                    "required": ["key"],
+                    "fields": ["key", "notes"],
+                    "updatableIn": {"notes": ["draft"]},
+                    "statuses": [],
+                    "lookup": True,
+                }
+            ]
+        },
+    )
+
+
+class OperationList(Answer):
+    items: list[OperationOut] = Field(
+        description="As the agent told them last: entity, operation, allowed (by the local policy), required and "
+        "possible fields, updatableIn, statuses, lookup."
+    )
+    told: bool = Field(description="False: the agent has not told its operations.")
+    updated_at: datetime

@@ -1,0 +1,214 @@
+"""Commands: to ask a connection or an agent for something, and to see how it went."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Body, Depends, Query, Response
+
+from agent.model.entities import ENTITIES
+from relay import kinds
+from relay.api.command_schemas import CommandList, CommandOut, DiscoverIn, NothingIn, RequeueIn, SyncIn
+from relay.api.commanding import (
+    COMMAND_RESPONSES,
+    WAIT_APPLIED,
+    Ask,
+    AskOptions,
+    WaitSeconds,
+    ask,
+    awaited,
+    command_out,
+    connection_of,
+    dispatched,
+    new_command,
+    refuse_admission,
+    submit,
+)
+from relay.api.context import CommandingTenant, Context, Tenant
+from relay.api.cursors import decode_id, encode_id
+from relay.api.exact import exact_body
+from relay.api.problems import Problem, not_found
+from relay.lifecycle import CommandState
+from relay.store.base import CommandFilter
+
+router = APIRouter(tags=["commands"])
+asking = APIRouter(tags=["commands"], responses=COMMAND_RESPONSES, dependencies=[Depends(exact_body)])
+
+MAX_NAME: Final = 200
+Filter = Annotated[str, Query(max_length=MAX_NAME)]
+Nothing = Annotated[NothingIn | None, Body()]
+_STATES: Final = "|".join(CommandState)
+
+
+@router.get("/commands", summary="List commands, newest first")
+async def list_commands(  # noqa: PLR0913, RUF100 - one parameter per filter
+    ctx: Context,
+    tenant: Tenant,
+    connection: Filter = "",
+    kind: Filter = "",
+    state: Annotated[str, Query(pattern=f"^({_STATES})?$", description="Only in this state.")] = "",
+    agent: Filter = "",
+    cursor: Annotated[str, Query(description="`nextCursor` of the page before.")] = "",
+    limit: Annotated[int, Query(ge=1, le=500, description="How many at most.")] = 100,
+) -> CommandList:
+    await ctx.store.expire_commands(ctx.clock.utcnow())
+    wanted = CommandFilter(connection, kind, CommandState(state) if state else None, agent)
+    found = await ctx.store.commands(tenant, wanted, before=decode_id(cursor), limit=limit + 1)
+    page = found[:limit]
+    return CommandList(
+        items=[command_out(ctx, command) for command in page],
+        next_cursor=encode_id(page[-1].id) if len(found) > limit else None,
+    )
+
+
+@router.get("/commands/{command}", summary="Get one command, its outcome and its history")
+async def get_command(
+    ctx: Context, tenant: Tenant, command: str, wait: WaitSeconds, response: Response
+) -> CommandOut:
+    """With `Prefer: wait=N` the answer comes when the outcome is there, or after N seconds."""
+    found = await ctx.store.command(tenant, command)
+    if found is None:
+        raise not_found("command")
+    if wait > 0:
+        response.headers.update(WAIT_APPLIED)
+    return command_out(ctx, await awaited(ctx, found, wait))
+
+
+@asking.post(
+    "/commands/{command}/cancel",
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Ask for a command to be cancelled",
+)
+async def cancel_command(  # noqa: PLR0913, RUF100 - what FastAPI injects
+    ctx: Context,
+    tenant: CommandingTenant,
+    command: str,
+    options: AskOptions,
+    response: Response,
+    _body: Nothing = None,
+) -> CommandOut:
+    """A command that was never sent is cancelled at once. For the rest this is a command itself: its outcome says
+    what became of the wish, and the other command's outcome what became of that.
+    """
+    asked = Ask(tenant, "", None, kinds.CANCEL, {"command": command})
+    wish = new_command(ctx, asked, options)
+    found = await ctx.store.cancel_command(command, wish, wish.created_at)
+    if found is None:
+        raise not_found("command")
+    if found.wish is None:
+        raise Problem(HTTPStatus.CONFLICT, f"The command has ended already: {found.target.state}.")
+    refuse_admission(found.wish.admission)
+    ctx.waiters.changed(found.target.id)
+    return await dispatched(ctx, found.wish.command, options, response)
+
+
+@asking.post(
+    "/connections/{connection}/syncs",
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Start a sync, a full re-sync, or one from a moment on",
+)
+async def start_sync(  # noqa: PLR0913, RUF100 - what FastAPI injects
+    ctx: Context,
+    tenant: CommandingTenant,
+    connection: str,
+    body: Annotated[SyncIn, Body()],
+    options: AskOptions,
+    response: Response,
+) -> CommandOut:
+    found = await connection_of(ctx, tenant, connection)
+    for entity in body.entities:
+        if entity not in ENTITIES:
+            raise Problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                f"There is no such entity; there are {', '.join(sorted(ENTITIES))}.",
+            )
+    again = body.full or body.since is not None
+    wanted = ask(
+        found,
+        kinds.RESYNC if again else kinds.SYNC,
+        streams=body.streams or None,
+        entities=body.entities or None,
+        since=body.since,
+    )
+    return await submit(ctx, wanted, options, response)
+
+
+@asking.post(
+    "/connections/{connection}/discover",
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Ask what tables and columns the source has",
+)
+async def discover(  # noqa: PLR0913, RUF100 - what FastAPI injects
+    ctx: Context,
+    tenant: CommandingTenant,
+    connection: str,
+    options: AskOptions,
+    response: Response,
+    body: Annotated[DiscoverIn | None, Body()] = None,
+) -> CommandOut:
+    found = await connection_of(ctx, tenant, connection)
+    wanted = ask(found, kinds.DISCOVER, tables=None if body is None else body.tables)
+    return await submit(ctx, wanted, options, response)
+
+
+@asking.post(
+    "/connections/{connection}/dead-letters/requeue",
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Have dead letters tried again",
+)
+async def requeue(  # noqa: PLR0913, RUF100 - what FastAPI injects
+    ctx: Context,
+    tenant: CommandingTenant,
+    connection: str,
+    options: AskOptions,
+    response: Response,
+    body: Annotated[RequeueIn | None, Body()] = None,
+) -> CommandOut:
+    found = await connection_of(ctx, tenant, connection)
+    chosen = body or RequeueIn()
+    wanted = ask(found, kinds.REQUEUE, keys=chosen.keys, stream=chosen.stream)
+    return await submit(ctx, wanted, options, response)
+
+
+@asking.post(
+    "/agents/{agent}/diagnostics",
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Ask an agent how it is",
+)
+async def diagnostics(  # noqa: PLR0913, RUF100 - what FastAPI injects
+    ctx: Context,
+    tenant: CommandingTenant,
+    agent: str,
+    options: AskOptions,
+    response: Response,
+    _body: Nothing = None,
+) -> CommandOut:
+    found = await ctx.store.agent(agent)
+    if found is None or found.tenant != tenant:
+        raise not_found("agent")
+    return await submit(ctx, Ask(tenant, found.id, None, kinds.DIAGNOSTICS, {}), options, response)
+
+
+def _without_arguments(path: str, kind: str, summary: str) -> None:
+    @asking.post(
+        f"/connections/{{connection}}/{path}",
+        status_code=HTTPStatus.ACCEPTED,
+        summary=summary,
+        operation_id=f"{kind}_connection",
+    )
+    async def command(  # noqa: PLR0913, RUF100 - what FastAPI injects
+        ctx: Context,
+        tenant: CommandingTenant,
+        connection: str,
+        options: AskOptions,
+        response: Response,
+        _body: Nothing = None,
+    ) -> CommandOut:
+        found = await connection_of(ctx, tenant, connection)
+        return await submit(ctx, ask(found, kind), options, response)
+
+
+_without_arguments("pause", kinds.PAUSE, "Pause the syncs of a connection")
+_without_arguments("resume", kinds.RESUME, "Let the syncs of a connection go on")
+_without_arguments("test", kinds.TEST, "Test a connection hop by hop")

@@ -1,0 +1,72 @@
+"""Who waits for a command to change, inside this process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from agent.clock import Clock
+
+MAX_WAITING: Final = 24  # requests; the API answers others meanwhile. Further ones are answered at once
+MAX_WAIT_SECONDS: Final = 30.0
+
+
+class CommandWatch:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._count = 0
+        self._closed = False
+
+    @property
+    def room(self) -> bool:
+        """Whether the newest to come in may stay."""
+        return self._count <= MAX_WAITING and not self._closed
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    @contextmanager
+    def watching(self, command: str) -> Iterator[asyncio.Event]:
+        """The event is set when the command may have changed. To be entered before it is looked at."""
+        changed = asyncio.Event()
+        watchers = self._waiting.setdefault(command, set())
+        watchers.add(changed)
+        self._count += 1
+        try:
+            yield changed
+        finally:
+            self._count -= 1
+            watchers.discard(changed)
+            if not watchers and self._waiting.get(command) is watchers:
+                del self._waiting[command]
+
+    def changed(self, command: str) -> None:
+        for event in self._waiting.get(command, ()):
+            event.set()
+
+    async def wait(self, changed: asyncio.Event, seconds: float) -> None:
+        """Until the command may have changed, the time is over, or the relay stops."""
+        if self._closed:
+            return
+        waits = {
+            asyncio.ensure_future(changed.wait()),
+            asyncio.ensure_future(self._clock.sleep(max(seconds, 0.0))),
+        }
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waits:
+                task.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+        changed.clear()
+
+    def close(self) -> None:
+        """The relay stops: whoever waits is answered with what is known."""
+        self._closed = True
+        for watchers in self._waiting.values():
+            for event in watchers:
+                event.set()
