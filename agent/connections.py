@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -20,10 +20,13 @@ from agent.errors import ConfigurationError, GroundwireError
 from agent.hosting.driver import HostedDriver
 from agent.hosting.limits import HostingLimits
 from agent.mapping.compile import compile_mapping
+from agent.mapping.form import form_of
+from agent.mappings.columns import ColumnWatch, News
 from agent.model.run import RunReport, RunStatus, RunTrigger, rfc3339
 from agent.outbox.store import Outbox
 from agent.run_id import new_run_id
 from agent.settings import ConnectionSettings, LimitsTable, StreamSettings
+from agent.sync.cursor import read_checkpoint
 from agent.sync.page import StreamFacts
 from agent.sync.reconcile import DeletionSettings
 from agent.sync.runner import Runner, RunResult, Source, Stream
@@ -35,6 +38,8 @@ from drivers.contract import ReadRequest, StreamSpec
 
 log = structlog.get_logger(__name__)
 
+DISCOVER: Final = "discover"  # the command that lets a source's schema leave
+MAX_COLUMNS: Final = 20  # names in a status, of which there is one line for each stream
 STOP_SECONDS: Final = 15.0  # for a page under way to become durable or be dropped, and the driver to sign off
 
 PAUSED: Final = "paused"  # the state of a connection of which nothing runs, whatever its streams' states
@@ -69,6 +74,7 @@ class Connections:
         """
         self._amend = amend
         self._commands = commands
+        self._columns = ColumnWatch(state_dir, clock)
         self._outbox = outbox
         self._clock = clock
         self._limits = limits
@@ -103,10 +109,12 @@ class Connections:
         """Put a connection in force. What is wrong with it becomes its state, never an exception."""
         if self._closed:
             return  # a reload that was under way when the agent began to stop
-        settings = self._amend(settings)
-        streams, faults = _streams(settings)
+        streams: dict[str, Stream] = {}
+        faults: dict[str, GroundwireError] = {}
         driver: HostedDriver | None = None
         try:
+            settings = self._amend(settings)
+            streams, faults = _streams(settings)
             driver = self.make_driver(settings)
         except GroundwireError as error:
             log.warning(
@@ -126,6 +134,8 @@ class Connections:
             on_progress=self._tell_watchers,
             paused=settings.name in await self._outbox.paused(),
         )
+        for name, stream in streams.items():
+            supervisor.views[name] = replace(supervisor.views[name], remap=await self._needs_remap(stream))
         task = group.create_task(supervisor.run(), name=f"connection {settings.name}")
         self._running[settings.name] = Connection(settings, driver, supervisor, task)
         for name, stream in streams.items():
@@ -261,11 +271,14 @@ class Connections:
 
     def connections(self) -> list[dict[str, Any]]:
         """Each connection as the relay may see it; JSON-ready, without the words of any error."""
-        return [self._connection_status(connection) for connection in self._running.values()]
+        return [
+            self._connection_status(one, columns=DISCOVER in self._commands(one.settings.name))
+            for one in self._running.values()
+        ]
 
     def local_status(self) -> list[dict[str, Any]]:
         """The same for the operator at this host, who may read what an error says."""
-        found = self.connections()
+        found = [self._connection_status(one, columns=True) for one in self._running.values()]
         for status in found:
             views = self._running[status["name"]].supervisor.views
             for stream in status["streams"]:
@@ -273,7 +286,27 @@ class Connections:
                 stream["error"] = error_document(error) if error else None
         return found
 
-    def _connection_status(self, connection: Connection) -> dict[str, Any]:
+    def column_news(self, connection: str, stream: str) -> News:
+        """Columns of the source that nobody has been told of yet."""
+        there = self._running.get(connection)
+        known = there.supervisor.streams.get(stream) if there is not None else None
+        used = known.mapping.source_columns if known is not None else ()
+        return self._columns.news(connection, stream, used)
+
+    def accept_columns(self, connection: str, stream: str) -> News:
+        """Somebody has seen what is new in a source and what is gone."""
+        news = self._columns.accept(connection, stream)
+        self._on_change()
+        return news
+
+    def needs_remap(self, connection: str, stream: str) -> bool:
+        """Whether the relay may hold records of another form than the one in force."""
+        there = self._running.get(connection)
+        view = there.supervisor.views.get(stream) if there is not None else None
+        return view is not None and view.remap
+
+    def _connection_status(self, connection: Connection, *, columns: bool) -> dict[str, Any]:
+        """`columns`: whether names of the source's columns may be told."""
         settings, views = connection.settings, connection.supervisor.views
         paused = connection.supervisor.paused
         return {
@@ -288,10 +321,15 @@ class Connections:
                     "name": name,
                     "entity": settings.streams[name].entity,
                     **_stream_status(view, self._schedule.next_look(f"{settings.name}/{name}")),
+                    **(self._column_status(settings.name, name) if columns else {}),
                 }
                 for name, view in views.items()
             ],
         }
+
+    def _column_status(self, connection: str, stream: str) -> dict[str, Any]:
+        news = self.column_news(connection, stream)
+        return {"newColumns": news.new[:MAX_COLUMNS], "goneColumns": news.gone[:MAX_COLUMNS]}
 
     def _tell_watchers(self, report: RunReport) -> None:
         for watcher in tuple(self.watchers):
@@ -304,7 +342,21 @@ class Connections:
             connection.supervisor.look(stream)
 
     def _make_runner(self, stream: Stream, source: Source, progress: Callable[[RunReport], None]) -> Runner:
-        return Runner(stream, source, self._outbox, self._clock, progress)
+        return Runner(
+            stream,
+            source,
+            self._outbox,
+            self._clock,
+            progress,
+            look=lambda: self._columns.look(stream, source),
+        )
+
+    async def _needs_remap(self, stream: Stream) -> bool:
+        try:
+            checkpoint = read_checkpoint(await self._outbox.last_checkpoint(stream.address))
+        except GroundwireError:
+            return False  # the stream's next run says what is wrong with it
+        return checkpoint.needs_remap(stream.form)
 
     async def _last_complete(self, address: str) -> datetime | None:
         """When the last run began; None too where it did not reach its end, for then there is work left to do."""
@@ -316,6 +368,9 @@ class _NoSource:
     """Stands where a driver could not be made; its supervisor has no stream that could ask it."""
 
     async def signpost(self, stream: StreamSpec) -> None:
+        raise ConfigurationError("the connection has no driver", where=stream.name)
+
+    async def columns(self, stream: StreamSpec) -> Any:
         raise ConfigurationError("the connection has no driver", where=stream.name)
 
     def read(self, request: ReadRequest) -> Any:
@@ -377,6 +432,7 @@ def build_stream(settings: ConnectionSettings, stream: StreamSettings) -> Stream
             sync.deletions == "compare_keys", sync.deletions_every, sync.max_delete_share
         ),
         page_rows=sync.page_rows,
+        form=form_of(mapping),
     )
 
 
@@ -405,6 +461,7 @@ def _stream_status(view: StreamView, next_look: datetime | None) -> dict[str, An
     return {
         "state": view.state.value,
         "error": {"code": view.error.code, "hint": type(view.error).default_hint} if view.error else None,
+        "remap": "offered" if view.remap else None,
         "nextRunAt": rfc3339(next_look) if next_look else None,
         "lastRun": None if report is None else {**report.to_document(), "error": None},
     }

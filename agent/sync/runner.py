@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, replace
 from typing import Protocol
@@ -40,7 +40,7 @@ from agent.sync.reconcile import (
     compare_with_source,
 )
 from agent.sync.window import Since, WindowSettings, comparison_due, next_pass
-from drivers.contract import Mark, Page, ReadMode, ReadRequest, StreamSpec
+from drivers.contract import Column, Mark, Page, ReadMode, ReadRequest, StreamSpec
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +49,8 @@ class Source(Protocol):
     """What a run needs of a driver."""
 
     async def signpost(self, stream: StreamSpec) -> Mark | None: ...
+
+    async def columns(self, stream: StreamSpec) -> Sequence[Column]: ...
 
     def read(self, request: ReadRequest) -> AsyncGenerator[Page, None]: ...
 
@@ -91,13 +93,22 @@ class Runner:
     """Runs one stream once. Made anew for every run; keeps nothing between runs."""
 
     def __init__(
-        self, stream: Stream, source: Source, outbox: Outbox, clock: Clock, progress: Progress
+        self,
+        stream: Stream,
+        source: Source,
+        outbox: Outbox,
+        clock: Clock,
+        progress: Progress,
+        *,
+        look: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """`look` is called once the source has answered, for what may be asked of it beside the run; never raises."""
         self._stream = stream
         self._source = source
         self._outbox = outbox
         self._clock = clock
         self._progress = progress
+        self._look = look
         self._counts = RunCounts()
         self._checkpoint = Checkpoint()  # the last that is known to be durable behind a whole pass
         self._log = log.bind(stream=stream.address)
@@ -173,6 +184,8 @@ class Runner:
         accept_deletions: bool,
     ) -> None:
         signpost = await self._source.signpost(self._stream.spec)
+        if self._look is not None:
+            await self._look()
         step = next_pass(
             checkpoint,
             signpost,
