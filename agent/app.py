@@ -20,7 +20,12 @@ from agent.audit.who import current_actor
 from agent.calls.audited import RefusedSignIns, audited
 from agent.checking import mapping_problems
 from agent.clock import Clock, SystemClock
+from agent.commands.cancelling import Cancel
 from agent.commands.executor import Executor
+from agent.commands.gate import JudgeCommand
+from agent.commands.pausing import Pause, Resume
+from agent.commands.ports import CommandKind, State
+from agent.commands.syncing import Requeue, Resync, Sync
 from agent.configuration.watch import ConfigWatcher
 from agent.connections import Connections
 from agent.control import ControlServer
@@ -29,6 +34,8 @@ from agent.identity import IdentityStore
 from agent.local_calls import LocalCalls
 from agent.model.run import RunReport, RunTrigger
 from agent.outbox.store import Limits, Outbox
+from agent.policies import Policies
+from agent.policy_key import PolicyKey
 from agent.protocol.frames import Result
 from agent.reloads import Reloads
 from agent.settings import Settings
@@ -94,7 +101,7 @@ class App:
 
         async def body(outbox: Outbox) -> None:
             async with _living_group(outbox) as group:
-                connections = self._make_connections(outbox, lambda: None)
+                connections = self._make_connections(outbox, lambda: None, policies)
                 if progress is not None:
                     connections.watchers.add(progress)
                 try:
@@ -117,6 +124,8 @@ class App:
             async with open_trail(state_dir, self._clock, retention) as trail:
                 facts = {"call": "resync" if full else "sync", "streams": streams}
                 await trail.record("local_action", current_actor(), facts)
+                policies = self._make_policies(trail)
+                await policies.start()
             await _unwrapped(body(outbox))
         return results
 
@@ -129,8 +138,15 @@ class App:
             def send_result(command: str, state: str, result: Mapping[str, Any]) -> Awaitable[None]:
                 return link.send_result(Result(command, state, dict(result)))
 
-            connections = self._make_connections(outbox, status_changed)
-            executor = Executor(outbox.journal, connections, self._clock, send_result)
+            policies = self._make_policies(trail)
+            await policies.start()
+            connections = self._make_connections(outbox, status_changed, policies)
+
+            async def cancel_command(command: str) -> State | None:
+                return await executor.cancel(command)
+
+            kinds = command_kinds(connections, outbox, cancel_command, policies.judge)
+            executor = Executor(outbox.journal, kinds, self._clock, trail, send_result)
             link = Link(
                 endpoint_of(self._settings, identities.load().relay_url),
                 identities,
@@ -169,6 +185,8 @@ class App:
             linked = group.create_task(link.run(), name="link")
             connections.start_schedule()
             background.append(group.create_task(reloads.watch(), name="configuration"))
+            watching = policies.watch(lambda: self._watcher.settings.connections, reloads.restart)
+            background.append(group.create_task(watching, name="policy"))
             log.info(
                 "agent_started",
                 connections=len(self._settings.connections),
@@ -181,16 +199,29 @@ class App:
                 began = self._clock.monotonic()
                 for task in background:
                     task.cancel()
+                await executor.stop()  # before the drivers: a write that has begun may come to its end
                 await connections.stop_all()
-                executor.stop()
             spent = self._clock.monotonic() - began
             await link.drain(drain_seconds(self._settings.limits.drain.total_seconds(), spent))
             await linked
         stats = await outbox.stats()
         log.info("agent_stopped", pending_batches=stats.pending_batches)
 
-    def _make_connections(self, outbox: Outbox, on_change: Callable[[], None]) -> Connections:
-        return Connections(outbox, self._clock, self._settings.limits, self._settings.state_dir, on_change)
+    def _make_policies(self, trail: AuditLog) -> Policies:
+        key = PolicyKey(self._settings.state_dir, self._clock)
+        return Policies(self._settings.config_dir, self._clock, trail, key)
+
+    def _make_connections(
+        self, outbox: Outbox, on_change: Callable[[], None], policies: Policies
+    ) -> Connections:
+        return Connections(
+            outbox,
+            self._clock,
+            self._settings.limits,
+            self._settings.state_dir,
+            on_change,
+            leaving=policies.leaving,
+        )
 
     async def _open_outbox(self) -> Outbox:
         table = self._settings.outbox
@@ -225,6 +256,23 @@ def _started(settings: Settings) -> dict[str, Any]:
         "connections": {name: one.fingerprint for name, one in settings.connections.items() if one.enabled},
         "not_usable": [broken.name for broken in settings.broken],
     }
+
+
+def command_kinds(
+    connections: Connections,
+    outbox: Outbox,
+    cancel: Callable[[str], Awaitable[State | None]],
+    judge: JudgeCommand,
+) -> list[CommandKind[Any]]:
+    """Every word of the protocol that this agent knows."""
+    return [
+        Sync(connections, judge),
+        Resync(connections, judge),
+        Requeue(connections, outbox, judge),
+        Pause(connections, judge),
+        Resume(connections, judge),
+        Cancel(cancel, judge),
+    ]
 
 
 def drain_seconds(limit: float, spent: float) -> float:

@@ -1,99 +1,126 @@
-"""What the relay asks for, done at most once: written down, judged, run, answered.
+"""What the relay asks for, done at most once. Read this first.
 
-A command is in the journal before anything is done about it, and marked as started before its effect may begin. A repeat
-is answered with what is stored. After a crash a command that had started is not run again: its outcome says that it was
-interrupted.
+    journal.receive -> arguments -> judge -> audit -> prepare -> journal.start -> run -> journal.finish -> audit -> result
+
+A command is in the journal before anything is done about it, and marked as started before its effect may begin. A
+repeat is answered with what is stored. After a crash, what had only been received is judged again and run; what had
+started is not run again: its kind finds out what became of it.
+
+Kinds run beside each other. Writes to one connection follow each other in the order they came, from the judgement on,
+so that a limit on their number is exact.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Protocol
+from enum import Enum, auto
+from typing import Any, Final
+from weakref import WeakValueDictionary
 
 import orjson
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel
 
+from agent.audit.trail import Actor, AuditTrail
 from agent.clock import Clock
-from agent.errors import GroundwireError, StorageFull
-from agent.model.run import RunTrigger
-from agent.outbox.journal import STARTED, CommandJournal, CommandRecord, Receipt
+from agent.commands.answers import fitting, refusal, refusal_of, told
+from agent.commands.arguments import read_arguments
+from agent.commands.ports import Answer, Call, CommandKind, Refused, State
+from agent.commands.progress import Progress
+from agent.commands.trail import RELAY, CommandTrail
+from agent.commands.words import AT_ONCE, WRITES, entity_of, target_of
+from agent.errors import AuditUnavailable, GroundwireError, StorageFull
+from agent.outbox.journal import STARTED, CommandJournal, CommandRecord, JournalConflict, Receipt
+from agent.policy.decision import Decision
 from agent.protocol.frames import Command
-from agent.sync.runner import RunResult
 
 log = structlog.get_logger(__name__)
 
 MAX_COMMANDS_AT_ONCE: Final = 32  # further ones wait in the journal's order; a sync may take hours
-MAX_STREAMS_PER_COMMAND: Final = 100
-FULL_DISK_SECONDS: Final = 10.0  # between two tries to write an answer down
-
-RUNNING: Final = "running"
-SUCCEEDED: Final = "succeeded"
-FAILED: Final = "failed"
-REFUSED: Final = "refused"
-EXPIRED: Final = "expired"
-
-
-class SyncArgs(BaseModel):
-    """`sync`: read streams of one connection now; all of them unless some are named."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    connection: str
-    streams: list[str] | None = Field(default=None, max_length=MAX_STREAMS_PER_COMMAND)
-    entities: list[str] | None = Field(default=None, max_length=MAX_STREAMS_PER_COMMAND)
-    full: bool = False
-
-
-class Syncs(Protocol):
-    """Starts runs. Both raise a GroundwireError for what is not there, or cannot run as it is configured."""
-
-    def choose(
-        self, connection: str, streams: Sequence[str] | None = None, entities: Sequence[str] | None = None
-    ) -> list[tuple[str, str]]: ...
-
-    def start_syncs(
-        self, wanted: Sequence[tuple[str, str]], trigger: RunTrigger, *, full: bool
-    ) -> list[asyncio.Future[RunResult]]: ...
-
+FULL_DISK_SECONDS: Final = 10.0  # between two tries to write something down
+WRITES_STOP_SECONDS: Final = 5.0  # for a write that has begun to come to its end when the agent stops
 
 SendResult = Callable[[str, str, Mapping[str, Any]], Awaitable[None]]
+
+
+class Step(Enum):
+    WAITING = auto()
+    RUNNING = auto()
+    ENDING = auto()  # its outcome is known
+
+
+@dataclass(eq=False, slots=True)
+class Underway:
+    """One command between its arrival and its answer."""
+
+    record: CommandRecord
+    progress: Progress
+    step: Step = Step.WAITING
+    cancel_wanted: bool = False
+    task: asyncio.Task[None] | None = None
+    stored: asyncio.Event = field(default_factory=asyncio.Event)  # its outcome is in the journal
+    outcome: State | None = None
+    audited: bool = False  # the line of its refusal is the line of its outcome
 
 
 class Executor:
     """Handles commands. `send` hands an answer to the tunnel, which repeats it until the relay has it."""
 
-    def __init__(self, journal: CommandJournal, syncs: Syncs, clock: Clock, send: SendResult) -> None:
+    def __init__(
+        self,
+        journal: CommandJournal,
+        kinds: Sequence[CommandKind[Any]],
+        clock: Clock,
+        audit: AuditTrail,
+        send: SendResult,
+    ) -> None:
         self._journal = journal
-        self._syncs = syncs
+        self._kinds = {kind.name: kind for kind in kinds}
         self._clock = clock
+        self._trail = CommandTrail(audit, clock)
         self._send = send
         self._group: asyncio.TaskGroup | None = None
         self._room = asyncio.Semaphore(MAX_COMMANDS_AT_ONCE)
+        self._writing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._underway: dict[str, Underway] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self, group: asyncio.TaskGroup) -> None:
-        """Take up what an earlier process left: answer what it had started, run what it had only received."""
+        """Take up what an earlier process left: find out about what it had started, run what it had only received."""
         self._group = group
         for record in await self._journal.unfinished():
-            if record.state == STARTED:
-                self._spawn(record.id, self._finish(record.id, FAILED, {"code": "interrupted"}))
-            else:
-                self._begin(record)
-        # Beside the rest: with very many of them it waits for acks, and the link that brings those is not up yet.
+            self._begin(record)
+        for record in await self._journal.unaudited():
+            if record.id not in self._underway:
+                self._spawn(f"audit {record.id}", self._audit_at_last(record, record.state, record.result))
         unacked = await self._journal.unacked()
+        # Beside the rest: with very many of them it waits for acks, and the link that brings those is not up yet.
         self._spawn("unacked", self._send_again(unacked))
 
     async def _send_again(self, answers: Sequence[CommandRecord]) -> None:
         for record in answers:
             await self._send(record.id, record.state, record.result)
 
-    def stop(self) -> None:
-        """Abandon what runs: the journal knows it as started, and the next process answers for it."""
-        for task in self._tasks:
+    async def stop(self) -> None:
+        """Begin nothing more, and abandon what runs: the journal knows it as started, and the next process asks.
+
+        A write that has begun is given a while, for its outcome is worth waiting for.
+        """
+        self._group = None
+        writes = {
+            one.task for one in self._underway.values() if one.step is Step.RUNNING and one.record.writes
+        }
+        patient = {task for task in writes if task is not None}
+        for task in self._tasks - patient:
+            task.cancel()
+        if patient:
+            await asyncio.wait(patient, timeout=WRITES_STOP_SECONDS)
+        for task in patient:
             task.cancel()
 
     async def handle(self, command: Command) -> None:
@@ -106,67 +133,280 @@ class Executor:
             self._clock.utcnow(),
             datetime.fromisoformat(command.deadline),
             body=body,
+            connection=target_of(command.args),
+            entity=entity_of(command.args),
+            writes=command.name in WRITES,
         )
         known = received.command
         if received.receipt is Receipt.CONFLICT:
             log.warning("command_refused", command=command.id, reason="conflict")
-            await self._send(command.id, REFUSED, {"code": "conflict"})
-        elif received.receipt is Receipt.REPEAT:
-            await self._send(command.id, known.state if known.finished else RUNNING, known.result or {})
-        else:
+            await self._trail.conflict(known, command.name, target_of(command.args))
+            await self._send(command.id, State.REFUSED, told("conflict"))
+        elif received.receipt is Receipt.NEW:
             log.info("command_received", command=command.id, name=command.name)
             self._begin(known)
+        elif known.finished:
+            await self._send(known.id, known.state, known.result)
+        else:
+            one = self._underway.get(known.id)
+            await self._send(known.id, State.RUNNING, one.progress.newest if one else {})
 
     async def result_acked(self, command: str, state: str) -> None:
         """The relay has this answer; only the last one settles the command."""
-        if state != RUNNING:
-            await self._journal.acked(command)
+        if state != State.RUNNING:
+            await self._journal.acked(command, state)
 
-    def _begin(self, command: CommandRecord) -> None:
-        if self._group is not None:  # else not started yet: `start` takes it up from the journal
-            self._spawn(command.id, self._execute(command))
+    async def cancel(self, command_id: str) -> State | None:
+        """End a command where that is safe, and say how it stands then; None: not known.
 
-    def _spawn(self, command_id: str, work: Coroutine[Any, Any, None]) -> None:
-        assert self._group is not None  # noqa: S101 - both callers have looked
-        task = self._group.create_task(work, name=f"command {command_id}")
+        CANCELLED: by this. RUNNING: it is too late. Anything else: how it had ended, or ended meanwhile.
+        """
+        one = self._underway.get(command_id)
+        if one is None or one.task is None:
+            known = await self._journal.get(command_id)
+            if known is None:
+                return None
+            return State(known.state) if known.finished else State.RUNNING
+        begun = one.step is Step.RUNNING and (one.record.writes or one.record.name in AT_ONCE)
+        if begun or one.task is asyncio.current_task():
+            return State.RUNNING
+        if one.step is not Step.ENDING:
+            one.cancel_wanted = True
+            one.task.cancel()
+        await one.stored.wait()
+        return one.outcome
+
+    async def settle(
+        self, command_id: str, state: State, facts: Mapping[str, Any], actor: Actor
+    ) -> CommandRecord:
+        """A person has looked what became of a command in doubt: store it, and tell the relay.
+
+        `facts` may hold `reference`, which travels, and `note`, which stays in the audit log. Raises JournalConflict
+        for a command that is not in doubt, AuditUnavailable before anything is changed.
+        """
+        known = await self._journal.get(command_id)
+        if known is None or known.state != State.IN_DOUBT:
+            raise JournalConflict(
+                "only a command in doubt can be settled",
+                where=command_id,
+                hint="`groundwire commands list --state in_doubt` shows those.",
+            )
+        if state not in (State.SUCCEEDED, State.FAILED):
+            raise JournalConflict("a command is settled as succeeded or as failed", where=command_id)
+        result = {name: value for name, value in (known.result or {}).items() if name != "code"}
+        result |= {"settledBy": "person"}
+        result |= {"code": "settled"} if state is State.FAILED else {}
+        result |= {"reference": facts["reference"]} if facts.get("reference") else {}
+        await self._trail.settled(known, state, actor, facts)
+        await self._journal.settle(command_id, state, result)
+        await self._journal.audited(command_id)
+        log.info("command_settled", command=command_id, state=state.value)
+        if self._group is not None:
+            # Not awaited: the tunnel may have to wait for the relay.
+            self._spawn(f"settled {command_id}", self._send_stored(command_id))
+        found = await self._journal.get(command_id)
+        return found or known
+
+    async def _send_stored(self, command_id: str) -> None:
+        known = await self._journal.get(command_id)
+        if known is not None:
+            await self._send(known.id, known.state, known.result)
+
+    # One command.
+
+    def _begin(self, record: CommandRecord) -> None:
+        if self._group is None or record.id in self._underway:
+            return  # not started yet, or stopping: the journal has it
+
+        async def running(progress: Mapping[str, Any]) -> None:
+            await self._send(record.id, State.RUNNING, progress)
+
+        one = Underway(record, Progress(running, self._clock))
+        self._underway[record.id] = one
+        one.task = self._spawn(record.id, self._live(one))
+
+    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        assert self._group is not None  # noqa: S101 - every caller has looked
+        task = self._group.create_task(work, name=f"command {name}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
-    async def _execute(self, command: CommandRecord) -> None:
-        async with self._room:
-            if command.deadline is not None and command.deadline <= self._clock.utcnow():
-                await self._finish(command.id, EXPIRED, {})
-                return
-            if command.name != "sync":
-                await self._finish(command.id, REFUSED, {"code": "unknown_command"})
-                return
-            await self._sync(command)
-
-    async def _sync(self, command: CommandRecord) -> None:
+    async def _live(self, one: Underway) -> None:
+        """From its place in the queue to the answer; whatever happens concerns this command alone."""
         try:
-            args = SyncArgs.model_validate(orjson.loads(command.body)["args"])
-            await self._when_there_is_room(lambda: self._journal.start(command.id))
-            wanted = self._syncs.choose(args.connection, args.streams, args.entities)
-            runs = self._syncs.start_syncs(wanted, RunTrigger.COMMAND, full=args.full)
-        except ValidationError as error:
-            fields = [".".join(str(part) for part in problem["loc"]) for problem in error.errors()]
-            await self._finish(command.id, REFUSED, {"code": "bad_arguments", "fields": fields})
-            return
-        except GroundwireError as error:
-            await self._finish(command.id, REFUSED, {"code": error.code})
-            return
-        await self._send(command.id, RUNNING, {})
-        results = await asyncio.gather(*runs, return_exceptions=True)
-        done = [result for result in results if isinstance(result, RunResult)]
-        failed = len(done) < len(results) or any(result.error is not None for result in done)
-        await self._finish(
-            command.id, FAILED if failed else SUCCEEDED, {"runs": [_told(result) for result in done]}
-        )
+            answer = await self._answer_or_cancelled(one)
+            await self._audit_outcome(one, answer)
+            await self._send(one.record.id, answer.state, answer.result)
+        except Exception as error:
+            # The journal itself failed: what it holds is the truth, and the next process goes on from there.
+            log.exception("command_broke", command=one.record.id, error=type(error).__name__)
+        finally:
+            self._underway.pop(one.record.id, None)
+            one.stored.set()
 
-    async def _finish(self, command_id: str, state: str, result: Mapping[str, Any]) -> None:
-        await self._when_there_is_room(lambda: self._journal.finish(command_id, state, result))
-        log.info("command_finished", command=command_id, state=state)
-        await self._send(command_id, state, result)
+    async def _answer_or_cancelled(self, one: Underway) -> Answer:
+        """The outcome, stored."""
+        try:
+            return await self._answer(one)
+        except asyncio.CancelledError:
+            if not one.cancel_wanted or one.step is Step.ENDING or self._group is None:
+                raise  # the agent stops; the journal says how far it came
+            task = asyncio.current_task()
+            if task is not None:
+                task.uncancel()
+        return await self._store(one, Answer(State.CANCELLED, {}))
+
+    async def _answer(self, one: Underway) -> Answer:
+        async with self._turn(one.record):
+            try:
+                answer = await self._judged_and_run(one)
+            except GroundwireError:
+                raise
+            except Exception as error:  # the other commands must go on
+                log.exception("command_unexpected", command=one.record.id, error=type(error).__name__)
+                answer = Answer(_broken(one), told("unexpected"))
+            return await self._store(one, answer)
+
+    @asynccontextmanager
+    async def _turn(self, record: CommandRecord) -> AsyncIterator[None]:
+        if record.name in AT_ONCE or record.name not in self._kinds:
+            yield
+            return
+        if not record.writes:
+            async with self._room:
+                yield
+            return
+        # Waiting for its turn a write takes nobody's room.
+        lock = self._writing.setdefault(record.connection, asyncio.Lock())
+        async with lock, self._room:
+            yield
+
+    async def _judged_and_run(self, one: Underway) -> Answer:
+        record = one.record
+        if hashlib.sha256(record.body).hexdigest() != record.body_hash:
+            log.error("command_damaged", command=record.id)
+            return Answer(_broken(one), told("storage_damaged"))
+        try:
+            kind, arguments = self._read(record)
+        except Refused as refused:
+            return await self._refused_unread(one, refused)
+        call = Call(record.id, record.deadline or self._clock.utcnow(), RELAY, one.progress.tell)
+        if record.state == STARTED:
+            return await self._recover(one, kind, call, arguments)
+        return await self._decided_and_run(one, kind, call, arguments)
+
+    async def _refused_unread(self, one: Underway, refused: Refused) -> Answer:
+        fields = tuple(fault.field for fault in refused.faults)
+
+        async def judge(_now: datetime) -> Decision:
+            return Decision(allowed=False, code=refused.code, why="", fields=fields)
+
+        answer = await self._decide(one, judge)
+        expired = answer is not None and answer.state is State.EXPIRED
+        return Answer(State.EXPIRED, {}) if expired else refusal(refused.code, refused.faults)
+
+    async def _decided_and_run(
+        self, one: Underway, kind: CommandKind[Any], call: Call, arguments: BaseModel
+    ) -> Answer:
+        refused = await self._decide(one, lambda now: kind.judge(arguments, now))
+        if refused is not None:
+            return refused
+        try:
+            await kind.prepare(arguments)
+        except Refused as error:
+            return refusal(error.code, error.faults)
+        except GroundwireError as error:
+            return refusal(error.code)
+        if not await self._started(one):
+            return Answer(State.EXPIRED, {})
+        one.step = Step.RUNNING
+        async with one.progress.telling():
+            try:
+                answer = await kind.run(call, arguments)
+            except GroundwireError as error:
+                log.warning("command_failed", command=one.record.id, code=error.code, error=str(error))
+                answer = Answer(State.FAILED, told(error.code))
+            one.step = Step.ENDING  # at once: a cancellation from here on must not undo what is known
+            return answer
+
+    async def _recover(
+        self, one: Underway, kind: CommandKind[Any], call: Call, arguments: BaseModel
+    ) -> Answer:
+        one.step = Step.RUNNING
+        async with one.progress.telling():
+            try:
+                answer = await kind.recover(call, arguments)
+            except GroundwireError as error:
+                answer = Answer(_broken(one), told(error.code))
+            one.step = Step.ENDING
+            return answer
+
+    async def _started(self, one: Underway) -> bool:
+        """Note on the disk that it begins; False: its deadline passed before there was room for that."""
+        waited = False
+        while not self._late(one.record):
+            try:
+                await self._journal.start(one.record.id)
+            except StorageFull as error:
+                if not waited:
+                    log.warning("command_waits_for_disk", command=one.record.id, error=str(error))
+                waited = True
+                await self._clock.sleep(FULL_DISK_SECONDS)
+            else:
+                return True
+        return False
+
+    def _read(self, record: CommandRecord) -> tuple[CommandKind[Any], BaseModel]:
+        kind = self._kinds.get(record.name)
+        if kind is None:
+            raise Refused("unknown_command")
+        return kind, read_arguments(kind.arguments, orjson.loads(record.body)["args"])
+
+    async def _decide(self, one: Underway, judge: Callable[[datetime], Awaitable[Decision]]) -> Answer | None:
+        """Ask, and have the answer in the audit log; None: go on. While that log cannot be written nothing is done."""
+        waited = False
+        while not self._late(one.record):
+            decision = await _judgement(judge, self._clock.utcnow())
+            try:
+                await self._trail.decided(one.record, decision)
+            except AuditUnavailable as error:
+                if not waited:
+                    log.warning("command_waits_for_audit", command=one.record.id, error=str(error))
+                waited = True
+                await self._trail.pause()
+                continue
+            one.audited = not decision.allowed
+            return None if decision.allowed else refusal_of(decision)
+        return Answer(State.EXPIRED, {})
+
+    def _late(self, record: CommandRecord) -> bool:
+        return record.deadline is not None and record.deadline <= self._clock.utcnow()
+
+    async def _store(self, one: Underway, answer: Answer) -> Answer:
+        one.step = Step.ENDING
+        answer = fitting(answer)
+        await self._when_there_is_room(
+            lambda: self._journal.finish(one.record.id, answer.state, dict(answer.result))
+        )
+        log.info("command_finished", command=one.record.id, state=answer.state.value)
+        one.outcome = answer.state
+        one.stored.set()
+        return answer
+
+    async def _audit_outcome(self, one: Underway, answer: Answer) -> None:
+        """Where the log cannot be written just now the answer is told all the same: what it tells of has happened."""
+        record = one.record
+        if one.audited or await self._trail.finished(record, answer.state, answer.result):
+            await self._when_there_is_room(lambda: self._journal.audited(record.id))
+        elif self._group is not None:
+            self._spawn(f"audit {record.id}", self._audit_at_last(record, answer.state, answer.result))
+
+    async def _audit_at_last(
+        self, record: CommandRecord, state: str, result: Mapping[str, Any] | None
+    ) -> None:
+        await self._trail.finished_at_last(record, state, result)
+        await self._when_there_is_room(lambda: self._journal.audited(record.id))
 
     async def _when_there_is_room(self, write: Callable[[], Awaitable[Any]]) -> None:
         """Write into the journal, if need be later: a full disk must neither end the agent nor lose an answer."""
@@ -183,13 +423,14 @@ class Executor:
                 return
 
 
-def _told(result: RunResult) -> dict[str, Any]:
-    """A run's outcome for the relay: numbers and the class of an error, never its words."""
-    report = result.report
-    return {
-        "run": report.run,
-        "stream": report.stream,
-        "status": report.status.value,
-        "counts": report.to_document()["counts"],
-        "error": result.error.code if result.error else None,
-    }
+async def _judgement(judge: Callable[[datetime], Awaitable[Decision]], now: datetime) -> Decision:
+    try:
+        return await judge(now)
+    except GroundwireError as error:
+        return Decision(allowed=False, code=error.code, why=str(error))
+
+
+def _broken(one: Underway) -> State:
+    """How a command ends whose way was lost: a write that may have begun is in doubt, anything else has failed."""
+    begun = one.step is not Step.WAITING or one.record.state == STARTED
+    return State.IN_DOUBT if begun and one.record.writes else State.FAILED
