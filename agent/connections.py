@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import structlog
-
+from agent.access import Access
 from agent.clock import Clock
 from agent.control import error_document
-from agent.errors import ConfigurationError, GroundwireError
+from agent.errors import ConfigurationError, CredentialsRefused, GroundwireError
 from agent.hosting.driver import HostedDriver
-from agent.hosting.limits import HostingLimits
 from agent.mapping.compile import compile_mapping
 from agent.mapping.form import form_of
 from agent.mappings.columns import ColumnWatch, News
@@ -33,7 +32,6 @@ from agent.sync.runner import Runner, RunResult, Source, Stream
 from agent.sync.schedule import Schedule
 from agent.sync.supervisor import StreamState, StreamView, Supervisor
 from agent.sync.window import Since, WindowSettings
-from agent.vault.references import resolve
 from drivers.contract import ReadRequest, StreamSpec
 
 log = structlog.get_logger(__name__)
@@ -53,6 +51,7 @@ class Connection:
     driver: HostedDriver | None  # None where its secrets could not be read
     supervisor: Supervisor
     task: asyncio.Task[None]
+    secrets: dict[str, str] = field(default_factory=dict, repr=False)  # as both drivers are opened with
     aside: HostedDriver | None = None  # a second driver: what somebody waits for does not wait behind a read
 
 
@@ -65,6 +64,7 @@ class Connections:
         state_dir: Path,
         on_change: Callable[[], None],
         *,
+        access: Access | None = None,
         amend: Callable[[ConnectionSettings], ConnectionSettings] = lambda settings: settings,
         commands: Callable[[str], Sequence[str]] = lambda _: (),
     ) -> None:
@@ -78,7 +78,7 @@ class Connections:
         self._outbox = outbox
         self._clock = clock
         self._limits = limits
-        self._state_dir = state_dir
+        self._access = access or Access(limits, state_dir, clock)
         self._on_change = on_change
         self._gate = asyncio.Semaphore(limits.parallel_runs)
         self._schedule = Schedule(self._look, clock)
@@ -112,10 +112,14 @@ class Connections:
         streams: dict[str, Stream] = {}
         faults: dict[str, GroundwireError] = {}
         driver: HostedDriver | None = None
+        refused: CredentialsRefused | None = None
+        secrets: dict[str, str] = {}
         try:
             settings = self._amend(settings)
             streams, faults = _streams(settings)
-            driver = self.make_driver(settings)
+            secrets = self._access.secrets_of(settings)
+            refused = await self._access.refusal(settings, secrets)
+            driver = self._driver(settings, secrets)
         except GroundwireError as error:
             log.warning(
                 "connection_misconfigured", connection=settings.name, code=error.code, error=str(error)
@@ -132,12 +136,15 @@ class Connections:
             faults=faults,
             on_change=self._on_change,
             on_progress=self._tell_watchers,
+            on_refused=lambda error: self._access.tell_refused(settings.name, error),
+            on_restored=lambda: self._access.tell_restored(settings.name),
+            refused=refused,
             paused=settings.name in await self._outbox.paused(),
         )
         for name, stream in streams.items():
             supervisor.views[name] = replace(supervisor.views[name], remap=await self._needs_remap(stream))
         task = group.create_task(supervisor.run(), name=f"connection {settings.name}")
-        self._running[settings.name] = Connection(settings, driver, supervisor, task)
+        self._running[settings.name] = Connection(settings, driver, supervisor, task, secrets)
         for name, stream in streams.items():
             self._schedule.add(
                 stream.address, settings.streams[name].sync, await self._last_complete(stream.address)
@@ -165,9 +172,26 @@ class Connections:
         async with asyncio.TaskGroup() as group:
             for name in list(self._running):
                 group.create_task(self.stop(name))
+        await self._access.settled()
 
     def make_driver(self, settings: ConnectionSettings) -> HostedDriver:
-        return make_driver(settings, self._limits, self._state_dir, self._clock)
+        """A further driver, with the secrets as they are now. Raises ConfigurationError for one that cannot be read."""
+        return self._driver(settings, self._access.secrets_of(settings))
+
+    def _driver(self, settings: ConnectionSettings, secrets: dict[str, str]) -> HostedDriver:
+        def in_force() -> Supervisor | None:
+            connection = self._running.get(settings.name)
+            return connection.supervisor if connection and connection.secrets == secrets else None
+
+        def refused(error: CredentialsRefused) -> None:
+            if (supervisor := in_force()) is not None:
+                supervisor.refuse(error)
+
+        def accepted() -> None:
+            if (supervisor := in_force()) is not None:
+                supervisor.restore()
+
+        return self._access.driver(settings, secrets, on_refused=refused, on_accepted=accepted)
 
     def aside(self, name: str) -> HostedDriver:
         """The connection's second driver, for what must not wait behind a read: writes, checks, single records.
@@ -178,7 +202,7 @@ class Connections:
         connection = self.named(name)
         connection.supervisor.require_credentials()
         if connection.aside is None:
-            connection.aside = self.make_driver(connection.settings)
+            connection.aside = self._driver(connection.settings, connection.secrets)
         return connection.aside
 
     def require_credentials(self, name: str) -> None:
@@ -375,22 +399,6 @@ class _NoSource:
 
     def read(self, request: ReadRequest) -> Any:
         raise ConfigurationError("the connection has no driver", where=request.stream.name)
-
-
-def make_driver(
-    settings: ConnectionSettings, limits: LimitsTable, state_dir: Path, clock: Clock
-) -> HostedDriver:
-    """A driver for a connection, not yet started. Raises ConfigurationError for a secret that cannot be read."""
-    secrets = {
-        name: resolve(ref, state_dir=state_dir, where=f"{settings.where}: secrets.{name}").reveal()
-        for name, ref in settings.secrets.items()
-    }
-    hosting = HostingLimits(
-        seconds_without_page=limits.driver_seconds_without_page,
-        idle_seconds=limits.driver_idle.total_seconds(),
-        resident_bytes=limits.driver_memory,
-    )
-    return HostedDriver(settings.name, settings.driver, settings.options, secrets, hosting, clock=clock)
 
 
 def _streams(settings: ConnectionSettings) -> tuple[dict[str, Stream], dict[str, GroundwireError]]:

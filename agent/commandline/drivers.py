@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from agent.access import Access
 from agent.clock import SystemClock
-from agent.connections import make_driver
 from agent.errors import ConfigurationError
 from agent.hosting.driver import HostedDriver
 from agent.settings import ConfigurationProblems, ConnectionSettings, Settings
@@ -15,11 +15,14 @@ from agent.settings import ConfigurationProblems, ConnectionSettings, Settings
 @asynccontextmanager
 async def hosted(settings: Settings, connection: ConnectionSettings) -> AsyncIterator[HostedDriver]:
     """Raises ConfigurationError for a secret that cannot be read."""
-    driver = make_driver(connection, settings.limits, settings.state_dir, SystemClock())
+    access = Access(settings.limits, settings.state_dir, SystemClock())
+    secrets = access.secrets_of(connection)
+    driver = access.driver(connection, secrets, on_accepted=lambda: access.tell_restored(connection.name))
     try:
         yield driver
     finally:
         await driver.aclose()
+        await access.settled()
 
 
 def find_connection(settings: Settings, name: str) -> ConnectionSettings:
