@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from agent.connections import build_stream
 from agent.errors import ConfigurationError, GroundwireError, RecordError
+from agent.policy.leave import EVERYTHING
 from agent.settings import ConnectionSettings
 from agent.sync.runner import Stream
 from drivers.contract import CheckStep, Page, ReadMode, ReadRequest, StreamSpec
@@ -29,7 +30,7 @@ async def check_connection(driver: Checked, settings: ConnectionSettings) -> lis
     faults: list[CheckStep] = []
     for name, stream in settings.streams.items():
         try:
-            streams.append(build_stream(settings, stream))
+            streams.append(build_stream(settings, stream, EVERYTHING))  # nothing of it is enqueued
         except GroundwireError as error:
             faults.append(_failed(name, error))
     steps = [*await driver.check([stream.spec for stream in streams]), *faults]
@@ -44,7 +45,7 @@ def mapping_problems(settings: ConnectionSettings) -> list[ConfigurationError]:
     problems: list[ConfigurationError] = []
     for stream in settings.streams.values():
         try:
-            build_stream(settings, stream)
+            build_stream(settings, stream, EVERYTHING)
         except ConfigurationError as error:
             error.where = f"{stream.where}: {error.where}"
             problems.append(error)

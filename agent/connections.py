@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import structlog
+
 from agent.access import Access
 from agent.clock import Clock
 from agent.control import error_document
@@ -23,6 +24,8 @@ from agent.mapping.form import form_of
 from agent.mappings.columns import ColumnWatch, News
 from agent.model.run import RunReport, RunStatus, RunTrigger, rfc3339
 from agent.outbox.store import Outbox
+from agent.policies import Leaves
+from agent.policy.leave import LeaveFilter
 from agent.run_id import new_run_id
 from agent.settings import ConnectionSettings, LimitsTable, StreamSettings
 from agent.sync.cursor import read_checkpoint
@@ -65,13 +68,15 @@ class Connections:
         on_change: Callable[[], None],
         *,
         access: Access | None = None,
+        leaving: Leaves,
         amend: Callable[[ConnectionSettings], ConnectionSettings] = lambda settings: settings,
         commands: Callable[[str], Sequence[str]] = lambda _: (),
     ) -> None:
-        """`amend` lays what was changed at run time, such as a mapping, over what the files say.
+        """`leaving` says what of an entity's records may leave. `amend` lays what was changed at run time, such as a mapping, over what the files say.
 
         `commands` names the commands that the local policy allows for a connection.
         """
+        self._leaving = leaving
         self._amend = amend
         self._commands = commands
         self._columns = ColumnWatch(state_dir, clock)
@@ -116,7 +121,7 @@ class Connections:
         secrets: dict[str, str] = {}
         try:
             settings = self._amend(settings)
-            streams, faults = _streams(settings)
+            streams, faults = _streams(settings, self._leaving)
             secrets = self._access.secrets_of(settings)
             refused = await self._access.refusal(settings, secrets)
             driver = self._driver(settings, secrets)
@@ -401,12 +406,15 @@ class _NoSource:
         raise ConfigurationError("the connection has no driver", where=request.stream.name)
 
 
-def _streams(settings: ConnectionSettings) -> tuple[dict[str, Stream], dict[str, GroundwireError]]:
+def _streams(
+    settings: ConnectionSettings, leaving: Leaves
+) -> tuple[dict[str, Stream], dict[str, GroundwireError]]:
     streams: dict[str, Stream] = {}
     faults: dict[str, GroundwireError] = {}
     for name, stream in settings.streams.items():
         try:
-            streams[name] = build_stream(settings, stream)
+            leave = leaving(settings.name, stream.entity, send_raw=stream.sync.send_raw)
+            streams[name] = build_stream(settings, stream, leave)
         except GroundwireError as error:
             log.warning(
                 "stream_misconfigured", stream=f"{settings.name}/{name}", code=error.code, error=str(error)
@@ -415,8 +423,8 @@ def _streams(settings: ConnectionSettings) -> tuple[dict[str, Stream], dict[str,
     return streams, faults
 
 
-def build_stream(settings: ConnectionSettings, stream: StreamSettings) -> Stream:
-    """A stream's settings with its mapping compiled. Raises ConfigurationError naming the field that is wrong."""
+def build_stream(settings: ConnectionSettings, stream: StreamSettings, leave: LeaveFilter) -> Stream:
+    """A stream's settings with its mapping compiled; `leave` is what of its records may leave. Raises ConfigurationError naming the field that is wrong."""
     sync = stream.sync
     mapping = compile_mapping(stream.map, entity=stream.entity, where=f"{settings.name}/{stream.name}")
     # The whole source record is read only where it is to travel.
@@ -440,7 +448,8 @@ def build_stream(settings: ConnectionSettings, stream: StreamSettings) -> Stream
             sync.deletions == "compare_keys", sync.deletions_every, sync.max_delete_share
         ),
         page_rows=sync.page_rows,
-        form=form_of(mapping),
+        leave=leave,
+        form=form_of(mapping, leave.fingerprint),
     )
 
 

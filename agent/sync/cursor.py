@@ -53,6 +53,17 @@ class Checkpoint:
     compared_at: datetime | None = None  # when keys were last compared to the end
     # What the mapping and the policy made of every record enqueued since the last initial pass, see `Stream.form`.
     form: str = MIXED
+    leave: str = (
+        ""  # the policy's rule for what leaves that holds at the relay, see `LeaveFilter.fingerprint`
+    )
+
+    def under_rule(self, leave: str) -> Checkpoint:
+        """What is enqueued from now on left under this rule."""
+        return replace(self, leave=leave)
+
+    def needs_resend(self, leave: str) -> bool:
+        """Whether records may be at the relay in a form that this rule does not give them."""
+        return self.leave != leave and (self.initial_done or self.under_way is not None)
 
     def in_form(self, form: str) -> Checkpoint:
         """What is enqueued from now on has this form; where that is another than before, forms are mixed."""
@@ -93,6 +104,7 @@ class Checkpoint:
                 "covers_everything": self.covers_everything,
                 "compared_at": self.compared_at.isoformat() if self.compared_at else None,
                 "form": self.form,
+                "leave": self.leave,
             },
             separators=(",", ":"),
         )
@@ -119,6 +131,7 @@ def read_checkpoint(text: str | None) -> Checkpoint:
         covers_everything=value["covers_everything"],
         compared_at=datetime.fromisoformat(compared_at) if compared_at else None,
         form=value.get("form", MIXED),
+        leave=value.get("leave", ""),
     )
 
 

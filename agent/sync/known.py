@@ -52,6 +52,12 @@ class Known:
         if len(self._runs) > MAX_RECENT_RUNS:
             self._runs = [_merged(self._runs)]
 
+    def forget(self, key_hashes: Hashes) -> None:
+        """These are no longer at the relay: a tombstone for them has just become durable."""
+        if len(key_hashes):
+            kept = [~np.isin(keys, key_hashes) for keys, _ in self._runs]
+            self._runs = [(run[0][keep], run[1][keep]) for run, keep in zip(self._runs, kept, strict=True)]
+
     def missing_from(self, seen: Hashes) -> Hashes:
         """The keys known when the run began that a complete walk did not see: gone at the source."""
         return np.setdiff1d(self._at_start, seen, assume_unique=False)

@@ -17,6 +17,7 @@ import pyarrow as pa
 from agent.errors import DeletionsHeld, TransientError
 from agent.mapping.hashes import key_hashes
 from agent.sync.known import Hashes, Known
+from agent.sync.withheld import Withheld
 from drivers.contract import KEY_COLUMN, Page, ReadMode, ReadRequest, StreamSpec
 
 KEYS_PER_PAGE: Final = 50_000  # keys alone are short: about 1 MiB a page
@@ -56,9 +57,12 @@ class KeySource(Protocol):
 
 
 async def compare_with_source(
-    source: KeySource, stream: StreamSpec, known: Known, *, where: str
+    source: KeySource, stream: StreamSpec, known: Known, withheld: Withheld, *, where: str
 ) -> Comparison:
-    """Read every key of the source and compare. Raises TransientError when the read ends before its last page."""
+    """Read every key of the source and compare. Raises TransientError when the read ends before its last page.
+
+    What the policy withheld before is not missed.
+    """
     seen = SeenKeys()
     missed: list[str] = []
     async with aclosing(source.read(ReadRequest(stream, ReadMode.KEYS, page_rows=KEYS_PER_PAGE))) as pages:
@@ -66,7 +70,7 @@ async def compare_with_source(
             hashes = key_hashes(page.table[KEY_COLUMN])
             seen.add(hashes)
             if len(missed) < MAX_MISSED:
-                unknown = pa.array(~known.is_known(hashes))
+                unknown = pa.array(~(known.is_known(hashes) | withheld.holds(hashes)))
                 missed += page.table[KEY_COLUMN].filter(unknown).to_pylist()
             if page.complete:
                 return Comparison(known.missing_from(seen.all()), tuple(missed[:MAX_MISSED]))

@@ -15,7 +15,7 @@ import hashlib
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -28,9 +28,10 @@ from agent.mapping.compile import CompiledMapping
 from agent.model.payload import encode_run, encode_tombstones
 from agent.model.run import RunCounts, RunError, RunMode, RunReport, RunStatus, RunTrigger
 from agent.outbox.store import BatchDraft, BatchKind, DeadLetter, Entry, Outbox, RunRecord, Segment
+from agent.policy.leave import LeaveFilter
 from agent.sync.cursor import Checkpoint, Pass, read_checkpoint
 from agent.sync.known import Hashes, Known
-from agent.sync.page import StreamFacts, prepare_page
+from agent.sync.page import Recalled, StreamFacts, prepare_page
 from agent.sync.reconcile import (
     TOMBSTONES_PER_BATCH,
     Comparison,
@@ -40,6 +41,7 @@ from agent.sync.reconcile import (
     compare_with_source,
 )
 from agent.sync.window import Since, WindowSettings, comparison_due, next_pass
+from agent.sync.withheld import Withheld
 from drivers.contract import Column, Mark, Page, ReadMode, ReadRequest, StreamSpec
 
 log = structlog.get_logger(__name__)
@@ -65,6 +67,8 @@ class Stream:
     window: WindowSettings
     deletions: DeletionSettings
     page_rows: int
+    leave: LeaveFilter
+    withheld: Withheld = field(default_factory=Withheld, compare=False)
     form: str = ""  # stands for what mapping and policy make of a record, see `mapping.form`; empty: not kept track of
 
     @property
@@ -133,6 +137,8 @@ class Runner:
         before = read_checkpoint(await self._outbox.checkpoint(self._stream.address))
         checkpoint = before.in_form(self._stream.form) if self._stream.form else before
         self._checkpoint = checkpoint
+        # Under another rule than the relay's records left under, every one of them is sent again as it may leave now.
+        full = full or (walk and checkpoint.needs_resend(self._stream.leave.fingerprint))
         report = RunReport(
             run=run,
             stream=self._stream.address,
@@ -196,6 +202,7 @@ class Runner:
         )
         if step is not checkpoint.under_way:
             step = replace(step, form=self._stream.form)
+        checkpoint = checkpoint.under_rule(self._stream.leave.fingerprint)
         known = await self._known()
         seen = SeenKeys()
 
@@ -207,7 +214,11 @@ class Runner:
                 Comparison(known.missing_from(seen.all()))
                 if saw_everything
                 else await compare_with_source(
-                    self._source, self._stream.spec, known, where=self._stream.address
+                    self._source,
+                    self._stream.spec,
+                    known,
+                    self._stream.withheld,
+                    where=self._stream.address,
                 )
             )
             if checkpoint.covers_everything and comparison.missed:
@@ -256,8 +267,12 @@ class Runner:
             self._stream.facts,
             report.run,
             self._clock.utcnow(),
+            leave=self._stream.leave,
             resend=resend,
         )
+        self._stream.withheld.add(page.withheld)
+        if page.recalled is not None:
+            await self._recall(report, page.recalled, known)
         # The checkpoint moves only together with the records it covers.
         await self._outbox.append(
             self._entry(
@@ -280,6 +295,12 @@ class Runner:
             dead_letters=len(page.dead_letters),
         )
         return page.key_hashes
+
+    async def _recall(self, report: RunReport, recalled: Recalled, known: Known) -> None:
+        """Before the page and without a checkpoint: cut short behind it, the page is read again and finds them gone."""
+        await self._outbox.append(self._entry(report, batches=(recalled.batch,), segment=recalled.segment))
+        known.forget(recalled.segment.key_hashes)
+        self._count(report, tombstones=recalled.batch.count, enqueued=recalled.batch.count)
 
     async def _known(self) -> Known:
         fingerprints = await self._outbox.fingerprints(self._stream.address)

@@ -12,6 +12,7 @@ from agent.clock import ManualClock
 from agent.configuration.load import load
 from agent.connections import Connections, build_stream
 from agent.outbox.store import Outbox, RunRecord
+from agent.policy.leave import EVERYTHING, LeaveFilter
 from agent.settings import ConnectionSettings, Settings
 
 STREAM = "erp/vendors"
@@ -34,10 +35,16 @@ def erp(settings: Settings) -> ConnectionSettings:
     return settings.connections["erp"]
 
 
+def everything(connection: str, entity: str, *, send_raw: bool = False) -> LeaveFilter:
+    return EVERYTHING
+
+
 class World:
     def __init__(self, outbox: Outbox, settings: Settings, clock: ManualClock) -> None:
         self.outbox, self.clock = outbox, clock
-        self.connections = Connections(outbox, clock, settings.limits, settings.state_dir, lambda: None)
+        self.connections = Connections(
+            outbox, clock, settings.limits, settings.state_dir, lambda: None, leaving=everything
+        )
 
     async def ran(self, status: str, started_at: datetime) -> None:
         record = RunRecord(
@@ -92,4 +99,4 @@ async def test_a_reload_under_way_starts_nothing_once_the_agent_stops(
 def test_a_streams_write_table_reaches_its_driver(erp: ConnectionSettings) -> None:
     stream = replace(erp.streams["vendors"], write={"create": {"table": "vendor"}})
 
-    assert build_stream(erp, stream).spec.write == {"create": {"table": "vendor"}}
+    assert build_stream(erp, stream, EVERYTHING).spec.write == {"create": {"table": "vendor"}}

@@ -18,6 +18,7 @@ from agent.mapping.compile import compile_mapping
 from agent.model.payload import decode
 from agent.model.run import RunMode, RunStatus, RunTrigger
 from agent.outbox.store import Outbox
+from agent.policy.leave import EVERYTHING
 from agent.sync.cursor import read_checkpoint
 from agent.sync.page import StreamFacts
 from agent.sync.reconcile import DeletionSettings
@@ -40,6 +41,7 @@ def make_stream(
         window=WindowSettings(initial_window=None, overlap=timedelta(0), lag=timedelta(0)),
         deletions=DeletionSettings(compare, every, max_share),
         page_rows=page_rows,
+        leave=EVERYTHING,
     )
 
 
