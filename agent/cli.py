@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from agent.commandline.audit import audit
 from agent.commandline.check import check
 from agent.commandline.configure import config
 from agent.commandline.discover import discover
@@ -95,6 +96,7 @@ for command in (
     resync,
     status,
     outbox,
+    audit,
     config,
     enroll,
     relay,

@@ -1,0 +1,263 @@
+"""`groundwire audit`: check, show and export the audit log. None of them needs a running agent."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agent.commandline.exits import ExitCode
+from agent.commandline.invocation import Invocation, json_option, pass_invocation, shared_options
+from agent.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from agent.audit.reading import AuditFolder
+    from agent.audit.signing import Mark
+    from agent.audit.verify import Fault, Report
+
+SHOWN_FAULTS = 20  # of a table; --json has up to 100
+
+_SINCE = click.option(
+    "--since", metavar="MOMENT", help="Only lines from this date, or RFC 3339 moment, on: 2026-01-31."
+)
+
+
+@click.group()
+def audit() -> None:
+    """Check, show and export the log of who did what on this agent."""
+
+
+@audit.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option(
+    "--public-key",
+    "keys",
+    multiple=True,
+    metavar="KEY",
+    help="Trust only this key, kept elsewhere. Repeatable.",
+)
+@click.option(
+    "--head", "pinned", metavar="N:HASH", help="A head kept elsewhere: its line must still be there."
+)
+@click.option(
+    "--from", "first", type=click.IntRange(1), default=1, help="Faults of lines before this number are known."
+)
+@shared_options
+@json_option
+@pass_invocation
+def verify(
+    invocation: Invocation, file: Path | None, keys: tuple[str, ...], pinned: str | None, first: int
+) -> None:
+    """Check every line, signature and the head, of this agent's log or of an exported FILE; 1 when one is bad."""
+    trusted = [_key(text) for text in keys]
+    mark = _mark(pinned) if pinned is not None else None
+    report = (
+        _verify_export(file, trusted, mark)
+        if file is not None
+        else _folder(invocation).verify(public_keys=trusted, pinned=mark)
+    )
+    faults = [fault for fault in report.faults if fault.n >= first]
+    _show_report(invocation, report, faults, trusted=bool(trusted), known=len(report.faults) - len(faults))
+    click.get_current_context().exit(ExitCode.FAILED if faults or report.more_faults else ExitCode.OK)
+
+
+def _show_report(
+    invocation: Invocation, report: Report, faults: list[Fault], *, trusted: bool, known: int
+) -> None:
+    from agent.audit.signing import fingerprint  # noqa: PLC0415 - heavy
+
+    output = invocation.output
+    shown = fingerprint(report.public_key) if report.public_key else "none"
+    for number, fault in enumerate(faults[:SHOWN_FAULTS]):
+        first = "First bad line" if number == 0 else "Also"
+        output.line(
+            f"{first}: {fault.file}, line {fault.line} (number {fault.n}): {fault.kind}: {fault.message}",
+            colour="red",
+        )
+    if len(faults) + report.more_faults > SHOWN_FAULTS:
+        output.line(f"And {len(faults) + report.more_faults - SHOWN_FAULTS} more.", colour="red")
+    verdict = "BAD" if faults or report.more_faults else "ok"
+    output.line(
+        f"{verdict}: {report.lines} lines, numbers {report.first_n} to {report.last_n}, "
+        f"{report.checkpoints} signatures, key {shown}",
+        bold=True,
+    )
+    if known:
+        output.line(f"{known} known faults before the line given with --from.")
+    if not trusted:
+        output.line(
+            "The key is the one that the log names itself; --public-key checks against one kept elsewhere."
+        )
+    output.document(
+        {
+            "ok": not faults and not report.more_faults,
+            "lines": report.lines,
+            "first": report.first_n,
+            "last": report.last_n,
+            "hash": report.last_hash,
+            "signatures": report.checkpoints,
+            "unsigned": report.unsigned,
+            "public_key": report.public_key,
+            "fingerprint": shown,
+            "known_faults": known,
+            "faults": [_fault_document(fault) for fault in faults],
+            "more_faults": report.more_faults,
+        }
+    )
+
+
+def _fault_document(fault: Fault) -> dict[str, Any]:
+    return {
+        "kind": fault.kind.value,
+        "file": fault.file,
+        "line": fault.line,
+        "n": fault.n,
+        "message": fault.message,
+        "recorded": fault.recorded,
+    }
+
+
+@audit.command()
+@_SINCE
+@click.option("--action", help="Only lines of this action, such as command_allowed.")
+@click.option("--last", type=click.IntRange(1), help="Only so many, the newest.")
+@shared_options
+@json_option
+@pass_invocation
+def show(invocation: Invocation, since: str | None, action: str | None, last: int | None) -> None:
+    """Show what was recorded, oldest first."""
+    from collections import deque  # noqa: PLC0415 - only here
+
+    found = _folder(invocation).lines(since=_moment(since), action=action)
+    lines = [line.as_document() for line in deque(found, maxlen=last)]
+    invocation.output.table(
+        ["N", "MOMENT", "ACTION", "WHO", "FACTS"],
+        [
+            [line["n"], line["moment"], line["action"], _who(line["actor"]), _facts(line["facts"])]
+            for line in lines
+        ],
+    )
+    invocation.output.document({"lines": lines})
+
+
+def _who(actor: dict[str, str]) -> str:
+    return f"{actor['origin']} {actor['name']}".strip()
+
+
+def _facts(facts: dict[str, Any]) -> str:
+    import json  # noqa: PLC0415 - only here
+
+    hidden = {"signature", "public_key"}  # of use to `verify` alone
+    return ", ".join(
+        f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+        for name, value in facts.items()
+        if name not in hidden
+    )
+
+
+@audit.command()
+@shared_options
+@json_option
+@pass_invocation
+def head(invocation: Invocation) -> None:
+    """Print the newest signed line's number and hash, and the public key: keep them on another machine."""
+    found = _folder(invocation).head()
+    if found is None:
+        raise ConfigurationError(
+            "the signed head is missing or damaged", hint="`groundwire audit verify` says what else is wrong."
+        )
+    invocation.output.line(f"Head:        {found.mark.n}:{found.mark.hash}")
+    invocation.output.line(f"Public key:  {found.public_key}")
+    invocation.output.line(f"Fingerprint: {found.fingerprint}")
+    invocation.output.document(
+        {
+            "n": found.mark.n,
+            "hash": found.mark.hash,
+            "public_key": found.public_key,
+            "fingerprint": found.fingerprint,
+        }
+    )
+
+
+@audit.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@_SINCE
+@shared_options
+@json_option
+@pass_invocation
+def export(invocation: Invocation, file: Path, since: str | None) -> None:
+    """Write the log to FILE, whole or since a moment; `audit verify FILE` checks it on any machine."""
+    from agent.audit.export import export_lines  # noqa: PLC0415 - heavy
+    from agent.version import SOFTWARE  # noqa: PLC0415
+
+    folder = _folder(invocation)
+    found, raw_head = folder.head(), folder.raw_head()
+    through = found.mark.n if found is not None else 0
+    count = 0
+    try:
+        with file.open("xb") as target:
+            for line in export_lines(
+                folder.contents(), raw_head, through, since=_moment(since), software=SOFTWARE
+            ):
+                target.write(line)
+                count += line.startswith(b'{"n":')
+    except FileExistsError:
+        raise ConfigurationError(
+            "the file is there already", where=str(file), hint="Choose another."
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot be written: {error.strerror or 'unknown fault'}", where=str(file)
+        ) from error
+    invocation.output.line(f"Wrote {count} lines to {file}. Check it with: groundwire audit verify {file}")
+    invocation.output.document({"file": str(file), "lines": count})
+
+
+def _verify_export(file: Path, trusted: list[str], pinned: Mark | None) -> Report:
+    from dataclasses import replace  # noqa: PLC0415 - only here
+
+    from agent.audit.export import parse_export  # noqa: PLC0415 - heavy
+    from agent.audit.verify import verify as check  # noqa: PLC0415
+
+    try:
+        sources, evidence = parse_export(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            str(error), where=str(file), hint="Name a file that `groundwire audit export` wrote."
+        ) from error
+    return check(sources, replace(evidence, public_keys=tuple(trusted), pinned=pinned))
+
+
+def _folder(invocation: Invocation) -> AuditFolder:
+    from agent.audit.reading import AuditFolder  # noqa: PLC0415 - heavy
+
+    return AuditFolder(invocation.settings().state_dir)
+
+
+def _key(text: str) -> str:
+    if len(text) != 64 or not set(text) <= set("0123456789abcdef"):  # noqa: PLR2004 - 32 bytes
+        raise click.BadParameter(
+            "a public key is 64 hexadecimal digits, as `groundwire audit head` prints it"
+        )
+    return text
+
+
+def _mark(text: str) -> Mark:
+    from agent.audit.signing import Mark  # noqa: PLC0415 - heavy
+
+    number, colon, line_hash = text.partition(":")
+    if not colon or not number.isascii() or not number.isdigit():
+        raise click.BadParameter("a head is written N:HASH, as `groundwire audit head` prints it")
+    return Mark(int(number), line_hash)
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter("a moment is written 2026-01-31 or 2026-01-31T08:00:00Z") from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
