@@ -108,7 +108,7 @@ class _Check:
             if is_last and self._is_unacknowledged() and not self._goes_on(line):
                 return  # lines under way, or what a crash left of them; nobody acted on them
             if number == 1 or (is_first and number == source.first_line):
-                self._begin(line, place, is_first=is_first)
+                self._begin(line, place, raw[offset:] if is_first else None)
             self._line(line, place, raw, offset)
 
     def _is_unacknowledged(self) -> bool:
@@ -121,17 +121,17 @@ class _Check:
             and (self._previous is None or line.follows(self._previous))
         )
 
-    def _begin(self, line: Line | None, place: tuple[str, int], *, is_first: bool) -> None:
+    def _begin(self, line: Line | None, place: tuple[str, int], rest: bytes | None) -> None:
         """What a file's first line says of the chain before it."""
         if line is None:
             return
-        if is_first:
-            self._begin_log(line, place)
+        if rest is not None:
+            self._begin_log(line, place, rest)
         if line.action == BROKEN:
             self._note_break(line, place)
         self._meet_key(line, place)
 
-    def _begin_log(self, line: Line, place: tuple[str, int]) -> None:
+    def _begin_log(self, line: Line, place: tuple[str, int], rest: bytes) -> None:
         start = self._evidence.start
         self.report.first_n = line.n
         if start is not None and line.n == start.n + 1:
@@ -142,9 +142,8 @@ class _Check:
             self._previous, self._expected = previous_of(line), line.n
         else:
             first = start.n + 1 if start is not None else 1
-            self._fault(
-                FaultKind.MISSING, place, first, f"lines {first} to {line.n - 1} are missing before this one"
-            )
+            kind, message = _absent(line, first, rest)
+            self._fault(kind, place, first, message)
             self._previous, self._expected = previous_of(line), line.n
 
     def _note_break(self, line: Line, place: tuple[str, int]) -> None:
@@ -307,7 +306,11 @@ def _judge(line: Line, expected: int, raw: bytes, offset: int) -> tuple[FaultKin
         return FaultKind.EDITED, "the number of this line was changed"
     if line.n < expected:
         return FaultKind.REORDERED, f"line {line.n} stands here again, or behind where it was"
-    if b'{"n":%d,' % expected in raw[offset:]:
+    return _absent(line, expected, raw[offset:])
+
+
+def _absent(line: Line, expected: int, rest: bytes) -> tuple[FaultKind, str]:
+    if b'{"n":%d,' % expected in rest:
         return FaultKind.REORDERED, f"line {line.n} stands here before line {expected}"
     last = line.n - 1
     gone = f"line {expected} is" if last == expected else f"lines {expected} to {last} are"
