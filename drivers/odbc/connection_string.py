@@ -23,7 +23,10 @@ _PSQL: Final = {
     "LFConversion": "0",  # else a line feed is changed on Windows
     "TrueIsMinus1": "0",
 }
-_MARIADB: Final = {"CHARSET": "utf8mb4"}  # else letters outside the basic plane become "?"
+_MARIADB: Final = {
+    "CHARSET": "utf8mb4",  # else letters outside the basic plane become "?"
+    "OPTION": "2",  # an update counts the rows that it finds, not only those that it changes
+}
 _FREETDS: Final = {"ClientCharset": "UTF-8", "TDS_Version": "7.4"}
 _SQLITE: Final = {"NoWCHAR": "0", "BigInt": "1", "Timeout": "10000", "FKSupport": "0"}
 _DEFAULTS: Final[tuple[tuple[re.Pattern[str], Mapping[str, str]], ...]] = (

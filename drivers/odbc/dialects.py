@@ -16,6 +16,16 @@ class Limit(StrEnum):
     FETCH_FIRST = "fetch_first"
 
 
+class Returning(StrEnum):
+    """How an insert gives back what the database made up for the new row."""
+
+    CLAUSE = "returning"  # INSERT ... RETURNING
+    OUTPUT = "output"  # INSERT ... OUTPUT inserted.x ... VALUES
+    ROW_ID = "row_id"  # a query for the row inserted last
+    LAST_ID = "last_id"  # the automatic number only
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     name: str
@@ -37,6 +47,13 @@ class Dialect:
     # without their projection: their printed form is exact.
     pack: str = ""
     own_text: frozenset[Kind] = frozenset()
+    # Writing: places that differ from `binds`; what is said once on the connection; how a procedure is called ({call}
+    # is its name and arguments) and whether an argument may be an expression; how an insert gives back the new row.
+    write_binds: Mapping[Kind, str] = field(default_factory=dict)
+    write_session: tuple[str, ...] = ()  # with {seconds} and {milliseconds} to wait for a lock
+    call: str = "CALL {call}"
+    plain_arguments: bool = False
+    returning: Returning = Returning.NONE
     native_type: str = ""  # expression naming a column's type, for the query that learns them
     now: Mapping[str, str] = field(default_factory=dict)  # "local", "utc", "zoned", "date"
     row_source: str = ""  # what a SELECT without table must read from
@@ -121,6 +138,8 @@ POSTGRESQL: Final = Dialect(
     },
     max_parameters=10_000,
     nul_in_text=False,
+    write_session=("SET lock_timeout = {milliseconds}",),
+    returning=Returning.CLAUSE,
 )
 
 MARIADB: Final = Dialect(
@@ -151,12 +170,22 @@ MARIADB: Final = Dialect(
     },
     now={"local": "LOCALTIMESTAMP(6)", "utc": "UTC_TIMESTAMP(6)", "date": "CURRENT_DATE"},
     max_parameters=10_000,
+    write_binds={
+        Kind.INTEGER: "CAST(? AS DECIMAL({size},0))",
+        Kind.BOOLEAN: "CAST(? AS UNSIGNED)",
+    },
+    write_session=(
+        "SET SESSION innodb_lock_wait_timeout = {seconds}",
+        "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')",  # what does not fit is refused, not cut
+    ),
+    returning=Returning.CLAUSE,
 )
 
 MYSQL: Final = replace(
     MARIADB,
     name="mysql",
     products=("mysql", "aurora"),
+    returning=Returning.LAST_ID,
     time_limit="SET SESSION max_execution_time = {milliseconds}",
 )
 
@@ -191,6 +220,8 @@ SQLITE: Final = Dialect(
         "date": "date('now')",
     },
     max_parameters=900,
+    write_binds={Kind.DECIMAL: "?", Kind.BOOLEAN: "CAST(? AS INTEGER)"},
+    returning=Returning.ROW_ID,
 )
 
 SQLSERVER: Final = Dialect(
@@ -217,6 +248,10 @@ SQLSERVER: Final = Dialect(
     now={"local": "SYSDATETIME()", "utc": "SYSUTCDATETIME()", "date": "CAST(SYSDATETIME() AS date)"},
     safe_rowversion="LOWER(CONVERT(varchar(16), CONVERT(binary(8), MIN_ACTIVE_ROWVERSION() - 1), 2))",
     max_parameters=2_000,
+    write_session=("SET LOCK_TIMEOUT {milliseconds}",),
+    call="{CALL {call}}",
+    plain_arguments=True,
+    returning=Returning.OUTPUT,
 )
 
 ORACLE: Final = Dialect(
@@ -235,6 +270,8 @@ ORACLE: Final = Dialect(
     projections={Kind.DECIMAL: "TO_CHAR({c}, 'TM9')", Kind.BINARY: "LOWER(RAWTOHEX({c}))"},
     now={"local": "LOCALTIMESTAMP", "utc": "SYS_EXTRACT_UTC(SYSTIMESTAMP)", "date": "TRUNC(SYSDATE)"},
     row_source=" FROM DUAL",
+    write_binds={Kind.BOOLEAN: "TO_NUMBER(?)"},
+    call="{CALL {call}}",
 )
 
 ANSI: Final = Dialect(

@@ -18,10 +18,8 @@ from drivers.contract import (
     DriverError,
     Mark,
     MarkKind,
-    Message,
     Operation,
     Outcome,
-    OutcomeStatus,
     Page,
     ReadRequest,
     SourceChanged,
@@ -33,12 +31,14 @@ from drivers.odbc.catalogue import discover
 from drivers.odbc.connection_string import build
 from drivers.odbc.dialects import Dialect
 from drivers.odbc.learning import learn
+from drivers.odbc.matrix import operations_of
 from drivers.odbc.options import parse_connection
 from drivers.odbc.positions import mark_of
 from drivers.odbc.queries import Sql
 from drivers.odbc.reading import Fetched, PageReader
 from drivers.odbc.session import Session
 from drivers.odbc.shape import Kind, QueryColumn, StreamShape
+from drivers.odbc.writing import Writer
 
 _Result = TypeVar("_Result")
 
@@ -53,6 +53,7 @@ class OdbcDriver:
         self._options = parse_connection(options)
         text = build(self._options.connection, secrets)
         self._session = Session(self._options, text, tuple(secrets.values()))
+        self._writer = Writer(self._session)
 
     def __repr__(self) -> str:
         return f"OdbcDriver({self._name!r})"
@@ -115,26 +116,16 @@ class OdbcDriver:
         return [*(Column(column.name, column.kind.value) for column in shape.columns), *lines]
 
     async def operations(self, streams: Sequence[StreamSpec]) -> Sequence[Operation]:
-        del streams
-        return ()
+        return operations_of(streams)
 
     async def execute(self, command: WriteCommand) -> Outcome:
-        return Outcome(
-            OutcomeStatus.FAILED,
-            messages=(
-                Message(
-                    f"the connection {self._name!r} allows no writes: "
-                    f"no operation {command.operation}:{command.entity} is configured",
-                    code="not_permitted",
-                ),
-            ),
-        )
+        return await _in_thread(self._writer.execute, command)
 
     async def find_effect(self, command: WriteCommand) -> Outcome | None:
-        del command  # nothing is ever written, so there is no effect to find
-        return None
+        return await _in_thread(self._writer.find_effect, command)
 
     async def aclose(self) -> None:
+        await _in_thread(self._writer.close)
         await _in_thread(self._session.close)
 
     def _shape(self, stream: StreamSpec) -> StreamShape:

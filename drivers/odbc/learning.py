@@ -35,7 +35,7 @@ def learn(session: Session, spec: StreamSpec) -> StreamShape:
     options = parse_stream(spec.name, spec.options)
     where = f"streams.{spec.name}.read"
     query = _as_subquery(options.query, f"{where}.query")
-    columns = _columns(session, query, f"{where}.query")
+    columns = query_columns(session, query, f"{where}.query")
     key = tuple(find(columns, name, f"{where}.key") for name in options.key)
     check_key_kinds(key, where=where)
     replication, kind = _replication(options, columns, where)
@@ -72,7 +72,7 @@ def _as_subquery(query: str, where: str) -> str:
     return text
 
 
-def _columns(session: Session, query: str, where: str) -> tuple[QueryColumn, ...]:
+def query_columns(session: Session, query: str, where: str) -> tuple[QueryColumn, ...]:
     dialect = session.dialect
     described = session.description(queries.describe(query), where=where)
     names = [str(column[0]) for column in described]
@@ -106,7 +106,7 @@ def _columns(session: Session, query: str, where: str) -> tuple[QueryColumn, ...
 def _lines(session: Session, name: str, options: LineOptions, where: str) -> LineShape:
     place = f"{where}.lines.{name}"
     query = _as_subquery(options.query, f"{place}.query")
-    columns = _columns(session, query, f"{place}.query")
+    columns = query_columns(session, query, f"{place}.query")
     parent = tuple(find(columns, each, f"{place}.parent") for each in options.parent)
     order_by = tuple(find(columns, each, f"{place}.order_by").name for each in options.order_by)
     return LineShape(name, query, columns, parent, order_by)

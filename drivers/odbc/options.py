@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -18,22 +18,23 @@ SetName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,62}$")]
 DialectName = Literal["postgresql", "mariadb", "mysql", "sqlite", "sqlserver", "oracle", "ansi"]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ConnectionOptions(_Strict):
+class ConnectionOptions(Strict):
     """`[options]` of a connection file."""
 
     connection: dict[str, str | int | bool]
     dialect: DialectName | None = None  # only where the product's own name does not tell
     connect_seconds: int = Field(default=15, ge=1, le=600)
     query_seconds: int = Field(default=300, ge=1, le=86_400)
+    lock_seconds: int = Field(default=10, ge=1, le=3_600)  # how long a write waits for what others hold
     max_text_bytes: int = Field(default=16 * MIB, ge=KIB, le=256 * MIB)  # one value; a longer one is an error
     buffer_bytes: int = Field(default=16 * MIB, ge=MIB, le=512 * MIB)  # what one fetch may hold in transit
 
 
-class LineOptions(_Strict):
+class LineOptions(Strict):
     """`[streams.NAME.read.lines.SET]`."""
 
     query: str = Field(min_length=1)
@@ -41,7 +42,7 @@ class LineOptions(_Strict):
     order_by: tuple[ColumnName, ...] = Field(min_length=1)
 
 
-class StreamOptions(_Strict):
+class StreamOptions(Strict):
     """`[streams.NAME.read]`."""
 
     query: str = Field(min_length=1)
@@ -52,16 +53,16 @@ class StreamOptions(_Strict):
     lines: dict[SetName, LineOptions] = Field(default_factory=dict)
 
 
-_Model = TypeVar("_Model", bound=_Strict)
+_Model = TypeVar("_Model", bound=Strict)
 
 
 def parse_connection(options: Mapping[str, Any]) -> ConnectionOptions:
-    return _parse(ConnectionOptions, options, where="options")
+    return parse_table(ConnectionOptions, options, where="options")
 
 
 def parse_stream(name: str, options: Mapping[str, Any]) -> StreamOptions:
     where = f"streams.{name}.read"
-    stream = _parse(StreamOptions, options, where=where)
+    stream = parse_table(StreamOptions, options, where=where)
     if stream.replication_kind is not None and stream.replication_key is None:
         raise BadConfiguration(
             "replication_kind is set, but no replication_key",
@@ -88,7 +89,8 @@ _EXPECTED: Final[Mapping[str, str]] = {
 }
 
 
-def _parse(model: type[_Model], options: Mapping[str, Any], *, where: str) -> _Model:
+def parse_table(model: type[_Model], options: Mapping[str, Any], *, where: str) -> _Model:
+    """Raises BadConfiguration with the place of the first mistake."""
     try:
         return model.model_validate(dict(options))
     except ValidationError as error:
@@ -104,8 +106,22 @@ def _parse(model: type[_Model], options: Mapping[str, Any], *, where: str) -> _M
         raise BadConfiguration(expected, where=place, hint="See docs/drivers/odbc.md.") from None
 
 
-def _nearest(model: type[_Strict], path: list[str]) -> str:
-    inner: type[_Strict] = LineOptions if len(path) > 1 and path[0] == "lines" else model
-    names = sorted(inner.model_fields)
+def _nearest(model: type[Strict], path: list[str]) -> str:
+    names = sorted(_table_at(model, path[:-1]).model_fields)
     close = difflib.get_close_matches(path[-1], names, n=1)
     return f"Did you mean {close[0]!r}?" if close else f"Known here: {', '.join(names)}."
+
+
+def _table_at(model: type[Strict], path: list[str]) -> type[Strict]:
+    """The innermost table on the way to a mistake."""
+    for name in path:
+        if name in model.model_fields:
+            model = next(_tables_in(model.model_fields[name].annotation), model)
+    return model
+
+
+def _tables_in(annotation: Any) -> Iterator[type[Strict]]:
+    if isinstance(annotation, type) and issubclass(annotation, Strict):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _tables_in(argument)

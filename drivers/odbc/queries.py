@@ -24,7 +24,7 @@ _ORDER_IS_UNIVERSAL: Final = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.DATE, K
 @dataclass(frozen=True, slots=True)
 class Sql:
     text: str
-    parameters: tuple[str, ...] = ()
+    parameters: tuple[str | None, ...] = ()
 
     def __add__(self, other: Sql) -> Sql:
         return Sql(self.text + other.text, self.parameters + other.parameters)

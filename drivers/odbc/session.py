@@ -36,7 +36,7 @@ class Session:
     def __init__(self, options: ConnectionOptions, connection_string: str, secrets: Sequence[str]) -> None:
         self._options = options
         self._connection_string = connection_string
-        self._secrets = tuple(secrets)
+        self.secrets = tuple(secrets)  # what must not be in any text
         self._lock = threading.Lock()
         self._connection: Any = None
         self._idle: list[BulkConnection] = []
@@ -80,7 +80,7 @@ class Session:
                 self._connection = self._connect(pyodbc)
             return work(self._connection)
         except pyodbc.Error as error:
-            fault = translate(error, where=where, hidden=self._secrets)
+            fault = translate(error, where=where, hidden=self.secrets)
             if is_lost(fault):
                 self._drop()
             raise fault from error
@@ -97,6 +97,30 @@ class Session:
             connection.timeout = self._options.query_seconds
         for statement in self._time_limit():
             connection.execute(statement)
+        return connection
+
+    def open_writing(self) -> Any:
+        """A new pyodbc connection in a transaction, with the limits of a write. Raises DriverError."""
+        pyodbc = load_pyodbc()
+        dialect = self.dialect
+        seconds = self._options.lock_seconds
+        try:
+            connection = pyodbc.connect(
+                self._connection_string, autocommit=False, timeout=self._options.connect_seconds
+            )
+            if dialect.time_limit == "":
+                connection.timeout = self._options.query_seconds
+            for statement in dialect.write_session:
+                connection.execute(
+                    statement.replace("{seconds}", str(seconds)).replace(
+                        "{milliseconds}", str(seconds * 1_000)
+                    )
+                )
+            for statement in self._time_limit():
+                connection.execute(statement)
+            connection.commit()
+        except pyodbc.Error as error:
+            raise translate(error, where="options.connection", hidden=self.secrets) from error
         return connection
 
     def _drop(self) -> None:
@@ -125,7 +149,7 @@ class Session:
 
     def open_bulk(self) -> BulkConnection:
         dialect = self.dialect
-        return BulkConnection(self._options, dialect, self._open_arrow(), self._time_limit(), self._secrets)
+        return BulkConnection(self._options, dialect, self._open_arrow(), self._time_limit(), self.secrets)
 
     def _open_arrow(self) -> Any:
         arrow_odbc = load_arrow_odbc()
@@ -134,7 +158,7 @@ class Session:
                 self._connection_string, autocommit=False, login_timeout_sec=self._options.connect_seconds
             )
         except arrow_odbc.Error as error:
-            raise translate(error, where="options.connection", hidden=self._secrets) from error
+            raise translate(error, where="options.connection", hidden=self.secrets) from error
 
     def close(self) -> None:
         with self._lock:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.integration.odbc_sources import Source, lay_out
-from tests.servers import MariaDbServer, PostgresServer
+from tests.integration.odbc_write_sources import lay_out_writes
+from tests.servers import DatabaseServer, MariaDbServer, PostgresServer
 
 
 @pytest.fixture(scope="session")
@@ -39,4 +40,20 @@ def source(request: pytest.FixtureRequest) -> Source:
 
 def _laid_out(source: Source) -> Source:
     lay_out(source)
+    return source
+
+
+@pytest.fixture(scope="session", params=["postgres", "mariadb", "sqlite"])
+def writable_source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Source:
+    """A database of its own to write to."""
+    if request.param == "sqlite":
+        request.getfixturevalue("sqlite_source")  # skips where there is no such driver
+        path = tmp_path_factory.mktemp("sqlite") / "writable.db"
+        source = Source("sqlite", {"Driver": "SQLite3", "Database": str(path)}, {})
+        lay_out_writes(source, None)
+        return source
+    server: DatabaseServer = request.getfixturevalue(f"{request.param}_server")
+    server.create_database("writable")
+    source = Source(request.param, server.odbc_attributes("writable"), server.odbc_secrets())
+    lay_out_writes(source, lambda script: server.execute(script, "writable"))
     return source

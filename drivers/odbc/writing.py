@@ -1,0 +1,324 @@
+"""Carries out a write: the steps of its recipe, in one transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from drivers.contract import (
+    BadConfiguration,
+    DriverError,
+    Message,
+    OperationKind,
+    Outcome,
+    OutcomeStatus,
+    SourceBusy,
+    SourceChanged,
+    Throttled,
+    Unreachable,
+    WriteCommand,
+)
+from drivers.keys import encode_key
+from drivers.odbc.binding import key_text
+from drivers.odbc.composing import (
+    Misfit,
+    Scope,
+    compose,
+    key_parts,
+    looks_only,
+    render,
+    row_inserted_last,
+    scopes,
+    shortened,
+)
+from drivers.odbc.errors import translate
+from drivers.odbc.learning import learn, query_columns
+from drivers.odbc.matrix import faults_of
+from drivers.odbc.queries import Sql
+from drivers.odbc.recipe_reader import read_writes
+from drivers.odbc.recipes import KEY, RESULT, Form, Recipe, Step, Writes
+from drivers.odbc.session import Session
+from drivers.odbc.shape import QueryColumn
+from drivers.odbc.transactions import Answer, CommitUnanswered, RolledBack, Transaction, Transactions
+from drivers.odbc.verdicts import Verdict
+
+NOT_FOUND: Final = Message("there is no such record, or it may not be changed any more", "not_found", "key")
+
+Columns = Mapping[str, Sequence[QueryColumn]]  # by the step's place
+
+
+class Refusal(Exception):
+    """The write is not carried out; what was done of it is undone."""
+
+    def __init__(self, *messages: Message) -> None:
+        super().__init__(messages[0].text)
+        self.messages = messages
+
+
+class Writer:
+    def __init__(self, session: Session, *, pause: Callable[[float], None] = time.sleep) -> None:
+        self._session = session
+        self._transactions = Transactions(session, pause)
+
+    def execute(self, command: WriteCommand) -> Outcome:
+        try:
+            return self._execute(command)
+        except Refusal as refusal:
+            return Outcome(OutcomeStatus.FAILED, messages=refusal.messages)
+
+    def find_effect(self, command: WriteCommand) -> Outcome | None:
+        writes = read_writes(command.stream)
+        recipe = writes.recipes.get(command.operation)
+        if recipe is None or recipe.find is None:
+            return None
+        try:
+            scope = self._scope(command, writes, recipe)
+        except Refusal:
+            return None  # a record that is refused at sight was never written
+        try:
+            return self._transactions.run(
+                lambda transaction: _found(transaction, scope), where=f"{recipe.where}.find", commit=False
+            )
+        except RolledBack as fault:
+            raise translate(
+                fault.error, where=f"{recipe.where}.find", hidden=self._session.secrets
+            ) from fault
+
+    def close(self) -> None:
+        self._transactions.close()
+
+    def _execute(self, command: WriteCommand) -> Outcome:
+        writes = read_writes(command.stream)
+        recipe = writes.recipes.get(command.operation)
+        if recipe is None:
+            raise Refusal(
+                Message(
+                    f"the stream {command.stream.name!r} knows no {command.operation.value}", "not_supported"
+                )
+            )
+        faults = faults_of(command.record, recipe)
+        if faults:
+            raise Refusal(*faults)
+        try:
+            scope = self._scope(command, writes, recipe)
+            columns = self._columns(recipe)
+        except (Unreachable, SourceBusy, Throttled) as error:
+            raise Refusal(_not_reached(error)) from error
+        return self._carry_out(scope, columns, recipe)
+
+    def _carry_out(self, scope: Scope, columns: Columns, recipe: Recipe) -> Outcome:
+        runs: list[_Run] = []
+
+        def work(transaction: Transaction) -> Outcome:
+            # Also finds out, before anything is done, whether the connection is alive.
+            found = _found(transaction, scope)
+            if found is not None:
+                return found
+            runs.append(_Run(transaction, scope, columns))
+            return runs[-1].outcome()
+
+        def undoable() -> bool:
+            return not (recipe.commits_itself and any(run.sent for run in runs))
+
+        try:
+            return self._attempt(work, recipe, undoable)
+        except Refusal as refusal:
+            if undoable():
+                raise
+            return Outcome(OutcomeStatus.IN_DOUBT, messages=refusal.messages)
+
+    def _attempt(
+        self, work: Callable[[Transaction], Outcome], recipe: Recipe, undoable: Callable[[], bool]
+    ) -> Outcome:
+        try:
+            return self._transactions.run(work, where=recipe.where, may_repeat=undoable)
+        except RolledBack as fault:
+            if not undoable():
+                raise Refusal(fault.judgement.message) from fault
+            raise self._rolled_back(fault, recipe) from fault
+        except Misfit as fault:
+            raise Refusal(Message(fault.message, fault.code, fault.place)) from None
+        except CommitUnanswered:
+            raise
+        except (Unreachable, SourceBusy) as error:
+            raise Refusal(_not_reached(error)) from error
+
+    def _rolled_back(self, fault: RolledBack, recipe: Recipe) -> Refusal | DriverError:
+        judgement = fault.judgement
+        if judgement.verdict is Verdict.PERSON:
+            return translate(fault.error, where=recipe.where, hidden=self._session.secrets)
+        if judgement.verdict is Verdict.LOST:
+            return Refusal(
+                Message(
+                    "the connection to the database broke before anything was committed; nothing was changed",
+                    "unreachable",
+                )
+            )
+        if judgement.verdict is Verdict.AGAIN:
+            return Refusal(
+                Message(
+                    "others hold what is to be changed; it was tried several times and nothing was changed",
+                    "busy",
+                )
+            )
+        return Refusal(judgement.message)
+
+    def _scope(self, command: WriteCommand, writes: Writes, recipe: Recipe) -> Scope:
+        shape = learn(self._session, command.stream)
+        key = None
+        if recipe.kind is not OperationKind.CREATE:
+            key = key_parts(str(command.record.get(KEY, "")), shape.key, self._session.dialect)
+            if key is None:
+                raise Refusal(NOT_FOUND)
+        return Scope(
+            dialect=self._session.dialect,
+            writes=writes,
+            recipe=recipe,
+            record=command.record,
+            idempotency_key=shortened(command.idempotency_key, writes.idempotency_key_length),
+            key=key or {},
+        )
+
+    def _columns(self, recipe: Recipe) -> Columns:
+        return {
+            step.where: table_columns(self._session, step)
+            for step in recipe.steps
+            if step.form in {Form.INSERT, Form.UPDATE, Form.DELETE}
+        }
+
+
+def table_columns(session: Session, step: Step) -> Sequence[QueryColumn]:
+    table = "".join(str(part) for part in step.text.parts).strip()
+    where = f"{step.where}.{step.form.value}"
+    return query_columns(session, f"SELECT * FROM {table}", where)  # noqa: S608 - the operator's own table
+
+
+class _Run:
+    """One walk over the steps, in one transaction."""
+
+    def __init__(self, transaction: Transaction, scope: Scope, columns: Columns) -> None:
+        self._transaction = transaction
+        self._scope = scope
+        self._columns = columns
+        self._results: dict[str, Any] = {}
+        self.sent = False  # whether a step may have reached the database
+
+    def outcome(self) -> Outcome:
+        for step in self._scope.recipe.steps:
+            for scope in scopes(step, self._with_results()):
+                self._step(step, scope)
+        return outcome_of(self._with_results())
+
+    def _with_results(self) -> Scope:
+        return replace(self._scope, results=self._results)
+
+    def _step(self, step: Step, scope: Scope) -> None:
+        columns = self._columns.get(step.where, ())
+        sql = compose(step, scope, columns)
+        if sql is None:
+            return
+        self.sent = True
+        answers = self._transaction.run(sql)
+        if step.expect_rows is not None:
+            _expect(step, scope, answers, counted=looks_only(step, scope))
+        if not step.returns:
+            return
+        asked = row_inserted_last(step, scope, columns)
+        if asked is not None:
+            answers = self._transaction.run(asked)
+        self._results |= _returned(step, scope, answers)
+
+
+def outcome_of(scope: Scope) -> Outcome:
+    recipe = scope.recipe
+    key = str(scope.record.get(KEY, ""))
+    if recipe.kind is OperationKind.CREATE:
+        parts = [_outcome_value(scope, name) for name in recipe.key]
+        key = "" if any(part is None for part in parts) else encode_key([key_text(part) for part in parts])
+    reference = _outcome_value(scope, recipe.reference) if recipe.reference is not None else None
+    return Outcome(
+        OutcomeStatus.SUCCEEDED, key=key, reference="" if reference is None else key_text(reference)
+    )
+
+
+def _outcome_value(scope: Scope, name: str) -> Any:
+    if name.partition(".")[0] == KEY:
+        return scope.bound(name).text
+    return scope.value(name)[0]
+
+
+def _found(transaction: Transaction, scope: Scope) -> Outcome | None:
+    """What `find` says of the effect of this command; nothing where there is none."""
+    if scope.recipe.find is None:
+        transaction.run(Sql(f"SELECT 1 AS one{scope.dialect.row_source}"))
+        return None
+    for answer in transaction.run(render(scope.recipe.find, scope)):
+        if answer.columns and answer.rows:
+            names = [name.lower() for name in answer.columns]
+            wanted = [*scope.recipe.key, *([scope.recipe.reference] if scope.recipe.reference else [])]
+            for name in wanted:
+                head, _, column = name.partition(".")
+                if head == RESULT and column.lower() not in names:
+                    raise BadConfiguration(
+                        f"find gives no column {column!r}, which the outcome is made of",
+                        where=f"{scope.recipe.where}.find",
+                        hint=f"It gives {', '.join(answer.columns)}.",
+                    )
+            return outcome_of(replace(scope, results=dict(zip(names, answer.rows[0], strict=True))))
+    return None
+
+
+def _expect(step: Step, scope: Scope, answers: Sequence[Answer], *, counted: bool) -> None:
+    with_rows = next((answer for answer in answers if answer.columns), None)
+    if counted and with_rows is not None:
+        count = int(with_rows.rows[0][0])
+    elif with_rows is not None:
+        count = len(with_rows.rows)
+    else:
+        count = max(answer.affected for answer in answers)
+    if count < 0:
+        raise BadConfiguration(
+            "the database does not say how many rows there were",
+            where=f"{step.where}.expect_rows",
+            hint="Select the row in a step of its own, and expect it there.",
+        )
+    if count != step.expect_rows:
+        raise Refusal(_otherwise(step, scope, count))
+
+
+def _otherwise(step: Step, scope: Scope, count: int) -> Message:
+    if step.otherwise is not None:
+        place = scope.place(step.otherwise.field) if step.otherwise.field else ""
+        return Message(step.otherwise.text, step.otherwise.code, place)
+    if count == 0 and step.for_each is not None:
+        return Message("there is no such line", "not_found", f"{step.for_each}[{scope.line_index}].key")
+    if count == 0 and scope.recipe.kind is not OperationKind.CREATE:
+        return NOT_FOUND
+    return Message(
+        f"{count} rows were met where {step.expect_rows or 1} were expected; nothing was changed",
+        "unexpected_rows",
+    )
+
+
+def _returned(step: Step, scope: Scope, answers: Sequence[Answer]) -> dict[str, Any]:
+    wanted = [name.lower() for name in step.returns]
+    for answer in answers:
+        names = [name.lower() for name in answer.columns]
+        if set(wanted) <= set(names):
+            if len(answer.rows) != 1:
+                raise Refusal(_otherwise(step, scope, len(answer.rows)))
+            return {name: answer.rows[0][names.index(name)] for name in wanted}
+    given = sorted({name for answer in answers for name in answer.columns})
+    raise SourceChanged(
+        f"the step gives no row with {', '.join(step.returns)}",
+        where=f"{step.where}.returns",
+        hint=f"It gives {', '.join(given) or 'no rows at all'}.",
+    )
+
+
+def _not_reached(error: DriverError) -> Message:
+    busy = isinstance(error, SourceBusy | Throttled)
+    said = "is busy" if busy else "could not be reached"
+    return Message(f"the database {said}; nothing was sent, so nothing was changed", error.code)
