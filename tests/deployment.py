@@ -20,6 +20,7 @@ from typing import Any, Self
 import tomlkit
 
 from agent.control import ControlClient, NoAgentRunning
+from tests.permissive import allow_everything
 from tests.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -71,7 +72,8 @@ class Deployment:
         return self._relay.pid
 
     def connect(self, name: str, document: Mapping[str, Any]) -> None:
-        """Write a connection file; a running agent picks it up by itself."""
+        """Write a connection file, and let its policy allow everything; a running agent picks both up by itself."""
+        allow_everything(self.config, [name])
         (self.config / "connections" / f"{name}.toml").write_text(tomlkit.dumps(document))
 
     def disconnect(self) -> None:
@@ -179,6 +181,7 @@ class Deployment:
         agent = {"name": "site-1", "state_dir": "state", "log_format": "json"}
         relay = {"url": url, "ca_file": self._authority}
         (self.config / "agent.toml").write_text(tomlkit.dumps({"agent": agent, "relay": relay}))
+        allow_everything(self.config)
         self._groundwire("enroll", url, code, "--config", str(self.config))
 
     def _groundwire(self, *arguments: str) -> str:

@@ -47,6 +47,32 @@ state_dir = "{state}"
 [relay]
 ca_file = "{ca}"
 """
+POLICY_FILE = """\
+#:schema ../../../config/schemas/policy.schema.json
+# What may leave this machine, be written and be done: without this file, nothing.
+commands = ["cancel", "diagnostics"]
+
+[connections.sandbox]
+commands = [
+    "sync", "resync", "pause", "resume", "test", "discover", "read_record", "create", "update", "delete", "set_status",
+    "read_mapping", "preview_mapping", "requeue",
+]
+
+[connections.sandbox.leave]
+purchase_order = { fields = "all" }
+work_order = { fields = "all" }
+inventory_item = { fields = "all" }
+vendor = { fields = "all", hash = ["taxNumber"], mask = ["phone"] }
+asset = { fields = "all" }
+
+[connections.sandbox.write.purchase_order]
+operations = ["create", "update", "set_status"]
+fields = "all"
+max_amount = { EUR = "100000.00" }
+per_hour = 100
+statuses = ["pending_approval", "approved", "cancelled"]
+"""
+
 CONNECTION_FILE = """\
 #:schema ../../../config/schemas/connection.schema.json
 # The whole connection: the system brings driver, streams and mapping.
@@ -100,6 +126,9 @@ class Demo:
             AGENT_FILE.format(state=agent / "state", ca=made["ca"]), encoding="utf-8"
         )
         (agent / "connections" / "sandbox.toml").write_text(CONNECTION_FILE, encoding="utf-8")
+        policy = agent / "policy.toml"
+        policy.write_text(POLICY_FILE, encoding="utf-8")
+        policy.chmod(0o600)
         code = self.api.post("/enrolment-codes", json={}).raise_for_status().json()["code"]
         groundwire("enroll", f"wss://127.0.0.1:{gateway_port}", code, "--config", str(agent))
         self.start("agent", "run", "--config", str(agent))

@@ -16,6 +16,7 @@ from agent.control import ControlClient, NoAgentRunning
 from agent.identity import Identity, IdentityStore
 from agent.outbox.store import Outbox
 from agent.settings import Settings
+from tests.permissive import allow_everything
 from tests.servers import free_port
 
 CONNECTIONS = ("first", "second", "third")
@@ -30,6 +31,7 @@ def _settings(folder: Path) -> Settings:
             'driver = "sandbox"\n[sync]\nmanual = true\n'
             '[streams.vendors]\nentity = "vendor"\n[streams.vendors.map]\nname = "NAME1"\n'
         )
+    allow_everything(folder, CONNECTIONS)
     settings = load(folder, environ={})
     relay = f"wss://127.0.0.1:{free_port()}"
     settings.state_dir.mkdir(mode=0o700)

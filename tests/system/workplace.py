@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.control import ControlClient, NoAgentRunning
 from agent.identity import Identity, IdentityStore
+from tests.permissive import allow_everything
 from tests.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,6 +75,7 @@ class Workplace:
         return path
 
     def connect(self, name: str, document: Mapping[str, Any]) -> Path:
+        allow_everything(self.folder, [name])
         return self.write(f"connections/{name}.toml", tomlkit.dumps(document))
 
     def connect_sandbox(self) -> None:
