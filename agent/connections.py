@@ -110,6 +110,16 @@ class Connections:
                 hint=f"There are: {', '.join(sorted(self._running)) or 'none'}.",
             ) from None
 
+    def settings(self, name: str) -> ConnectionSettings:
+        """A connection's settings in force. Raises ConfigurationError for one that is not there."""
+        return self.named(name).settings
+
+    def stream(self, connection: str, name: str) -> Stream:
+        """A stream in force. Raises what keeps it from running, if anything does."""
+        supervisor = self.named(connection).supervisor
+        supervisor.require(name)
+        return supervisor.streams[name]
+
     async def start(self, settings: ConnectionSettings, group: asyncio.TaskGroup) -> None:
         """Put a connection in force. What is wrong with it becomes its state, never an exception."""
         if self._closed:
