@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,27 +19,31 @@ from agent.audit.log import AuditLog, open_trail
 from agent.audit.trail import AGENT
 from agent.audit.who import current_actor
 from agent.calls.audited import RefusedSignIns, audited
+from agent.calls.mappings import MappingCalls
 from agent.checking import mapping_problems
 from agent.clock import Clock, SystemClock
 from agent.commands.cancelling import Cancel
 from agent.commands.executor import Executor
 from agent.commands.gate import JudgeCommand
+from agent.commands.mappings import mapping_kinds
 from agent.commands.pausing import Pause, Resume
 from agent.commands.ports import CommandKind, State
 from agent.commands.syncing import Requeue, Resync, Sync
 from agent.configuration.watch import ConfigWatcher
 from agent.connections import Connections
-from agent.control import ControlServer
-from agent.errors import GroundwireError, NotPermitted
+from agent.control import ControlServer, caller
+from agent.errors import ConfigurationError, GroundwireError, NotPermitted
 from agent.identity import IdentityStore
 from agent.local_calls import LocalCalls
+from agent.mappings.service import Mappings, amend
+from agent.mappings.versions import VersionStore
 from agent.model.run import RunReport, RunTrigger
 from agent.outbox.store import Limits, Outbox
 from agent.policies import Policies
 from agent.policy_key import PolicyKey
 from agent.protocol.frames import Result
 from agent.reloads import Reloads
-from agent.settings import Settings
+from agent.settings import ConnectionSettings, Settings
 from agent.sync.interrupted import close_interrupted_runs
 from agent.sync.runner import RunResult
 from agent.tunnel.endpoint import Endpoint, Proxy, make_endpoint, make_proxy
@@ -61,7 +66,8 @@ class App:
         self._settings = settings
         self._clock = clock or SystemClock()
         self._stopping = asyncio.Event()
-        self._watcher = ConfigWatcher(settings, self._clock, judge=mapping_problems)
+        self._amend = partial(amend, VersionStore(settings.state_dir))
+        self._watcher = ConfigWatcher(settings, self._clock, judge=self._problems)
 
     def stop(self) -> None:
         self._stopping.set()
@@ -138,14 +144,28 @@ class App:
             def send_result(command: str, state: str, result: Mapping[str, Any]) -> Awaitable[None]:
                 return link.send_result(Result(command, state, dict(result)))
 
+            async def restart(connection: str) -> None:
+                await reloads.restart(connection)
+
             policies = self._make_policies(trail)
             await policies.start()
             connections = self._make_connections(outbox, status_changed, policies)
+            mappings = Mappings(
+                self._settings.state_dir,
+                self._clock,
+                trail,
+                files=lambda: self._watcher.settings.connections,
+                aside=lambda name: nullcontext(connections.aside(name)),
+                restart=restart,
+            )
 
             async def cancel_command(command: str) -> State | None:
                 return await executor.cancel(command)
 
-            kinds = command_kinds(connections, outbox, cancel_command, policies.judge)
+            kinds = [
+                *command_kinds(connections, outbox, cancel_command, policies.judge),
+                *mapping_kinds(mappings, policies.judge, policies.leaving, connections.needs_remap),
+            ]
             executor = Executor(outbox.journal, kinds, self._clock, trail, send_result)
             link = Link(
                 endpoint_of(self._settings, identities.load().relay_url),
@@ -165,8 +185,9 @@ class App:
                 reloads.now,
                 sections={"audit": trail.status},
             )
+            mapping_calls = MappingCalls(mappings, connections, connections.needs_remap, caller)
             control = ControlServer(
-                audited(calls.handlers(), trail),
+                audited({**calls.handlers(), **mapping_calls.handlers()}, trail),
                 self._settings.state_dir,
                 denied=RefusedSignIns(trail, self._clock).denied,
             )
@@ -221,7 +242,15 @@ class App:
             self._settings.state_dir,
             on_change,
             leaving=policies.leaving,
+            amend=self._amend,
         )
+
+    def _problems(self, settings: ConnectionSettings) -> Sequence[ConfigurationError]:
+        """Of a connection with its mappings as they would be in force."""
+        try:
+            return mapping_problems(self._amend(settings))
+        except GroundwireError:
+            return ()  # what was changed at run time cannot be read: told where the connection is started
 
     async def _open_outbox(self) -> Outbox:
         table = self._settings.outbox

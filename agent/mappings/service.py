@@ -68,6 +68,15 @@ class Changed:
     comparison: Comparison | None = None
 
 
+def amend(store: VersionStore, settings: ConnectionSettings) -> ConnectionSettings:
+    """Lay what was changed at run time over a connection's file. Raises where the changes cannot be read."""
+    streams = {}
+    for name, stream in settings.streams.items():
+        overlay = store.history(settings.name, name).overlay
+        streams[name] = replace(stream, map=apply(stream.map, overlay)) if overlay else stream
+    return replace(settings, streams=streams)
+
+
 class Mappings:
     def __init__(
         self,
@@ -87,14 +96,6 @@ class Mappings:
         self._aside = aside
         self._restart = restart
         self._one_at_a_time = asyncio.Lock()
-
-    def amend(self, settings: ConnectionSettings) -> ConnectionSettings:
-        """Lay what was changed at run time over a connection's file. Raises where the changes cannot be read."""
-        streams = {}
-        for name, stream in settings.streams.items():
-            overlay = self._store.history(settings.name, name).overlay
-            streams[name] = replace(stream, map=apply(stream.map, overlay)) if overlay else stream
-        return replace(settings, streams=streams)
 
     def read(self, connection: str, stream: str) -> Reading:
         """Raises ConfigurationError for a name that is not there."""
