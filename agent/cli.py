@@ -18,6 +18,7 @@ from agent.commandline.enroll import enroll
 from agent.commandline.exits import ExitCode, code_of
 from agent.commandline.invocation import Invocation, first_error, shared_options
 from agent.commandline.outbox import outbox
+from agent.commandline.policy import policy
 from agent.commandline.relay import relay
 from agent.commandline.run import driver_host, run
 from agent.commandline.status import status
@@ -97,6 +98,7 @@ for command in (
     status,
     outbox,
     audit,
+    policy,
     config,
     enroll,
     relay,

@@ -34,7 +34,7 @@ def read_policy(config_dir: Path, *, user: int | None = None) -> Policy:
 
     `user` is the operating-system user that the agent runs as. Default: this process's.
     """
-    raw = _read(config_dir, os.geteuid() if user is None and _POSIX else user or ROOT)
+    raw = _read(config_dir, _process_user() if user is None else user)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -53,10 +53,10 @@ def read_policy(config_dir: Path, *, user: int | None = None) -> Policy:
     return Policy(policy, found.lines, digest=hashlib.sha256(raw).hexdigest())
 
 
-def policy_in(config_dir: Path) -> Policy:
+def policy_in(config_dir: Path, *, user: int | None = None) -> Policy:
     """The policy of this folder. A file that is missing or wrong allows nothing, and the policy says why."""
     try:
-        return read_policy(config_dir)
+        return read_policy(config_dir, user=user)
     except ConfigurationError as error:
         first, *more = problems_of(error)
         return Policy.nothing(f"{first} (and {len(more)} more problems)" if more else str(first))
@@ -68,6 +68,10 @@ def owner_of(config_dir: Path) -> Owner | None:
         return Owner((config_dir / POLICY_FILE).stat().st_uid, config_dir.stat().st_uid) if _POSIX else None
     except OSError:
         return None
+
+
+def _process_user() -> int:
+    return os.geteuid() if _POSIX else ROOT
 
 
 def _read(config_dir: Path, user: int) -> bytes:
