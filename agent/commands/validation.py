@@ -142,7 +142,7 @@ class _Look:
     def _missing(self, given: Mapping[str, Any], at: str, inside: str) -> Iterator[FieldFault]:
         for name in self._operation.required:
             member = _member_of(name, inside)
-            if member and (given.get(member) is None or given[member] == []):
+            if member and f"{inside}{member}" != KEY and (given.get(member) is None or given[member] == []):
                 yield FieldFault(f"{at}{member}", "required", "is needed")
         for group in self._operation.any_of:
             members = [member for name in group if (member := _member_of(name, inside))]

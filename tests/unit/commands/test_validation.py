@@ -134,7 +134,24 @@ def test_an_amount_is_a_text_of_digits(value):
 
 @pytest.mark.parametrize(
     "value",
-    [1.1, 1, True, "1,1", "1e3", "+1", "01", ".5", "5.", "", " 1", "\u0661", "NaN", "1" * 39, ["1"], {"a": "1"}],
+    [
+        1.1,
+        1,
+        True,
+        "1,1",
+        "1e3",
+        "+1",
+        "01",
+        ".5",
+        "5.",
+        "",
+        " 1",
+        "\u0661",
+        "NaN",
+        "1" * 39,
+        ["1"],
+        {"a": "1"},
+    ],
 )
 def test_anything_else_is_no_amount(value):
     (fault,) = find_faults(CREATE, order(lineItems=[line(quantity=value)]))

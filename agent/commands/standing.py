@@ -1,0 +1,43 @@
+"""A record as a write would leave it, for whoever judges what it comes to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from drivers.contract import OperationKind
+
+_IDENTITIES: Final = ("key", "lineNo")  # by which a line of an update is that of the record
+
+Record = Mapping[str, Any]
+
+
+def standing(kind: OperationKind, present: Record, change: Record) -> dict[str, Any]:
+    """On the careful side: whether a system replaces lines or adds to them, no line that may be there is left out."""
+    if kind is OperationKind.DELETE:
+        return dict(present)
+    whole = {**present, **change}
+    for name, lines in change.items():
+        before = present.get(name)
+        if _are_lines(lines) and before is not None and _are_lines(before):
+            whole[name] = _joined(before, lines)
+    return whole
+
+
+def _joined(before: Sequence[Record], lines: Sequence[Record]) -> list[Record]:
+    joined: list[Record] = []
+    rest = list(lines)
+    for line in before:
+        mine = next((one for one in rest if _same(line, one)), None)
+        if mine is not None:
+            rest.remove(mine)
+        joined.append({**line, **(mine or {})})
+    return joined + rest
+
+
+def _same(line: Record, other: Record) -> bool:
+    return any(line.get(name) is not None and line.get(name) == other.get(name) for name in _IDENTITIES)
+
+
+def _are_lines(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(line, Mapping) for line in value)
