@@ -236,13 +236,13 @@ class Chain:
     def _retire(self, now: datetime, key: SigningKey) -> None:
         """Remove the files that are older than the retention, after a signed note of where the chain goes on.
 
-        The age is counted from the day of the file before the newest: a clock that is set far ahead by mistake must
-        not take the whole log with it.
+        The age is counted from the earlier of the two newest days: a clock that is set far ahead by mistake must not
+        take the whole log with it.
         """
         files = names.log_files(self._disk, self._folder)
         if len(files) < 3:  # noqa: PLR2004 - the newest, and the one that tells the day
             return
-        oldest = _oldest_kept(files[-2].day, self._retention)
+        oldest = _oldest_kept(min(files[-2].day, files[-1].day), self._retention)
         count = next(at for at, file in enumerate(files) if file.day >= oldest or file == files[-2])
         if count == 0:
             return
