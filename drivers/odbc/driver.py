@@ -38,6 +38,7 @@ from drivers.odbc.queries import Sql
 from drivers.odbc.reading import Fetched, PageReader
 from drivers.odbc.session import Session
 from drivers.odbc.shape import Kind, QueryColumn, StreamShape
+from drivers.odbc.write_checks import check_writes
 from drivers.odbc.writing import Writer
 
 _Result = TypeVar("_Result")
@@ -75,7 +76,9 @@ class OdbcDriver:
         hops = await _in_thread(checks.check, self._options, self._session)
         if not all(hop.ok for hop in hops):
             return hops
-        return [*hops, *[await self._check_stream(stream) for stream in streams]]
+        steps = [await self._check_stream(stream) for stream in streams]
+        writes = [await _in_thread(check_writes, self._session, stream) for stream in streams]
+        return [*hops, *steps, *(step for step in writes if step is not None)]
 
     async def _check_stream(self, stream: StreamSpec) -> CheckStep:
         try:

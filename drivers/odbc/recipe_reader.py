@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from drivers.contract import BadConfiguration, OperationKind, StreamSpec

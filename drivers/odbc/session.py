@@ -24,6 +24,7 @@ from drivers.odbc.queries import Sql
 FETCH_ROWS: Final = 1_000  # rows in one transit buffer; more costs memory and was not faster
 FIRST_TEXT_BYTES: Final = 4 * KIB  # what an unbounded column is given until a longer value is met
 GROWTH: Final = 4
+LONGEST_VALUE: Final = 1 << 30  # bytes sent in one piece; MariaDB's driver garbles values sent in several
 IDLE_CONNECTIONS: Final = 2  # kept open between reads
 _TOO_LONG: Final = re.compile(
     r"too large to be written into the allocated buffer.*?(?:Some\((\d+)\)|None)", re.DOTALL
@@ -89,6 +90,7 @@ class Session:
         connection = pyodbc.connect(
             self._connection_string, autocommit=True, timeout=self._options.connect_seconds
         )
+        connection.maxwrite = LONGEST_VALUE
         name = str(connection.getinfo(pyodbc.SQL_DBMS_NAME))
         self.product = f"{name} {connection.getinfo(pyodbc.SQL_DBMS_VER)}"
         if self._dialect is None:
@@ -108,6 +110,7 @@ class Session:
             connection = pyodbc.connect(
                 self._connection_string, autocommit=False, timeout=self._options.connect_seconds
             )
+            connection.maxwrite = LONGEST_VALUE
             if dialect.time_limit == "":
                 connection.timeout = self._options.query_seconds
             for statement in dialect.write_session:

@@ -22,7 +22,6 @@ from drivers.odbc.verdicts import Judgement, Verdict, judge, undone
 ATTEMPTS: Final = 3
 FIRST_PAUSE: Final = 0.2  # seconds; whoever holds the lock is often done by then
 ROWS_KEPT: Final = 10_000  # of one answer; a write that asks for more asks for the wrong thing
-LONGEST_VALUE: Final = 1 << 30  # bytes sent in one piece; MariaDB's driver fails on values sent in several
 
 _Result = TypeVar("_Result")
 
@@ -142,7 +141,6 @@ class Transactions:
     def _open(self) -> Any:
         if self._connection is None:
             self._connection = self._session.open_writing()
-            self._connection.maxwrite = LONGEST_VALUE
         return self._connection
 
     def _judge(self, error: BaseException) -> Judgement:

@@ -46,6 +46,7 @@ from drivers.odbc.verdicts import Verdict
 
 NOT_FOUND: Final = Message("there is no such record, or it may not be changed any more", "not_found", "key")
 
+TABLE_FORMS: Final = frozenset({Form.INSERT, Form.UPDATE, Form.DELETE})
 Columns = Mapping[str, Sequence[QueryColumn]]  # by the step's place
 
 
@@ -185,7 +186,7 @@ class Writer:
         return {
             step.where: table_columns(self._session, step)
             for step in recipe.steps
-            if step.form in {Form.INSERT, Form.UPDATE, Form.DELETE}
+            if step.form in TABLE_FORMS
         }
 
 
