@@ -109,6 +109,10 @@ class Access:
         """The refusal of just these credentials, from before they were put in force."""
         return await asyncio.to_thread(self._memory.find, Offered.of(settings, secrets))
 
+    def knows_refusal(self, settings: ConnectionSettings) -> bool:
+        """Whether any credentials of the connection were refused, and none has worked since."""
+        return self._memory.knows(settings.name)
+
     async def expect_refusal(
         self, settings: ConnectionSettings, secrets: Mapping[str, str], error: CredentialsRefused
     ) -> None:

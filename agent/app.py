@@ -15,11 +15,13 @@ from typing import Any, Final
 
 import structlog
 
+from agent.access import Access
 from agent.audit.log import AuditLog, open_trail
 from agent.audit.trail import AGENT
 from agent.audit.who import current_actor
 from agent.calls.audited import RefusedSignIns, audited
 from agent.calls.mappings import MappingCalls
+from agent.calls.secrets import SecretCalls
 from agent.checking import mapping_problems
 from agent.clock import Clock, SystemClock
 from agent.commands.cancelling import Cancel
@@ -43,6 +45,7 @@ from agent.policies import Policies
 from agent.policy_key import PolicyKey
 from agent.protocol.frames import Result
 from agent.reloads import Reloads
+from agent.secret_changes import PROXY, SecretChanges
 from agent.settings import ConnectionSettings, Settings
 from agent.sync.interrupted import close_interrupted_runs
 from agent.sync.runner import RunResult
@@ -149,7 +152,8 @@ class App:
 
             policies = self._make_policies(trail)
             await policies.start()
-            connections = self._make_connections(outbox, status_changed, policies)
+            access = Access(self._settings.limits, self._settings.state_dir, self._clock, audit=trail)
+            connections = self._make_connections(outbox, status_changed, policies, access)
             mappings = Mappings(
                 self._settings.state_dir,
                 self._clock,
@@ -158,6 +162,11 @@ class App:
                 aside=lambda name: nullcontext(connections.aside(name)),
                 restart=restart,
             )
+
+            async def put_in_force(users: Sequence[str]) -> None:
+                if PROXY in users:
+                    link.endpoint = endpoint_of(self._watcher.settings, identities.load().relay_url)
+                await reloads.restart(*(user for user in users if user != PROXY))
 
             async def cancel_command(command: str) -> State | None:
                 return await executor.cancel(command)
@@ -186,8 +195,18 @@ class App:
                 sections={"audit": trail.status},
             )
             mapping_calls = MappingCalls(mappings, connections, connections.needs_remap, caller)
+            secret_changes = SecretChanges(
+                lambda: self._watcher.settings, access, trail, self._clock, apply=put_in_force
+            )
             control = ControlServer(
-                audited({**calls.handlers(), **mapping_calls.handlers()}, trail),
+                audited(
+                    {
+                        **calls.handlers(),
+                        **mapping_calls.handlers(),
+                        **SecretCalls(secret_changes).handlers(),
+                    },
+                    trail,
+                ),
                 self._settings.state_dir,
                 denied=RefusedSignIns(trail, self._clock).denied,
             )
@@ -233,7 +252,11 @@ class App:
         return Policies(self._settings.config_dir, self._clock, trail, key)
 
     def _make_connections(
-        self, outbox: Outbox, on_change: Callable[[], None], policies: Policies
+        self,
+        outbox: Outbox,
+        on_change: Callable[[], None],
+        policies: Policies,
+        access: Access | None = None,
     ) -> Connections:
         return Connections(
             outbox,
@@ -242,6 +265,7 @@ class App:
             self._settings.state_dir,
             on_change,
             leaving=policies.leaving,
+            access=access,
             amend=self._amend,
         )
 

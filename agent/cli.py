@@ -21,6 +21,7 @@ from agent.commandline.outbox import outbox
 from agent.commandline.policy import policy
 from agent.commandline.relay import relay
 from agent.commandline.run import driver_host, run
+from agent.commandline.secret import secret
 from agent.commandline.status import status
 from agent.commandline.sync import resync, sync
 from agent.commandline.version import version
@@ -100,6 +101,7 @@ for command in (
     audit,
     policy,
     config,
+    secret,
     enroll,
     relay,
     version,

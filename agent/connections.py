@@ -154,6 +154,7 @@ class Connections:
             on_refused=lambda error: self._access.tell_refused(settings.name, error),
             on_restored=lambda: self._access.tell_restored(settings.name),
             refused=refused,
+            doubted=refused is None and self._access.knows_refusal(settings),
             paused=settings.name in await self._outbox.paused(),
         )
         for name, stream in streams.items():

@@ -57,7 +57,7 @@ log = structlog.get_logger(__name__)
 SOCKET_FILE: Final = "control.sock"
 ADDRESS_FILE: Final = "control.json"
 MAX_SOCKET_PATH: Final = 100  # bytes; the system's own limit is 104 to 108
-MAX_REQUEST_BYTES: Final = 64 * 1024  # the longest is a list of dead letter ids
+MAX_REQUEST_BYTES: Final = 2 * 1024 * 1024  # the longest is a file of exported secrets
 MAX_REPLY_BYTES: Final = (
     64 * 1024 * 1024
 )  # the catalogue of an ERP with 100k tables and columns is about 10 MiB

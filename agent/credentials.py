@@ -69,6 +69,9 @@ class RefusedCredentials:
             return None
         return CredentialsRefused(**words)
 
+    def knows(self, connection: str) -> bool:
+        return connection in self._entries()
+
     def remember(self, offered: Offered, error: CredentialsRefused) -> None:
         """Durable when this returns. Raises StorageFull or NotPermitted."""
         salt = os.urandom(SALT_BYTES)

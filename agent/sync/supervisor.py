@@ -118,6 +118,7 @@ class Supervisor:
     on_refused: Callable[[CredentialsRefused], None] = lambda _: None
     on_restored: Callable[[], None] = lambda: None
     refused: CredentialsRefused | None = None  # since when nothing but a person tries the source
+    doubted: bool = False  # others were refused before these were put in force
     paused: bool = False  # somebody wants nothing to run
     _under_way: tuple[Wish, asyncio.Task[RunResult]] | None = None
 
@@ -195,7 +196,7 @@ class Supervisor:
     def refuse(self, error: CredentialsRefused) -> None:
         """The source refused the credentials that all streams share: end whatever waits for a run."""
         first = self.refused is None
-        self.refused = error
+        self.refused, self.doubted = error, False
         self._end_wishes(error)
         self._show_refused(error)
         if first:
@@ -204,9 +205,9 @@ class Supervisor:
 
     def restore(self) -> None:
         """The credentials work again: look at every stream that waited for them."""
-        if self.refused is None:
+        if self.refused is None and not self.doubted:
             return
-        self.refused = None
+        self.refused, self.doubted = None, False
         log.info("credentials_restored", connection=self.connection)
         self.on_restored()
         for name, view in self.views.items():
@@ -347,7 +348,7 @@ class Supervisor:
             if before.error is not None:
                 log.info("stream_recovered", stream=self.streams[stream].address)
             self._show(stream, state=StreamState.IDLE, error=None, failures=0)
-            if refused_before:
+            if refused_before or self.doubted:
                 self.restore()
             elif (
                 self.refused is not None

@@ -1,0 +1,222 @@
+"""Changes of the vault as an operator makes them: tried, audited, stored, put in force.
+
+The running agent and a command without one use the same; they differ in `apply`, which puts a new value in force.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict
+from enum import StrEnum
+from typing import Any, Final
+
+import structlog
+
+from agent.access import Access
+from agent.audit.trail import Actor, AuditTrail
+from agent.clock import Clock
+from agent.errors import ConfigurationError, CredentialsRefused, GroundwireError
+from agent.secrets import Secret, SecretRef, credential_file, is_secret_name, learn, plain_file
+from agent.settings import ConnectionSettings, Settings
+from agent.vault.store import Vault
+from agent.vault.transfer import open_transfer, seal_for_transfer
+from drivers.contract import CheckStep
+
+log = structlog.get_logger(__name__)
+
+PROXY: Final = "the relay's proxy"  # among the users of a secret
+
+
+class Tried(StrEnum):
+    """What a connection's source said to a new value."""
+
+    WORKS = "works"
+    REFUSED = "refused"
+    UNTESTED = "untested"  # it could not be reached, or is not enabled
+
+
+class SecretChanges:
+    def __init__(
+        self,
+        settings: Callable[[], Settings],
+        access: Access,
+        trail: AuditTrail,
+        clock: Clock,
+        *,
+        apply: Callable[[Sequence[str]], Awaitable[None]],
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        """`apply` puts the present values in force for what `users_of` named."""
+        self._settings = settings
+        self._access = access
+        self._trail = trail
+        self._clock = clock
+        self._apply = apply
+        self._environ = os.environ if environ is None else environ
+        self._vault = Vault(settings().state_dir, environ=self._environ)
+        self._one_at_a_time = asyncio.Lock()
+
+    async def set(self, name: str, value: Secret, actor: Actor, *, force: bool = False) -> dict[str, Any]:
+        """Try the value with every connection that uses it, and store it if none refuses.
+
+        Raises CredentialsRefused, naming the connection, unless forced.
+        """
+        _refuse_bad_name(name)
+        learn(value)
+        async with self._one_at_a_time:
+            self._refuse_shadowed(name)
+            outcomes: dict[str, dict[str, str]] = {}
+            for user in users_of(self._settings(), name):
+                outcomes[user] = await self._try(user, name, value, force=force)
+            tried = {user: outcome["outcome"] for user, outcome in outcomes.items()}
+            await self._trail.record("secret_set", actor, {"name": name, "tried": tried, "forced": force})
+            await asyncio.to_thread(self._vault.put, {name: value}, by=actor.name, at=self._clock.utcnow())
+            await self._apply(tuple(outcomes))
+        return {"name": name, "tried": outcomes}
+
+    async def list(self) -> dict[str, Any]:
+        settings = self._settings()
+        entries, facts = await asyncio.to_thread(lambda: (self._vault.entries(), self._vault.facts()))
+        kept = [
+            {**asdict(entry), "place": "vault", "used_by": users_of(settings, entry.name)}
+            for entry in entries
+        ]
+        missing = sorted(_names_in(settings) - {entry.name for entry in entries})
+        known = kept + [
+            {
+                "name": name,
+                "at": None,
+                "by": None,
+                "place": self._place_outside(name),
+                "used_by": users_of(settings, name),
+            }
+            for name in missing
+        ]
+        return {"secrets": known, "vault": asdict(facts)}
+
+    async def remove(self, name: str, actor: Actor, *, force: bool = False) -> bool:
+        """Whether it was there. Raises ConfigurationError while something uses it, unless forced."""
+        users = users_of(self._settings(), name)
+        if users and not force:
+            raise ConfigurationError(
+                f"the secret {name} is in use by: {', '.join(users)}",
+                hint="Take the reference out of its file first, or repeat with --force.",
+            )
+        async with self._one_at_a_time:
+            if not any(entry.name == name for entry in await asyncio.to_thread(self._vault.entries)):
+                return False
+            await self._trail.record("secret_removed", actor, {"name": name, "used_by": users})
+            removed = await asyncio.to_thread(self._vault.remove, name)
+            await self._apply(users)
+        return removed
+
+    async def export(self, passphrase: Secret, actor: Actor) -> tuple[bytes, Sequence[str]]:
+        """All secrets of the vault, sealed for another machine."""
+        learn(passphrase)
+        values = await asyncio.to_thread(self._vault.values)
+        content = await asyncio.to_thread(seal_for_transfer, values, passphrase)
+        await self._trail.record("secrets_exported", actor, {"names": sorted(values)})
+        return content, sorted(values)
+
+    async def load(
+        self, content: bytes, passphrase: Secret, actor: Actor, *, where: str, replace: bool = False
+    ) -> Sequence[str]:
+        """Store what an export holds. Raises ConfigurationError for names that are there, unless `replace`."""
+        learn(passphrase)
+        values = await asyncio.to_thread(open_transfer, content, passphrase, where=where)
+        async with self._one_at_a_time:
+            there = {entry.name for entry in await asyncio.to_thread(self._vault.entries)} & values.keys()
+            if there and not replace:
+                raise ConfigurationError(
+                    f"there are secrets of these names already: {', '.join(sorted(there))}",
+                    where=where,
+                    hint="Repeat with --replace to put those of the file in their place.",
+                )
+            await self._trail.record("secrets_imported", actor, {"names": sorted(values)})
+            await asyncio.to_thread(self._vault.put, values, by=actor.name, at=self._clock.utcnow())
+            settings = self._settings()
+            await self._apply(sorted({user for name in values for user in users_of(settings, name)}))
+        return sorted(values)
+
+    async def rekey(self, actor: Actor) -> dict[str, Any]:
+        async with self._one_at_a_time:
+            await self._trail.record("secrets_rekeyed", actor, {})
+            return asdict(await asyncio.to_thread(self._vault.rekey))
+
+    async def _try(self, user: str, name: str, value: Secret, *, force: bool) -> dict[str, str]:
+        """One attempt, through a driver of its own."""
+        connection = self._settings().connections.get(user)
+        if connection is None or not connection.enabled:
+            why = "it is not enabled" if connection is not None else "it is tried with the next connection"
+            return {"outcome": Tried.UNTESTED, "why": why}
+        instead = {str(SecretRef("secret", name)): value.reveal()}
+        outcome, step = await self._ask_source(connection, instead)
+        if outcome is Tried.REFUSED:
+            error = CredentialsRefused(
+                f"the source refuses the new value: {step.detail}",
+                where=user,
+                hint="Nothing was stored. Correct the value, or repeat with --force to store it all the same.",
+            )
+            if not force:
+                raise error
+            secrets = self._access.secrets_of(connection, instead)
+            await self._access.expect_refusal(connection, secrets, error)
+        return {"outcome": outcome, "why": step.detail}
+
+    async def _ask_source(
+        self, connection: ConnectionSettings, instead: Mapping[str, str]
+    ) -> tuple[Tried, CheckStep]:
+        try:
+            driver = self._access.trial(connection, instead)
+        except GroundwireError as error:
+            return Tried.UNTESTED, CheckStep("secrets", ok=False, detail=str(error), code=error.code)
+        try:
+            steps: Sequence[CheckStep] = await driver.check()
+        except CredentialsRefused as error:
+            return Tried.REFUSED, CheckStep("sign-in", ok=False, detail=str(error), code=error.code)
+        except GroundwireError as error:
+            return Tried.UNTESTED, CheckStep("check", ok=False, detail=str(error), code=error.code)
+        finally:
+            await driver.aclose()
+        failed = next((step for step in steps if not step.ok), None)
+        if failed is None:
+            return Tried.WORKS, CheckStep("check", ok=True, detail="")
+        refused = failed.code == CredentialsRefused.code
+        return (Tried.REFUSED if refused else Tried.UNTESTED), failed
+
+    def _refuse_shadowed(self, name: str) -> None:
+        if credential_file(name, self._environ) is not None:
+            raise ConfigurationError(
+                f"the service has a systemd credential named {name}, which comes before the vault",
+                where=f"secret:{name}",
+                hint="Change the credential itself, or take it out of the unit first.",
+            )
+
+    def _place_outside(self, name: str) -> str:
+        if credential_file(name, self._environ) is not None:
+            return "systemd credential"
+        return "plain file" if plain_file(name, self._settings().state_dir).is_file() else "missing"
+
+
+def users_of(settings: Settings, name: str) -> list[str]:
+    """The connections that refer to `secret:NAME`, and the relay's proxy."""
+    ref = SecretRef("secret", name)
+    users = [one.name for one in settings.connections.values() if ref in one.secrets.values()]
+    return [*users, PROXY] if settings.relay.proxy_password == ref else users
+
+
+def _names_in(settings: Settings) -> set[str]:
+    refs = [ref for one in settings.connections.values() for ref in one.secrets.values()]
+    if settings.relay.proxy_password is not None:
+        refs.append(settings.relay.proxy_password)
+    return {ref.name for ref in refs if ref.kind == "secret"}
+
+
+def _refuse_bad_name(name: str) -> None:
+    if not is_secret_name(name):
+        raise ConfigurationError(
+            "this is no name for a secret",
+            hint="Letters, digits, dot, underscore and hyphen; it begins with a letter or a digit.",
+        )
