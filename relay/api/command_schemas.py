@@ -147,9 +147,6 @@ class StepOut(Answer):
 class CommandOut(Answer):
     """Something an agent was asked to do."""
 
-    model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, json_schema_extra={"examples": [COMMAND_EXAMPLE]}
-    )
     id: str = Field(description="Also what the agent knows it by, and the system where it keeps one.")
     connection: str | None = Field(description="The connection's id; null: it is about the agent.")
     agent: str

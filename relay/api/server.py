@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 
 from agent.model.entities import ENTITIES
 from relay.api import commands, feed, fleet, mappings, problems, work
+from relay.api.command_schemas import COMMAND_EXAMPLE
 from relay.api.context import ApiContext, only_known_parameters
 from relay.api.entities import component_schemas, entity_router, schema_name
 from relay.api.shell import API_VERSION, Shell
@@ -84,6 +85,8 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         )
         records = {f"{schema_name(entity)}Record": record_schema(entity) for entity in ENTITIES.values()}
         schema["components"]["schemas"] |= component_schemas() | records
+        # Here, for the framework drops nulls from the examples of a model.
+        schema["components"]["schemas"]["CommandOut"]["examples"] = [COMMAND_EXAMPLE]
         _only_problems(schema)
         app.openapi_schema = schema
     return app.openapi_schema

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Body, Depends, Response
 
 from agent.model.entities import PROVENANCE, Entity
-from agent.model.schema import json_schema
+from agent.model.schema import DECIMAL_PATTERN, json_schema
 from relay import kinds
 from relay.api.command_schemas import CommandOut, NothingIn, StatusIn
 from relay.api.commanding import (
@@ -29,6 +29,7 @@ _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     **COMMAND_RESPONSES,
     415: {"description": "The body is not application/json."},
 }
+WRITTEN_DECIMAL: Final = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$"
 _RECORD_WORDS: Final = (
     "The entity's JSON form: amounts, quantities and dates are text. What a field may hold is the agent's to judge, "
     "which answers with one fault per field; a number with a fraction is refused at once, for it is not exact."
@@ -55,6 +56,8 @@ def record_schema(entity: Entity) -> dict[str, Any]:
 
 def _loosen(schema: dict[str, Any]) -> None:
     schema.pop("required", None)
+    if schema.get("pattern") == DECIMAL_PATTERN:  # documents hold the shortest form; any is written
+        schema["pattern"] = WRITTEN_DECIMAL
     for member in schema.get("properties", {}).values():
         _loosen(member)
     if isinstance(items := schema.get("items"), dict):

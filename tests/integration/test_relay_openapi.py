@@ -93,11 +93,51 @@ def test_every_operation_is_described_with_its_errors(relay: Address) -> None:
     document = httpx.get(f"{relay.url}/api/v1/openapi.json", trust_env=False).json()
 
     operations = [operation for path in document["paths"].values() for operation in path.values()]
-    assert len(operations) == 12 + 2 * len(ENTITIES)
+    assert len(operations) == 24 + 7 * len(ENTITIES)
     for operation in operations:
         assert operation["summary"]
         assert operation["security"]
-        assert {"401", "404", "422", "503"} <= operation["responses"].keys()
+        assert {"401", "403", "404", "422", "503"} <= operation["responses"].keys()
+
+
+def test_every_command_is_described_as_one(relay: Address) -> None:
+    document = httpx.get(f"{relay.url}/api/v1/openapi.json", trust_env=False).json()
+    reference = {"$ref": "#/components/schemas/CommandOut"}
+
+    commands = [
+        operation
+        for path in document["paths"].values()
+        for operation in path.values()
+        if "202" in operation["responses"]
+    ]
+
+    assert len(commands) == 12 + 5 * len(ENTITIES)
+    for operation in commands:
+        headers = {one["name"].lower() for one in operation["parameters"] if one["in"] == "header"}
+        assert {"idempotency-key", "prefer"} <= headers
+        for status in ("200", "202"):
+            answer = operation["responses"][status]
+            assert answer["content"]["application/json"]["schema"] == reference
+            assert "Location" in answer["headers"]
+    assert document["components"]["schemas"]["CommandOut"]["examples"]
+
+
+def test_the_example_of_a_command_fits_its_schema(relay: Address) -> None:
+    import jsonschema
+
+    document = httpx.get(f"{relay.url}/api/v1/openapi.json", trust_env=False).json()
+    schemas = document["components"]["schemas"]
+    for name in ("CommandOut", "SyncIn", "DiscoverIn", "StatusIn", "RequeueIn", "RevertIn", "OperationOut"):
+        validator = jsonschema.Draft202012Validator(
+            {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
+        )
+        for example in schemas[name]["examples"]:
+            validator.validate(example)
+    body = document["paths"]["/api/v1/connections/{connection}/purchase-orders"]["post"]["requestBody"]
+    content = body["content"]["application/json"]
+    jsonschema.Draft202012Validator(
+        {"$ref": "#/components/schemas/PurchaseOrderRecord", "components": document["components"]}
+    ).validate(content["example"])
 
 
 def test_documents_fit_the_schema_of_their_entity(relay: Address) -> None:
