@@ -142,6 +142,17 @@ def plain_file(name: str, state_dir: Path) -> Path:
     return state_dir / "secrets" / name
 
 
+def secret_files(ref: SecretRef, state_dir: Path, environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """The files whose change may give the reference another value; whether they are there or not."""
+    if ref.kind == "file":
+        return (Path(ref.name),)
+    if ref.kind == "env":
+        return ()
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    handed_over = (Path(folder) / ref.name,) if folder else ()
+    return (*handed_over, plain_file(ref.name, state_dir))
+
+
 def _fetch(
     ref: SecretRef, state_dir: Path, environ: Mapping[str, str], vault: Callable[[str], Secret | None]
 ) -> str:

@@ -1,8 +1,12 @@
-"""Notices that a file was changed and puts the new settings in force, or keeps the old ones and says why."""
+"""Notices that a file was changed and puts the new settings in force, or keeps the old ones and says why.
+
+The files that `[secrets]` of a connection refers to count as part of it: a changed one is read and tried once.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +18,7 @@ from agent.configuration.model import BrokenConnection, ConnectionSettings, Sett
 from agent.configuration.problems import problems_of
 from agent.configuration.reload import Changes, Reload, changes, keep_last_good
 from agent.errors import ConfigurationError
+from agent.secrets import secret_files
 
 POLL_SECONDS: Final = 2.0  # cheap enough for a thousand files, quick enough for somebody who waits for it
 
@@ -37,7 +42,9 @@ class ConfigWatcher:
         self._judge = judge
         self._environ = environ
         self._settings = settings
-        self._loaded_at: Stamps = _stamps(settings.config_dir)
+        self._variables = os.environ if environ is None else environ
+        self._loaded_at: Stamps = self._stamps()
+        self._secrets_at = self._secret_stamps(settings)
 
     @property
     def settings(self) -> Settings:
@@ -51,7 +58,7 @@ class ConfigWatcher:
         previous = self._loaded_at
         while True:
             await self._clock.sleep(POLL_SECONDS)
-            current = _stamps(self._settings.config_dir)
+            current = self._stamps()
             # Two equal looks in a row: nobody is in the middle of writing.
             if current == previous and current != self._loaded_at:
                 yield self.reload()
@@ -60,7 +67,7 @@ class ConfigWatcher:
     def reload(self) -> Reload:
         """Read the files now. When agent.toml is wrong, all settings stay; else only wrong connections stay."""
         # Before reading: a change while we read is seen at the next look.
-        self._loaded_at = _stamps(self._settings.config_dir)
+        self._loaded_at = self._stamps()
         try:
             loaded = load(self._settings.config_dir, environ=self._environ)
         except ConfigurationError as error:
@@ -68,9 +75,35 @@ class ConfigWatcher:
         settings = keep_last_good(
             self._settings, replace(loaded, broken=(*loaded.broken, *self._worse(loaded)))
         )
-        found = changes(self._settings, settings)
+        found = self._with_secrets(changes(self._settings, settings), settings)
         self._settings = settings
         return Reload(settings, found, tuple(problem for one in settings.broken for problem in one.problems))
+
+    def _with_secrets(self, found: Changes, settings: Settings) -> Changes:
+        """Count the connections as changed of which only a secret's file is another one."""
+        before, self._secrets_at = self._secrets_at, self._secret_stamps(settings)
+        touched = {
+            name for name, stamps in self._secrets_at.items() if name in before and before[name] != stamps
+        }
+        return replace(found, changed=tuple(dict.fromkeys([*found.changed, *sorted(touched)])))
+
+    def _stamps(self) -> Stamps:
+        secrets = [path for paths in self._secret_files(self._settings).values() for path in paths]
+        return {**_stamps(self._settings.config_dir), **_stamps_of(secrets)}
+
+    def _secret_stamps(self, settings: Settings) -> dict[str, Stamps]:
+        return {name: _stamps_of(paths) for name, paths in self._secret_files(settings).items()}
+
+    def _secret_files(self, settings: Settings) -> dict[str, list[Path]]:
+        """The files behind each connection's secrets. The vault is not among them: who changes it says so."""
+        return {
+            name: [
+                path
+                for ref in connection.secrets.values()
+                for path in secret_files(ref, settings.state_dir, self._variables)
+            ]
+            for name, connection in settings.connections.items()
+        }
 
     def _worse(self, loaded: Settings) -> list[BrokenConnection]:
         """The changed connections that could run as they were and could not as they are now."""
@@ -89,6 +122,10 @@ def _stamps(config_dir: Path) -> Stamps:
     files = [config_dir / AGENT_FILE, *sorted((config_dir / "systems").glob("*/*.toml"))]
     with contextlib.suppress(ConfigurationError):  # `load` tells of it
         files += connection_files(config_dir)
+    return _stamps_of(files)
+
+
+def _stamps_of(files: Sequence[Path]) -> Stamps:
     found: dict[Path, tuple[int, int, int]] = {}
     for file in files:
         try:

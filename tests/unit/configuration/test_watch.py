@@ -179,3 +179,23 @@ def test_a_version_that_cannot_run_may_follow_one_that_could_not_and_a_new_one_a
     reload = watcher.reload()
 
     assert (reload.changes.changed, reload.changes.added) == (("a",), ("b",))
+
+
+async def test_a_changed_file_of_a_secret_puts_its_connections_in_force_anew(folder: ConfigFolder) -> None:
+    secret = folder.write("password", "old")
+    connection = f'driver = "odbc"\n[secrets]\nPwd = "file:{secret}"\n'
+    folder.write("connections/a.toml", connection)
+    folder.write("connections/b.toml", 'driver = "odbc"\n')
+
+    (reload,) = await watch(folder, lambda: folder.write("password", "new one"), None, None, None, None)
+
+    assert reload.changes.changed == ("a",)
+
+
+async def test_a_plain_file_behind_a_named_secret_is_watched_before_it_is_there(folder: ConfigFolder) -> None:
+    folder.write("connections/a.toml", 'driver = "odbc"\n[secrets]\nPwd = "secret:erp"\n')
+    place = folder.load().state_dir.relative_to(folder.path) / "secrets" / "erp"
+
+    (reload,) = await watch(folder, lambda: folder.write(str(place), "word"), None, None, None)
+
+    assert reload.changes.changed == ("a",)
