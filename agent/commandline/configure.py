@@ -141,8 +141,9 @@ def schema(invocation: Invocation, folder: Path | None) -> None:
 @json_option
 @pass_invocation
 def init(invocation: Invocation, folder: Path, system: str | None) -> None:
-    """Write a first configuration to FOLDER: agent.toml, an example connection, schemas for the editor."""
+    """Write a first configuration to FOLDER: agent.toml, a policy, an example connection, schemas for the editor."""
     from agent.configuration.starting import starting_files  # noqa: PLC0415 - heavy
+    from agent.policy.model import POLICY_FILE  # noqa: PLC0415
 
     files = starting_files(system)
     there = [name for name in files if (folder / name).exists()]
@@ -155,6 +156,9 @@ def init(invocation: Invocation, folder: Path, system: str | None) -> None:
     for name, text in files.items():
         _write(folder / name, text)
         invocation.output.line(f"Wrote {folder / name}.")
+    (folder / POLICY_FILE).chmod(0o644)  # whatever the umask lets others do
+    first = system or "example"
+    invocation.output.line(f"Nothing may leave yet: groundwire --config {folder} policy suggest {first}")
     invocation.output.line(f"Next: groundwire --config {folder} enroll wss://RELAY CODE")
     invocation.output.document({"files": [str(folder / name) for name in files]})
 

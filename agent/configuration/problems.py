@@ -116,7 +116,8 @@ def _fields_at(model: type[BaseModel], path: Path) -> frozenset[str]:
         fields = getattr(current, "model_fields", None)
         # In a table of named tables (streams), any name leads to the same model.
         current = _model_in(fields[str(part)].annotation) if fields and str(part) in fields else current
-    return frozenset(getattr(current, "model_fields", ()))
+    fields = getattr(current, "model_fields", {})
+    return frozenset(field.alias or name for name, field in fields.items())
 
 
 def _model_in(annotation: Any) -> Any:

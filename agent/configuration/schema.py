@@ -9,10 +9,12 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from agent.configuration.model import AgentFile, ConnectionFile
+from agent.policy.model import PolicyFile
 
 SCHEMAS: Final[Mapping[str, type[BaseModel]]] = {
     "agent.schema.json": AgentFile,
     "connection.schema.json": ConnectionFile,
+    "policy.schema.json": PolicyFile,
 }
 
 

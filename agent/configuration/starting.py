@@ -7,10 +7,11 @@ from importlib.resources import files
 from agent import systems
 from agent.configuration.schema import schema_texts
 from agent.errors import ConfigurationError
+from agent.policy.model import POLICY_FILE
 
 
 def example(name: str) -> str:
-    """agent.toml or connection.toml with every setting explained; the same texts stand in `config/`."""
+    """agent.toml, connection.toml or policy.toml with every setting explained; the same texts stand in `config/`."""
     return (files("agent.configuration") / "examples" / name).read_text(encoding="utf-8")
 
 
@@ -18,9 +19,17 @@ def starting_files(system: str | None = None) -> dict[str, str]:
     """Name in the configuration folder -> text. Raises ConfigurationError for an unknown system."""
     return {
         "agent.toml": example("agent.toml"),
+        POLICY_FILE: _first_policy(),
         **_first_connection(system),
         **{f"schemas/{name}": text for name, text in schema_texts().items()},
     }
+
+
+def _first_policy() -> str:
+    """The example as comments: it explains everything and allows nothing."""
+    head, rest = example("policy.toml").split("\n\n", 1)
+    lines = [f"# {line}".rstrip() for line in rest.splitlines()]
+    return "\n".join([head, "", "# Nothing is allowed yet. An example:", *lines]) + "\n"
 
 
 def _first_connection(system: str | None) -> dict[str, str]:

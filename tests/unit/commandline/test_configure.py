@@ -14,7 +14,7 @@ from .conftest import Shell
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.mark.parametrize("name", ["agent", "connection"])
+@pytest.mark.parametrize("name", ["agent", "connection", "policy"])
 def test_the_shipped_examples_are_those_of_the_repository(name: str) -> None:
     assert example(f"{name}.toml") == (ROOT / "config" / f"{name}.example.toml").read_text(encoding="utf-8")
 

@@ -26,7 +26,11 @@ def test_each_schema_is_a_valid_schema(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("example", "schema"),
-    [("agent.example.toml", "agent.schema.json"), ("connection.example.toml", "connection.schema.json")],
+    [
+        ("agent.example.toml", "agent.schema.json"),
+        ("connection.example.toml", "connection.schema.json"),
+        ("policy.example.toml", "policy.schema.json"),
+    ],
 )
 def test_the_examples_follow_their_schemas(example: str, schema: str) -> None:
     content = tomllib.loads((ROOT / "config" / example).read_text(encoding="utf-8"))
