@@ -17,6 +17,7 @@ from agent.commandline.discover import discover
 from agent.commandline.enroll import enroll
 from agent.commandline.exits import ExitCode, code_of
 from agent.commandline.invocation import Invocation, first_error, shared_options
+from agent.commandline.mapping import mapping
 from agent.commandline.outbox import outbox
 from agent.commandline.policy import policy
 from agent.commandline.relay import relay
@@ -101,6 +102,7 @@ for command in (
     audit,
     policy,
     config,
+    mapping,
     secret,
     enroll,
     relay,

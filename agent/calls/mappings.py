@@ -160,7 +160,7 @@ class MappingCalls:
         return {
             "version": changed.version,
             "changed": list(changed.paths),
-            "remap": "offered" if self._needs_remap(connection, stream) else None,
+            "remap": "offered" if changed.paths and self._needs_remap(connection, stream) else None,
             "preview": comparison,
         }
 

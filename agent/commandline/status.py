@@ -38,7 +38,9 @@ def status(invocation: Invocation) -> None:
     )
     for connection in answer["connections"]:
         for stream in connection["streams"]:
-            _show_error(invocation, f"{connection['name']}/{stream['name']}", stream.get("error"))
+            name = f"{connection['name']}/{stream['name']}"
+            _show_error(invocation, name, stream.get("error"))
+            _show_offers(invocation, name, stream)
     output.document(answer)
 
 
@@ -61,6 +63,18 @@ def _show_error(invocation: Invocation, stream: str, error: dict[str, Any] | Non
     invocation.output.line(f"{stream}: {where}{message}", colour="red")
     if error.get("hint"):
         invocation.output.line(f"  What to do: {error['hint']}")
+
+
+def _show_offers(invocation: Invocation, name: str, stream: dict[str, Any]) -> None:
+    """What somebody may want to do, and nobody has to."""
+    line = invocation.output.line
+    if stream.get("remap"):
+        line(f"{name}: records at the relay have an older form; `groundwire resync {name}` maps them again")
+    if stream.get("newColumns"):
+        columns = ", ".join(stream["newColumns"])
+        line(f"{name}: new in the source: {columns}; `groundwire mapping show {name}` offers them")
+    if stream.get("goneColumns"):
+        line(f"{name}: gone from the source, and not used: {', '.join(stream['goneColumns'])}")
 
 
 def _size(value: int) -> str:
