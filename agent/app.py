@@ -20,22 +20,21 @@ from agent.audit.log import AuditLog, open_trail
 from agent.audit.trail import AGENT
 from agent.audit.who import current_actor
 from agent.calls.audited import RefusedSignIns, audited
+from agent.calls.commands import CommandCalls
 from agent.calls.mappings import MappingCalls
+from agent.calls.policy import PolicyCalls
 from agent.calls.secrets import SecretCalls
 from agent.checking import mapping_problems
 from agent.clock import Clock, SystemClock
-from agent.commands.cancelling import Cancel
 from agent.commands.executor import Executor
-from agent.commands.gate import JudgeCommand
 from agent.commands.mappings import mapping_kinds
-from agent.commands.pausing import Pause, Resume
-from agent.commands.ports import CommandKind, State
-from agent.commands.syncing import Requeue, Resync, Sync
+from agent.commands.ports import State
 from agent.configuration.watch import ConfigWatcher
 from agent.connections import Connections
 from agent.control import ControlServer, caller
 from agent.errors import ConfigurationError, GroundwireError, NotPermitted
 from agent.identity import IdentityStore
+from agent.kinds import command_kinds
 from agent.local_calls import LocalCalls
 from agent.mappings.service import Mappings, amend
 from agent.mappings.versions import VersionStore
@@ -172,7 +171,9 @@ class App:
                 return await executor.cancel(command)
 
             kinds = [
-                *command_kinds(connections, outbox, cancel_command, policies.judge),
+                *command_kinds(
+                    connections, outbox, self._clock, cancel_command, lambda: link.state, policies.judge
+                ),
                 *mapping_kinds(mappings, policies.judge, policies.leaving, connections.needs_remap),
             ]
             executor = Executor(outbox.journal, kinds, self._clock, trail, send_result)
@@ -195,6 +196,7 @@ class App:
                 sections={"audit": trail.status},
             )
             mapping_calls = MappingCalls(mappings, connections, connections.needs_remap, caller)
+            policy_calls = PolicyCalls(policies, connections)
             secret_changes = SecretChanges(
                 lambda: self._watcher.settings, access, trail, self._clock, apply=put_in_force
             )
@@ -203,6 +205,8 @@ class App:
                     {
                         **calls.handlers(),
                         **mapping_calls.handlers(),
+                        **policy_calls.handlers(),
+                        **CommandCalls(executor, outbox.journal, connections, trail, caller).handlers(),
                         **SecretCalls(secret_changes).handlers(),
                     },
                     trail,
@@ -267,6 +271,7 @@ class App:
             leaving=policies.leaving,
             access=access,
             amend=self._amend,
+            commands=lambda name: _allowed(policies, name),
         )
 
     def _problems(self, settings: ConnectionSettings) -> Sequence[ConfigurationError]:
@@ -311,21 +316,10 @@ def _started(settings: Settings) -> dict[str, Any]:
     }
 
 
-def command_kinds(
-    connections: Connections,
-    outbox: Outbox,
-    cancel: Callable[[str], Awaitable[State | None]],
-    judge: JudgeCommand,
-) -> list[CommandKind[Any]]:
-    """Every word of the protocol that this agent knows."""
-    return [
-        Sync(connections, judge),
-        Resync(connections, judge),
-        Requeue(connections, outbox, judge),
-        Pause(connections, judge),
-        Resume(connections, judge),
-        Cancel(cancel, judge),
-    ]
+def _allowed(policies: Policies, connection: str) -> tuple[str, ...]:
+    """The commands that the policy in force allows for a connection."""
+    rule = None if policies.current.fault else policies.current.connection(connection)
+    return tuple(rule.commands) if rule is not None else ()
 
 
 def drain_seconds(limit: float, spent: float) -> float:

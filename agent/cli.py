@@ -12,6 +12,7 @@ import click
 
 from agent.commandline.audit import audit
 from agent.commandline.check import check
+from agent.commandline.commands import commands, pause, resume
 from agent.commandline.configure import config
 from agent.commandline.discover import discover
 from agent.commandline.enroll import enroll
@@ -97,8 +98,11 @@ for command in (
     discover,
     sync,
     resync,
+    pause,
+    resume,
     status,
     outbox,
+    commands,
     audit,
     policy,
     config,

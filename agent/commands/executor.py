@@ -35,7 +35,7 @@ from agent.commands.progress import Progress
 from agent.commands.trail import RELAY, CommandTrail
 from agent.commands.words import AT_ONCE, WRITES, entity_of, target_of
 from agent.errors import AuditUnavailable, GroundwireError, StorageFull
-from agent.outbox.journal import STARTED, CommandJournal, CommandRecord, JournalConflict, Receipt
+from agent.outbox.journal import RECEIVED, STARTED, CommandJournal, CommandRecord, JournalConflict, Receipt
 from agent.policy.decision import Decision
 from agent.protocol.frames import Command
 
@@ -166,6 +166,11 @@ class Executor:
             known = await self._journal.get(command_id)
             if known is None:
                 return None
+            if (
+                known.state == RECEIVED and self._group is None
+            ):  # no agent runs: nobody will begin it meanwhile
+                await self._journal.finish(command_id, State.CANCELLED, {})
+                return State.CANCELLED
             return State(known.state) if known.finished else State.RUNNING
         begun = one.step is Step.RUNNING and (one.record.writes or one.record.name in AT_ONCE)
         if begun or one.task is asyncio.current_task():
