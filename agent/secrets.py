@@ -167,7 +167,12 @@ def _fetch(
         # systemd keeps this folder closed to everybody else; its files are 0440 or 0400 by its own design.
         return _read_private(credential, check_mode=False)
     kept = vault(ref.name)
-    return kept.reveal() if kept is not None else _read_private(plain_file(ref.name, state_dir))
+    if kept is not None:
+        return kept.reveal()
+    try:
+        return _read_private(plain_file(ref.name, state_dir))
+    except FileNotFoundError:
+        raise ValueError("is not set") from None
 
 
 def open_at_once(name: str, flags: int) -> int:
