@@ -120,6 +120,13 @@ class Deployment:
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         return json.loads(self._request(f"/api/v1{path}", json.dumps(body).encode())[0])
 
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        return json.loads(self._request(f"/api/v1{path}", json.dumps(body).encode(), "PATCH")[0])
+
+    def command_line(self, *words: str) -> str:
+        """What a command of the agent's command line prints; it must succeed."""
+        return self._groundwire(*words, "--config", str(self.config))
+
     def wait_for_command(self, command: str) -> dict[str, Any]:
         deadline = time.monotonic() + READY_SECONDS
         while (found := self.get(f"/commands/{command}"))["state"] in (
@@ -226,9 +233,12 @@ class Deployment:
             return True
         return False
 
-    def _request(self, path: str, body: bytes | None = None) -> tuple[bytes, Mapping[str, str]]:
+    def _request(
+        self, path: str, body: bytes | None = None, method: str | None = None
+    ) -> tuple[bytes, Mapping[str, str]]:
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-        request = urllib.request.Request(f"http://127.0.0.1:{self.api}{path}", data=body, headers=headers)
+        url = f"http://127.0.0.1:{self.api}{path}"
+        request = urllib.request.Request(url, data=body, headers=headers, method=method)
         with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - our own relay
             return answer.read(), answer.headers
 
