@@ -114,7 +114,7 @@ class Batch:
 @dataclass(frozen=True, slots=True)
 class Result:
     command: Identifier
-    state: Word  # accepted, running, succeeded, failed, in_doubt, refused, expired
+    state: Word  # accepted, running, succeeded, failed, in_doubt, refused, expired, cancelled
     result: Object = field(default_factory=dict)
 
 
