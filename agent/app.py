@@ -7,11 +7,11 @@ Down: schedule -> runs under way -> drivers -> link, drained -> audit log, outbo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import structlog
 
@@ -29,6 +29,7 @@ from agent.clock import Clock, SystemClock
 from agent.commands.executor import Executor
 from agent.commands.mappings import mapping_kinds
 from agent.commands.ports import State
+from agent.commands.systems import StatusWithOperations, connect_writes
 from agent.configuration.watch import ConfigWatcher
 from agent.connections import Connections
 from agent.control import ControlServer, caller
@@ -48,6 +49,7 @@ from agent.secret_changes import PROXY, SecretChanges
 from agent.settings import ConnectionSettings, Settings
 from agent.sync.interrupted import close_interrupted_runs
 from agent.sync.runner import RunResult
+from agent.tracing import TracedCommands, TracedOutbox, Tracing
 from agent.tunnel.endpoint import Endpoint, Proxy, make_endpoint, make_proxy
 from agent.tunnel.link import Link
 from agent.vault.references import resolve
@@ -142,9 +144,11 @@ class App:
 
             def status_changed() -> None:
                 link.status_changed()
+                matrices.look()
 
-            def send_result(command: str, state: str, result: Mapping[str, Any]) -> Awaitable[None]:
-                return link.send_result(Result(command, state, dict(result)))
+            async def send_result(command: str, state: str, result: Mapping[str, Any]) -> None:
+                await commands.result(command, state, result)
+                await link.send_result(Result(command, state, dict(result)))
 
             async def restart(connection: str) -> None:
                 await reloads.restart(connection)
@@ -152,7 +156,9 @@ class App:
             policies = self._make_policies(trail)
             await policies.start()
             access = Access(self._settings.limits, self._settings.state_dir, self._clock, audit=trail)
-            connections = self._make_connections(outbox, status_changed, policies, access)
+            tracing = self._make_tracing(trail)
+            traced = cast("Outbox", TracedOutbox(outbox, tracing))
+            connections = self._make_connections(traced, status_changed, policies, access)
             mappings = Mappings(
                 self._settings.state_dir,
                 self._clock,
@@ -167,6 +173,10 @@ class App:
                     link.endpoint = endpoint_of(self._watcher.settings, identities.load().relay_url)
                 await reloads.restart(*(user for user in users if user != PROXY))
 
+            matrices, writing = connect_writes(
+                connections, outbox.journal, lambda: policies.current, self._clock, status_changed
+            )
+
             async def cancel_command(command: str) -> State | None:
                 return await executor.cancel(command)
 
@@ -175,14 +185,16 @@ class App:
                     connections, outbox, self._clock, cancel_command, lambda: link.state, policies.judge
                 ),
                 *mapping_kinds(mappings, policies.judge, policies.leaving, connections.needs_remap),
+                *writing,
             ]
             executor = Executor(outbox.journal, kinds, self._clock, trail, send_result)
+            commands = TracedCommands(executor, tracing)
             link = Link(
                 endpoint_of(self._settings, identities.load().relay_url),
                 identities,
                 outbox,
-                sink=executor,
-                status=connections,
+                sink=commands,
+                status=StatusWithOperations(connections.connections, matrices),
                 clock=self._clock,
                 software=SOFTWARE,
             )
@@ -193,7 +205,7 @@ class App:
                 outbox,
                 lambda: link.state,
                 reloads.now,
-                sections={"audit": trail.status},
+                sections={"audit": trail.status, "trace": tracing.status},
             )
             mapping_calls = MappingCalls(mappings, connections, connections.needs_remap, caller)
             policy_calls = PolicyCalls(policies, connections)
@@ -216,6 +228,7 @@ class App:
             )
             background = [
                 group.create_task(trail.mind(), name="audit"),
+                group.create_task(tracing.watch(), name="trace"),
                 group.create_task(control.serve(), name="control"),
                 group.create_task(self._prune(outbox), name="prune"),
                 group.create_task(connections.mind_the_clock(), name="clock"),
@@ -228,6 +241,7 @@ class App:
             await executor.start(group)
             linked = group.create_task(link.run(), name="link")
             connections.start_schedule()
+            background.append(group.create_task(matrices.run(), name="operations"))
             background.append(group.create_task(reloads.watch(), name="configuration"))
             watching = policies.watch(lambda: self._watcher.settings.connections, reloads.restart)
             background.append(group.create_task(watching, name="policy"))
@@ -236,20 +250,39 @@ class App:
                 connections=len(self._settings.connections),
                 state_dir=str(self._settings.state_dir),
             )
-            try:
-                await self._stopping.wait()
-                log.info("agent_stopping")
-            finally:
-                began = self._clock.monotonic()
-                for task in background:
-                    task.cancel()
-                await executor.stop()  # before the drivers: a write that has begun may come to its end
-                await connections.stop_all()
-            spent = self._clock.monotonic() - began
-            await link.drain(drain_seconds(self._settings.limits.drain.total_seconds(), spent))
+            await self._until_stopped(background, executor, connections, link)
             await linked
         stats = await outbox.stats()
         log.info("agent_stopped", pending_batches=stats.pending_batches)
+
+    async def _until_stopped(
+        self,
+        background: Sequence[asyncio.Task[None]],
+        executor: Executor,
+        connections: Connections,
+        link: Link,
+    ) -> None:
+        """Wait until the agent is asked to stop, or a task of its own fails; then take everything down in order."""
+        try:
+            await self._stopping.wait()
+            log.info("agent_stopping")
+        finally:
+            began = self._clock.monotonic()
+            for task in background:
+                task.cancel()
+            await executor.stop()  # before the drivers: a write that has begun may come to its end
+            await connections.stop_all()
+        spent = self._clock.monotonic() - began
+        await link.drain(drain_seconds(self._settings.limits.drain.total_seconds(), spent))
+
+    def _make_tracing(self, trail: AuditLog) -> Tracing:
+        return Tracing(
+            self._settings.config_dir,
+            self._settings.state_dir,
+            trail,
+            self._clock,
+            lambda: self._watcher.settings.connections,
+        )
 
     def _make_policies(self, trail: AuditLog) -> Policies:
         key = PolicyKey(self._settings.state_dir, self._clock)
