@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from agent.clock import Clock
 from agent.commands.matrix import Matrices
+from agent.commands.ports import CommandKind
 from agent.commands.records import LiveRecords
+from agent.commands.writing import WriteCounts, Writer, write_kinds
 from agent.connections import Connections, build_stream
 from agent.errors import ConfigurationError
 from agent.hosting.driver import HostedDriver
 from agent.model.run import RunTrigger
 from agent.policy.leave import EVERYTHING
+from agent.policy.model import Policy
 from drivers.contract import StreamSpec
 
 
@@ -85,3 +89,17 @@ class StatusWithOperations:
     def _with_operations(self, status: dict[str, Any]) -> dict[str, Any]:
         operations = self._matrices.published(status["name"])
         return status if operations is None else {**status, "operations": operations}
+
+
+def connect_writes(
+    connections: Connections,
+    counts: WriteCounts,
+    policy: Callable[[], Policy],
+    clock: Clock,
+    changed: Callable[[], None],
+) -> tuple[Matrices, Sequence[CommandKind[Any]]]:
+    """The kinds that write, and the operation matrices they go by; `changed` hears of what is to be published."""
+    systems = ConnectedSystems(connections)
+    matrices = Matrices(systems, policy, clock, changed)
+    records = WrittenRecords(connections, LiveRecords(connections, clock))
+    return matrices, write_kinds(Writer(matrices, systems, records, counts, policy, clock))

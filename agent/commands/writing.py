@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
 
 import structlog
+from pydantic import BaseModel
 
 from agent.clock import Clock
 from agent.commands.arguments import EntityName, KeyText, Name
@@ -288,7 +289,7 @@ class _WriteKind(Generic[ArgumentsT]):
 
 class Create(_WriteKind[CreateArguments]):
     name: ClassVar[str] = OperationKind.CREATE.value
-    arguments: ClassVar[type[Arguments]] = CreateArguments
+    arguments: ClassVar[type[BaseModel]] = CreateArguments
 
     def wanted(self, arguments: CreateArguments) -> Wanted:
         return Wanted(arguments.connection, arguments.entity, OperationKind.CREATE, "", arguments.record)
@@ -296,7 +297,7 @@ class Create(_WriteKind[CreateArguments]):
 
 class Update(_WriteKind[UpdateArguments]):
     name: ClassVar[str] = OperationKind.UPDATE.value
-    arguments: ClassVar[type[Arguments]] = UpdateArguments
+    arguments: ClassVar[type[BaseModel]] = UpdateArguments
 
     def wanted(self, arguments: UpdateArguments) -> Wanted:
         return Wanted(
@@ -306,7 +307,7 @@ class Update(_WriteKind[UpdateArguments]):
 
 class Delete(_WriteKind[DeleteArguments]):
     name: ClassVar[str] = OperationKind.DELETE.value
-    arguments: ClassVar[type[Arguments]] = DeleteArguments
+    arguments: ClassVar[type[BaseModel]] = DeleteArguments
 
     def wanted(self, arguments: DeleteArguments) -> Wanted:
         return Wanted(arguments.connection, arguments.entity, OperationKind.DELETE, arguments.key, {})
@@ -314,7 +315,7 @@ class Delete(_WriteKind[DeleteArguments]):
 
 class SetStatus(_WriteKind[SetStatusArguments]):
     name: ClassVar[str] = OperationKind.SET_STATUS.value
-    arguments: ClassVar[type[Arguments]] = SetStatusArguments
+    arguments: ClassVar[type[BaseModel]] = SetStatusArguments
 
     def wanted(self, arguments: SetStatusArguments) -> Wanted:
         record = {"status": arguments.status}
