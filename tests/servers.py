@@ -114,6 +114,9 @@ class DatabaseServer(ABC):
         )
 
     @abstractmethod
+    def create_database(self, name: str) -> None: ...
+
+    @abstractmethod
     def _locate(self) -> None: ...
 
     @abstractmethod

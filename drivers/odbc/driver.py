@@ -112,11 +112,11 @@ class OdbcDriver:
     async def columns(self, stream: StreamSpec) -> Sequence[Column]:
         shape = await _in_thread(self._shape, stream)
         lines = [
-            Column(f"{each.name}.{column.name}", column.kind.value)
+            Column(f"{each.name}.{column.name}", column.native or column.kind.value)
             for each in shape.lines
             for column in each.columns
         ]
-        return [*(Column(column.name, column.kind.value) for column in shape.columns), *lines]
+        return [*(Column(column.name, column.native or column.kind.value) for column in shape.columns), *lines]
 
     async def operations(self, streams: Sequence[StreamSpec]) -> Sequence[Operation]:
         return operations_of(streams)

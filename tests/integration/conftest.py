@@ -43,17 +43,34 @@ def _laid_out(source: Source) -> Source:
     return source
 
 
+@pytest.fixture(scope="session")
+def writable_postgres(postgres_server: PostgresServer) -> Source:
+    return _writable("postgres", postgres_server)
+
+
+@pytest.fixture(scope="session")
+def writable_mariadb(mariadb_server: MariaDbServer) -> Source:
+    return _writable("mariadb", mariadb_server)
+
+
+@pytest.fixture(scope="session")
+def writable_sqlite(sqlite_source: Source, tmp_path_factory: pytest.TempPathFactory) -> Source:
+    path = tmp_path_factory.mktemp("sqlite") / "writable.db"
+    attributes = {**sqlite_source.attributes, "Database": str(path), "Timeout": 300}
+    source = Source("sqlite", attributes, {})
+    lay_out_writes(source, None)
+    return source
+
+
 @pytest.fixture(scope="session", params=["postgres", "mariadb", "sqlite"])
-def writable_source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Source:
+def writable_source(request: pytest.FixtureRequest) -> Source:
     """A database of its own to write to."""
-    if request.param == "sqlite":
-        request.getfixturevalue("sqlite_source")  # skips where there is no such driver
-        path = tmp_path_factory.mktemp("sqlite") / "writable.db"
-        source = Source("sqlite", {"Driver": "SQLite3", "Database": str(path)}, {})
-        lay_out_writes(source, None)
-        return source
-    server: DatabaseServer = request.getfixturevalue(f"{request.param}_server")
+    found: Source = request.getfixturevalue(f"writable_{request.param}")
+    return found
+
+
+def _writable(kind: str, server: DatabaseServer) -> Source:
     server.create_database("writable")
-    source = Source(request.param, server.odbc_attributes("writable"), server.odbc_secrets())
+    source = Source(kind, server.odbc_attributes("writable"), server.odbc_secrets())
     lay_out_writes(source, lambda script: server.execute(script, "writable"))
     return source

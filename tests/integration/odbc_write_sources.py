@@ -57,7 +57,7 @@ end $$;
 """
 _MARIADB = """
 delimiter //
-create procedure w_place(p_vendor varchar(40), p_title text, p_amount decimal(38,20), p_due date, p_ref varchar(64))
+create procedure w_place(p_vendor varchar(40), p_title longtext, p_amount decimal(38,20), p_due date, p_ref varchar(64))
 begin
   if p_vendor = 'V-BLOCKED' then
     signal sqlstate '45000' set message_text = 'Vendor V-BLOCKED is blocked', mysql_errno = 30042;
