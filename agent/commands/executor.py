@@ -61,6 +61,7 @@ class Underway:
     record: CommandRecord
     progress: Progress
     step: Step = Step.WAITING
+    entered: bool = False  # its task has had a turn: before that a cancellation would find nobody to note it
     cancel_wanted: bool = False
     task: asyncio.Task[None] | None = None
     stored: asyncio.Event = field(default_factory=asyncio.Event)  # its outcome is in the journal
@@ -177,7 +178,8 @@ class Executor:
             return State.RUNNING
         if one.step is not Step.ENDING:
             one.cancel_wanted = True
-            one.task.cancel()
+            if one.entered:
+                one.task.cancel()
         await one.stored.wait()
         return one.outcome
 
@@ -252,8 +254,10 @@ class Executor:
 
     async def _answer_or_cancelled(self, one: Underway) -> Answer:
         """The outcome, stored."""
+        one.entered = True
         try:
-            return await self._answer(one)
+            if not one.cancel_wanted:
+                return await self._answer(one)
         except asyncio.CancelledError:
             if not one.cancel_wanted or one.step is Step.ENDING or self._group is None:
                 raise  # the agent stops; the journal says how far it came
