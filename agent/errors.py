@@ -119,7 +119,7 @@ class CredentialsRefused(NeedsPersonError):
     """The user name, password, key or token was refused."""
 
     code = "credentials_refused"
-    default_hint = "Correct the credentials that the connection file refers to."
+    default_hint = "Set the corrected ones with `groundwire secret set NAME`, or change the file they come from; `groundwire check` tries them once. Nothing else tries them again."
 
 
 class NotPermitted(NeedsPersonError):
