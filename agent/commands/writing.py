@@ -16,6 +16,7 @@ import structlog
 from pydantic import BaseModel
 
 from agent.clock import Clock
+from agent.commands.answers import fits
 from agent.commands.arguments import EntityName, KeyText, Name
 from agent.commands.effects import (
     LOOK_LIMIT_SECONDS,
@@ -223,9 +224,10 @@ class Writer:
         key = outcome.key or wanted.key
         self._freshen(wanted, cell, key)
         record = await self._read_back(wanted, outcome, key)
-        return Answer(
-            State.SUCCEEDED, _result("", key, reference=outcome.reference, messages=told, record=record)
-        )
+        result = _result("", key, reference=outcome.reference, messages=told, record=record)
+        if not fits(result):  # what the system gave must not be lost for the size of what it holds
+            result = _result("", key, reference=outcome.reference)
+        return Answer(State.SUCCEEDED, result)
 
     def _freshen(self, wanted: Wanted, cell: Cell, key: str) -> None:
         try:

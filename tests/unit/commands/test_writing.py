@@ -250,6 +250,14 @@ async def test_a_record_that_the_driver_gives_is_told_where_everything_leaves(wo
     assert (await world.run("create", record={"title": "t"})).result["record"] == RECORD
 
 
+async def test_a_record_too_large_for_an_answer_costs_neither_key_nor_reference(world):
+    world.erp.reply = replace(MADE, record={"key": "K1", "notes": "x" * 70_000})
+
+    result = (await world.run("create", record={"title": "t"})).result
+
+    assert (result["key"], result["reference"], result["record"]) == ("K1", "PO-1", None)
+
+
 async def test_what_may_not_leave_is_not_told_by_a_write(world):
     world.erp.reply = replace(MADE, record={"key": "K1", "title": "given"})
     for rule in ({}, {"fields": ["orderNo"]}, {"fields": "all", "rows": {"siteKey": ["1"]}}):
