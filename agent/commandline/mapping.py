@@ -39,9 +39,9 @@ def _changing(command: Command) -> Command:
 
 
 @mapping.command()
+@_of_stream
 @click.option("--samples", type=click.IntRange(0, 20), default=0, help="Show values of so many records.")
 @click.option("--all", "everything", is_flag=True, help="Also the fields that are not mapped.")
-@_of_stream
 @pass_invocation
 def show(invocation: Invocation, stream: str, *, samples: int, everything: bool) -> None:
     """Show each field with its source, how it is made, and whether the file or a change says so."""
@@ -53,12 +53,12 @@ def show(invocation: Invocation, stream: str, *, samples: int, everything: bool)
 
 
 @mapping.command()
+@_of_stream
 @click.argument("field", required=False)
 @click.argument("value", required=False, metavar="TOML")
 @click.option("--unset", multiple=True, metavar="FIELD", help="As if this field were not mapped.")
 @click.option("--rows", type=click.IntRange(1, 500), default=20, help="How many records to try.")
 @click.option("--key", multiple=True, help="Try the record with this key; may be repeated.")
-@_of_stream
 @pass_invocation
 def preview(
     invocation: Invocation,
@@ -83,10 +83,10 @@ def preview(
 
 
 @mapping.command("set")
+@_of_stream
 @click.argument("field")
 @click.argument("value", metavar="TOML")
 @_changing
-@_of_stream
 @pass_invocation
 def set_(
     invocation: Invocation,
@@ -104,9 +104,9 @@ def set_(
 
 
 @mapping.command()
+@_of_stream
 @click.argument("fields", nargs=-1, required=True, metavar="FIELD...")
 @_changing
-@_of_stream
 @pass_invocation
 def unset(
     invocation: Invocation,
@@ -123,9 +123,9 @@ def unset(
 
 
 @mapping.command()
+@_of_stream
 @click.argument("fields", nargs=-1, required=True, metavar="FIELD...")
 @_changing
-@_of_stream
 @pass_invocation
 def reset(
     invocation: Invocation,
@@ -154,9 +154,9 @@ def history(invocation: Invocation, stream: str) -> None:
 
 
 @mapping.command()
+@_of_stream
 @click.option("--to", type=click.IntRange(0), required=True, help="The version; 0: the file alone.")
 @_changing
-@_of_stream
 @pass_invocation
 def revert(
     invocation: Invocation, stream: str, *, to: int, note: str, accept_rejects: bool, again: bool
@@ -174,7 +174,8 @@ def export(invocation: Invocation, stream: str) -> None:
     from agent.mapping.toml import map_table  # noqa: PLC0415 - heavy
 
     answer = _ask(invocation, "mapping_show", stream, columns=False)
-    invocation.output.line(map_table(stream.partition("/")[2], answer["table"]).rstrip())
+    for line in map_table(stream.partition("/")[2], answer["table"]).splitlines():
+        invocation.output.line(line)
     invocation.output.document({"table": answer["table"]})
 
 
