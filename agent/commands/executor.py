@@ -173,8 +173,9 @@ class Executor:
                 await self._journal.finish(command_id, State.CANCELLED, {})
                 return State.CANCELLED
             return State(known.state) if known.finished else State.RUNNING
-        begun = one.step is Step.RUNNING and (one.record.writes or one.record.name in AT_ONCE)
-        if begun or one.task is asyncio.current_task():
+        running = one.step is Step.RUNNING
+        begun = one.record.writes and (running or one.record.state == STARTED)
+        if begun or (running and one.record.name in AT_ONCE) or one.task is asyncio.current_task():
             return State.RUNNING
         if one.step is not Step.ENDING:
             one.cancel_wanted = True
