@@ -54,6 +54,7 @@ class Dialect:
     call: str = "CALL {call}"
     plain_arguments: bool = False
     returning: Returning = Returning.NONE
+    commit: str = ""  # the statement that commits, where the driver's own way cannot be trusted
     native_type: str = ""  # expression naming a column's type, for the query that learns them
     now: Mapping[str, str] = field(default_factory=dict)  # "local", "utc", "zoned", "date"
     row_source: str = ""  # what a SELECT without table must read from
@@ -139,6 +140,7 @@ POSTGRESQL: Final = Dialect(
     max_parameters=10_000,
     nul_in_text=False,
     write_session=("SET lock_timeout = {milliseconds}",),
+    commit="COMMIT",  # psqlODBC answers SQLEndTran with success on a connection that it knows to be dead
     returning=Returning.CLAUSE,
 )
 

@@ -116,7 +116,10 @@ class OdbcDriver:
             for each in shape.lines
             for column in each.columns
         ]
-        return [*(Column(column.name, column.native or column.kind.value) for column in shape.columns), *lines]
+        return [
+            *(Column(column.name, column.native or column.kind.value) for column in shape.columns),
+            *lines,
+        ]
 
     async def operations(self, streams: Sequence[StreamSpec]) -> Sequence[Operation]:
         return operations_of(streams)

@@ -94,7 +94,7 @@ _BY_WORDS: Final[tuple[tuple[re.Pattern[str], type[DriverError]], ...]] = tuple(
         (r"database is locked|database table is locked", SourceBusy),
         (r"too many (connections|clients)|the database system is (starting up|shutting down)", Unreachable),
         (
-            r"internal SAVEPOINT failed|could not (send|receive)|connection reset|broken pipe|server closed the connection|connection to the server|gone away|lost connection|no connection to the server",
+            r"internal SAVEPOINT failed|could not (send|receive)|connection reset|broken pipe|server closed the connection|connection to the server|gone away|lost connection|connection (has been )?lost|no connection to the server",
             Unreachable,
         ),
         (r"unable to open database|returned invalid UTF-8", BadConfiguration),

@@ -120,7 +120,10 @@ class Transactions:
 
     def _commit(self, connection: Any, where: str) -> None:
         try:
-            connection.commit()
+            if self._session.dialect.commit:
+                connection.execute(self._session.dialect.commit)
+            else:
+                connection.commit()
         except load_pyodbc().Error as error:
             self._drop()
             if undone(error):

@@ -43,7 +43,7 @@ _ORACLE_RAISED: Final = range(20_000, 21_000)
 _NOISE: Final = (
     re.compile(r"^(\[[^\]]*\]\s*)+"),
     re.compile(r"^(ERROR|FATAL|PANIC):\s*"),
-    re.compile(r";?\s*Error while executing the query.*$", re.DOTALL),
+    re.compile(r";?\s*Error while (executing the query|preparing parameters).*$", re.DOTALL),
     re.compile(r"\s*\(\d+\)$"),
     re.compile(r"^ORA-\d+:\s*"),
 )
