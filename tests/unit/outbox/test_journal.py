@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from agent.outbox.journal import CommandTooLarge, JournalConflict, JournalFull, Receipt
+from agent.outbox.opening import MIGRATIONS, open_database
 from agent.outbox.store import Limits
 from tests.unit.outbox.making import opened
 
@@ -161,3 +162,119 @@ async def test_too_many_open_commands_make_the_relay_wait(path):
         await outbox.journal.finish("c1", "failed", None)
         await outbox.journal.acked("c1")
         assert (await receive(outbox, "c3")).receipt is Receipt.NEW
+
+
+async def write(
+    outbox, command_id: str, *, connection: str = "erp", entity: str = "vendor", start: bool = True
+):
+    await outbox.journal.receive(
+        command_id, "h", "create", NOW, DEADLINE, connection=connection, entity=entity, writes=True
+    )
+    if start:
+        await outbox.journal.start(command_id)
+
+
+async def test_started_writes_are_counted_per_connection_and_entity_also_after_a_restart(path, clock):
+    async with opened(path, clock=clock) as outbox:
+        await write(outbox, "c1")
+        await write(outbox, "c2", entity="asset")
+        await write(outbox, "c3", connection="mes")
+        await write(outbox, "c4", start=False)
+        await receive(outbox, "c5")
+        await outbox.journal.start("c5")
+        await outbox.journal.finish("c1", "failed", {})
+        clock.advance(3_600)
+        await write(outbox, "c6")
+
+    async with opened(path, clock=clock) as outbox:
+        count = outbox.journal.writes_since
+        assert await count("erp", "vendor", NOW) == 2
+        assert await count("erp", None, NOW) == 3
+        assert await count("mes", None, NOW) == 1
+        assert await count("erp", None, NOW + timedelta(seconds=1)) == 1
+        assert await count("erp", None, NOW + timedelta(hours=2)) == 0
+
+
+async def test_commands_are_listed_newest_first_and_by_state(outbox):
+    for number in range(5):
+        await receive(outbox, f"c{number}")
+    await outbox.journal.start("c3")
+    await outbox.journal.finish("c3", "in_doubt", {})
+
+    assert [one.id for one in await outbox.journal.recent(3)] == ["c4", "c3", "c2"]
+    assert [one.id for one in await outbox.journal.recent(3, "in_doubt")] == ["c3"]
+
+
+async def test_the_order_of_arrival_outlives_a_wall_clock_that_steps_back(outbox):
+    for number, moment in enumerate((NOW, NOW - timedelta(days=1), NOW + timedelta(days=1))):
+        await outbox.journal.receive(f"c{9 - number}", "h", "sync", moment, DEADLINE)
+
+    assert [one.id for one in await outbox.journal.unfinished()] == ["c9", "c8", "c7"]
+
+
+async def test_only_what_is_in_doubt_is_settled(outbox):
+    await receive(outbox)
+    await outbox.journal.start("c1")
+    with pytest.raises(JournalConflict, match="is started"):
+        await outbox.journal.settle("c1", "failed", {})
+    await outbox.journal.finish("c1", "in_doubt", {})
+    await outbox.journal.audited("c1")
+    await outbox.journal.acked("c1", "in_doubt")
+    await outbox.journal.settle("c1", "failed", {"by": "person"})
+
+    with pytest.raises(JournalConflict):
+        await outbox.journal.settle("c1", "succeeded", {})
+    assert [one.state for one in await outbox.journal.unacked()] == ["failed"]
+    assert [one.id for one in await outbox.journal.unaudited()] == ["c1"]
+
+
+async def test_the_ack_of_an_answer_that_was_replaced_settles_nothing(outbox):
+    await receive(outbox)
+    await outbox.journal.start("c1")
+    await outbox.journal.finish("c1", "in_doubt", {})
+    await outbox.journal.settle("c1", "succeeded", {})
+    await outbox.journal.acked("c1", "in_doubt")
+    assert len(await outbox.journal.unacked()) == 1
+
+    await outbox.journal.acked("c1", "succeeded")
+    assert await outbox.journal.unacked() == []
+
+
+async def test_a_command_in_doubt_is_kept_until_a_person_has_settled_it(outbox, clock):
+    for command_id, state in (("c1", "in_doubt"), ("c2", "failed")):
+        await receive(outbox, command_id)
+        await outbox.journal.start(command_id)
+        await outbox.journal.finish(command_id, state, {})
+        await outbox.journal.acked(command_id, state)
+    clock.advance(30 * 86_400)
+    await outbox.prune()
+
+    assert [one.id for one in await outbox.journal.recent(10)] == ["c1"]
+
+
+async def test_a_pause_outlives_a_restart_and_a_repeat_keeps_its_beginning(path, clock):
+    async with opened(path, clock=clock) as outbox:
+        await outbox.pause("erp")
+        clock.advance(60)
+        await outbox.pause("erp")
+        await outbox.pause("mes")
+        await outbox.resume("mes")
+    async with opened(path, clock=clock) as outbox:
+        assert await outbox.paused() == {"erp": NOW}
+
+
+async def test_a_journal_of_version_1_is_brought_forward_with_its_commands(tmp_path):
+    path = tmp_path / "outbox.db"
+    db = open_database(path, wal_bytes=2**20, migrations=MIGRATIONS[:1])
+    with db.transaction():
+        db.run(
+            "INSERT INTO command (id, name, body_hash, body, state, received_at, finished_at, result)"
+            " VALUES ('c1', 'sync', 'h', x'7b7d', 'succeeded', 1, 2, '{}'), ('c2', 'sync', 'h', x'7b7d', 'received', 3, NULL, NULL)"
+        )
+    db.close()
+
+    async with opened(path) as outbox:
+        assert [one.id for one in await outbox.journal.unfinished()] == ["c2"]
+        assert [one.id for one in await outbox.journal.unacked()] == ["c1"]
+        assert await outbox.journal.unaudited() == []
+        assert await outbox.journal.writes_since("erp", None, NOW) == 0
