@@ -9,8 +9,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from agent.errors import SourceChanged
-from agent.mapping.hashes import KEY_COLUMN
+from agent.errors import SourceChanged, TransientError
 from agent.settings import StreamSettings
 from agent.sync.cursor import Checkpoint
 from agent.sync.window import WindowSettings, next_pass
@@ -72,7 +71,7 @@ async def _first_page(driver: Probed, request: ReadRequest) -> pa.Table:
     async with aclosing(driver.read(request)) as pages:
         async for page in pages:
             return page.table
-    return pa.table({KEY_COLUMN: pa.array([], pa.string())})
+    raise TransientError("the source ended before its first page", where=request.stream.name)
 
 
 def _spec(stream: StreamSettings, columns: tuple[str, ...] | None) -> StreamSpec:

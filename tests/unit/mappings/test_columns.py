@@ -10,6 +10,7 @@ from agent.clock import ManualClock
 from agent.errors import Unreachable
 from agent.mapping.compile import compile_mapping
 from agent.mappings.columns import ColumnWatch, Known, News, notice
+from agent.policy.leave import EVERYTHING
 from agent.sync.page import StreamFacts
 from agent.sync.reconcile import DeletionSettings
 from agent.sync.runner import Stream
@@ -39,6 +40,7 @@ def stream(query: str = "select * from orders") -> Stream:
         window=WindowSettings(None, timedelta(0), timedelta(0)),
         deletions=DeletionSettings(compare_keys=False, every=timedelta(0), max_share=1.0),
         page_rows=10,
+        leave=EVERYTHING,
     )
 
 

@@ -1,0 +1,227 @@
+"""The kinds of commands about mappings, over the real service and a source in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.audit.trail import Actor, Origin
+from agent.clock import ManualClock
+from agent.commands.answers import fits
+from agent.commands.arguments import read_arguments
+from agent.commands.mappings import mapping_kinds
+from agent.commands.ports import Answer, Call, Refused, State
+from agent.errors import PolicyDenied, Stale
+from agent.policy.decision import Decision
+from agent.policy.leave import LeaveFilter, compile_leave
+from agent.policy.model import LeaveRule
+from tests.unit.mappings.probing import World
+
+NOW = datetime.fromisoformat("2026-01-05T12:00:00+00:00")
+TITLE = [{"path": ["title"], "spec": "region"}]
+
+
+class Desk:
+    """Sends commands as the executor would: arguments, judge, prepare, run."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.rule: LeaveRule | None = LeaveRule(fields="all")
+        self.allowed = True
+        self.remap = True
+
+    def judge(self, connection: str, name: str, now: datetime) -> Decision:
+        return Decision(self.allowed, "allowed" if self.allowed else "not_allowed", f"{connection} {name}")
+
+    def leaving(self, connection: str, entity: str) -> LeaveFilter:
+        if self.rule is None:
+            raise PolicyDenied
+        return compile_leave(self.rule, entity, b"key")
+
+    def kind(self, name: str) -> Any:
+        kinds = mapping_kinds(self.world.mappings, self.judge, self.leaving, lambda *_: self.remap)
+        return next(kind for kind in kinds if kind.name == name)
+
+    async def send(self, name: str, command: str = "c1", **args: Any) -> Answer:
+        kind = self.kind(name)
+        arguments = read_arguments(kind.arguments, {"connection": "erp", "stream": "orders", **args})
+        await kind.prepare(arguments)
+        answer: Answer = await kind.run(call(command), arguments)
+        return answer
+
+    async def recover(self, name: str, command: str = "c1", **args: Any) -> Answer:
+        kind = self.kind(name)
+        arguments = read_arguments(kind.arguments, {"connection": "erp", "stream": "orders", **args})
+        answer: Answer = await kind.recover(call(command), arguments)
+        return answer
+
+
+def call(command: str) -> Call:
+    async def progress(_: Mapping[str, Any]) -> None: ...
+
+    return Call(command, NOW + timedelta(hours=1), Actor(Origin.RELAY, "planner"), progress)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(World(tmp_path, ManualClock()))
+
+
+@pytest.mark.parametrize("name", ["read_mapping", "preview_mapping", "change_mapping", "revert_mapping"])
+async def test_the_policy_is_asked_for_each_command_by_its_name(desk: Desk, name: str) -> None:
+    kind = desk.kind(name)
+    args: dict[str, Any] = {"changes": TITLE, "based_on": 0, "to": 0}
+    arguments = kind.arguments.model_construct(connection="erp", stream="orders", **args)
+
+    assert (await kind.judge(arguments, NOW)).why == f"erp {name}"
+    desk.allowed = False
+    assert not (await kind.judge(arguments, NOW)).allowed
+
+
+async def test_a_mapping_is_read_with_its_versions(desk: Desk) -> None:
+    await desk.send("change_mapping", changes=TITLE, based_on=0, note="why")
+
+    answer = await desk.send("read_mapping")
+
+    fields = {line["field"]: line for line in answer.result["fields"]}
+    assert (fields["title"]["origin"], fields["title"]["columns"]) == ("changed", ["region"])
+    assert fields["orderNo"]["origin"] == "file"
+    assert "dueAt" in answer.result["unmapped"]
+    assert [(one["version"], one["name"], one["note"]) for one in answer.result["versions"]] == [
+        (1, "planner", "why")
+    ]
+
+
+async def test_a_change_says_its_version_and_that_records_may_be_mapped_again(desk: Desk) -> None:
+    answer = await desk.send("change_mapping", changes=TITLE, based_on=0)
+
+    assert answer.state is State.SUCCEEDED
+    assert answer.result["version"] == 1
+    assert answer.result["changed"] == ["title"]
+    assert answer.result["remap"] == "offered"
+    assert desk.world.trail.lines[0][1] == Actor(Origin.RELAY, "planner")
+
+
+async def test_a_preview_shows_what_may_leave_and_nothing_else(desk: Desk) -> None:
+    desk.rule = LeaveRule.model_validate(
+        {"fields": ["orderNo", "customFields.open"], "mask": ["title"], "rows": {"orderNo": ["1", "3"]}}
+    )
+    changes = [
+        *TITLE,
+        {"path": ["notes"], "spec": "region"},
+        {"path": ["custom", "open"], "spec": "region"},
+    ]
+
+    answer = await desk.send("preview_mapping", changes=changes)
+
+    (row,) = answer.result["rows"]
+    assert row["key"] == "1"
+    assert {one["field"]: one["after"] for one in row["differences"]} == {
+        "title": "***",
+        "customFields.open": "north",
+    }
+    assert answer.result["withheld"] == 2
+    assert "south" not in str(answer.result)
+
+
+async def test_a_row_that_may_not_leave_now_is_not_shown_by_a_change_that_would_let_it(desk: Desk) -> None:
+    desk.world.base["organizationKey"] = "region"
+    desk.rule = LeaveRule.model_validate({"fields": "all", "rows": {"organizationKey": ["north"]}})
+    changes = [{"path": ["organizationKey"], "spec": {"const": "north"}}]
+
+    answer = await desk.send("preview_mapping", changes=changes)
+
+    assert [row["key"] for row in answer.result["rows"]] == ["1"]
+
+
+async def test_where_nothing_may_leave_a_preview_has_numbers_alone(desk: Desk) -> None:
+    desk.rule = None
+
+    answer = await desk.send("preview_mapping", changes=TITLE)
+
+    assert answer.result["rows"] == []
+    assert (answer.result["tried"], answer.result["after"]["rejected"]) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ([{"path": ["nonsense"], "spec": "x"}], "changes"),
+        ([{"path": ["title"], "spec": {"frm": "x"}}], "title"),
+        ([{"path": ["orderNo"], "remove": True}], None),
+    ],
+)
+async def test_changes_that_cannot_work_are_refused_before_anything_is_tried(
+    desk: Desk, changes: Any, field: str | None
+) -> None:
+    with pytest.raises(Refused) as refused:
+        await desk.send("change_mapping", changes=changes, based_on=0)
+
+    assert refused.value.code == "bad_mapping"
+    assert [fault.field for fault in refused.value.faults] == ([field] if field else [])
+    assert desk.world.source.requests == []
+
+
+async def test_a_change_for_an_older_version_is_refused_as_stale(desk: Desk) -> None:
+    await desk.send("change_mapping", changes=TITLE, based_on=0)
+
+    with pytest.raises(Stale):
+        await desk.send("change_mapping", changes=TITLE, based_on=0)
+
+
+async def test_the_relay_cannot_accept_rejects(desk: Desk) -> None:
+    with pytest.raises(Refused, match="bad_arguments"):
+        await desk.send("change_mapping", changes=TITLE, based_on=0, accept_rejects=True)
+
+
+async def test_a_change_can_be_taken_back(desk: Desk) -> None:
+    await desk.send("change_mapping", changes=TITLE, based_on=0)
+
+    answer = await desk.send("revert_mapping", "c2", to=0)
+
+    assert (answer.result["version"], answer.result["changed"]) == (2, ["title"])
+
+
+async def test_after_a_crash_a_change_is_found_by_its_command_and_not_made_again(desk: Desk) -> None:
+    await desk.send("change_mapping", "c7", changes=TITLE, based_on=0)
+    desk.world.mappings = desk.world.service()
+
+    made = await desk.recover("change_mapping", "c7", changes=TITLE, based_on=0)
+    never = await desk.recover("change_mapping", "c8", changes=TITLE, based_on=0)
+
+    assert (made.state, made.result["version"]) == (State.SUCCEEDED, 1)
+    assert (never.state, never.result["code"]) == (State.FAILED, "interrupted")
+    assert desk.world.mappings.read("erp", "orders").history.number == 1
+
+
+async def test_a_change_that_was_made_is_not_called_cancelled(desk: Desk) -> None:
+    kind = desk.kind("change_mapping")
+    arguments = read_arguments(
+        kind.arguments, {"connection": "erp", "stream": "orders", "changes": TITLE, "based_on": 0}
+    )
+    task = asyncio.ensure_future(kind.run(call("c1"), arguments))
+    while not desk.world.trail.lines:
+        await asyncio.sleep(0)  # noqa: TID251 - turns of the loop
+    task.cancel()
+
+    answer = await task
+
+    assert (answer.state, answer.result["version"]) == (State.SUCCEEDED, 1)
+
+
+async def test_a_large_answer_is_cut_to_what_a_frame_holds(desk: Desk) -> None:
+    desk.world.source.rows = [
+        {"no": str(number), "total": "1", "region": "ü" * 2_000} for number in range(100)
+    ]
+
+    answer = await desk.send("preview_mapping", changes=TITLE, rows=100)
+
+    assert fits(answer.result)
+    assert answer.result["truncated"]
+    assert 0 < len(answer.result["rows"]) < 100
+    assert answer.result["withheld"] == 0
