@@ -47,6 +47,8 @@ def everything(connection: str, entity: str, *, send_raw: bool = False) -> Leave
 
 
 class Site:
+    driver_command: tuple[str, ...] = CHILD
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.source = folder / "source.json"
@@ -81,7 +83,9 @@ class Site:
             await Outbox.open(self.folder / "outbox.db", clock=clock) as outbox,
             asyncio.TaskGroup() as group,
         ):
-            access = Access(settings.limits, settings.state_dir, clock, audit=trail, driver_command=CHILD)
+            access = Access(
+                settings.limits, settings.state_dir, clock, audit=trail, driver_command=self.driver_command
+            )
             connections = Connections(
                 outbox,
                 clock,
