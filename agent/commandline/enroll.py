@@ -45,6 +45,9 @@ async def _enroll(
     invocation: Invocation, url: str, code: str, name: str | None, ca_file: Path | None, *, replace: bool
 ) -> dict[str, str]:
     from agent.app import proxy_of  # noqa: PLC0415 - heavy
+    from agent.audit.log import open_trail  # noqa: PLC0415
+    from agent.audit.who import current_actor  # noqa: PLC0415
+    from agent.clock import SystemClock  # noqa: PLC0415
     from agent.control import is_running  # noqa: PLC0415
     from agent.errors import AlreadyRunning, NeedsPersonError  # noqa: PLC0415
     from agent.identity import IdentityStore  # noqa: PLC0415
@@ -63,13 +66,18 @@ async def _enroll(
         raise AlreadyRunning(where=str(settings.state_dir), hint="Stop the agent, enrol, and start it again.")
     trusted = ca_file or (Path(settings.relay.ca_file) if settings.relay.ca_file else None)
     settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    identity = await enroll_at(
-        url,
-        code,
-        name or settings.agent.name,
-        settings.state_dir,
-        software=SOFTWARE,
-        ca_file=trusted,
-        proxy=proxy_of(settings),
-    )
+    actor = current_actor()
+    async with open_trail(settings.state_dir, SystemClock(), settings.audit.retention) as trail:
+        await trail.record("local_action", actor, {"call": "enroll", "relay": url, "replace": replace})
+        identity = await enroll_at(
+            url,
+            code,
+            name or settings.agent.name,
+            settings.state_dir,
+            software=SOFTWARE,
+            ca_file=trusted,
+            proxy=proxy_of(settings),
+        )
+        facts = {"agent": identity.agent, "tenant": identity.tenant, "relay": identity.relay_url}
+        await trail.happened("enrolled", actor, facts)
     return {"agent": identity.agent, "tenant": identity.tenant, "relay_url": identity.relay_url}

@@ -27,6 +27,8 @@ def status(invocation: Invocation) -> None:
         f"Outbox: {waiting['pending_batches']} batches wait ({_size(waiting['pending_bytes'])}), "
         f"{waiting['dead_letters']} dead letters"
     )
+    _show_audit(invocation, answer.get("audit") or {})
+    _show_trace(invocation, answer.get("trace") or {})
     output.line()
     output.table(
         ["STREAM", "STATE", "LAST RUN", "DONE", "NEXT"],
@@ -75,6 +77,29 @@ def _show_offers(invocation: Invocation, name: str, stream: dict[str, Any]) -> N
         line(f"{name}: new in the source: {columns}; `groundwire mapping show {name}` offers them")
     if stream.get("goneColumns"):
         line(f"{name}: gone from the source, and not used: {', '.join(stream['goneColumns'])}")
+
+
+def _show_audit(invocation: Invocation, audit: dict[str, Any]) -> None:
+    error = audit.get("error")
+    if error:
+        invocation.output.line(
+            f"Audit log: {error['message']}: what has to be audited is refused", colour="red"
+        )
+        invocation.output.line(f"  What to do: {error['hint']}")
+
+
+def _show_trace(invocation: Invocation, trace: dict[str, Any]) -> None:
+    state = trace.get("state", "off")
+    if state == "on":
+        names = ", ".join(trace["connections"])
+        invocation.output.line(
+            f"Payloads are traced: {names}, until {trace['until']}, {trace['file']}", bold=True
+        )
+    elif state == "full":
+        invocation.output.line("Payloads are no longer traced: the trace is full", bold=True)
+    elif trace.get("error"):
+        invocation.output.line(f"No payloads are traced: {trace['error']['message']}", colour="red")
+        invocation.output.line(f"  What to do: {trace['error']['hint']}")
 
 
 def _size(value: int) -> str:
