@@ -40,8 +40,6 @@ def _status(told: Any) -> ConnectionStatus | None:
         paused=paused if isinstance(paused, bool) else None,
         commands=_words(told.get("commands")),
         operations=_objects(told.get("operations"), MAX_OPERATIONS),
-        remap=_bounded(told.get("remap")),
-        new_columns=_bounded(told.get("newColumns")),
     )
 
 

@@ -83,9 +83,9 @@ class NothingIn(Body):
 
 class DiscoverIn(Body):
     model_config = _with_example({"tables": ["purchasing.purchaseorderheader"]})
-    tables: list[Annotated[str, Field(min_length=1, max_length=256)]] | None = Field(
+    tables: list[Annotated[str, Field(min_length=1, max_length=512)]] | None = Field(
         default=None,
-        max_length=100,
+        max_length=200,
         description="Tables to describe with their columns; without them all, or their names and counts where "
         "all would not fit.",
     )
@@ -105,14 +105,13 @@ class RequeueIn(Body):
 
 
 Changes = Annotated[
-    dict[str, Any] | list[dict[str, Any]],
-    Field(description="Changes of the mapping; see the mapping's page."),
+    list[dict[str, Any]], Field(min_length=1, max_length=200, description="See the page on commands.")
 ]
 
 
 class PreviewIn(Body):
     changes: Changes
-    rows: int | None = Field(default=None, ge=1, le=1_000, description="How many rows to try it on.")
+    rows: int | None = Field(default=None, ge=1, le=100, description="How many rows to try it on.")
 
 
 class ChangeIn(Body):
@@ -185,6 +184,7 @@ class OperationOut(Answer):
                     "operation": "update",
                     "allowed": True,
                     "required": ["key"],
+                    "anyOf": [],
                     "fields": ["key", "notes"],
                     "updatableIn": {"notes": ["draft"]},
                     "statuses": [],
@@ -197,8 +197,8 @@ class OperationOut(Answer):
 
 class OperationList(Answer):
     items: list[OperationOut] = Field(
-        description="As the agent told them last: entity, operation, allowed (by the local policy), required and "
-        "possible fields, updatableIn, statuses, lookup."
+        description="As the agent told them last: entity, operation, allowed (by the local policy), required, anyOf "
+        "(groups of fields of which each needs one), fields, updatableIn, statuses, lookup."
     )
     told: bool = Field(description="False: the agent has not told its operations.")
     updated_at: datetime

@@ -128,8 +128,6 @@ def _connection_out(ctx: ApiContext, connection: Connection) -> ConnectionOut:
         told_streams=[dict(stream) for stream in status.streams],
         paused=status.paused,
         commands=None if status.commands is None else list(status.commands),
-        remap=status.remap,
-        new_columns=status.new_columns,
         updated_at=connection.updated_at,
     )
 

@@ -109,15 +109,14 @@ class ConnectionOut(Answer):
     state: str = Field(description="As the agent reported it last.", examples=["idle"])
     error: dict[str, Any] | None
     told_streams: list[dict[str, Any]] = Field(
-        description="The streams as the agent reported them last, with their state and next run."
+        description="The streams as the agent reported them last: state, next run, `remap` (offered, where records stored "
+        "here have the form of an older mapping), newColumns and goneColumns of the source."
     )
     paused: bool | None = Field(description="Whether its syncs are paused; null: the agent does not say.")
     commands: list[str] | None = Field(
         description="The commands that the local policy lets pass; null: the agent does not say.",
         examples=[["sync", "create"]],
     )
-    remap: Any = Field(description="An offer to re-map what is stored here, after a mapping was changed.")
-    new_columns: Any = Field(description="Columns of the source that no mapping uses yet.")
     updated_at: datetime
 
 

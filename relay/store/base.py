@@ -100,8 +100,6 @@ class ConnectionStatus:
     paused: bool | None = None  # None: its agent does not say
     commands: tuple[str, ...] | None = None  # the words of the protocol that its policy lets pass
     operations: tuple[Mapping[str, Any], ...] | None = None  # the operation matrix
-    remap: Any = None
-    new_columns: Any = None
 
 
 @dataclass(frozen=True, slots=True)

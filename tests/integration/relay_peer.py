@@ -45,6 +45,13 @@ def made(folder: Path, tenant: str = "default") -> tuple[RelaySettings, NewSecre
     return settings.model_copy(update={"gateway": gateway}), done.token
 
 
+def patient(settings: RelaySettings) -> RelaySettings:
+    """For tests in which a busy machine must not look like a dead agent."""
+    return settings.model_copy(
+        update={"gateway": settings.gateway.model_copy(update={"heartbeat_seconds": 10.0})}
+    )
+
+
 def wire(batch: NewBatch) -> Batch:
     return Batch(
         batch.stream, batch.entity, batch.seq, batch.prev, batch.run, batch.kind,  # type: ignore[arg-type]
@@ -197,5 +204,6 @@ __all__ = [
     "enrolled_peer",
     "eventually",
     "made",
+    "patient",
     "wire",
 ]

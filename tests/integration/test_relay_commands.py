@@ -27,6 +27,7 @@ from tests.integration.relay_peer import (
     enrolled_peer,
     eventually,
     made,
+    patient,
 )
 from tests.unit.relay.asking import ASKED, ODD_KEYS, ORDER, Asked
 
@@ -93,7 +94,7 @@ class Platform:
 @pytest.fixture
 async def platform(tmp_path: Path) -> Platform:
     settings, token = await asyncio.to_thread(made, tmp_path / "relay")
-    return Platform(settings, token)
+    return Platform(patient(settings), token)
 
 
 async def received(peer: Peer, command_id: str) -> Command:

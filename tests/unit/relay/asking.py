@@ -35,7 +35,7 @@ ORDER: Final = {
     "vendorKey": "V1",
     "lineItems": [{"quantity": "0.1000000000000000055511151231257827", "price": "3"}],
 }
-CHANGES: Final = [{"path": "notes", "spec": "Comment"}]
+CHANGES: Final = [{"path": ["notes"], "spec": "Comment"}]
 MAPPING: Final = "/connections/nav/streams/orders/mapping"
 
 ASKED: Final = (

@@ -271,10 +271,10 @@ async def test_a_request_that_cannot_be_understood_is_refused(api: Served, path:
 @pytest.mark.parametrize(
     ("headers", "body", "status"),
     [
-        ({}, {"changes": []}, 428),
-        ({"If-Match": "*"}, {"changes": []}, 422),
-        ({"If-Match": '"3"'}, {"changes": [], "basedOn": 4}, 422),
-        ({"If-Match": "3"}, {"changes": [], "basedOn": 3}, 202),
+        ({}, {"changes": [{"path": "notes"}]}, 428),
+        ({"If-Match": "*"}, {"changes": [{"path": "notes"}]}, 422),
+        ({"If-Match": '"3"'}, {"changes": [{"path": "notes"}], "basedOn": 4}, 422),
+        ({"If-Match": "3"}, {"changes": [{"path": "notes"}], "basedOn": 3}, 202),
     ],
 )
 async def test_a_mapping_is_changed_from_a_version_that_is_named(
@@ -425,7 +425,7 @@ async def test_the_operation_matrix_is_shown_as_its_agent_told_it(api: Served) -
     }  # fmt: skip
     told = {
         "name": "nav", "operations": [operation], "paused": True, "commands": ["sync"],
-        "remap": {"stream": "orders"}, "newColumns": [{"stream": "orders", "columns": ["x"]}],
+        "streams": [{"name": "orders", "remap": "offered", "newColumns": ["x"], "goneColumns": []}],
     }  # fmt: skip
     await api.relay.store.save_connections(agent, connection_statuses([told]), NOW)
 
@@ -435,5 +435,5 @@ async def test_the_operation_matrix_is_shown_as_its_agent_told_it(api: Served) -
     assert (untold["items"], untold["told"]) == ([], False)
     assert (shown["items"], shown["told"]) == ([operation], True)
     assert (connection["paused"], connection["commands"]) == (True, ["sync"])
-    assert (connection["remap"], connection["newColumns"]) == (told["remap"], told["newColumns"])
+    assert connection["toldStreams"] == told["streams"]
     assert (await api.globex.get("/connections/nav/operations")).status_code == 404
