@@ -10,7 +10,7 @@ child -> {"upcall": 5, "ask": "end", "name": "refresh_token"}     no answer; wha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import structlog
@@ -32,14 +32,16 @@ class Keeper(Protocol):
 
 
 class NoKeeper:
-    """For a driver that is tried for a moment, with a value that is not stored."""
+    """For a driver that tries a value which is not stored yet: a source that changed it then would make it worthless."""
 
     async def begin(self, name: str) -> str:
-        raise ConfigurationError("this secret cannot be rotated here", where=f"secrets.{name}")
+        raise ConfigurationError(
+            "the source changes this secret as it is used, so it is not tried before it is stored",
+            where=f"secrets.{name}",
+        )
 
     async def keep(self, name: str, value: str) -> None:
-        del value
-        raise ConfigurationError("this secret cannot be rotated here", where=f"secrets.{name}")
+        """Never reached: a rotation has to begin first."""
 
     def end(self, name: str) -> None:
         pass
@@ -66,12 +68,15 @@ class Upcalls:
 
     def take(self, header: Mapping[str, Any], reply: Reply) -> None:
         """Answer a frame of the child in a task of its own: no caller that gives up may cut it short."""
-        name = header.get("name")
-        if header.get("ask") == "end":
-            self._end(str(name))
-            return
-        tasks = self._waiting if header.get("ask") == "begin" else self._storing
-        task = asyncio.get_running_loop().create_task(self._answer(header, reply), name="upcall")
+        ask = header.get("ask")
+        # The turn ends behind what was handed over in it, even if the child did not wait for the answer.
+        work = (
+            self._end_behind(tuple(self._storing), str(header.get("name")))
+            if ask == "end"
+            else self._answer(header, reply)
+        )
+        tasks = self._waiting if ask == "begin" else self._storing
+        task = asyncio.get_running_loop().create_task(work, name="upcall")
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
@@ -114,6 +119,10 @@ class Upcalls:
             await self._keeper.keep(str(name), value)
             return None
         raise UnexpectedError("the driver asked for something that cannot be done")
+
+    async def _end_behind(self, earlier: Sequence[asyncio.Task[None]], name: str) -> None:
+        await asyncio.gather(*earlier, return_exceptions=True)
+        self._end(name)
 
     def _end(self, name: str) -> None:
         if name in self._held:

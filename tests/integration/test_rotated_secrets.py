@@ -180,3 +180,14 @@ async def _until(happened: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
         while not happened():
             await asyncio.sleep(0.01)  # noqa: TID251 - waits for a real process
+
+
+async def test_a_value_that_is_only_tried_is_not_rotated(site: Site) -> None:
+    driver = site.access.trial(site.settings(), {"secret:erp-token": "token-first"})
+    try:
+        with pytest.raises(ConfigurationError, match="not tried before it is stored"):
+            await driver.check()
+    finally:
+        await driver.aclose()
+
+    assert site.known()["token"] == site.kept() == "token-first"
