@@ -11,8 +11,8 @@ from agent.secrets import Secret, learn
 REFUSED = CredentialsRefused("login refused", where="erp", hint="Look at the account.")
 
 
-def offered(password: str = "canary-offered-5", **options: str) -> Offered:
-    return Offered("erp", "odbc", {"server": "a", **options}, {"Pwd": password})
+def offered(value: str = "canary-offered-5", **options: str) -> Offered:
+    return Offered("erp", "odbc", {"server": "a", **options}, {"Pwd": value})
 
 
 @pytest.fixture
