@@ -34,6 +34,25 @@ def find_faults(operation: Operation, record: Mapping[str, Any]) -> tuple[FieldF
     return _sorted(faults)
 
 
+def known_part(entity: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record without fields that the entity does not have: `find_faults` refuses those, whoever may write what."""
+    fields = ENTITIES[entity].fields if entity in ENTITIES else ()
+    return _known_part((*fields, _CUSTOM_FIELD), record)
+
+
+def _known_part(fields: Sequence[Field], record: Mapping[str, Any]) -> dict[str, Any]:
+    known = {field.alias: field.fields for field in fields}
+    return {name: _known_value(known[name], value) for name, value in record.items() if name in known}
+
+
+def _known_value(members: Sequence[Field], value: Any) -> Any:
+    if members and isinstance(value, Mapping):
+        return _known_part(members, value)
+    if members and isinstance(value, list):
+        return [_known_part(members, one) if isinstance(one, Mapping) else one for one in value]
+    return value
+
+
 def needs_present_status(operation: Operation, record: Mapping[str, Any]) -> bool:
     """Whether it depends on the record's present status what may be changed."""
     return any(_restricted(operation, pattern) is not None for _, pattern in _given(record))

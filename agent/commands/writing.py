@@ -29,7 +29,7 @@ from agent.commands.effects import (
 from agent.commands.matrix import Cell, Matrices
 from agent.commands.ports import Answer, Arguments, Call, FieldFault, Refused, State
 from agent.commands.standing import standing
-from agent.commands.validation import find_faults, find_faults_of_status, needs_present_status
+from agent.commands.validation import find_faults, find_faults_of_status, known_part, needs_present_status
 from agent.errors import GroundwireError, RecordError
 from agent.policy.decide import AMOUNT_UNKNOWN, decide_write
 from agent.policy.decision import Decision
@@ -142,17 +142,13 @@ class Writer:
 
     async def judge(self, wanted: Wanted, now: datetime) -> Decision:
         written = await self._counts.writes_since(wanted.connection, wanted.entity, now - HOUR)
+        # What the entity does not have is told with everything else that is wrong with the record.
+        record = known_part(wanted.entity, wanted.record)
 
         def decide(whole: Record | None = None) -> Decision:
+            policy, kind = self._policy(), wanted.kind.value
             return decide_write(
-                self._policy(),
-                wanted.connection,
-                wanted.entity,
-                wanted.kind.value,
-                wanted.record,
-                now,
-                written,
-                whole=whole,
+                policy, wanted.connection, wanted.entity, kind, record, now, written, whole=whole
             )
 
         decision = decide()

@@ -319,6 +319,22 @@ async def test_the_policy_judges_with_the_number_of_writes_of_the_last_hour(worl
     assert await world.judge("create", record={"title": "t"}) == "not_allowed"
 
 
+async def test_a_field_that_the_entity_does_not_have_is_told_with_everything_else(world):
+    wrong = {"titel": "?", "lineItems": [{"qty": "1"}, 5]}
+
+    assert await world.judge("create", record=wrong) == "allowed"
+    with pytest.raises(Refused) as caught:
+        await world.prepare("create", record=wrong)
+    assert [fault.field for fault in caught.value.faults] == [
+        "lineItems[0].qty",
+        "lineItems[1]",
+        "titel",
+        "title",
+    ]
+    world.policy = policy(fields=["title"])
+    assert await world.judge("create", record={"title": "t", "vendorKey": "V"}) == "field_not_allowed"
+
+
 async def test_a_limit_on_amounts_holds_for_the_record_as_it_would_stand(world):
     world.policy = policy(max_amount={"EUR": "100"})
     line = {"lineNo": "10", "quantity": "9", "price": "10"}
