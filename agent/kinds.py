@@ -9,7 +9,7 @@ from agent.clock import Clock
 from agent.commands.cancelling import Cancel
 from agent.commands.diagnostics import Diagnostics
 from agent.commands.gate import JudgeCommand
-from agent.commands.inspecting import Discover, Test
+from agent.commands.inspecting import CheckConnection, Discover
 from agent.commands.pausing import Pause, Resume
 from agent.commands.ports import CommandKind, State
 from agent.commands.reading import ReadRecord
@@ -35,7 +35,7 @@ def command_kinds(
         Requeue(connections, outbox, judge),
         Pause(connections, judge),
         Resume(connections, judge),
-        Test(connections, judge),
+        CheckConnection(connections, judge),
         Discover(connections, judge),
         ReadRecord(connections, LiveRecords(connections, clock), judge),
         Diagnostics(connections, outbox, link, judge),

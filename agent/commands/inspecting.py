@@ -52,7 +52,7 @@ class _Inspecting(ConnectionKind):
         self._connections.require_credentials(arguments.connection)
 
 
-class Test(_Inspecting):
+class CheckConnection(_Inspecting):
     name: ClassVar[str] = "test"
     arguments: ClassVar[type[BaseModel]] = OfConnection
 
