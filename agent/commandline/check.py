@@ -133,7 +133,7 @@ async def _connection_steps(settings: Settings, name: str, *, running: bool) -> 
     from dataclasses import asdict  # noqa: PLC0415
 
     from agent.checking import check_connection  # noqa: PLC0415 - heavy
-    from agent.commandline.drivers import find_connection, hosted  # noqa: PLC0415
+    from agent.commandline.drivers import as_in_force, find_connection, hosted  # noqa: PLC0415
     from agent.control import ControlClient  # noqa: PLC0415
 
     connection = find_connection(settings, name)
@@ -143,4 +143,5 @@ async def _connection_steps(settings: Settings, name: str, *, running: bool) -> 
         )["steps"]
         return steps
     async with hosted(settings, connection) as driver:
-        return [asdict(step) for step in await check_connection(driver, connection)]
+        amended = as_in_force(settings, connection)
+        return [asdict(step) for step in await check_connection(driver, amended)]

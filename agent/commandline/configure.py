@@ -52,9 +52,13 @@ async def _problems_of(
     settings: Settings, connection: ConnectionSettings, *, with_driver: bool
 ) -> list[GroundwireError]:
     from agent.checking import mapping_problems  # noqa: PLC0415 - heavy
-    from agent.commandline.drivers import hosted  # noqa: PLC0415
+    from agent.commandline.drivers import as_in_force, hosted  # noqa: PLC0415
 
-    problems: list[GroundwireError] = [*mapping_problems(connection)]
+    problems: list[GroundwireError] = []
+    try:
+        problems += mapping_problems(as_in_force(settings, connection))
+    except GroundwireError as error:
+        problems.append(error)
     if with_driver:
         try:
             async with hosted(settings, connection) as driver:
@@ -91,6 +95,9 @@ def _document(settings: Settings) -> dict[str, Any]:
     def table(model: Any) -> dict[str, Any]:
         return dict(model.model_dump(mode="json"))
 
+    from agent.commandline.drivers import as_in_force  # noqa: PLC0415 - heavy
+
+    connections = {name: as_in_force(settings, one) for name, one in settings.connections.items()}
     return {
         "config_dir": str(settings.config_dir),
         "state_dir": str(settings.state_dir),
@@ -99,7 +106,7 @@ def _document(settings: Settings) -> dict[str, Any]:
         "outbox": table(settings.outbox),
         "audit": table(settings.audit),
         "limits": table(settings.limits),
-        "connections": {name: connection.as_document() for name, connection in settings.connections.items()},
+        "connections": {name: one.as_document() for name, one in connections.items()},
         "broken": [
             {"name": broken.name, "problems": [str(problem) for problem in broken.problems]}
             for broken in settings.broken

@@ -9,6 +9,8 @@ from agent.access import Access
 from agent.clock import SystemClock
 from agent.errors import ConfigurationError
 from agent.hosting.driver import HostedDriver
+from agent.mappings.service import amend
+from agent.mappings.versions import VersionStore
 from agent.settings import ConfigurationProblems, ConnectionSettings, Settings
 
 
@@ -23,6 +25,17 @@ async def hosted(settings: Settings, connection: ConnectionSettings) -> AsyncIte
     finally:
         await driver.aclose()
         await access.settled()
+
+
+def as_in_force(settings: Settings, connection: ConnectionSettings) -> ConnectionSettings:
+    """With the changes of mappings that were made at run time; as its file says for whoever may not read those.
+
+    Raises StorageDamaged or VersionMismatch for changes that cannot be trusted.
+    """
+    try:
+        return amend(VersionStore(settings.state_dir), connection)
+    except ConfigurationError:
+        return connection
 
 
 def find_connection(settings: Settings, name: str) -> ConnectionSettings:
