@@ -90,16 +90,7 @@ def bound(dialect: Dialect, value: Any, kind: Type | None, zone: tzinfo, *, plai
     """Raises Unfit. `plain`: the place may hold no expression, so the database converts."""
     wanted = kind or _untyped(value)
     text = None if value is None else _text(value, wanted, zone)
-    return Bound("?" if plain else _place(dialect, wanted, text), text)
-
-
-def native_type(value: Any) -> Type | None:
-    """Of a value that the database answered; None: it says itself what it is."""
-    for python, kind in _NATIVE:
-        if isinstance(value, python):
-            zoned = isinstance(value, datetime) and value.tzinfo is not None
-            return Type(Kind.TIMESTAMP_TZ if zoned else kind)
-    return None
+    return Bound("?" if plain else place(dialect, wanted, text), text)
 
 
 def key_text(value: Any) -> str:
@@ -127,12 +118,11 @@ def is_text(value: str) -> bool:
 
 
 def _untyped(value: Any) -> Type:
-    if isinstance(value, bool):
-        return Type(Kind.BOOLEAN)
-    return Type(Kind.INTEGER) if isinstance(value, int) else Type(Kind.OTHER)
+    return Type(Kind.BOOLEAN) if isinstance(value, bool) else Type(Kind.OTHER)
 
 
-def _place(dialect: Dialect, kind: Type, text: str | None) -> str:
+def place(dialect: Dialect, kind: Type, text: str | None) -> str:
+    """What stands in the statement for a value of this type."""
     if kind.kind in {Kind.OTHER, Kind.TEXT}:
         return (
             "?"  # the database knows better than a cast whether it is a varchar, an enumeration or a domain
@@ -249,11 +239,3 @@ _MOMENTS: Final[Mapping[Kind, Callable[[datetime], str]]] = {
     Kind.TIMESTAMP: lambda moment: moment.replace(tzinfo=None).isoformat(sep=" "),
     Kind.TIMESTAMP_TZ: lambda moment: _utc(moment).isoformat(sep=" "),
 }
-_NATIVE: Final[tuple[tuple[type, Kind], ...]] = (
-    (bool, Kind.BOOLEAN),
-    (int, Kind.INTEGER),
-    (Decimal, Kind.DECIMAL),
-    (datetime, Kind.TIMESTAMP),
-    (date, Kind.DATE),
-    (UUID, Kind.UUID),
-)

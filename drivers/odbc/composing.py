@@ -11,8 +11,7 @@ from typing import Any, Final
 
 from drivers.contract import BadConfiguration, OperationKind
 from drivers.keys import decode_key
-from drivers.odbc import queries
-from drivers.odbc.binding import Bound, Type, Unfit, bound, native_type, type_of
+from drivers.odbc.binding import Bound, Type, Unfit, bound, key_text, place, type_of
 from drivers.odbc.dialects import Dialect, Returning
 from drivers.odbc.learning import find
 from drivers.odbc.positions import exists_as
@@ -75,7 +74,7 @@ class Scope:
             return self.given(rest), None
         if head == RESULT:
             found = self.results.get(rest.lower())
-            return found, native_type(found)
+            return (found if found is None or isinstance(found, bool) else key_text(found)), None
         unified = field_of(name, self.writes.types) or name
         kind = self.writes.types.get(unified)
         found = self._field(unified)
@@ -122,8 +121,8 @@ class Scope:
 
     def _bound_key(self, column: str, *, plain: bool) -> Bound:
         text, shape = self.key[column] if column else next(iter(self.key.values()))
-        place = "?" if plain else queries.bind(self.dialect, shape)
-        return Bound(place, None if self.blank else text)
+        stands = "?" if plain else place(self.dialect, type_of(shape), text)
+        return Bound(stands, None if self.blank else text)
 
 
 def key_parts(

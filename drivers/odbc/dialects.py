@@ -140,6 +140,7 @@ POSTGRESQL: Final = Dialect(
     max_parameters=10_000,
     nul_in_text=False,
     write_session=("SET lock_timeout = {milliseconds}",),
+    write_binds={Kind.INTEGER: "?"},  # a procedure's smallint takes no bigint
     commit="COMMIT",  # psqlODBC answers SQLEndTran with success on a connection that it knows to be dead
     returning=Returning.CLAUSE,
 )
