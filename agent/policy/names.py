@@ -64,7 +64,7 @@ def nearest(name: str, known: Iterator[str] | tuple[str, ...] | Mapping[str, obj
     if close:
         return f'Did you mean "{by_fold[close[0]]}"? Names match letter by letter; there are no patterns.'
     few = ", ".join(names[:_NAMED])
-    return f"Known here: {few}{' ...' if len(names) > _NAMED else ''}."
+    return f"Known here: {few}{' and more' if len(names) > _NAMED else ''}."
 
 
 _NAMED: Final = 20
