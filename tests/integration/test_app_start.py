@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -46,7 +47,8 @@ async def _leave_commands(settings: Settings) -> None:
     async with await Outbox.open(settings.state_dir / OUTBOX_FILE, clock=SystemClock()) as outbox:
         for name in CONNECTIONS:
             body = orjson.dumps({"name": "sync", "args": {"connection": name}})
-            await outbox.journal.receive(name, "hash", "sync", now, now + timedelta(hours=1), body=body)
+            digest, deadline = hashlib.sha256(body).hexdigest(), now + timedelta(hours=1)
+            await outbox.journal.receive(name, digest, "sync", now, deadline, body=body)
 
 
 async def _streams_run(settings: Settings) -> set[str]:

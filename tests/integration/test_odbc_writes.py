@@ -87,6 +87,8 @@ async def test_a_value_arrives_as_it_was_given(
     assert outcome.status is OutcomeStatus.SUCCEEDED, outcome.messages
     assert text_of(writable_source, column, by_create) == expected
     assert text_of(writable_source, column, by_update) == expected
+    for key in (by_create, by_update):  # SQLite's ODBC driver reads no text as long as this one back
+        await write(driver, stream, OperationKind.DELETE, {"key": key})
 
 
 @pytest.mark.parametrize("urgent", [True, False, None])
