@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -25,18 +25,18 @@ from agent.protocol.events import (
     Warned,
     Welcomed,
 )
-from agent.protocol.faults import KIB, ProtocolFault
-from agent.protocol.frames import Command, Status
+from agent.protocol.faults import ProtocolFault
+from agent.protocol.frames import Command
 from agent.protocol.session import AgentSession
-from agent.tunnel.feed import BatchFeed
+from agent.tunnel.feed import BatchFeed, Gate, always
 from agent.tunnel.ports import BatchQueue, CommandSink, StatusProvider
 from agent.tunnel.refusals import translate_refusal
 from agent.tunnel.results import ResultBox
+from agent.tunnel.statuses import status_frames
 from agent.tunnel.transport import CLOSE_NORMAL, CLOSE_PROTOCOL, Channel
 from agent.tunnel.waiting import wait_at_most
 
 WAITING_COMMANDS: Final = 64  # received and not yet taken by the sink; beyond it the relay is held back
-STATUS_BYTES: Final = 32 * KIB  # of connections in one status frame; well under the limit of a control frame
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +55,7 @@ class Parts:
     drain_seconds: Callable[[], float]
     opened: Callable[[Identity], None]
     acked: Callable[[], None]
+    gate: Gate = always
 
 
 class _Ended(Exception):
@@ -73,7 +74,7 @@ class Connection:
         self._session = session
         self._identity = identity
         self._where = f"relay {identity.relay_url}"
-        self._feed = BatchFeed(parts.queue, session)
+        self._feed = BatchFeed(parts.queue, session, parts.gate)
         self._wake = asyncio.Event()  # for the writer
         self._timing = asyncio.Event()  # for the ticker: the next deadline may be sooner than it thinks
         self._leaving = asyncio.Event()
@@ -186,8 +187,8 @@ class Connection:
         if shown == self._status_sent:
             return
         self._status_sent = shown
-        for portion in _portions(connections):
-            self._session.send_status(Status(tuple(portion)))
+        for frame in status_frames(connections):
+            self._session.send_status(frame)
 
     def _finished(self) -> bool:
         return (
@@ -246,6 +247,8 @@ class Connection:
             except GroundwireError as error:
                 # It stays with the relay, which sends it again in the next session until its deadline.
                 log.warning("command_not_taken", command=command.id, code=error.code)
+            except Exception as error:  # whatever a command holds, it must not end the agent
+                log.exception("command_not_taken", command=command.id, error=type(error).__name__)
 
 
 async def _either(one: asyncio.Event, other: asyncio.Event) -> None:
@@ -266,20 +269,6 @@ async def _to_its_end(work: Callable[[], None]) -> None:
     except asyncio.CancelledError:
         await asyncio.wait({task})
         raise
-
-
-def _portions(connections: Sequence[Mapping[str, Any]]) -> list[list[dict[str, Any]]]:
-    portions: list[list[dict[str, Any]]] = [[]]
-    room = STATUS_BYTES
-    for connection in connections:
-        plain = dict(connection)
-        size = len(json.dumps(plain))
-        if portions[-1] and size > room:
-            portions.append([])
-            room = STATUS_BYTES
-        portions[-1].append(plain)
-        room -= size
-    return portions
 
 
 def _first(errors: BaseExceptionGroup[GroundwireError]) -> GroundwireError:

@@ -6,11 +6,15 @@ import asyncio
 from typing import Final
 
 from agent.protocol.faults import Fault, ProtocolFault
-from agent.protocol.frames import Result, encode
+from agent.protocol.frames import Result, decode, encode
 
 MAX_UNACKED_RESULTS: Final = (
     1_000  # of small frames; the sender waits beyond it, the journal keeps them anyway
 )
+
+RUNNING: Final = "running"
+IN_DOUBT: Final = "in_doubt"
+SETTLED: Final = ("succeeded", "failed")
 
 
 class ResultBox:
@@ -21,9 +25,13 @@ class ResultBox:
         self._room.set()
 
     async def put(self, result: Result) -> None:
+        """Keep it until it is acked; dropped where it came too late to follow what is kept of the command."""
         while result.command not in self._unacked and len(self._unacked) >= MAX_UNACKED_RESULTS:
             self._room.clear()
             await self._room.wait()
+        known = self._unacked.get(result.command)
+        if known is not None and not _follows(result.state, known.state):
+            return
         small = _fitting(result)
         self._unacked[result.command] = small
         self._unsent[result.command] = small
@@ -45,11 +53,16 @@ class ResultBox:
         return True
 
 
+def _follows(state: str, known: str) -> bool:
+    """Senders wait, so an earlier state may come after a later one; an outcome stays but for one in doubt."""
+    return known in (state, RUNNING) or (known == IN_DOUBT and state in SETTLED)
+
+
 def _fitting(result: Result) -> Result:
+    """As the relay can read it: one that it cannot would end this session and every later one."""
     try:
-        encode(result)
+        decode(encode(result))
     except ProtocolFault as fault:
-        if fault.fault is not Fault.TOO_BIG:
-            raise
-        return Result(result.command, result.state, {"code": "result_too_large"})
+        code = "result_too_large" if fault.fault is Fault.TOO_BIG else "unexpected"
+        return Result(result.command, result.state, {"code": code})
     return result

@@ -235,6 +235,40 @@ async def test_commands_come_in_and_results_go_back_until_they_are_acked(world: 
     assert world.sink.acked == [("c1", "succeeded")]
 
 
+async def test_a_command_that_breaks_its_taker_ends_neither_the_link_nor_the_next_command(
+    world: World,
+) -> None:
+    class Breaking(FakeSink):
+        async def handle(self, command: Command) -> None:
+            await super().handle(command)
+            if command.id == "c1":
+                raise TypeError("an integer beyond 64 bits")
+
+    enrolled, world.sink = world.peer.sessions, Breaking()
+    later = "2026-01-05T12:00:00Z"
+    world.peer.commands = [Command("c1", "sync", {"n": 2**70}, later), Command("c2", "sync", {}, later)]
+
+    async with world.running() as link:
+        while len(world.sink.commands) < 2:
+            world.sink.happened.clear()
+            await world.sink.happened.wait()
+
+        assert link.state.phase is LinkPhase.CONNECTED
+    assert world.peer.sessions == enrolled + 1
+
+
+async def test_a_status_above_a_frame_does_not_end_the_session(world: World) -> None:
+    streams = [{"name": f"s{n:060}", "state": "idle"} for n in range(2_000)]
+    world.status.shown = [{"name": "huge", "state": "idle", "streams": streams}]
+    enrolled = world.peer.sessions
+
+    async with world.running():
+        await world.peer.until(lambda: bool(world.peer.statuses))
+
+    assert world.peer.sessions == enrolled + 1
+    assert world.peer.statuses[0].connections[0]["name"] == "huge"
+
+
 async def test_status_is_sent_when_it_changes_and_only_then(world: World) -> None:
     async with world.running() as link:
         await world.peer.until(lambda: bool(world.peer.statuses))

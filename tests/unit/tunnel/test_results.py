@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-from agent.protocol.frames import Result, encode
+from agent.protocol.frames import Result, decode, encode
 from agent.tunnel.results import MAX_UNACKED_RESULTS, ResultBox
 
 
@@ -38,6 +38,19 @@ async def test_a_result_above_a_frame_keeps_its_state() -> None:
     assert (sent.command, sent.state) == ("c1", "failed")
     assert sent.result == {"code": "result_too_large"}
     encode(sent)
+
+
+async def test_a_result_that_no_frame_may_hold_keeps_its_state() -> None:
+    """The relay would end the session over it, and over each repeat of it."""
+    deep: list[object] = []
+    for _ in range(20):
+        deep = [deep]
+    for unreadable in ({"text": "\ud800"}, {"deep": deep}, {"number": float("nan")}):
+        box = ResultBox()
+        await box.put(Result("c1", "succeeded", dict(unreadable)))
+        (sent,) = box.take_unsent()
+
+        assert decode(encode(sent)) == Result("c1", "succeeded", {"code": "unexpected"})
 
 
 async def test_a_full_box_makes_its_sender_wait_for_an_ack() -> None:
