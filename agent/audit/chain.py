@@ -7,6 +7,7 @@
     state_dir/audit/key, key.pub          what signs
 
 After an OSError the chain is closed and opened anew for the next lines: what was acknowledged is found behind the head.
+The same where somebody has moved, removed or cut its files meanwhile.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from agent.audit.lines import (
     CHECKPOINT,
     FILE_BEGUN,
     GENESIS,
+    HEADERS,
     Line,
     make_line,
     parse_line,
@@ -39,7 +41,7 @@ from agent.audit.trail import AGENT, Actor
 
 FORMAT: Final = 1
 CHECKPOINT_EVERY: Final = 100  # lines; as many can at most not be told apart when one of them was changed
-MAX_FILE_BYTES: Final = 64 * 1024 * 1024  # read whole at opening, so a busy day takes several files
+MAX_FILE_BYTES: Final = 16 * 1024 * 1024  # two are read whole at opening, so a busy day takes several files
 MAX_NOTES: Final = 20
 BACKWARDS: Final = timedelta(seconds=1)  # less is the clock's usual discipline, not a step
 
@@ -66,6 +68,9 @@ class Chain:
         self._handle = -1
         self._size = 0
         self._position = Position(0, GENESIS)
+        self._known: tuple[str, Mark] | None = (
+            None  # the key, and the newest line that was acknowledged with it
+        )
         self._notes: list[tuple[str, dict[str, Any]]] = []  # found at opening, written with the first lines
         self._checkpoint_due = False
 
@@ -89,6 +94,11 @@ class Chain:
         key = names.load_key(disk, folder)
         head = names.read_head(disk, folder, public=key.public if key else None)
         new_key = key is None
+        if self._known is not None and key is not None:
+            # Whatever lies there now, this process knows what it wrote.
+            public, mark = self._known
+            new_key = key.public != public
+            head = mark if head is not None and head.n < mark.n else head
         if key is None:
             key = SigningKey.make()
             names.save_key(disk, folder, key)
@@ -113,7 +123,7 @@ class Chain:
             self._note_cut(found.cut)
         self._head = HeadFile(self._disk, self._folder, key)
         if isinstance(found, GoOn):
-            self._go_on(found)
+            self._go_on(found, newest[1] if newest else b"")
             return
         number = files[-1].number + 1 if files else 1
         if isinstance(found, Begin):
@@ -127,12 +137,16 @@ class Chain:
             return None
         return files[at], self._disk.read(self._folder / files[at].name) or b""
 
-    def _go_on(self, found: GoOn) -> None:
+    def _go_on(self, found: GoOn, raw: bytes) -> None:
         self._file, self._position, self._size = found.file, found.position, found.size
         self._handle = self._disk.open(self._folder / found.file.name)
         if found.cut is not None:
             self._disk.truncate(self._handle, found.size)
             self._note_cut(found.cut)
+        if behind := raw[found.acknowledged : found.size]:
+            # After a sync that failed these may be in memory only; written again, the next sync is of them too.
+            self._disk.write(self._handle, behind, found.acknowledged)
+            self._disk.sync_folder(self._folder)
 
     def _note_cut(self, cut: dict[str, Any]) -> None:
         # On a disk that stays full every attempt may leave something; an empty file is nothing worth a line.
@@ -158,6 +172,7 @@ class Chain:
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Write the lines, durably; all of them or, with an OSError, none that counts."""
+        self._close_if_moved()
         if self._key is None:
             self.open(entries[0].moment)
         assert self._key is not None  # noqa: S101 - `open` has set it, or raised
@@ -174,6 +189,7 @@ class Chain:
 
     def checkpoint(self, now: datetime) -> None:
         """Sign what was written since the last checkpoint, if anything was."""
+        self._close_if_moved()
         if self._key is None or self._position.since_checkpoint == 0:
             return
         try:
@@ -184,6 +200,7 @@ class Chain:
 
     def keep_house(self, now: datetime) -> None:
         """Rotate at the end of the day also when nothing is written, and let retention remove what is too old."""
+        self._close_if_moved()
         if self._key is None or self._file is None:
             return
         try:
@@ -200,6 +217,18 @@ class Chain:
         if self._head is not None:
             self._head.close()
         self._key = self._head = self._file = None
+
+    def _close_if_moved(self) -> None:
+        """What is written to files that are no longer in their place would be read by nobody."""
+        if self._key is None or self._file is None or self._head is None:
+            return
+        try:
+            path = self._folder / self._file.name
+            in_place = self._disk.is_at(self._handle, path, self._size) and self._head.is_in_place()
+        except OSError:
+            in_place = False
+        if not in_place:
+            self.close()
 
     def _must_rotate(self, now: datetime) -> bool:
         assert self._file is not None  # noqa: S101 - an open chain has a file
@@ -232,6 +261,7 @@ class Chain:
             raise
         self._head.write(Mark(position.n, position.hash))
         self._position, self._size = position, self._size + len(text)
+        self._known = (key.public, Mark(position.n, position.hash))
 
     def _retire(self, now: datetime, key: SigningKey) -> None:
         """Remove the files that are older than the retention, after a signed note of where the chain goes on.
@@ -250,6 +280,9 @@ class Chain:
         if first is None:
             return  # damaged: `audit verify` says so, and a person decides
         start = Mark(first.n - 1, previous_of(first))
+        if start == names.read_start(self._disk, self._folder, public=key.public):
+            self._finish_retention(start)  # recorded already, and the file could not be removed then
+            return
         facts = {
             "files": [file.name for file in files[:count]],
             "through": start.n,
@@ -261,7 +294,10 @@ class Chain:
         self._finish_retention(start)
 
     def _finish_retention(self, start: Mark | None) -> None:
-        """Remove every file that lies wholly before the start; a crash may have left some."""
+        """Remove every file that lies wholly before the start; a crash may have left some.
+
+        One that cannot be removed is left for the next time: it must not keep everybody from acting.
+        """
         if start is None:
             return
         files = names.log_files(self._disk, self._folder)
@@ -270,8 +306,9 @@ class Chain:
             first = self._first_line(following)
             if first is None or first.n > start.n + 1:
                 break
-            self._disk.remove(self._folder / file.name)
-            removed = True
+            with contextlib.suppress(OSError):
+                self._disk.remove(self._folder / file.name)
+                removed = True
         if removed:
             self._disk.sync_folder(self._folder)
 
@@ -307,8 +344,10 @@ def _render(
             position.hash, position.n + 1, entry.moment, entry.action, entry.actor, entry.facts
         )
         lines.append(raw + b"\n")
-        since = 0 if entry.action == CHECKPOINT else position.since_checkpoint + 1
-        position = Position(position.n + 1, line_hash, entry.moment, since)
+        signs = entry.action == CHECKPOINT
+        # A checkpoint must not hide a step back of the clock from the line behind it.
+        moment = max(position.moment or entry.moment, entry.moment) if signs else entry.moment
+        position = Position(position.n + 1, line_hash, moment, 0 if signs else position.since_checkpoint + 1)
 
     def sign(moment: datetime) -> None:
         signature = key.sign("checkpoint", position.n, position.hash)
@@ -317,14 +356,19 @@ def _render(
         )
 
     for entry in entries:
-        if position.moment is not None and entry.moment < position.moment - BACKWARDS:
-            moved = {"from": render_moment(position.moment), "to": render_moment(entry.moment)}
-            add(Entry(entry.moment, "clock_went_back", AGENT, moved))
+        moved = _clock_went_back(position.moment, entry.moment)
+        noted = [] if moved is None else [moved]
+        for one in (entry, *noted) if entry.action in HEADERS else (*noted, entry):
+            add(one)
             if position.since_checkpoint >= CHECKPOINT_EVERY:
                 sign(entry.moment)
-        add(entry)
-        if position.since_checkpoint >= CHECKPOINT_EVERY:
-            sign(entry.moment)
     if checkpoint and position.since_checkpoint:
         sign(now or entries[-1].moment)
     return b"".join(lines), position
+
+
+def _clock_went_back(before: datetime | None, now: datetime) -> Entry | None:
+    if before is None or now >= before - BACKWARDS:
+        return None
+    moved = {"from": render_moment(before), "to": render_moment(now)}
+    return Entry(now, "clock_went_back", AGENT, moved)

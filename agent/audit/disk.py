@@ -39,10 +39,25 @@ class Disk:
             return file.read()
 
     def create(self, path: Path) -> int:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600)
+        try:
+            give_to_owner_of_folder(handle, path.parent)
+        except OSError:
+            os.close(handle)
+            raise
+        return handle
 
     def open(self, path: Path) -> int:
         return os.open(path, os.O_RDWR | _FLAGS)
+
+    def is_at(self, handle: int, path: Path, size: int) -> bool:
+        """Whether the open file is still the one of that name, and as long as it was left."""
+        try:
+            there = path.lstat()
+        except FileNotFoundError:
+            return False
+        ours = os.fstat(handle)
+        return (there.st_dev, there.st_ino, there.st_size) == (ours.st_dev, ours.st_ino, size)
 
     def write(self, handle: int, data: bytes, offset: int) -> None:
         os.lseek(handle, offset, os.SEEK_SET)
@@ -68,6 +83,12 @@ class Disk:
 
     def make_folder(self, path: Path) -> None:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if _POSIX:
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                give_to_owner_of_folder(handle, path.parent)
+            finally:
+                os.close(handle)
 
     def remove_empty_folder(self, path: Path) -> None:
         with contextlib.suppress(FileNotFoundError):
@@ -95,3 +116,12 @@ class Disk:
             self.close(handle)
         self.replace(draft, path)
         self.sync_folder(path.parent)
+
+
+def give_to_owner_of_folder(handle: int, folder: Path) -> None:
+    """What root writes while no agent runs must be the agent's own, or the agent could not go on with it."""
+    if not _POSIX or os.geteuid() != 0:
+        return
+    owner, ours = folder.stat(), os.fstat(handle)
+    if (owner.st_uid, owner.st_gid) != (ours.st_uid, ours.st_gid):
+        os.fchown(handle, owner.st_uid, owner.st_gid)

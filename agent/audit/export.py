@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from agent.audit.lines import GENESIS, HEADERS, Line, parse_line
 from agent.audit.opening import previous_of
-from agent.audit.signing import Mark
+from agent.audit.signing import Mark, parse_head
 from agent.audit.verify import Evidence, Source
 
 EXPORT: Final = "groundwire_audit_export"
@@ -21,12 +21,14 @@ FORMAT: Final = 1
 
 
 def export_lines(
-    files: Iterable[tuple[str, bytes]], head: bytes, through: int, *, since: datetime | None, software: str
+    files: Iterable[tuple[str, bytes]], head: bytes, *, since: datetime | None, software: str
 ) -> Iterator[bytes]:
-    """The export, line by line. Lines behind `through` stay out: their head is not written yet.
+    """The export, line by line. Lines behind the head stay out: nobody acted on them yet.
 
     A line that cannot be read goes along as it is: whoever checks the export is to see it too.
     """
+    newest = parse_head(head)
+    through = newest.n if newest is not None else -1
     begun = False
     previous, key = Mark(0, GENESIS), ""
     for name, raw in files:
@@ -77,7 +79,7 @@ def parse_export(raw: bytes) -> tuple[list[Source], Evidence]:
     except (KeyError, TypeError) as error:
         raise ValueError("not a whole export of an audit log") from error
     return list(_sources(rest)), Evidence(
-        head=head, start=start, first_key=str(document.get("public_key")), is_export=True
+        head=head, begins=start, first_key=str(document.get("public_key")), is_export=True
     )
 
 

@@ -82,13 +82,16 @@ def read_head(disk: Disk, folder: Path, *, public: str | None = None) -> Mark | 
     return parse_head(disk.read(folder / HEAD_FILE) or b"", public=public)
 
 
-def read_start(disk: Disk, folder: Path, *, public: str | None = None) -> Mark | None:
+def read_start(disk: Disk, folder: Path, *, public: str) -> Mark | None:
     """Where the chain goes on from after retention has removed what was before."""
     return parse_mark(disk.read(folder / START_FILE) or b"", "start", public=public)
 
 
 class HeadFile:
-    """Two slots, written in turn: while one is torn by a power cut, the other holds the head before."""
+    """Two slots, written in turn: while one is torn by a power cut, the other holds the head before.
+
+    The first head is a whole new file: after a sync that failed nobody knows what of the old one is on disk.
+    """
 
     def __init__(self, disk: Disk, folder: Path, key: SigningKey) -> None:
         self._disk = disk
@@ -98,26 +101,17 @@ class HeadFile:
         self._slot = 0
 
     def write(self, mark: Mark) -> None:
-        if self._handle < 0 and not self._open(mark):
+        text = mark.render(self._key, "head")
+        if self._handle < 0:
+            self._disk.put(self._path, text.ljust(2 * SLOT_BYTES))
+            self._handle, self._slot = self._disk.open(self._path), 1
             return
-        self._disk.write(self._handle, mark.render(self._key, "head"), self._slot * SLOT_BYTES)
+        self._disk.write(self._handle, text, self._slot * SLOT_BYTES)
         self._disk.sync(self._handle)
         self._slot = 1 - self._slot
 
-    def _open(self, mark: Mark) -> bool:
-        """False where there was no head to go on with: then the file is made anew and holds the mark already."""
-        raw = self._disk.read(self._path) or b""
-        public = self._key.public
-        useless = len(raw) != 2 * SLOT_BYTES or parse_head(raw, public=public) is None
-        if useless:
-            raw = mark.render(self._key, "head").ljust(2 * SLOT_BYTES)
-            self._disk.put(self._path, raw)
-        first, second = (
-            parse_mark(slot, "head", public=public) for slot in (raw[:SLOT_BYTES], raw[SLOT_BYTES:])
-        )
-        self._slot = 1 if second is None or (first is not None and first.n >= second.n) else 0
-        self._handle = self._disk.open(self._path)
-        return not useless
+    def is_in_place(self) -> bool:
+        return self._handle < 0 or self._disk.is_at(self._handle, self._path, 2 * SLOT_BYTES)
 
     def close(self) -> None:
         if self._handle >= 0:

@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+from agent.audit.disk import give_to_owner_of_folder
+
 
 class FileLock:
     def __init__(self, path: Path) -> None:
@@ -20,6 +22,7 @@ class FileLock:
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
         handle = os.open(self._path, flags, 0o600)
         try:
+            give_to_owner_of_folder(handle, self._path.parent)
             _lock(handle)
         except BlockingIOError:
             os.close(handle)

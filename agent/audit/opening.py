@@ -31,6 +31,7 @@ class Scan:
     all_bytes: int = 0
     since_checkpoint: int = 0
     at_head: str | None = None  # the hash of the line that the head names, if it is here
+    head_end: int = 0  # where that line ends
 
     @property
     def rest_bytes(self) -> int:
@@ -51,6 +52,7 @@ class Position:
 class GoOn:
     file: LogFile
     size: int  # the file is cut to this
+    acknowledged: int  # bytes; what lies between them and the size may be in memory only
     position: Position
     cut: dict[str, Any] | None = None  # what is recorded about the cut
 
@@ -82,18 +84,18 @@ def scan(raw: bytes, head_n: int) -> Scan:
     second: Line | None = None
     last: Line | None = None
     at_head: str | None = None
-    offset = count = since = 0
+    offset = count = since = head_end = 0
     while offset < len(raw):
         end = raw.find(b"\n", offset)
         line = None if end < 0 else _next_line(raw[offset:end], last)
         if line is None:
-            return Scan(first, second, last, offset, count + 1, len(raw), since, at_head)
+            return Scan(first, second, last, offset, count + 1, len(raw), since, at_head, head_end)
         count += 1
         since = 0 if line.action == CHECKPOINT else since + 1
         first, second = first or line, line if count == 2 else second  # noqa: PLR2004 - the second
-        at_head = line.hash if line.n == head_n else at_head
+        at_head, head_end = (line.hash, end + 1) if line.n == head_n else (at_head, head_end)
         last, offset = line, end + 1
-    return Scan(first, second, last, offset, 0, len(raw), since, at_head)
+    return Scan(first, second, last, offset, 0, len(raw), since, at_head, head_end)
 
 
 def _next_line(raw: bytes, last: Line | None) -> Line | None:
@@ -130,7 +132,7 @@ def decide(
         position = Position(found.last.n, found.last.hash, found.last.moment, found.since_checkpoint)
         cut = _cut(file, raw[found.good_bytes :]) if found.rest_bytes else None
         if _is_new(found, head, public) or _reaches(found, head):
-            return GoOn(file, found.good_bytes, position, cut)
+            return GoOn(file, found.good_bytes, found.head_end, position, cut)
     if found.first is None or found.first.n > head.n:
         ends_before = _reaches(scan(before[1], head.n), head) if before else head.n == 0
         if ends_before and len(raw) <= MAX_TAIL_BYTES:

@@ -40,7 +40,7 @@ class AuditFolder:
         """The newest signed line; None where the head is missing or damaged."""
         self._require()
         public = self._read(names.PUBLIC_KEY_FILE).decode("ascii", "replace").strip()
-        mark = names.read_head(self._disk, self._folder)
+        mark = names.read_head(self._disk, self._folder, public=public)
         return None if mark is None else Head(mark, public)
 
     def verify(self, *, public_keys: Collection[str] = (), pinned: Mark | None = None) -> Report:
@@ -48,7 +48,7 @@ class AuditFolder:
         for attempt in range(_ATTEMPTS):
             # The head before the files: whatever it names is in them by then.
             head = self._read(names.HEAD_FILE)
-            start = names.read_start(self._disk, self._folder)
+            start = self._read(names.START_FILE)
             files = names.log_files(self._disk, self._folder)
             sources = [self._source(file.name) for file in files]
             evidence = Evidence(head=head, start=start, public_keys=public_keys, pinned=pinned)
@@ -56,7 +56,7 @@ class AuditFolder:
             if report.ok or attempt == _ATTEMPTS - 1:
                 break
             now = names.log_files(self._disk, self._folder)
-            if now[: len(files)] == files and names.read_start(self._disk, self._folder) == start:
+            if now[: len(files)] == files and self._read(names.START_FILE) == start:
                 break
         return report
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from agent.audit.lines import BEGUN, BROKEN, CHECKPOINT, FILE_BEGUN, GENESIS, HEADERS, Line, parse_line
 from agent.audit.opening import is_checkpoint, previous_of
-from agent.audit.signing import Mark, fingerprint, parse_head
+from agent.audit.signing import Mark, fingerprint, parse_head, parse_mark
 
 CHECKPOINT_EVERY: Final = 100  # lines; the writer signs at least as often
 MAX_FAULTS: Final = 100  # told; more are counted
@@ -51,7 +51,8 @@ class Evidence:
     """What lies beside the files."""
 
     head: bytes | None = None
-    start: Mark | None = None  # where the chain goes on after retention, or where an export begins
+    start: bytes | None = None  # the signed note of where the chain goes on after retention
+    begins: Mark | None = None  # where an export begins
     public_keys: Collection[str] = ()  # trusted from elsewhere; none: whatever key the files name
     first_key: str = ""  # of an export that begins behind a file's first line, which would name it
     pinned: Mark | None = None  # a head that was kept elsewhere: its line must be here as it was
@@ -87,6 +88,9 @@ class _Check:
     def __init__(self, evidence: Evidence) -> None:
         self._evidence = evidence
         self._head = parse_head(evidence.head) if evidence.head is not None else None
+        noted = parse_mark(evidence.start, "start") if evidence.start is not None else None
+        self._start = noted or evidence.begins
+        self._keys: set[str] = set(evidence.public_keys)  # that may have signed the start
         self.report = Report()
         self._previous: str | None = GENESIS  # None: unknown, behind a line that cannot be read
         self._expected = 1
@@ -132,7 +136,7 @@ class _Check:
         self._meet_key(line, place)
 
     def _begin_log(self, line: Line, place: tuple[str, int], rest: bytes) -> None:
-        start = self._evidence.start
+        start = self._start
         self.report.first_n = line.n
         if start is not None and line.n == start.n + 1:
             self._previous, self._expected = start.hash, line.n
@@ -180,6 +184,8 @@ class _Check:
         elif known and key != known and line.action == FILE_BEGUN:
             self._fault(FaultKind.SIGNATURE, place, line.n, "the key changed without a recorded break")
         self.report.public_key = key
+        if not trusted:
+            self._keys.add(key)
 
     def _line(self, line: Line | None, place: tuple[str, int], raw: bytes, offset: int) -> None:
         self._last_place = place
@@ -255,7 +261,19 @@ class _Check:
                         mark.n,
                         f"the line {mark.n} of the head kept elsewhere is missing",
                     )
+        self._check_start()
         self._check_head(place)
+
+    def _check_start(self) -> None:
+        """Whoever removes the oldest lines could else explain it with a note signed with a key of his own."""
+        raw = self._evidence.start
+        if raw is None or self._start is None:
+            return
+        if not any(parse_mark(raw, "start", public=key) == self._start for key in self._keys):
+            message = (
+                f"the note that lines 1 to {self._start.n} were removed is not signed with a key of this log"
+            )
+            self._fault(FaultKind.SIGNATURE, ("start", 1), self._start.n, message)
 
     def _check_head(self, place: tuple[str, int]) -> None:
         if self._head is None:

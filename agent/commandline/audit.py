@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -193,26 +195,33 @@ def export(invocation: Invocation, file: Path, since: str | None) -> None:
     from agent.version import SOFTWARE  # noqa: PLC0415
 
     folder = _folder(invocation)
-    found, raw_head = folder.head(), folder.raw_head()
-    through = found.mark.n if found is not None else 0
+    raw_head = folder.raw_head()
+    count = _write(file, export_lines(folder.contents(), raw_head, since=_moment(since), software=SOFTWARE))
+    invocation.output.line(f"Wrote {count} lines to {file}. Check it with: groundwire audit verify {file}")
+    invocation.output.document({"file": str(file), "lines": count})
+
+
+def _write(file: Path, lines: Iterable[bytes]) -> int:
+    """The number of the log's own lines. For whoever writes it alone: it says who did what."""
     count = 0
     try:
-        with file.open("xb") as target:
-            for line in export_lines(
-                folder.contents(), raw_head, through, since=_moment(since), software=SOFTWARE
-            ):
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
+            for line in lines:
                 target.write(line)
                 count += line.startswith(b'{"n":')
+            target.flush()
+            os.fsync(target.fileno())
     except FileExistsError:
         raise ConfigurationError(
             "the file is there already", where=str(file), hint="Choose another."
         ) from None
     except OSError as error:
         raise ConfigurationError(
-            f"cannot be written: {error.strerror or 'unknown fault'}", where=str(file)
+            f"cannot be written: {error.strerror or 'unknown fault'}",
+            where=str(file),
+            hint="What was written of it is not whole: remove it, make room, and repeat.",
         ) from error
-    invocation.output.line(f"Wrote {count} lines to {file}. Check it with: groundwire audit verify {file}")
-    invocation.output.document({"file": str(file), "lines": count})
+    return count
 
 
 def _verify_export(file: Path, trusted: list[str], pinned: Mark | None) -> Report:

@@ -14,7 +14,7 @@ from agent.audit.chain import Chain
 from agent.audit.disk import Disk
 from agent.audit.folder import FOLDER, make_folder
 from tests.faults.plain_disk import RecordingDisk, Step, images
-from tests.unit.audit.keeping import NOON, actions, checked, did, entry, new_chain
+from tests.unit.audit.keeping import NOON, QuickDisk, actions, checked, did, entry, new_chain
 
 IMAGES = int(os.environ.get("GROUNDWIRE_IMAGES", "2000"))
 RETENTION = timedelta(days=2)
@@ -75,16 +75,8 @@ def broken_images(recording: Recording, folder: Path, *, count: int, seed: int) 
     return found
 
 
-class _QuickDisk(Disk):
-    """For the look at an image, which no power cut follows."""
-
-    def sync(self, handle: int) -> None: ...
-
-    def sync_folder(self, folder: Path) -> None: ...
-
-
 def _trouble(state_dir: Path, sure: frozenset[int]) -> str:
-    chain = new_chain(state_dir, disk=_QuickDisk())
+    chain = new_chain(state_dir, disk=QuickDisk())
     chain.append([entry(-1, NOON + timedelta(days=400))])
     chain.close()
     report = checked(state_dir)

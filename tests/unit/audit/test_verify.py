@@ -117,7 +117,10 @@ def test_a_log_that_was_cut_short_anywhere_is_found_at_its_end(log: Path, data: 
 @given(data=st.data())
 def test_a_line_that_was_repeated_or_slipped_in_is_found(log: Path, data: st.DataObject) -> None:
     lines = flat(log)
-    at, copied = data.draw(st.integers(0, len(lines) - 2)), data.draw(index(log))
+    at = data.draw(st.integers(0, len(lines) - 2))
+    copied = data.draw(
+        index(log).filter(lambda one: one != at + 1)
+    )  # that one would look as if it was repeated
     lines.insert(at + 1, (lines[at][0], 0, lines[copied][2]))
 
     report = checked(log, joined(lines))
@@ -174,6 +177,27 @@ def test_a_whole_file_that_is_gone_is_missed(log: Path) -> None:
 
     assert (middle.faults[0].kind, *first_of(middle)) == (FaultKind.MISSING, third, 1)
     assert (beginning.faults[0].kind, *first_of(beginning)) == (FaultKind.MISSING, second, 1)
+
+
+def test_a_note_of_removed_lines_that_the_logs_key_did_not_sign_explains_nothing(log: Path) -> None:
+    """Somebody removes the oldest file, and signs that it was retention."""
+    files = files_of(log)
+    _, second, third = files
+    first = parse_line(files[second].splitlines()[0])
+    claim = Mark(first.n - 1, first.facts["previous"])
+    key = SigningKey.parse((log / FOLDER / "key").read_text())
+    left = {second: files[second], third: files[third]}
+
+    assert checked(log, left, start=claim.render(key, "start")).ok
+    for start in (
+        claim.render(SigningKey.make(), "start"),
+        claim.render(key, "head"),
+        Mark(claim.n - 1, claim.hash).render(key, "start"),
+    ):
+        assert not checked(log, left, start=start).ok
+    other = SigningKey.make()
+    found = checked(log, left, start=claim.render(other, "start"), public_keys=[key.public])
+    assert found.faults[0].file == "start"
 
 
 def test_without_its_head_a_log_is_not_good(log: Path) -> None:
