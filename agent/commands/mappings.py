@@ -1,12 +1,13 @@
 """The commands about mappings: read one, try a change on real rows, put it in force, take it back.
 
-What a preview shows of real rows is what may leave this host anyway; a row that may not leave is not shown.
+What a preview tells of real rows is what may leave this host anyway: a row that may not is not even counted. What the
+policy keeps here, alters or chooses records by is not changed from outside, see `agent.mappings.guard`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, ClassVar, Final, Protocol
 
@@ -18,16 +19,21 @@ from agent.commands.arguments import Name
 from agent.commands.gate import JudgeCommand
 from agent.commands.kind import ConnectionKind, OfConnection
 from agent.commands.ports import Answer, Call, FieldFault, Refused, State
-from agent.errors import ConfigurationError, GroundwireError, PolicyDenied
-from agent.mapping.describe import FieldLine, describe
+from agent.errors import ConfigurationError, GroundwireError
+from agent.mapping.describe import FieldLine, describe, sample_of
 from agent.mapping.overlay import Change
 from agent.mapping.paths import MAX_CHANGES, read_changes, text_of
+from agent.mappings.guard import KeptHere, guard
 from agent.mappings.preview import Comparison, Row
-from agent.mappings.service import PREVIEW_ROWS, Changed, Mappings, Reading
+from agent.mappings.service import PREVIEW_ROWS, Allow, Changed, Mappings, Reading
 from agent.mappings.versions import MAX_NOTE_CHARS
+from agent.model.render import to_documents
+from agent.policy.decide import FIELD_NOT_ALLOWED
 from agent.policy.leave import LeaveFilter
 
 MAX_ROWS: Final = 100  # of one answer
+MAX_SAMPLES: Final = 20
+MAX_SAMPLE_CHARS: Final = 200  # of one value, as JSON
 MAX_VERSIONS: Final = 20  # told with a mapping, the newest
 ROOM_BYTES: Final = 2 * 1024  # kept for what comes around a list that is cut to fit
 
@@ -38,8 +44,6 @@ class Leaves(Protocol):
         ...
 
 
-# (connection, entity, records): what of the records may leave.
-LeaveRecords = Callable[[str, str, pa.Table], pa.Table]
 # (connection, stream): whether the relay may hold records of an older form.
 NeedsRemap = Callable[[str, str], bool]
 
@@ -49,6 +53,10 @@ VersionNumber = Annotated[int, Field(ge=0, le=2**31)]
 
 class OfStream(OfConnection):
     stream: Name
+
+
+class ReadArguments(OfStream):
+    samples: Annotated[int, Field(ge=0, le=MAX_SAMPLES)] = 0
 
 
 class PreviewArguments(OfStream):
@@ -66,53 +74,86 @@ class RevertArguments(OfStream):
     to: VersionNumber
 
 
-class ReadMapping(ConnectionKind):
+class _Guarded(ConnectionKind):
+    def __init__(self, mappings: Mappings, judge: JudgeCommand, leaving: Leaves) -> None:
+        super().__init__(judge)
+        self._mappings = mappings
+        self._leaving = leaving
+
+    def _leave(self, arguments: OfStream) -> LeaveFilter:
+        """Raises PolicyDenied where nothing of the entity leaves: then there is nothing to be told or changed."""
+        return self._leaving(arguments.connection, self._entity(arguments))
+
+    def _entity(self, arguments: OfStream) -> str:
+        return self._mappings.read(arguments.connection, arguments.stream).stream.entity
+
+
+class ReadMapping(_Guarded):
     """The mapping in force, side by side, and its newest versions."""
 
     name: ClassVar[str] = "read_mapping"
-    arguments: ClassVar[type[OfStream]] = OfStream
+    arguments: ClassVar[type[OfStream]] = ReadArguments
 
-    def __init__(self, mappings: Mappings, judge: JudgeCommand) -> None:
-        super().__init__(judge)
-        self._mappings = mappings
-
-    async def prepare(self, arguments: OfStream) -> None:
+    async def prepare(self, arguments: ReadArguments) -> None:
         self._mappings.read(arguments.connection, arguments.stream)
+        if arguments.samples:
+            self._leave(arguments)
 
-    async def run(self, _call: Call, arguments: OfStream) -> Answer:
+    async def run(self, _call: Call, arguments: ReadArguments) -> Answer:
         reading = self._mappings.read(arguments.connection, arguments.stream)
-        return Answer(State.SUCCEEDED, mapping_document(reading))
+        return Answer(State.SUCCEEDED, mapping_document(reading, await self._samples(arguments)))
+
+    async def _samples(self, arguments: ReadArguments) -> list[dict[str, Any]]:
+        """The first records of the source that leave, as they leave."""
+        if not arguments.samples:
+            return []
+        leave = self._leave(arguments)
+        found, _ = await self._mappings.sample(arguments.connection, arguments.stream, MAX_ROWS)
+        if found is None:
+            return []
+        records = leave.apply(found.after.records).records.slice(0, arguments.samples)
+        return to_documents(records, range(records.num_rows), entity=found.entity)
 
 
-class PreviewMapping(ConnectionKind):
+class PreviewMapping(_Guarded):
     name: ClassVar[str] = "preview_mapping"
     arguments: ClassVar[type[OfStream]] = PreviewArguments
 
-    def __init__(self, mappings: Mappings, judge: JudgeCommand, leave: LeaveRecords) -> None:
-        super().__init__(judge)
-        self._mappings = mappings
-        self._leave = leave
-
     async def prepare(self, arguments: PreviewArguments) -> None:
-        await _check(self._mappings, arguments, arguments.changes)
+        _check(self._mappings, arguments, arguments.changes, _allow(self._leave(arguments)))
 
     async def run(self, _call: Call, arguments: PreviewArguments) -> Answer:
         reading = self._mappings.read(arguments.connection, arguments.stream)
-        entity = reading.stream.entity
-        changes = read_changes(arguments.changes, entity)
+        leave = self._leave(arguments)
         comparison = await self._mappings.preview(
-            arguments.connection, arguments.stream, changes, count=arguments.rows
+            arguments.connection,
+            arguments.stream,
+            read_changes(arguments.changes, reading.stream.entity),
+            count=arguments.rows,
+            allow=_allow(leave),
+            leave=_records(leave),
         )
-        rows = comparison.rows(lambda records: self._leave(arguments.connection, entity, records))
         document = {"version": reading.history.number, **comparison_document(comparison)}
-        return Answer(State.SUCCEEDED, _with_rows(document, rows))
+        return Answer(State.SUCCEEDED, _with_rows(document, comparison, comparison.rows(_records(leave))))
 
 
-class _Changing(ConnectionKind):
-    def __init__(self, mappings: Mappings, judge: JudgeCommand, needs_remap: NeedsRemap) -> None:
-        super().__init__(judge)
-        self._mappings = mappings
+class _Changing(_Guarded):
+    def __init__(
+        self, mappings: Mappings, judge: JudgeCommand, leaving: Leaves, needs_remap: NeedsRemap
+    ) -> None:
+        super().__init__(mappings, judge, leaving)
         self._needs_remap = needs_remap
+
+    async def _answer(
+        self, call: Call, arguments: OfStream, leave: LeaveFilter, work: Coroutine[Any, Any, Changed]
+    ) -> Answer:
+        try:
+            changed = await work
+        except asyncio.CancelledError:
+            return self._despite_cancelling(call, arguments)
+        remap = self._needs_remap(arguments.connection, arguments.stream)
+        # Numbers are over all rows that were tried: where only some records may leave, they stay here too.
+        return _done(changed, remap=remap, numbers=not leave.chooses)
 
     async def recover(self, call: Call, arguments: OfStream) -> Answer:
         """A version that is kept is in force since the start of this process; none is kept: nothing was changed."""
@@ -140,10 +181,11 @@ class ChangeMapping(_Changing):
     arguments: ClassVar[type[OfStream]] = ChangeArguments
 
     async def prepare(self, arguments: ChangeArguments) -> None:
-        await _check(self._mappings, arguments, arguments.changes, arguments.based_on)
+        allow = _allow(self._leave(arguments))
+        _check(self._mappings, arguments, arguments.changes, allow, arguments.based_on)
 
     async def run(self, call: Call, arguments: ChangeArguments) -> Answer:
-        entity = self._mappings.read(arguments.connection, arguments.stream).stream.entity
+        leave, entity = self._leave(arguments), self._entity(arguments)
         work = self._mappings.change(
             arguments.connection,
             arguments.stream,
@@ -152,12 +194,9 @@ class ChangeMapping(_Changing):
             based_on=arguments.based_on,
             note=arguments.note,
             command=call.id,
+            allow=_allow(leave),
         )
-        try:
-            changed = await work
-        except asyncio.CancelledError:
-            return self._despite_cancelling(call, arguments)
-        return _done(changed, remap=self._needs_remap(arguments.connection, arguments.stream))
+        return await self._answer(call, arguments, leave, work)
 
 
 class RevertMapping(_Changing):
@@ -165,42 +204,52 @@ class RevertMapping(_Changing):
     arguments: ClassVar[type[OfStream]] = RevertArguments
 
     async def prepare(self, arguments: RevertArguments) -> None:
-        self._mappings.overlay_at(arguments.connection, arguments.stream, arguments.to)
+        allow = _allow(self._leave(arguments))
+        try:
+            self._mappings.judge_revert(arguments.connection, arguments.stream, arguments.to, allow)
+        except KeptHere as error:
+            raise _refused(error) from error
 
     async def run(self, call: Call, arguments: RevertArguments) -> Answer:
+        leave = self._leave(arguments)
         work = self._mappings.revert(
-            arguments.connection, arguments.stream, arguments.to, call.actor, command=call.id
+            arguments.connection,
+            arguments.stream,
+            arguments.to,
+            call.actor,
+            command=call.id,
+            allow=_allow(leave),
         )
-        try:
-            changed = await work
-        except asyncio.CancelledError:
-            return self._despite_cancelling(call, arguments)
-        return _done(changed, remap=self._needs_remap(arguments.connection, arguments.stream))
+        return await self._answer(call, arguments, leave, work)
 
 
 def mapping_kinds(
     mappings: Mappings, judge: JudgeCommand, leaving: Leaves, needs_remap: NeedsRemap
 ) -> list[Any]:
     """Every kind of this module, for the executor."""
-
-    def leave(connection: str, entity: str, records: pa.Table) -> pa.Table:
-        try:
-            return leaving(connection, entity).apply(records).records
-        except PolicyDenied:
-            return records.slice(0, 0)
-
     return [
-        ReadMapping(mappings, judge),
-        PreviewMapping(mappings, judge, leave),
-        ChangeMapping(mappings, judge, needs_remap),
-        RevertMapping(mappings, judge, needs_remap),
+        ReadMapping(mappings, judge, leaving),
+        PreviewMapping(mappings, judge, leaving),
+        ChangeMapping(mappings, judge, leaving, needs_remap),
+        RevertMapping(mappings, judge, leaving, needs_remap),
     ]
 
 
-def mapping_document(reading: Reading) -> dict[str, Any]:
-    """What the relay is told of a mapping: what is mapped, and the names of what is not, as long as there is room."""
+def _allow(leave: LeaveFilter) -> Allow:
+    return lambda reading, wanted: guard(leave, reading.in_file(), reading.mapping, wanted)
+
+
+def _records(leave: LeaveFilter) -> Callable[[pa.Table], pa.Table]:
+    return lambda records: leave.apply(records).records
+
+
+def mapping_document(reading: Reading, samples: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """What the relay is told of a mapping: what is mapped, and the names of what is not, as long as there is room.
+
+    `samples` are documents of records that leave.
+    """
     view = describe(reading.stream.entity, reading.table, reading.overlay, reading.mapping)
-    mapped = [_line(line) for line in view.lines if line.toml is not None or line.origin]
+    mapped = [_line(line, samples) for line in view.lines if line.toml is not None or line.origin]
     document: dict[str, Any] = {
         "entity": reading.stream.entity,
         "version": reading.history.number,
@@ -225,8 +274,10 @@ def comparison_document(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _line(line: FieldLine) -> dict[str, Any]:
+def _line(line: FieldLine, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    values = {"samples": [_short(sample_of(one, line.field)) for one in samples]} if samples else {}
     return {
+        **values,
         "field": line.field,
         "path": list(line.path),
         "kind": line.kind,
@@ -238,8 +289,15 @@ def _line(line: FieldLine) -> dict[str, Any]:
     }
 
 
-def _with_rows(document: dict[str, Any], rows: list[Row]) -> dict[str, Any]:
-    document = {**document, "rows": [], "truncated": False, "withheld": document["tried"] - len(rows)}
+def _short(value: Any) -> Any:
+    """A list is told by its length, a long text by its beginning."""
+    if isinstance(value, list):
+        return len(value)
+    return value[:MAX_SAMPLE_CHARS] if isinstance(value, str) else value
+
+
+def _with_rows(document: dict[str, Any], comparison: Comparison, rows: list[Row]) -> dict[str, Any]:
+    document = {**document, "rows": [], "truncated": False, "withheld": comparison.withheld}
     _fill(
         document,
         "rows",
@@ -267,10 +325,11 @@ def _fill(document: dict[str, Any], name: str, items: list[dict[str, Any]]) -> N
         document[name].append(item)
 
 
-async def _check(
+def _check(
     mappings: Mappings,
     arguments: OfStream,
     plain: list[dict[str, Any]],
+    allow: Allow,
     based_on: int | None = None,
 ) -> None:
     """Raises Refused for changes that could not work, naming the field: they are what the caller sent."""
@@ -280,9 +339,18 @@ async def _check(
     except ConfigurationError as error:
         raise Refused("bad_mapping", (FieldFault("changes", "bad_mapping", error.message),)) from error
     try:
-        await mappings.judge(arguments.connection, arguments.stream, changes, based_on)
+        mappings.judge(arguments.connection, arguments.stream, changes, based_on, allow)
     except ConfigurationError as error:
         raise Refused("bad_mapping", _faults(error, changes)) from error
+    except KeptHere as error:
+        raise _refused(error) from error
+
+
+def _refused(error: KeptHere) -> Refused:
+    message = "the policy keeps, alters or chooses by what this is made of; it is changed at the agent's host"
+    return Refused(
+        FIELD_NOT_ALLOWED, tuple(FieldFault(name, FIELD_NOT_ALLOWED, message) for name in error.fields)
+    )
 
 
 def _faults(error: GroundwireError, changes: tuple[Change, ...]) -> tuple[FieldFault, ...]:
@@ -293,12 +361,12 @@ def _faults(error: GroundwireError, changes: tuple[Change, ...]) -> tuple[FieldF
     return ()
 
 
-def _done(changed: Changed, *, remap: bool) -> Answer:
+def _done(changed: Changed, *, remap: bool, numbers: bool = True) -> Answer:
     result: dict[str, Any] = {
         "version": changed.version,
         "changed": list(changed.paths),
         "remap": "offered" if remap else None,
     }
-    if changed.comparison is not None:
+    if changed.comparison is not None and numbers:
         result |= comparison_document(changed.comparison)
     return Answer(State.SUCCEEDED, result)

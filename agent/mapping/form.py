@@ -14,25 +14,29 @@ from agent.mapping.compile import CompiledMapping
 
 def form_of(mapping: CompiledMapping, *rules: Any) -> str:
     """`rules`: whatever else shapes what travels, such as what the policy lets leave."""
-    said = [mapping.entity, sorted(_plain(rule) for rule in mapping.rules), [_plain(rule) for rule in rules]]
+    said = [
+        mapping.entity,
+        sorted(canonical(rule) for rule in mapping.rules),
+        [canonical(rule) for rule in rules],
+    ]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
 
 
-def _plain(value: Any) -> str:
+def canonical(value: Any) -> str:
     """Canonical text; the order of fields, and of codes in a table of values, means nothing."""
     if is_dataclass(value) and not isinstance(value, type):
-        members = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        members = {field.name: canonical(getattr(value, field.name)) for field in fields(value)}
         if "members" in members:
-            members["members"] = json.dumps(sorted(_plain(member) for member in _members(value)))
+            members["members"] = json.dumps(sorted(canonical(member) for member in _members(value)))
         return json.dumps([type(value).__name__, members], sort_keys=True)
     if isinstance(value, Enum):
         return json.dumps(value.value)
     if isinstance(value, Mapping):
-        return json.dumps({str(name): _plain(below) for name, below in value.items()}, sort_keys=True)
+        return json.dumps({str(name): canonical(below) for name, below in value.items()}, sort_keys=True)
     if isinstance(value, frozenset | set):
-        return json.dumps(sorted(_plain(below) for below in value))
+        return json.dumps(sorted(canonical(below) for below in value))
     if isinstance(value, list | tuple):
-        return json.dumps([_plain(below) for below in value])
+        return json.dumps([canonical(below) for below in value])
     return json.dumps(value, default=str)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from agent.errors import SourceChanged
 from agent.mapping.compile import CompiledMapping, Mapped
@@ -67,6 +68,7 @@ class Comparison:
     keys: tuple[str, ...]  # of the rows that were tried, in the source's order
     before: Side | None  # None: the mapping in force cannot be applied to what the source has
     after: Side
+    withheld: int = 0  # rows that were not looked at, for they may not leave
 
     @property
     def tried(self) -> int:
@@ -95,14 +97,34 @@ class Comparison:
         ]
 
 
-def compare(before: CompiledMapping | None, after: CompiledMapping, page: pa.Table) -> Comparison:
-    """Raises SourceChanged where the page lacks what `after` reads."""
+def compare(
+    before: CompiledMapping | None, after: CompiledMapping, page: pa.Table, leave: Leave | None = None
+) -> Comparison:
+    """With `leave`, of the rows whose record leaves as it is made now: also a number tells something of a row.
+
+    Raises SourceChanged where the page lacks what `after` reads.
+    """
+    withheld = 0
+    if leave is not None:
+        chosen = _leaving(before, page, leave)
+        withheld, page = page.num_rows - chosen.num_rows, chosen
     made = Side.of(after.apply(page))
     try:
         known = Side.of(before.apply(page)) if before is not None else None
     except SourceChanged:
         known = None
-    return Comparison(after.entity, tuple(page[KEY_COLUMN].to_pylist()), known, made)
+    return Comparison(after.entity, tuple(page[KEY_COLUMN].to_pylist()), known, made, withheld)
+
+
+def _leaving(mapping: CompiledMapping | None, page: pa.Table, leave: Leave) -> pa.Table:
+    try:
+        records = mapping.apply(page).records if mapping is not None else None
+    except SourceChanged:
+        records = None
+    if records is None:
+        return page.slice(0, 0)  # nobody can tell which of them leave
+    keys = leave(records)["key"].combine_chunks()
+    return page.filter(pc.is_in(page[KEY_COLUMN], value_set=keys))
 
 
 def _documents(side: Side | None, leave: Leave, entity: str) -> tuple[dict[str, dict[str, Any]], set[str]]:

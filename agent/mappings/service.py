@@ -32,7 +32,7 @@ from agent.mapping.overlay import (
     overlay_to_plain,
 )
 from agent.mapping.paths import text_of
-from agent.mappings.preview import Comparison, compare
+from agent.mappings.preview import Comparison, Leave, compare
 from agent.mappings.probe import Probed, column_names, refuse_missing, rows, with_line_sets
 from agent.mappings.versions import MAX_OVERLAY_BYTES, History, Version, VersionStore
 from agent.settings import ConnectionSettings, StreamSettings
@@ -44,6 +44,11 @@ MAX_PREVIEW_ROWS: Final = 500
 
 Aside = Callable[[str], AbstractAsyncContextManager[Probed]]
 Files = Callable[[], Mapping[str, ConnectionSettings]]
+Allow = Callable[["Reading", CompiledMapping], None]  # raises PolicyDenied for a mapping that is not to be
+
+
+def allow_all(_reading: Reading, _wanted: CompiledMapping) -> None:
+    """For whoever sits at this host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,13 @@ class Reading:
     @property
     def overlay(self) -> Overlay:
         return self.history.overlay
+
+    def in_file(self) -> CompiledMapping | None:
+        """What the file alone says; None: that does not compile."""
+        try:
+            return compile_mapping(self.stream.map, entity=self.stream.entity, where=self.stream.name)
+        except ConfigurationError:
+            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +143,16 @@ class Mappings:
         *,
         count: int = PREVIEW_ROWS,
         keys: Sequence[str] = (),
+        allow: Allow = allow_all,
+        leave: Leave | None = None,
     ) -> Comparison:
-        """What these changes would make of real rows. Raises what would refuse them, but for more rejects."""
+        """What these changes would make of real rows. Raises what would refuse them, but for more rejects.
+
+        With `leave`, what it takes out of the records that are made now is not looked at either.
+        """
         reading = self.read(connection, stream)
         overlay = changed(reading.stream.map, reading.overlay, changes)
-        return await self._try(connection, reading, overlay, count, keys)
+        return await self._try(connection, reading, overlay, count, keys, allow=allow, leave=leave)
 
     async def change(
         self,
@@ -148,11 +165,12 @@ class Mappings:
         note: str = "",
         accept_rejects: bool = False,
         command: str = "",
+        allow: Allow = allow_all,
     ) -> Changed:
         """Put changes in force. `based_on`: the version that their author saw.
 
         Raises Stale where another is in force by now, ConfigurationError, SourceChanged or MoreRejects where they
-        would not work, and AuditUnavailable; then nothing is changed.
+        would not work, what `allow` raises, and AuditUnavailable; then nothing is changed.
         """
         async with self._one_at_a_time:
             reading = self.read(connection, stream)
@@ -166,6 +184,7 @@ class Mappings:
                 note=note,
                 accept_rejects=accept_rejects,
                 command=command,
+                allow=allow,
             )
 
     async def revert(
@@ -178,6 +197,7 @@ class Mappings:
         note: str = "",
         accept_rejects: bool = False,
         command: str = "",
+        allow: Allow = allow_all,
     ) -> Changed:
         """Put an older version in force again, as a new one; 0: what the file says. Raises as `change` does."""
         async with self._one_at_a_time:
@@ -191,6 +211,7 @@ class Mappings:
                 note=note or f"back to version {to}",
                 accept_rejects=accept_rejects,
                 command=command,
+                allow=allow,
             )
 
     async def adopt(self, connection: str, stream: str, actor: Actor) -> Changed:
@@ -207,18 +228,25 @@ class Mappings:
         versions = self._store.history(connection, stream).versions
         return next((one for one in versions if one.command == command), None)
 
-    async def judge(
-        self, connection: str, stream: str, changes: Sequence[Change], based_on: int | None
+    def judge(
+        self,
+        connection: str,
+        stream: str,
+        changes: Sequence[Change],
+        based_on: int | None,
+        allow: Allow = allow_all,
     ) -> None:
         """Raise what refuses these changes before any row is read."""
         reading = self.read(connection, stream)
         _refuse_stale(reading.history, based_on)
         table = apply(reading.stream.map, changed(reading.stream.map, reading.overlay, changes))
-        _compiled(connection, reading.stream, table)
+        allow(reading, _compiled(connection, reading.stream, table))
 
-    def overlay_at(self, connection: str, stream: str, to: int) -> Overlay:
-        """Raises ConfigurationError for a version that is not kept."""
-        return self._overlay_at(self.read(connection, stream).history, to, f"{connection}/{stream}")
+    def judge_revert(self, connection: str, stream: str, to: int, allow: Allow = allow_all) -> None:
+        """Raise what refuses this version before any row is read."""
+        reading = self.read(connection, stream)
+        overlay = self._overlay_at(reading.history, to, f"{connection}/{stream}")
+        allow(reading, _compiled(connection, reading.stream, apply(reading.stream.map, overlay)))
 
     async def _put(
         self,
@@ -230,12 +258,15 @@ class Mappings:
         note: str,
         accept_rejects: bool,
         command: str,
+        allow: Allow,
     ) -> Changed:
         if not changes_between(reading.overlay, overlay):
             return Changed(reading.history.number, ())
-        comparison = await self._try(connection, reading, overlay, PREVIEW_ROWS, ())
+        comparison = await self._try(connection, reading, overlay, PREVIEW_ROWS, (), allow=allow)
         if comparison.more_rejects and not accept_rejects:
             raise _more_rejects(comparison, where=f"{connection}/{reading.stream.name}")
+        if self._stream(connection, reading.stream.name) != reading.stream:
+            raise Stale("the connection file was changed while this was tried")
         done = await _to_its_end(self._put_in_force(connection, reading, overlay, actor, note, command))
         return replace(done, comparison=comparison)
 
@@ -278,17 +309,26 @@ class Mappings:
         return Changed(version.number, tuple(text_of(change.path) for change in version.changes))
 
     async def _try(
-        self, connection: str, reading: Reading, overlay: Overlay, count: int, keys: Sequence[str]
+        self,
+        connection: str,
+        reading: Reading,
+        overlay: Overlay,
+        count: int,
+        keys: Sequence[str],
+        *,
+        allow: Allow,
+        leave: Leave | None = None,
     ) -> Comparison:
         stream, where = reading.stream, f"{connection}/{reading.stream.name}"
         after = _compiled(connection, stream, apply(stream.map, overlay))
+        allow(reading, after)
         async with self._aside(connection) as driver:
             present = await column_names(driver, stream)
             refuse_missing(after.source_columns, present, where=where)
             before = reading.mapping.source_columns if reading.mapping is not None else frozenset()
             needed = after.source_columns | (before & with_line_sets(present))
             page = await rows(driver, stream, needed, max(1, min(count, MAX_PREVIEW_ROWS)), keys)
-        return await asyncio.to_thread(compare, reading.mapping, after, page)
+        return await asyncio.to_thread(compare, reading.mapping, after, page, leave)
 
     def _stream(self, connection: str, stream: str) -> StreamSettings:
         connections = self._files()

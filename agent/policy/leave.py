@@ -49,6 +49,16 @@ class LeaveFilter:
         self.is_identity = not self.hides and not self.chooses
         self.fingerprint = _fingerprint(rule, hash_key)
 
+    def leaves_as_it_is(self, path: str) -> bool:
+        """Whether a field leaves unaltered; `path` is its exact name, such as `lineItems.quantity`."""
+        if self._rule is None or self._entity is None:
+            return True
+        return treatment_of(self._rule, self._entity, path).treatment is Treatment.LEAVES
+
+    def chooses_by(self, path: str) -> bool:
+        """Whether it depends on this field which records leave."""
+        return self._rule is not None and path in self._rule.rows
+
     def apply(self, records: pa.Table) -> Leaving:
         """`records` as the mapping makes them, columns by their names in the model; the order stays."""
         if self._rule is None or self._entity is None or self.is_identity:

@@ -109,6 +109,12 @@ Changes = Annotated[
 ]
 
 
+class ReadMappingIn(Body):
+    samples: int | None = Field(
+        default=None, ge=1, le=20, description="Show values of so many records of the source, as they leave."
+    )
+
+
 class PreviewIn(Body):
     changes: Changes
     rows: int | None = Field(default=None, ge=1, le=100, description="How many rows to try it on.")

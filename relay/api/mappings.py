@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Body, Depends, Header, Path, Response
 
 from relay import kinds
-from relay.api.command_schemas import ChangeIn, CommandOut, NothingIn, PreviewIn, RevertIn
+from relay.api.command_schemas import ChangeIn, CommandOut, PreviewIn, ReadMappingIn, RevertIn
 from relay.api.commanding import COMMAND_RESPONSES, AskOptions, ask, connection_of, submit
 from relay.api.context import CommandingTenant, Context
 from relay.api.exact import exact_body
@@ -34,10 +34,13 @@ async def read_mapping(  # noqa: PLR0913, RUF100 - what FastAPI injects
     stream: StreamName,
     options: AskOptions,
     response: Response,
-    _body: Annotated[NothingIn | None, Body()] = None,
+    body: Annotated[ReadMappingIn | None, Body()] = None,
 ) -> CommandOut:
     found = await connection_of(ctx, tenant, connection)
-    return await submit(ctx, ask(found, kinds.READ_MAPPING, stream=stream), options, response)
+    samples = body.samples if body is not None else None
+    return await submit(
+        ctx, ask(found, kinds.READ_MAPPING, stream=stream, samples=samples), options, response
+    )
 
 
 @router.post("/preview", status_code=HTTPStatus.ACCEPTED, summary="Try changes of a mapping on real rows")

@@ -17,10 +17,11 @@ from agent.commands.arguments import read_arguments
 from agent.commands.mappings import mapping_kinds
 from agent.commands.ports import Answer, Call, Refused, State
 from agent.errors import PolicyDenied, Stale
+from agent.mapping.overlay import Change
 from agent.policy.decision import Decision
 from agent.policy.leave import LeaveFilter, compile_leave
 from agent.policy.model import LeaveRule
-from tests.unit.mappings.probing import World
+from tests.unit.mappings.probing import ANNA, World
 
 NOW = datetime.fromisoformat("2026-01-05T12:00:00+00:00")
 TITLE = [{"path": ["title"], "spec": "region"}]
@@ -107,45 +108,112 @@ async def test_a_change_says_its_version_and_that_records_may_be_mapped_again(de
     assert desk.world.trail.lines[0][1] == Actor(Origin.RELAY, "planner")
 
 
-async def test_a_preview_shows_what_may_leave_and_nothing_else(desk: Desk) -> None:
+async def test_a_preview_shows_what_may_leave_and_does_not_even_count_the_rest(desk: Desk) -> None:
+    desk.world.base["notes"] = "no"
     desk.rule = LeaveRule.model_validate(
-        {"fields": ["orderNo", "customFields.open"], "mask": ["title"], "rows": {"orderNo": ["1", "3"]}}
+        {"fields": "all", "except": ["notes"], "rows": {"orderNo": ["1", "3"]}}
     )
-    changes = [
-        *TITLE,
-        {"path": ["notes"], "spec": "region"},
-        {"path": ["custom", "open"], "spec": "region"},
-    ]
-
-    answer = await desk.send("preview_mapping", changes=changes)
-
-    (row,) = answer.result["rows"]
-    assert row["key"] == "1"
-    assert {one["field"]: one["after"] for one in row["differences"]} == {
-        "title": "***",
-        "customFields.open": "north",
-    }
-    assert answer.result["withheld"] == 2
-    assert "south" not in str(answer.result)
-
-
-async def test_a_row_that_may_not_leave_now_is_not_shown_by_a_change_that_would_let_it(desk: Desk) -> None:
-    desk.world.base["organizationKey"] = "region"
-    desk.rule = LeaveRule.model_validate({"fields": "all", "rows": {"organizationKey": ["north"]}})
-    changes = [{"path": ["organizationKey"], "spec": {"const": "north"}}]
-
-    answer = await desk.send("preview_mapping", changes=changes)
-
-    assert [row["key"] for row in answer.result["rows"]] == ["1"]
-
-
-async def test_where_nothing_may_leave_a_preview_has_numbers_alone(desk: Desk) -> None:
-    desk.rule = None
 
     answer = await desk.send("preview_mapping", changes=TITLE)
 
-    assert answer.result["rows"] == []
-    assert (answer.result["tried"], answer.result["after"]["rejected"]) == (3, 1)
+    (row,) = answer.result["rows"]
+    assert row["key"] == "1"
+    assert row["differences"] == [{"field": "title", "before": None, "after": "north"}]
+    assert (answer.result["tried"], answer.result["withheld"]) == (1, 2)
+    assert answer.result["after"]["rejected"] == 0, "a row that may not leave is rejected, and not counted"
+    assert "south" not in str(answer.result)
+
+
+@pytest.mark.parametrize("name", ["preview_mapping", "change_mapping"])
+async def test_what_the_policy_keeps_is_not_moved_into_a_field_that_leaves(desk: Desk, name: str) -> None:
+    desk.world.base["notes"] = "region"
+    desk.rule = LeaveRule.model_validate({"fields": "all", "except": ["notes"]})
+    based_on = {"based_on": 0} if name == "change_mapping" else {}
+
+    with pytest.raises(Refused) as refused:
+        await desk.send(name, changes=TITLE, **based_on)
+
+    assert (refused.value.code, [fault.field for fault in refused.value.faults]) == (
+        "field_not_allowed",
+        ["title"],
+    )
+    assert desk.world.source.requests == []
+
+
+async def test_a_version_that_would_let_leave_what_the_policy_keeps_is_not_put_back_from_outside(
+    desk: Desk,
+) -> None:
+    await desk.world.mappings.change("erp", "orders", [Change(("title",), spec="region")], ANNA)
+    await desk.world.mappings.revert("erp", "orders", 0, ANNA)
+    desk.world.base["notes"] = "region"
+    desk.rule = LeaveRule.model_validate({"fields": "all", "except": ["notes"]})
+
+    with pytest.raises(Refused, match="field_not_allowed"):
+        await desk.send("revert_mapping", to=1)
+
+    assert desk.world.mappings.read("erp", "orders").history.number == 2
+
+
+async def test_the_policy_is_asked_again_where_the_mapping_changed_meanwhile(desk: Desk) -> None:
+    """Between the look before it begins and its turn, somebody at the host keeps the column."""
+    desk.rule = LeaveRule.model_validate({"fields": "all", "except": ["notes"]})
+    kind = desk.kind("change_mapping")
+    arguments = read_arguments(
+        kind.arguments, {"connection": "erp", "stream": "orders", "changes": TITLE, "based_on": 0}
+    )
+    await kind.prepare(arguments)
+    desk.world.base["notes"] = "region"
+
+    with pytest.raises(PolicyDenied):
+        await kind.run(call("c1"), arguments)
+
+    assert desk.world.mappings.read("erp", "orders").history.number == 0
+
+
+async def test_no_row_may_be_made_to_leave_by_a_change(desk: Desk) -> None:
+    desk.world.base["organizationKey"] = "region"
+    desk.rule = LeaveRule.model_validate({"fields": "all", "rows": {"organizationKey": ["north"]}})
+
+    with pytest.raises(Refused, match="field_not_allowed"):
+        await desk.send(
+            "preview_mapping", changes=[{"path": ["organizationKey"], "spec": {"const": "north"}}]
+        )
+
+
+async def test_where_rows_are_chosen_a_change_tells_no_numbers(desk: Desk) -> None:
+    desk.rule = LeaveRule.model_validate({"fields": "all", "rows": {"orderNo": ["1"]}})
+
+    answer = await desk.send("change_mapping", changes=TITLE, based_on=0)
+
+    assert (answer.state, "tried" in answer.result) == (State.SUCCEEDED, False)
+
+
+@pytest.mark.parametrize("name", ["preview_mapping", "change_mapping", "revert_mapping"])
+async def test_where_nothing_may_leave_there_is_nothing_to_try_or_to_change(desk: Desk, name: str) -> None:
+    desk.rule = None
+    args: dict[str, dict[str, Any]] = {
+        "preview_mapping": {"changes": TITLE},
+        "change_mapping": {"changes": TITLE, "based_on": 0},
+        "revert_mapping": {"to": 0},
+    }
+
+    with pytest.raises(PolicyDenied):
+        await desk.send(name, **args[name])
+
+    assert (await desk.send("read_mapping")).result["version"] == 0
+
+
+async def test_a_mapping_is_read_with_samples_of_what_leaves(desk: Desk) -> None:
+    desk.world.base |= {"title": "region", "notes": "region"}
+    desk.rule = LeaveRule.model_validate(
+        {"fields": "all", "except": ["notes"], "mask": ["title"], "rows": {"orderNo": ["2"]}}
+    )
+
+    answer = await desk.send("read_mapping", samples=5)
+
+    samples = {line["field"]: line["samples"] for line in answer.result["fields"]}
+    assert samples == {"orderNo": ["2"], "totalNetValue": ["2.5"], "title": ["***"], "notes": [None]}
+    assert "south" not in str(answer.result)
 
 
 @pytest.mark.parametrize(
