@@ -54,6 +54,7 @@ from agent.tunnel.endpoint import Endpoint, Proxy, make_endpoint, make_proxy
 from agent.tunnel.link import Link
 from agent.vault.references import resolve
 from agent.version import SOFTWARE
+from agent.withdrawals import Withdrawals
 
 log = structlog.get_logger(__name__)
 
@@ -134,7 +135,7 @@ class App:
             async with open_trail(state_dir, self._clock, retention) as trail:
                 facts = {"call": "resync" if full else "sync", "streams": streams}
                 await trail.record("local_action", current_actor(), facts)
-                policies = self._make_policies(trail)
+                policies = self._make_policies(trail, outbox)
                 await policies.start()
             await _unwrapped(body(outbox))
         return results
@@ -153,12 +154,15 @@ class App:
             async def restart(connection: str) -> None:
                 await reloads.restart(connection)
 
-            policies = self._make_policies(trail)
+            policies = self._make_policies(trail, outbox)
             await policies.start()
             access = Access(self._settings.limits, self._settings.state_dir, self._clock, audit=trail)
             tracing = self._make_tracing(trail)
             traced = cast("Outbox", TracedOutbox(outbox, tracing))
             connections = self._make_connections(traced, status_changed, policies, access)
+            take_back = partial(
+                Withdrawals(outbox, policies.leaving).elsewhere, lambda: connections.looked_after
+            )
             mappings = Mappings(
                 self._settings.state_dir,
                 self._clock,
@@ -174,7 +178,12 @@ class App:
                 await reloads.restart(*(user for user in users if user != PROXY))
 
             matrices, writing = connect_writes(
-                connections, outbox.journal, lambda: policies.current, self._clock, status_changed
+                connections,
+                outbox.journal,
+                lambda: policies.current,
+                self._clock,
+                status_changed,
+                policies.leaving,
             )
 
             async def cancel_command(command: str) -> State | None:
@@ -182,7 +191,13 @@ class App:
 
             kinds = [
                 *command_kinds(
-                    connections, outbox, self._clock, cancel_command, lambda: link.state, policies.judge
+                    connections,
+                    outbox,
+                    self._clock,
+                    cancel_command,
+                    lambda: link.state,
+                    policies.judge,
+                    policies.leaving,
                 ),
                 *mapping_kinds(mappings, policies.judge, policies.leaving, connections.needs_remap),
                 *writing,
@@ -197,6 +212,7 @@ class App:
                 status=StatusWithOperations(connections.connections, matrices),
                 clock=self._clock,
                 software=SOFTWARE,
+                gate=lambda: policies.sending,
             )
             reloads = Reloads(self._watcher, connections, group, trail, self._clock)
             calls = LocalCalls(
@@ -239,11 +255,12 @@ class App:
                     await connections.start(settings, group)
             # Behind the connections: a command for one that is not there yet would be refused.
             await executor.start(group)
+            await policies.settle(take_back)
             linked = group.create_task(link.run(), name="link")
             connections.start_schedule()
             background.append(group.create_task(matrices.run(), name="operations"))
             background.append(group.create_task(reloads.watch(), name="configuration"))
-            watching = policies.watch(lambda: self._watcher.settings.connections, reloads.restart)
+            watching = policies.watch(lambda: self._watcher.settings.connections, reloads.restart, take_back)
             background.append(group.create_task(watching, name="policy"))
             log.info(
                 "agent_started",
@@ -284,9 +301,9 @@ class App:
             lambda: self._watcher.settings.connections,
         )
 
-    def _make_policies(self, trail: AuditLog) -> Policies:
+    def _make_policies(self, trail: AuditLog, outbox: Outbox) -> Policies:
         key = PolicyKey(self._settings.state_dir, self._clock)
-        return Policies(self._settings.config_dir, self._clock, trail, key)
+        return Policies(self._settings.config_dir, self._clock, trail, key, on_settled=outbox.changed.set)
 
     def _make_connections(
         self,

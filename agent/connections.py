@@ -6,7 +6,7 @@ A change of the configuration stops and starts the connections it concerns and l
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -35,6 +35,7 @@ from agent.sync.runner import Runner, RunResult, Source, Stream
 from agent.sync.schedule import Schedule
 from agent.sync.supervisor import StreamState, StreamView, Supervisor
 from agent.sync.window import Since, WindowSettings
+from agent.withdrawals import Withdrawals
 from drivers.contract import ReadRequest, StreamSpec
 
 log = structlog.get_logger(__name__)
@@ -81,6 +82,7 @@ class Connections:
         self._commands = commands
         self._columns = ColumnWatch(state_dir, clock)
         self._outbox = outbox
+        self._withdrawals = Withdrawals(outbox, leaving)
         self._clock = clock
         self._limits = limits
         self._access = access or Access(limits, state_dir, clock)
@@ -88,6 +90,7 @@ class Connections:
         self._gate = asyncio.Semaphore(limits.parallel_runs)
         self._schedule = Schedule(self._look, clock)
         self._running: dict[str, Connection] = {}
+        self._looked_after: set[str] = set()
         self._closed = False
         self.watchers: set[Callable[[RunReport], None]] = set()  # told of every page of every run
 
@@ -99,6 +102,19 @@ class Connections:
 
     def __iter__(self) -> Iterator[Connection]:
         return iter(self._running.values())
+
+    @property
+    def looked_after(self) -> Collection[str]:
+        """The connections of which nothing waits in the outbox that may not leave."""
+        return self._looked_after
+
+    async def _take_back(self, settings: ConnectionSettings) -> None:
+        self._looked_after.discard(settings.name)
+        for name, stream in settings.streams.items():
+            await self._withdrawals.of_stream(
+                f"{settings.name}/{name}", stream.entity, send_raw=stream.sync.send_raw
+            )
+        self._looked_after.add(settings.name)
 
     def named(self, name: str) -> Connection:
         """Raises ConfigurationError for a connection that is not there."""
@@ -132,6 +148,7 @@ class Connections:
         try:
             settings = self._amend(settings)
             streams, faults = _streams(settings, self._leaving)
+            await self._take_back(settings)
             secrets = self._access.secrets_of(settings)
             refused = await self._access.refusal(settings, secrets)
             driver = self._driver(settings, secrets)
@@ -170,6 +187,7 @@ class Connections:
 
     async def stop(self, name: str) -> None:
         """Take a connection out of force, if it is: its last durable page stands, nothing is half done."""
+        self._looked_after.discard(name)
         connection = self._running.pop(name, None)
         if connection is None:
             return

@@ -17,6 +17,7 @@ from agent.commands.records import LiveRecords
 from agent.commands.syncing import Requeue, Resync, Sync
 from agent.connections import Connections
 from agent.outbox.store import Outbox
+from agent.policies import Leaves
 from agent.tunnel.link import LinkState
 
 
@@ -27,6 +28,7 @@ def command_kinds(
     cancel: Callable[[str], Awaitable[State | None]],
     link: Callable[[], LinkState],
     judge: JudgeCommand,
+    leaving: Leaves,
 ) -> list[CommandKind[Any]]:
     """`cancel` is the executor's."""
     return [
@@ -37,7 +39,7 @@ def command_kinds(
         Resume(connections, judge),
         CheckConnection(connections, judge),
         Discover(connections, judge),
-        ReadRecord(connections, LiveRecords(connections, clock), judge),
+        ReadRecord(connections, LiveRecords(connections, clock, leaving), judge),
         Diagnostics(connections, outbox, link, judge),
         Cancel(cancel, judge),
     ]

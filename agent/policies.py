@@ -19,7 +19,7 @@ from agent.audit.trail import AGENT, AuditTrail
 from agent.clock import Clock
 from agent.configuration.policy_file import policy_in
 from agent.configuration.watch import POLL_SECONDS
-from agent.errors import AuditUnavailable, PolicyDenied
+from agent.errors import AuditUnavailable, GroundwireError, PolicyDenied
 from agent.policy.decide import decide_command
 from agent.policy.decision import Decision
 from agent.policy.leave import LeaveFilter, compile_leave
@@ -31,6 +31,15 @@ LOADED: Final = "policy_loaded"
 CHANGED: Final = "policy_changed"
 
 _Stamp = tuple[int, ...]
+Settle = Callable[[], Awaitable[None]]
+
+
+async def nothing() -> None:
+    """For an outbox that nothing is sent from."""
+
+
+class NoPolicy(PolicyDenied):
+    """There is no policy that could be asked: its file is missing, wrong, or cannot be audited."""
 
 
 class Leaves(Protocol):
@@ -42,8 +51,15 @@ class Leaves(Protocol):
 
 
 class Policies:
-    def __init__(self, config_dir: Path, clock: Clock, trail: AuditTrail, key: Callable[[], bytes]) -> None:
-        """`key` is asked for the hashing key when a rule needs one."""
+    def __init__(
+        self,
+        config_dir: Path,
+        clock: Clock,
+        trail: AuditTrail,
+        key: Callable[[], bytes],
+        on_settled: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`key` is asked for the hashing key when a rule needs one; `on_settled` hears that batches may be sent."""
         self._config_dir = config_dir
         self._clock = clock
         self._trail = trail
@@ -51,14 +67,36 @@ class Policies:
         self._stamp = _stamp(config_dir)
         self._read = policy_in(config_dir)  # what the file says; in force once it is audited
         self._current = Policy.nothing("the agent has just started")
+        self._number = 0  # grows with each change, for whoever read something under the one before
+        self._settled = False  # nothing waits or runs under an earlier one
+        self._on_settled = on_settled
 
     @property
     def current(self) -> Policy:
         return self._current
 
+    @property
+    def sending(self) -> int | None:
+        """The number of the policy under which batches may be sent; None while none may."""
+        return self._number if self._settled and not self._current.fault else None
+
     async def start(self) -> None:
         """Put in force what the file says. Before it nothing is allowed."""
         await self._put_in_force(LOADED)
+
+    async def settle(self, take_back: Settle) -> None:
+        """Let batches be sent again once `take_back` has taken from the outbox what may not leave any more."""
+        if self._current.fault:
+            return
+        try:
+            await take_back()
+        except GroundwireError as error:
+            # Nothing is sent until it succeeds: tried again at the next look.
+            log.warning("policy_not_settled", code=error.code, error=str(error), hint=error.hint)
+            return
+        self._number += 1
+        self._settled = True
+        self._on_settled()
 
     def leaving(self, connection: str, entity: str, *, send_raw: bool = False) -> LeaveFilter:
         """What of this entity's records leaves. Raises PolicyDenied where nothing does, or not the source record."""
@@ -69,9 +107,15 @@ class Policies:
         return decide_command(self._current, connection, name, now)
 
     async def watch(
-        self, names: Callable[[], Iterable[str]], restart: Callable[..., Awaitable[None]]
+        self,
+        names: Callable[[], Iterable[str]],
+        restart: Callable[..., Awaitable[None]],
+        take_back: Settle = nothing,
     ) -> None:
-        """For ever: put a changed file in force by restarting the connections of `names` that it concerns."""
+        """For ever: put a changed file in force by restarting the connections of `names` that it concerns.
+
+        Batches wait meanwhile; `take_back` comes last, when nothing runs under the policy before.
+        """
         previous = self._stamp
         while True:
             await self._clock.sleep(POLL_SECONDS)
@@ -82,8 +126,9 @@ class Policies:
             if changed:
                 self._stamp = seen
                 self._read = await asyncio.to_thread(policy_in, self._config_dir)
-            if changed or self._current is not self._read:
+            if changed or self._current is not self._read or not self._settled:
                 await self._apply(names, restart)
+                await self.settle(take_back)
 
     async def _apply(
         self, names: Callable[[], Iterable[str]], restart: Callable[..., Awaitable[None]]
@@ -92,6 +137,7 @@ class Policies:
         if before.digest == self._read.digest and before.fault == self._read.fault:
             self._current = self._read  # touched, not changed
             return
+        self._settled = False
         await self._put_in_force(CHANGED)
         concerned = [name for name in names() if _leaves_otherwise(name, before, self._current)]
         if concerned:
@@ -123,7 +169,7 @@ def leaving(
 ) -> LeaveFilter:
     """Raises PolicyDenied where nothing of this entity leaves, or not the source record and it is wanted."""
     if policy.fault:
-        raise PolicyDenied(
+        raise NoPolicy(
             f"no policy is in force: {policy.fault}",
             hint="Mend the file; `groundwire policy check` reads it again. Nothing is lost: reading goes on where it stood.",
         )

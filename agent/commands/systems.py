@@ -14,6 +14,7 @@ from agent.connections import Connections, build_stream
 from agent.errors import ConfigurationError
 from agent.hosting.driver import HostedDriver
 from agent.model.run import RunTrigger
+from agent.policies import Leaves
 from agent.policy.leave import EVERYTHING
 from agent.policy.model import Policy
 from drivers.contract import StreamSpec
@@ -67,7 +68,7 @@ class WrittenRecords:
         for stream in settings.streams.values():
             if stream.entity == entity:
                 whole = build_stream(settings, stream, EVERYTHING)
-                found = await self._live.read_stream(whole, key)
+                found = await self._live.read_whole(whole, key)
                 if found is not None:
                     return found
         return None
@@ -97,9 +98,10 @@ def connect_writes(
     policy: Callable[[], Policy],
     clock: Clock,
     changed: Callable[[], None],
+    leaving: Leaves,
 ) -> tuple[Matrices, Sequence[CommandKind[Any]]]:
     """The kinds that write, and the operation matrices they go by; `changed` hears of what is to be published."""
     systems = ConnectedSystems(connections)
     matrices = Matrices(systems, policy, clock, changed)
-    records = WrittenRecords(connections, LiveRecords(connections, clock))
+    records = WrittenRecords(connections, LiveRecords(connections, clock, leaving))
     return matrices, write_kinds(Writer(matrices, systems, records, counts, policy, clock))

@@ -17,7 +17,18 @@ import numpy.typing as npt
 
 from agent.clock import Clock
 from agent.errors import GroundwireError
-from agent.outbox import batches, counting, letters, pauses, positions, pruning, runs, segments, streams
+from agent.outbox import (
+    batches,
+    counting,
+    letters,
+    pauses,
+    positions,
+    pruning,
+    runs,
+    segments,
+    streams,
+    withdrawal,
+)
 from agent.outbox.append import append
 from agent.outbox.database import Database
 from agent.outbox.journal import CommandJournal
@@ -167,6 +178,19 @@ class Outbox:
         reach back far enough, the stream is also read again in full.
         """
         return await self._run(lambda: positions.replay(self._db, stream, relay_seq))
+
+    async def entities(self) -> dict[str, str]:
+        """The streams of which records wait here, or are kept for a relay from a backup; each with its entity."""
+        return await self._run(lambda: withdrawal.entities(self._db))
+
+    async def withdraw(self, stream: str, checkpoint: str | None) -> int:
+        """Drop every record of the stream that waits or is kept; return how many batches held them.
+
+        The relay sees no gap. If any went, the stream goes on from `checkpoint`, which must have them read again.
+        Not to be called while the stream runs.
+        """
+        now = self._clock.utcnow()
+        return await self._run(lambda: withdrawal.withdraw(self._db, stream, checkpoint, now))
 
     async def fingerprints(self, stream: str) -> Fingerprints:
         return await self._run(lambda: segments.load(self._db, stream))

@@ -17,6 +17,7 @@ from agent.errors import VersionMismatch
 from drivers.contract import Mark, MarkKind, ReadMode
 
 CHECKPOINT_VERSION: Final = 1
+WITHDRAWN: Final = "withdrawn"  # in place of a rule; no rule has this fingerprint
 MIXED: Final = ""  # in place of a form: there are several, or none is known
 
 
@@ -60,6 +61,10 @@ class Checkpoint:
     def under_rule(self, leave: str) -> Checkpoint:
         """What is enqueued from now on left under this rule."""
         return replace(self, leave=leave)
+
+    def withdrawn(self) -> Checkpoint:
+        """Records that it covers were taken back before they left: whatever rule comes next, all are sent again."""
+        return self.under_rule(WITHDRAWN)
 
     def needs_resend(self, leave: str) -> bool:
         """Whether records may be at the relay in a form that this rule does not give them."""

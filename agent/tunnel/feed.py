@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import structlog
@@ -21,11 +21,21 @@ MAX_GAPS_PER_STREAM: Final = 8  # in one session; more means the two sides do no
 log = structlog.get_logger(__name__)
 
 
+# The number of the policy under which batches may be sent now; None: none may.
+Gate = Callable[[], int | None]
+
+
+def always() -> int:
+    return 0
+
+
 class BatchFeed:
     """Lives as long as one session."""
 
-    def __init__(self, queue: BatchQueue, session: AgentSession) -> None:
+    def __init__(self, queue: BatchQueue, session: AgentSession, gate: Gate = always) -> None:
         self._queue = queue
+        self._gate = gate
+        self._allowed_by = gate()
         self._session = session
         self._ahead: deque[PendingBatch] = deque()
         self._read_to = 0  # seq up to which the outbox was read
@@ -60,13 +70,30 @@ class BatchFeed:
 
     async def queue_next(self) -> bool:
         """Give the session one batch; False when there is nothing to send, or nothing may be sent, just now."""
-        while self._session.open and self._session.credit > 0:
+        while self._session.open and self._session.credit > 0 and self._may_send():
             if not self._ahead and not await self._read():
                 return False
-            # `_read` gave up control: the session may have ended, or a gap may have emptied what was read.
-            if self._ahead and self._session.open and await self._offer(self._ahead.popleft()):
+            # `_read` gave up control: the session may have ended, a gap may have emptied what was read, and the policy
+            # may be another one.
+            if (
+                self._may_send()
+                and self._ahead
+                and self._session.open
+                and await self._offer(self._ahead.popleft())
+            ):
                 return True
         return False
+
+    def _may_send(self) -> bool:
+        number = self._gate()
+        if number is None:
+            return False
+        if number != self._allowed_by:
+            self._allowed_by = number
+            # What was read ahead may not be in the outbox any more.
+            self._mended.clear()
+            self._go_back(0)
+        return True
 
     async def _read(self) -> bool:
         if self._exhausted:

@@ -20,6 +20,7 @@ from agent.protocol.frames import Hello, Result
 from agent.protocol.session import AgentSession
 from agent.tunnel.connection import Connection, Parts
 from agent.tunnel.endpoint import Endpoint
+from agent.tunnel.feed import Gate, always
 from agent.tunnel.ports import BatchQueue, CommandSink, StatusProvider
 from agent.tunnel.reconnect import Backoff
 from agent.tunnel.results import ResultBox
@@ -70,7 +71,9 @@ class Link:
         software: str,
         opener: Opener = open_channel,
         fraction: Callable[[], float] = _RANDOM.random,
+        gate: Gate = always,
     ) -> None:
+        """`gate`: under which policy batches may be sent now; None while none may."""
         self.endpoint = endpoint  # a changed one counts from the next connection on
         self._identities = identities
         self._clock = clock
@@ -95,6 +98,7 @@ class Link:
             drain_seconds=lambda: self._drain_seconds,
             opened=self._note_opened,
             acked=self._note_acked,
+            gate=gate,
         )
 
     @property

@@ -11,7 +11,7 @@ import pytest
 
 from agent.audit.trail import Actor
 from agent.clock import ManualClock
-from agent.errors import AuditUnavailable, PolicyDenied
+from agent.errors import AuditUnavailable, PolicyDenied, StorageFull
 from agent.policies import Policies
 
 ALL = '[connections.erp.leave.vendor]\nfields = "all"\n'
@@ -51,6 +51,10 @@ class World:
         self.clock = Alarm()
         self.trail = Trail()
         self.restarted: list[tuple[str, ...]] = []
+        self.sending: list[
+            int | None
+        ] = []  # what was let out when connections restarted and batches were taken back
+        self.full = False
         self.write(ALL)
         self.policies = Policies(folder, self.clock, self.trail, lambda: b"k" * 32)
 
@@ -61,10 +65,18 @@ class World:
 
     async def restart(self, *names: str) -> None:
         self.restarted.append(names)
+        self.sending.append(self.policies.sending)
+
+    async def take_back(self) -> None:
+        self.sending.append(self.policies.sending)
+        if self.full:
+            raise StorageFull
 
     async def looks(self, number: int) -> None:
         """Let the watcher look at the file so many times."""
-        watching = asyncio.create_task(self.policies.watch(lambda: ["erp", "other"], self.restart))
+        watching = asyncio.create_task(
+            self.policies.watch(lambda: ["erp", "other"], self.restart, self.take_back)
+        )
         try:
             for _ in range(number):
                 await self.clock.asleep.wait()
@@ -172,3 +184,41 @@ async def test_the_source_record_needs_a_word_of_its_own(world: World) -> None:
     await world.policies.start()
     with pytest.raises(PolicyDenied, match="send_raw"):
         world.policies.leaving("erp", "vendor", send_raw=True)
+
+
+async def test_no_batch_is_sent_before_what_may_not_leave_was_taken_back(world: World) -> None:
+    assert world.policies.sending is None
+    await world.policies.start()
+    assert world.policies.sending is None
+    await world.policies.settle(world.take_back)
+    first = world.policies.sending
+    assert first is not None
+
+    world.write(MORE)
+    await world.looks(4)
+    assert world.sending == [None, None, None]
+    assert world.policies.sending == first + 1
+
+
+async def test_no_batch_is_sent_while_the_file_is_wrong(world: World) -> None:
+    await world.policies.start()
+    await world.policies.settle(world.take_back)
+    world.write("[connections.erp\n")
+    await world.looks(4)
+    assert world.policies.sending is None
+
+    world.write(ALL)
+    await world.looks(4)
+    assert world.policies.sending is not None
+
+
+async def test_where_it_cannot_be_taken_back_nothing_is_sent_until_it_can(world: World) -> None:
+    await world.policies.start()
+    world.full = True
+    await world.policies.settle(world.take_back)
+    await world.looks(3)
+    assert world.policies.sending is None
+
+    world.full = False
+    await world.looks(2)
+    assert world.policies.sending is not None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -36,7 +37,8 @@ class Bench:
         self.outbox = FakeOutbox()
         self.session = OpenSession(**session)
         as_session: AgentSession = self.session  # type: ignore[assignment]
-        self.feed = BatchFeed(self.outbox, as_session)
+        self.policy: int | None = 1
+        self.feed = BatchFeed(self.outbox, as_session, lambda: self.policy)
 
     async def begin(
         self, positions: Mapping[str, int] | None = None, hashes: Mapping[str, str] | None = None
@@ -195,3 +197,29 @@ async def test_another_copy_s_batch_under_our_number_is_not_taken_for_ours() -> 
     await bench.begin({"e/a": 1}, {"e/a": ours[:16]})
     assert bench.outbox.rewinds == []
     assert await bench.drain() == []
+
+
+async def test_while_no_policy_is_in_force_nothing_is_sent_not_even_what_was_read_ahead() -> None:
+    bench = Bench(credit=1)
+    for _ in range(3):
+        bench.outbox.add("e/a")
+    await bench.begin()
+    await bench.drain()
+    bench.session.credit, bench.policy = 10, None
+
+    assert await bench.drain() == [1]
+    bench.policy = 2
+    assert await bench.drain() == [1, 2, 3]
+
+
+async def test_what_was_taken_back_under_another_policy_is_not_sent_though_it_was_read_ahead() -> None:
+    bench = Bench(credit=1)
+    for _ in range(3):
+        bench.outbox.add("e/a")
+    await bench.begin()
+    await bench.drain()
+    del bench.outbox.batches[1]
+    bench.outbox.batches[1] = replace(bench.outbox.batches[1], prev=1)
+    bench.session.credit, bench.policy = 10, 2
+
+    assert await bench.drain() == [1, 3]
