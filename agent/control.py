@@ -153,6 +153,8 @@ class ControlServer:
                 await self._answer(reader, writer)
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             log.debug("control_client_left")
+        except Exception:  # one client must not end the agent
+            log.exception("control_client_failed")
         finally:
             self._clients -= 1
             writer.close()
@@ -268,12 +270,19 @@ async def _pass_on(
 
 
 async def _send(writer: asyncio.StreamWriter, line: dict[str, Any]) -> None:
-    text = orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY)
+    text = _json(line)
     if len(text) > MAX_REPLY_BYTES:
         text = b'{"error":{"code":"too_large","message":"the answer is too large","where":"","hint":""}}'
     writer.write(text + b"\n")
     async with asyncio.timeout(WRITE_SECONDS):
         await writer.drain()
+
+
+def _json(line: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY)
+    except TypeError:  # half a surrogate pair in a text of the source, or a number beyond 64 bits
+        return json.dumps(line, default=str, ensure_ascii=False).encode("utf-8", "replace")
 
 
 class ControlClient:

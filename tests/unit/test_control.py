@@ -105,6 +105,34 @@ async def test_a_bug_in_a_handler_tells_nothing_but_that(state_dir: Path) -> Non
     assert "canary" not in f"{caught.value}"
 
 
+async def test_an_answer_that_is_no_text_of_any_language_is_given_as_far_as_it_is(state_dir: Path) -> None:
+    """A source's text may hold half a surrogate pair; the agent outlives it, and the operator sees the rest."""
+
+    async def torn(_args: dict[str, Any], progress: control.Progress) -> Any:
+        progress({"name": "tabl\udc80"})
+        return {"name": "tabl\ud800", "größe": 2**70}
+
+    async with served(state_dir, {"torn": torn, "echo": echo}) as client:
+        replies = [reply.value async for reply in client.call("torn")]
+        again = await client.ask("echo", {"a": 1})
+
+    assert replies == [{"name": "tabl?"}, {"name": "tabl?", "größe": 2**70}]
+    assert again == {"echo": {"a": 1}}
+
+
+async def test_an_answer_that_cannot_be_written_ends_its_client_alone(state_dir: Path) -> None:
+    async def endless(_args: dict[str, Any], _progress: control.Progress) -> Any:
+        answer: dict[str, Any] = {}
+        answer["answer"] = answer
+        return answer
+
+    async with served(state_dir, {"endless": endless, "echo": echo}) as client:
+        with pytest.raises(Unreachable):
+            await client.ask("endless")
+
+        assert await client.ask("echo", {"a": 1}) == {"echo": {"a": 1}}
+
+
 async def test_without_an_agent_the_error_says_so(state_dir: Path) -> None:
     assert not await is_running(state_dir)
     with pytest.raises(NoAgentRunning) as caught:
