@@ -89,7 +89,7 @@ def answered(
     """The agent's word; None: it changes nothing, being late, repeated, or impossible."""
     if state is CommandState.RUNNING:
         return _progressed(command, result, now)
-    if state not in OUTCOMES:
+    if state not in OUTCOMES or _of_another(command, state, result):
         return None
     if command.state.open:
         return replace(_reached(command, state, now), result=result)
@@ -98,6 +98,12 @@ def answered(
         doubted = replace(command, history=(*before, replace(doubt, result=command.result)))
         return replace(_reached(doubted, state, now), result=result)
     return None
+
+
+def _of_another(command: Command, state: CommandState, result: Mapping[str, Any]) -> bool:
+    """That the agent knows another command by this id is no outcome of one that it has begun."""
+    conflicts = state is CommandState.REFUSED and result.get("code") == "conflict"
+    return conflicts and command.state is CommandState.RUNNING
 
 
 def _progressed(command: Command, progress: Mapping[str, Any], now: datetime) -> Command | None:

@@ -17,6 +17,7 @@ from agent.model.run import rfc3339
 from agent.outbox.journal import CommandJournal, CommandRecord
 
 MAX_LISTED: Final = 1_000
+MAX_FACT_CHARS: Final = 1_000  # of what a person says when settling
 SETTLED: Final = (State.SUCCEEDED, State.FAILED)
 
 
@@ -78,6 +79,8 @@ class CommandCalls:
         if args.get("state") not in SETTLED:
             raise ConfigurationError("a command is settled as succeeded or as failed")
         facts = {name: args[name] for name in ("reference", "note") if isinstance(args.get(name), str)}
+        if any(len(fact) > MAX_FACT_CHARS for fact in facts.values()):
+            raise ConfigurationError(f"reference and note are texts of at most {MAX_FACT_CHARS} characters")
         return _whole(await self._executor.settle(record.id, State(args["state"]), facts, self._actor()))
 
     async def _cancel(self, args: dict[str, Any], _progress: Progress) -> dict[str, Any]:

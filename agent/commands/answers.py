@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import orjson
+
 from agent.commands.ports import Answer, FieldFault, State
 from agent.policy.decision import Decision
 
@@ -35,6 +37,7 @@ def told(code: str, faults: Sequence[FieldFault] = ()) -> dict[str, Any]:
 def fitting(answer: Answer) -> Answer:
     """The answer as it can be stored and sent: what is too large, or no JSON, gives way to a code."""
     try:
+        orjson.dumps(dict(answer.result))  # the journal's writer; it knows no integers beyond 64 bits
         fit = fits(answer.result)
     except (TypeError, ValueError, RecursionError):
         return Answer(answer.state, {"code": "unexpected"})

@@ -7,20 +7,21 @@ repeat is answered with what is stored. After a crash, what had only been receiv
 started is not run again: its kind finds out what became of it.
 
 Kinds run beside each other. Writes to one connection follow each other in the order they came, from the judgement on,
-so that a limit on their number is exact.
+so that a limit on their number is exact (agent/commands/turns.py). Nothing here makes the tunnel's reader wait: the
+room for another answer may come of an ack that it has yet to read.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
+from functools import partial
 from typing import Any, Final
-from weakref import WeakValueDictionary
 
 import orjson
 import structlog
@@ -30,20 +31,28 @@ from agent.audit.trail import Actor, AuditTrail
 from agent.clock import Clock
 from agent.commands.answers import fitting, refusal, refusal_of, told
 from agent.commands.arguments import read_arguments
+from agent.commands.intake import take
 from agent.commands.ports import Answer, Call, CommandKind, Refused, State
 from agent.commands.progress import Progress
+from agent.commands.settling import Settlements
 from agent.commands.trail import RELAY, CommandTrail
+from agent.commands.turns import Turns
 from agent.commands.words import AT_ONCE, WRITES, entity_of, target_of
 from agent.errors import AuditUnavailable, GroundwireError, StorageFull
-from agent.outbox.journal import RECEIVED, STARTED, CommandJournal, CommandRecord, JournalConflict, Receipt
+from agent.outbox.journal import RECEIVED, STARTED, CommandJournal, CommandRecord, Receipt
 from agent.policy.decision import Decision
 from agent.protocol.frames import Command
 
 log = structlog.get_logger(__name__)
 
-MAX_COMMANDS_AT_ONCE: Final = 32  # further ones wait in the journal's order; a sync may take hours
+MAX_REPLIES: Final = (
+    1_000  # repeated answers that wait for the tunnel; the relay asks again in its next session
+)
 FULL_DISK_SECONDS: Final = 10.0  # between two tries to write something down
 WRITES_STOP_SECONDS: Final = 5.0  # for a write that has begun to come to its end when the agent stops
+LAST_WORD_SECONDS: Final = (
+    1.0  # for the tunnel to take an answer when the agent stops; the journal has it anyway
+)
 
 SendResult = Callable[[str, str, Mapping[str, Any]], Awaitable[None]]
 
@@ -67,6 +76,12 @@ class Underway:
     stored: asyncio.Event = field(default_factory=asyncio.Event)  # its outcome is in the journal
     outcome: State | None = None
     audited: bool = False  # the line of its refusal is the line of its outcome
+    audit_late: bool = False  # the line of its outcome could not be written; it is tried again
+
+    @property
+    def costly(self) -> bool:
+        """Whether its outcome would be lost, or in doubt, if it were cut short now."""
+        return self.record.writes and self.step is not Step.WAITING and not self.stored.is_set()
 
 
 class Executor:
@@ -86,26 +101,30 @@ class Executor:
         self._trail = CommandTrail(audit, clock)
         self._send = send
         self._group: asyncio.TaskGroup | None = None
-        self._room = asyncio.Semaphore(MAX_COMMANDS_AT_ONCE)
-        self._writing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._turns = Turns()
         self._underway: dict[str, Underway] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._replying: set[str] = set()
+        self._conflicts: set[str] = (
+            set()
+        )  # to be told once the relay has the answer of the command that came first
+        self._settlements = Settlements(journal, self._trail)
+        self._auditor: asyncio.Task[None] | None = None
+        self._audit_wanted = False
 
     async def start(self, group: asyncio.TaskGroup) -> None:
         """Take up what an earlier process left: find out about what it had started, run what it had only received."""
         self._group = group
         for record in await self._journal.unfinished():
             self._begin(record)
-        for record in await self._journal.unaudited():
-            if record.id not in self._underway:
-                self._spawn(f"audit {record.id}", self._audit_at_last(record, record.state, record.result))
-        unacked = await self._journal.unacked()
+        self._audit_late()
+        unacked = await self._journal.unacked_ids()
         # Beside the rest: with very many of them it waits for acks, and the link that brings those is not up yet.
         self._spawn("unacked", self._send_again(unacked))
 
-    async def _send_again(self, answers: Sequence[CommandRecord]) -> None:
-        for record in answers:
-            await self._send(record.id, record.state, record.result)
+    async def _send_again(self, command_ids: Sequence[str]) -> None:
+        for command_id in command_ids:
+            await self._send_stored(command_id)
 
     async def stop(self) -> None:
         """Begin nothing more, and abandon what runs: the journal knows it as started, and the next process asks.
@@ -113,10 +132,7 @@ class Executor:
         A write that has begun is given a while, for its outcome is worth waiting for.
         """
         self._group = None
-        writes = {
-            one.task for one in self._underway.values() if one.step is Step.RUNNING and one.record.writes
-        }
-        patient = {task for task in writes if task is not None}
+        patient = {one.task for one in self._underway.values() if one.costly and one.task is not None}
         for task in self._tasks - patient:
             task.cancel()
         if patient:
@@ -126,36 +142,79 @@ class Executor:
 
     async def handle(self, command: Command) -> None:
         """Write the command down and have it run; returns before it is done."""
-        body = orjson.dumps({"name": command.name, "args": command.args}, option=orjson.OPT_SORT_KEYS)
+        now = self._clock.utcnow()
+        try:
+            taken = take(command, now)
+        except Refused as refused:
+            await self._refuse_untaken(command, refused)
+            return
         received = await self._journal.receive(
             command.id,
-            hashlib.sha256(body).hexdigest(),
+            taken.body_hash,
             command.name,
-            self._clock.utcnow(),
-            datetime.fromisoformat(command.deadline),
-            body=body,
+            now,
+            taken.deadline,
+            body=taken.body,
             connection=target_of(command.args),
             entity=entity_of(command.args),
             writes=command.name in WRITES,
         )
         known = received.command
         if received.receipt is Receipt.CONFLICT:
-            log.warning("command_refused", command=command.id, reason="conflict")
             await self._trail.conflict(known, command.name, target_of(command.args))
-            await self._send(command.id, State.REFUSED, told("conflict"))
+            await self._refuse_conflict(known)
         elif received.receipt is Receipt.NEW:
             log.info("command_received", command=command.id, name=command.name)
             self._begin(known)
         elif known.finished:
-            await self._send(known.id, known.state, known.result)
+            self._reply(known.id, known.state, known.result)
         else:
             one = self._underway.get(known.id)
-            await self._send(known.id, State.RUNNING, one.progress.newest if one else {})
+            self._reply(known.id, State.RUNNING, one.progress.newest if one else {})
+
+    async def _refuse_untaken(self, command: Command, refused: Refused) -> None:
+        log.warning("command_refused", command=command.id, reason=refused.code)
+        known = await self._journal.get(command.id)
+        if known is not None:
+            await self._trail.conflict(known, command.name, target_of(command.args))
+            await self._refuse_conflict(known)
+            return
+        await self._trail.untaken(command.id, command.name, refused.code)
+        self._reply(command.id, State.REFUSED, told(refused.code, refused.faults))
+
+    async def _refuse_conflict(self, known: CommandRecord) -> None:
+        """The relay takes the first outcome that it hears of an id: that of the command which came first."""
+        log.warning("command_refused", command=known.id, reason="conflict")
+        if known.acked_at is None:
+            self._conflicts.add(known.id)
+        else:
+            self._reply(known.id, State.REFUSED, told("conflict"))
+
+    def _reply(self, command_id: str, state: str, result: Mapping[str, Any]) -> None:
+        """Hand an answer over without waiting for the tunnel to take it."""
+        if self._group is None or command_id in self._replying or len(self._replying) >= MAX_REPLIES:
+            return
+        self._replying.add(command_id)
+        answer = fitting(Answer(State(state), result))
+        task = self._spawn(f"reply {command_id}", self._hand_over(command_id, answer))
+        task.add_done_callback(lambda _: self._replying.discard(command_id))
 
     async def result_acked(self, command: str, state: str) -> None:
         """The relay has this answer; only the last one settles the command."""
-        if state != State.RUNNING:
+        if state == State.RUNNING:
+            return
+        try:
             await self._journal.acked(command, state)
+        except StorageFull:
+            if self._group is not None:
+                later = self._when_there_is_room(lambda: self._journal.acked(command, state))
+                self._spawn(f"acked {command}", later)
+            return
+        if command in self._conflicts:
+            known = await self._journal.get(command)
+            if known is None or known.acked_at is not None:
+                self._conflicts.discard(command)
+                self._reply(command, State.REFUSED, told("conflict"))
 
     async def cancel(self, command_id: str) -> State | None:
         """End a command where that is safe, and say how it stands then; None: not known.
@@ -182,7 +241,7 @@ class Executor:
             if one.entered:
                 one.task.cancel()
         await one.stored.wait()
-        return one.outcome
+        return one.outcome or State.RUNNING  # the agent stops, or its journal broke
 
     async def settle(
         self, command_id: str, state: State, facts: Mapping[str, Any], actor: Actor
@@ -192,28 +251,11 @@ class Executor:
         `facts` may hold `reference`, which travels, and `note`, which stays in the audit log. Raises JournalConflict
         for a command that is not in doubt, AuditUnavailable before anything is changed.
         """
-        known = await self._journal.get(command_id)
-        if known is None or known.state != State.IN_DOUBT:
-            raise JournalConflict(
-                "only a command in doubt can be settled",
-                where=command_id,
-                hint="`groundwire commands list --state in_doubt` shows those.",
-            )
-        if state not in (State.SUCCEEDED, State.FAILED):
-            raise JournalConflict("a command is settled as succeeded or as failed", where=command_id)
-        result = {name: value for name, value in (known.result or {}).items() if name != "code"}
-        result |= {"settledBy": "person"}
-        result |= {"code": "settled"} if state is State.FAILED else {}
-        result |= {"reference": facts["reference"]} if facts.get("reference") else {}
-        await self._trail.settled(known, state, actor, facts)
-        await self._journal.settle(command_id, state, result)
-        await self._journal.audited(command_id)
-        log.info("command_settled", command=command_id, state=state.value)
+        settled = await self._settlements.settle(command_id, state, facts, actor)
         if self._group is not None:
             # Not awaited: the tunnel may have to wait for the relay.
             self._spawn(f"settled {command_id}", self._send_stored(command_id))
-        found = await self._journal.get(command_id)
-        return found or known
+        return settled
 
     async def _send_stored(self, command_id: str) -> None:
         known = await self._journal.get(command_id)
@@ -245,7 +287,7 @@ class Executor:
         try:
             answer = await self._answer_or_cancelled(one)
             await self._audit_outcome(one, answer)
-            await self._send(one.record.id, answer.state, answer.result)
+            await self._hand_over(one.record.id, answer)
         except Exception as error:
             # The journal itself failed: what it holds is the truth, and the next process goes on from there.
             log.exception("command_broke", command=one.record.id, error=type(error).__name__)
@@ -268,7 +310,7 @@ class Executor:
         return await self._store(one, Answer(State.CANCELLED, {}))
 
     async def _answer(self, one: Underway) -> Answer:
-        async with self._turn(one.record):
+        async with self._turns.of(one.record):
             try:
                 answer = await self._judged_and_run(one)
             except GroundwireError:
@@ -278,20 +320,6 @@ class Executor:
                 answer = Answer(_broken(one), told("unexpected"))
             return await self._store(one, answer)
 
-    @asynccontextmanager
-    async def _turn(self, record: CommandRecord) -> AsyncIterator[None]:
-        if record.name in AT_ONCE or record.name not in self._kinds:
-            yield
-            return
-        if not record.writes:
-            async with self._room:
-                yield
-            return
-        # Waiting for its turn a write takes nobody's room.
-        lock = self._writing.setdefault(record.connection, asyncio.Lock())
-        async with lock, self._room:
-            yield
-
     async def _judged_and_run(self, one: Underway) -> Answer:
         record = one.record
         if hashlib.sha256(record.body).hexdigest() != record.body_hash:
@@ -300,6 +328,8 @@ class Executor:
         try:
             kind, arguments = self._read(record)
         except Refused as refused:
+            if record.state == STARTED:  # by another version of the program, which could read it
+                return Answer(_broken(one), told(refused.code))
             return await self._refused_unread(one, refused)
         call = Call(record.id, record.deadline or self._clock.utcnow(), RELAY, one.progress.tell)
         if record.state == STARTED:
@@ -409,14 +439,31 @@ class Executor:
         record = one.record
         if one.audited or await self._trail.finished(record, answer.state, answer.result):
             await self._when_there_is_room(lambda: self._journal.audited(record.id))
-        elif self._group is not None:
-            self._spawn(f"audit {record.id}", self._audit_at_last(record, answer.state, answer.result))
+        else:
+            one.audit_late = True
+            self._audit_late()
 
-    async def _audit_at_last(
-        self, record: CommandRecord, state: str, result: Mapping[str, Any] | None
-    ) -> None:
-        await self._trail.finished_at_last(record, state, result)
-        await self._when_there_is_room(lambda: self._journal.audited(record.id))
+    def _audit_late(self) -> None:
+        """Have the outcomes written that are not in the audit log: by one task, however many they are."""
+        self._audit_wanted = True
+        if self._group is not None and (self._auditor is None or self._auditor.done()):
+            self._auditor = self._spawn("audit", self._audit_at_last())
+
+    async def _audit_at_last(self) -> None:
+        while self._audit_wanted:
+            self._audit_wanted = False
+            for record in await self._journal.unaudited():
+                one = self._underway.get(record.id)
+                if one is not None and not one.audit_late:
+                    continue  # its own task is at it
+                await self._trail.finished_at_last(record, record.state, record.result)
+                await self._when_there_is_room(partial(self._journal.audited, record.id))
+
+    async def _hand_over(self, command_id: str, answer: Answer) -> None:
+        limit = None if self._group is not None else LAST_WORD_SECONDS
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit):
+                await self._send(command_id, answer.state, answer.result)
 
     async def _when_there_is_room(self, write: Callable[[], Awaitable[Any]]) -> None:
         """Write into the journal, if need be later: a full disk must neither end the agent nor lose an answer."""
@@ -425,6 +472,8 @@ class Executor:
             try:
                 await write()
             except StorageFull as error:
+                if self._group is None:
+                    raise  # the agent stops
                 if not waited:
                     log.warning("command_waits_for_disk", error=str(error), hint=error.hint)
                 waited = True

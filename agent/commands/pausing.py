@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import ClassVar, Protocol
 
 from pydantic import BaseModel
@@ -21,7 +22,7 @@ class Pausable(Protocol):
     async def resume(self, name: str) -> None: ...
 
 
-class _Pausing(ConnectionKind):
+class _Pausing(ConnectionKind, ABC):
     arguments: ClassVar[type[BaseModel]] = OfConnection
 
     def __init__(self, connections: Pausable, judge: JudgeCommand) -> None:
@@ -31,8 +32,9 @@ class _Pausing(ConnectionKind):
     async def prepare(self, arguments: OfConnection) -> None:
         self._connections.named(arguments.connection)
 
+    @abstractmethod
     async def run(self, call: Call, arguments: OfConnection) -> Answer:
-        raise NotImplementedError
+        """As every kind does."""
 
     async def recover(self, call: Call, arguments: OfConnection) -> Answer:
         """To do it again changes nothing."""

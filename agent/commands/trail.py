@@ -52,13 +52,21 @@ class CommandTrail:
         while not await self.finished(record, state, result):
             await self.pause()
 
+    async def untaken(self, command_id: str, name: str, code: str) -> None:
+        """It could not even be written down. It has no place in the journal, so the line is tried once."""
+        await self._refused_once({"command": command_id, "name": name, "code": code})
+
     async def conflict(self, known: CommandRecord, name: str, connection: str) -> None:
         """The same id came with another body. It has no place in the journal, so the line is tried once."""
-        facts = {"command": known.id, "name": name, "connection": connection, "code": "conflict"}
+        await self._refused_once(
+            {"command": known.id, "name": name, "connection": connection, "code": "conflict"}
+        )
+
+    async def _refused_once(self, facts: Mapping[str, Any]) -> None:
         try:
             await self._audit.record("command_refused", RELAY, facts)
         except AuditUnavailable as error:
-            log.warning("command_not_audited", command=known.id, error=str(error), hint=error.hint)
+            log.warning("command_not_audited", command=facts["command"], error=str(error), hint=error.hint)
 
     async def settled(
         self, record: CommandRecord, state: str, actor: Actor, facts: Mapping[str, Any]

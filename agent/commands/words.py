@@ -15,6 +15,9 @@ WRITES: Final = frozenset(kind.value for kind in OperationKind)
 # They wait for nobody's end: what they are about may be the one that takes the room.
 AT_ONCE: Final = frozenset({"cancel", "pause"})
 
+# They follow runs, which may take hours.
+LONG: Final = frozenset({"sync", "resync", "requeue"})
+
 _CONNECTION: Final = re.compile(NAME_PATTERN)
 _ENTITY: Final = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
 

@@ -7,6 +7,8 @@ What a system cannot do, and what is wrong with the record, is said before anyth
 
 from __future__ import annotations
 
+import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -245,6 +247,8 @@ class Writer:
             return None
         try:
             return await self._records.leaving(wanted.connection, wanted.entity, key)
+        except asyncio.CancelledError:  # the agent stops: what is known of the write must not go with it
+            return None
         except Exception as error:  # noqa: BLE001 - the write stands, whatever went wrong behind it
             name = error.code if isinstance(error, GroundwireError) else type(error).__name__
             log.warning("record_not_read_back", connection=wanted.connection, error=name)
@@ -260,14 +264,15 @@ class Writer:
 ArgumentsT = TypeVar("ArgumentsT", bound=Arguments)
 
 
-class _WriteKind(Generic[ArgumentsT]):
+class _WriteKind(ABC, Generic[ArgumentsT]):
     """A word of the protocol over the writer."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
 
+    @abstractmethod
     def wanted(self, arguments: ArgumentsT) -> Wanted:
-        raise NotImplementedError
+        """The write in the words that all four kinds share."""
 
     async def judge(self, arguments: ArgumentsT, now: datetime) -> Decision:
         return await self._writer.judge(self.wanted(arguments), now)

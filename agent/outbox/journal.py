@@ -165,6 +165,11 @@ class CommandJournal:
         """Answers that the relay has not acked yet, in the order their commands came."""
         return await self._run(lambda: _list(self._db, "acked_at IS NULL AND finished_at IS NOT NULL"))
 
+    async def unacked_ids(self) -> list[str]:
+        """The same without what they hold, which may be much."""
+        sql = "SELECT id FROM command WHERE acked_at IS NULL AND finished_at IS NOT NULL ORDER BY rowid"
+        return await self._run(lambda: [row[0] for row in self._db.all(sql)])
+
     async def unaudited(self) -> list[CommandRecord]:
         """Outcomes that are not in the audit log yet."""
         return await self._run(lambda: _list(self._db, "finished_at IS NOT NULL AND audited_at IS NULL"))

@@ -44,7 +44,7 @@ async def test_a_command_that_waits_for_the_audit_log_is_cancelled(tmp_path: Pat
     async with opened(tmp_path) as world:
         world.trail.available = False
         async with working(world):
-            await world.executor.handle(world.command(seconds=10**9))
+            await world.executor.handle(world.command(seconds=10**7))
             await until(lambda: world.clock.monotonic() > 20)
             state = await world.executor.cancel("c1")
             world.trail.available = True
@@ -61,7 +61,7 @@ async def test_a_command_that_waits_for_room_on_the_disk_is_cancelled(tmp_path: 
 
         world.outbox.journal.start = full  # type: ignore[method-assign]
         async with working(world):
-            await world.executor.handle(world.command(name="create", seconds=10**9))
+            await world.executor.handle(world.command(name="create", seconds=10**7))
             await until(lambda: world.clock.monotonic() > 20)
             state = await world.executor.cancel("c1")
 

@@ -128,7 +128,7 @@ async def _work(world: World, wanted: Sequence[Wanted]) -> None:
         await world.executor.start(group)
         for number, one in enumerate(wanted):
             args = {"connection": "erp", "number": number}
-            await world.executor.handle(world.command(f"c{number}", name=one.name, args=args, seconds=10**9))
+            await world.executor.handle(world.command(f"c{number}", name=one.name, args=args, seconds=10**7))
             if one.cancelled:
                 group.create_task(world.executor.cancel(f"c{number}"))
 

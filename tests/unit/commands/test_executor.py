@@ -30,8 +30,10 @@ async def test_a_repeat_is_answered_from_the_journal_and_runs_nothing(tmp_path: 
     async with opened(tmp_path) as world:
         async with working(world):
             await world.executor.handle(world.command())
-        for _ in range(100):
-            await world.executor.handle(world.command())
+            await until(lambda: world.states()[-1:] == ["succeeded"])
+            for number in range(100):
+                await world.executor.handle(world.command())
+                await until(lambda told=number + 2: world.states().count("succeeded") == told)  # type: ignore[misc]
 
         assert world.sync.begun == ["c1"]
         assert world.states()[-101:] == ["succeeded"] * 101
@@ -55,13 +57,42 @@ async def test_the_same_id_with_another_body_is_refused(tmp_path: Path) -> None:
     async with opened(tmp_path) as world:
         async with working(world):
             await world.executor.handle(world.command())
-        await world.executor.handle(world.command(args={"connection": "erp", "number": 1}))
-        await world.executor.result_acked("c1", "refused")
+            await until(lambda: world.states()[-1:] == ["succeeded"])
+            await world.executor.result_acked("c1", "succeeded")
+            await world.executor.handle(world.command(args={"connection": "erp", "number": 1}))
 
         assert world.answer() == ("refused", {"code": "conflict"})
         assert world.sync.begun == ["c1"]
-        assert [record.state for record in await world.outbox.journal.unacked()] == ["succeeded"]
+        assert await world.state_of() == "succeeded"
         assert world.trail.actions()[-1] == "command_refused"
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_a_conflict_is_told_behind_the_answer_of_the_command_that_came_first(
+    tmp_path: Path, allowed: bool
+) -> None:
+    """The relay takes the first outcome that it hears, and an ack of one `refused` must not settle the other."""
+    state = "succeeded" if allowed else "refused"
+    async with opened(tmp_path) as world:
+        world.sync.decision = Decision(allowed=allowed, code="not_allowed", why="")
+        held = world.sync.gate = asyncio.Event()
+        async with working(world):
+            await world.executor.handle(world.command())
+            for number in (1, 2):
+                await world.executor.handle(world.command(args={"connection": "erp", "number": number}))
+            await world.executor.result_acked("c1", "running")
+            held.set()
+            await until(lambda: state in world.states())
+            await world.executor.handle(world.command(args={"connection": "erp", "number": 3}))
+            assert world.answer()[1] != {"code": "conflict"}
+            await world.executor.result_acked("c1", "in_doubt")
+            assert world.answer()[1] != {"code": "conflict"}
+            await world.executor.result_acked("c1", state)
+
+        assert [told for told in world.states() if told != "running"] == [state, "refused"]
+        assert world.answer() == ("refused", {"code": "conflict"})
+        assert await world.outbox.journal.unacked() == []
+        assert world.trail.actions().count("command_refused") == (3 if allowed else 4)
 
 
 @pytest.mark.parametrize(

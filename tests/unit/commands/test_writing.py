@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -397,3 +398,20 @@ async def test_a_system_that_cannot_be_asked_leaves_a_doubt_that_names_the_recor
 def test_arguments_that_do_not_fit_are_refused(world, name, args):
     with pytest.raises(Refused, match="bad_arguments"):
         world.arguments(name, **args)
+
+
+async def test_an_agent_that_stops_while_it_reads_back_keeps_what_is_known_of_the_write(world):
+    """Cut short there, a write that was confirmed would be in doubt."""
+    reading = asyncio.Event()
+
+    async def hang(*_of: str) -> None:
+        reading.set()
+        await asyncio.Event().wait()
+
+    world.erp.leaving = hang
+    running = asyncio.ensure_future(world.run("create", record={"title": "t"}))
+    await reading.wait()
+    running.cancel()
+    answer = await running
+
+    assert (answer.state, answer.result["key"], answer.result["record"]) == (State.SUCCEEDED, "K1", None)

@@ -64,3 +64,25 @@ async def test_a_full_box_makes_its_sender_wait_for_an_ack() -> None:
         box.settle("c0", "succeeded")
 
     assert Result("late", "succeeded") in box.take_unsent()
+
+
+async def test_what_was_handed_over_late_replaces_no_outcome_but_one_in_doubt() -> None:
+    """Senders wait for room, so a word of progress may come after the end that it led to."""
+    box = ResultBox()
+    for state in ("running", "in_doubt", "refused", "running", "succeeded", "in_doubt", "running", "refused"):
+        await box.put(Result("c1", state))
+
+    assert box.take_unsent() == [Result("c1", "succeeded")]
+
+
+async def test_progress_that_waited_for_room_does_not_replace_the_outcome() -> None:
+    box = ResultBox()
+    for n in range(MAX_UNACKED_RESULTS):
+        await box.put(Result(f"c{n}", "succeeded"))
+    async with asyncio.TaskGroup() as group:
+        for state in ("succeeded", "running"):
+            group.create_task(box.put(Result("late", state)))
+        await asyncio.sleep(0)  # noqa: TID251 - a turn of the loop
+        box.settle("c0", "succeeded")
+
+    assert [result.state for result in box.take_unsent() if result.command == "late"] == ["succeeded"]

@@ -159,6 +159,21 @@ async def test_another_agents_word_counts_nothing(tmp_path: Path, state: Command
         assert await found(relay.store) == command_of(agent)
 
 
+@pytest.mark.parametrize("before", [*OUTCOMES, CommandState.RUNNING])
+async def test_that_an_id_stands_for_another_command_is_no_outcome_of_what_has_begun(
+    tmp_path: Path, before: CommandState
+) -> None:
+    async with opened(tmp_path) as relay:
+        agent = await enrolled(relay.store)
+        await relay.store.add_command(command_of(agent), NOW, most_open=MANY)
+        await relay.store.send_command(agent, "cmd_1", NOW)
+        await relay.store.answer_command(agent.id, "cmd_1", before, {}, NOW)
+
+        conflict = (CommandState.REFUSED, {"code": "conflict"})
+        assert not await relay.store.answer_command(agent.id, "cmd_1", *conflict, NOW)
+        assert (await found(relay.store)).state is before
+
+
 async def test_cancelling_what_was_never_sent_and_sending_it_exclude_each_other(tmp_path: Path) -> None:
     async with opened(tmp_path) as relay:
         agent = await enrolled(relay.store)
