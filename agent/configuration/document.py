@@ -38,6 +38,7 @@ _SECRET_NAMES: Final = frozenset(
 _SECRET_IN_TEXT: Final = re.compile(
     r"(?:^|[;?&\s])(?:pwd|password|access_token|api_key)\s*=\s*[^;&\s]", re.IGNORECASE
 )
+_ENDLESS_NUMBER: Final = re.compile(r"[0-9_]{1000,}")
 _TOML_PLACE: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
@@ -89,6 +90,10 @@ def parse(text: str, *, name: str) -> Document:
         return Document(name, tomllib.loads(text), key_lines(text.replace("\r\n", "\n")))
     except tomllib.TOMLDecodeError as error:
         raise _syntax_problem(str(error), text, name) from None
+    except ValueError:  # Python reads no integer of so many digits
+        found = _ENDLESS_NUMBER.search(text)
+        line = text.count("\n", 0, found.start()) + 1 if found else 1
+        raise ConfigurationError("has a number that is too long", where=f"{name}:{line}") from None
     except RecursionError:
         raise ConfigurationError("nests too deep", where=name) from None
 

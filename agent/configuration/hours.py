@@ -44,7 +44,7 @@ def parse_quiet_hours(text: object) -> QuietHours:
     """Read "22:00-05:00"."""
     if isinstance(text, QuietHours):
         return text
-    if not isinstance(text, str) or not _QUIET_HOURS.match(text):
+    if not isinstance(text, str) or not _QUIET_HOURS.fullmatch(text):
         raise ValueError('quiet hours are written "HH:MM-HH:MM", such as "22:00-05:00"')
     start, end = (time.fromisoformat(part) for part in text.split("-"))
     if start == end:

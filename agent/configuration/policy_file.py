@@ -6,6 +6,7 @@ import hashlib
 import os
 import stat
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -46,10 +47,10 @@ def read_policy(config_dir: Path, *, user: int | None = None) -> Policy:
     policy = found.validate(PolicyFile)
     problems = [
         ConfigurationError(fault.message, where=found.place(*fault.path), hint=fault.hint)
-        for fault in faults(policy)
+        for fault in islice(faults(policy), MAX_PROBLEMS)
     ]
     if problems:
-        raise ConfigurationProblems(problems[:MAX_PROBLEMS])
+        raise ConfigurationProblems(problems)
     return Policy(policy, found.lines, digest=hashlib.sha256(raw).hexdigest())
 
 
@@ -77,7 +78,7 @@ def _process_user() -> int:
 def _read(config_dir: Path, user: int) -> bytes:
     path = config_dir / POLICY_FILE
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        return _bytes_of(path, user)
     except FileNotFoundError:
         raise ConfigurationError(
             "there is no such file, so nothing may leave, be written or be done",
@@ -94,8 +95,17 @@ def _read(config_dir: Path, user: int) -> bytes:
             where=POLICY_FILE,
             hint="The agent's user must be able to read it.",
         ) from error
-    with os.fdopen(handle, "rb") as file:
-        _refuse_exposed(os.fstat(file.fileno()), config_dir.stat(), path, user)
+
+
+def _bytes_of(path: Path, user: int) -> bytes:
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    try:
+        _refuse_exposed(os.fstat(handle), path.parent.stat(), path, user)
+        file = os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+    with file:
         raw = file.read(MAX_FILE_BYTES + 1)
     if len(raw) > MAX_FILE_BYTES:
         raise ConfigurationError(f"is larger than {MAX_FILE_BYTES} bytes", where=POLICY_FILE)

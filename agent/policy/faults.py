@@ -22,21 +22,18 @@ class PolicyFault:
     hint: str = ""
 
 
-def faults(policy: PolicyFile) -> list[PolicyFault]:
-    """Everything that keeps the policy from being put in force."""
-    found = list(_unknown(("commands",), policy.commands, names.AGENT_COMMANDS, "command of the whole agent"))
+def faults(policy: PolicyFile) -> Iterator[PolicyFault]:
+    """Everything that keeps the policy from being put in force. Each costs a search for the name that was meant."""
+    yield from _unknown(("commands",), policy.commands, names.AGENT_COMMANDS, "command of the whole agent")
     for name, rule in policy.connections.items():
         path: Path = ("connections", name)
         if not _CONNECTION.fullmatch(name):
-            found.append(
-                PolicyFault(
-                    path,
-                    f"there can be no connection named {name!r}",
-                    "A name has small letters, digits, - and _, and is the stem of its file in connections/.",
-                )
+            yield PolicyFault(
+                path,
+                f"there can be no connection named {names.shown(name)}",
+                "A name has small letters, digits, - and _, and is the stem of its file in connections/.",
             )
-        found += _connection(path, rule)
-    return found
+        yield from _connection(path, rule)
 
 
 def _connection(path: Path, rule: ConnectionRule) -> Iterator[PolicyFault]:
@@ -75,7 +72,7 @@ def _leave(path: Path, rule: LeaveRule, entity: Entity) -> Iterator[PolicyFault]
         if name != "key" and not _is_text_of_record(name, known):
             yield PolicyFault(
                 (*path, "rows", name),
-                f'"{name}" is no text of a {entity.name} itself, so it cannot choose records',
+                f"{names.shown(name)} is no text of a {entity.name} itself, so it cannot choose records",
                 "Such are organizationKey, status, billingAddress.country or customFields.NAME."
                 if name in known
                 else names.nearest(name, known),
@@ -115,17 +112,19 @@ def _fields(
         elif name == names.RAW:
             yield PolicyFault(path, '"raw" is no field', "Write raw = true in the table of the entity.")
         else:
-            yield PolicyFault(path, f"{entity.name} has no field {name!r}", names.nearest(name, known))
+            yield PolicyFault(
+                path, f"{entity.name} has no field {names.shown(name)}", names.nearest(name, known)
+            )
 
 
 def _unknown(path: Path, listed: Iterable[str], known: tuple[str, ...], what: str) -> Iterator[PolicyFault]:
     for name in listed:
         if name not in known:
-            yield PolicyFault(path, f"there is no {what} {name!r}", names.nearest(name, known))
+            yield PolicyFault(path, f"there is no {what} {names.shown(name)}", names.nearest(name, known))
 
 
 def _no_entity(path: Path, name: str) -> PolicyFault:
-    return PolicyFault(path, f"there is no entity {name!r}", names.nearest(name, tuple(ENTITIES)))
+    return PolicyFault(path, f"there is no entity {names.shown(name)}", names.nearest(name, tuple(ENTITIES)))
 
 
 def _can_be_hashed(field: Field) -> bool:

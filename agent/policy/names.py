@@ -56,11 +56,16 @@ def parent_of(path: str) -> str | None:
     return above if dot else None
 
 
+def shown(name: str) -> str:
+    """A name from a file in quotes, as much of it as a message should hold."""
+    return repr(name if len(name) <= _SHOWN else f"{name[:_SHOWN]}...")
+
+
 def nearest(name: str, known: Iterator[str] | tuple[str, ...] | Mapping[str, object]) -> str:
     """A sentence with the right name that is most like this one, or with all of them."""
     names = sorted(known)
     by_fold = {one.casefold(): one for one in names}
-    close = difflib.get_close_matches(name.strip().casefold(), by_fold, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(name[:_SHOWN].strip().casefold(), by_fold, n=1, cutoff=0.6)
     if close:
         return f'Did you mean "{by_fold[close[0]]}"? Names match letter by letter; there are no patterns.'
     few = ", ".join(names[:_NAMED])
@@ -68,6 +73,7 @@ def nearest(name: str, known: Iterator[str] | tuple[str, ...] | Mapping[str, obj
 
 
 _NAMED: Final = 20
+_SHOWN: Final = 80
 
 
 def _paths(fields: tuple[Field, ...], prefix: str = "") -> Iterator[tuple[str, Field]]:
