@@ -26,13 +26,10 @@ def standing(kind: OperationKind, present: Record, change: Record) -> dict[str, 
 
 def _joined(before: Sequence[Record], lines: Sequence[Record]) -> list[Record]:
     joined: list[Record] = []
-    rest = list(lines)
     for line in before:
-        mine = next((one for one in rest if _same(line, one)), None)
-        if mine is not None:
-            rest.remove(mine)
-        joined.append({**line, **(mine or {})})
-    return joined + rest
+        # One that names two lines may mean either, and two that name one line may both be meant: all of them count.
+        joined += [{**line, **one} for one in lines if _same(line, one)] or [{**line}]
+    return joined + [one for one in lines if not any(_same(line, one) for line in before)]
 
 
 def _same(line: Record, other: Record) -> bool:

@@ -147,10 +147,19 @@ class Writer:
         # What the entity does not have is told with everything else that is wrong with the record.
         record = known_part(wanted.entity, wanted.record)
 
-        def decide(whole: Record | None = None) -> Decision:
+        def decide(present: Record | None = None) -> Decision:
             policy, kind = self._policy(), wanted.kind.value
+            whole = None if present is None else standing(wanted.kind, present, wanted.record)
             return decide_write(
-                policy, wanted.connection, wanted.entity, kind, record, now, written, whole=whole
+                policy,
+                wanted.connection,
+                wanted.entity,
+                kind,
+                record,
+                now,
+                written,
+                whole=whole,
+                present=present,
             )
 
         decision = decide()
@@ -158,7 +167,7 @@ class Writer:
             return decision
         # Only where a limit on amounts asks for it: what the record comes to depends on what is there.
         present = await self._records.present(wanted.connection, wanted.entity, wanted.key)
-        return decision if present is None else decide(standing(wanted.kind, present, wanted.record))
+        return decision if present is None else decide(present)
 
     async def prepare(self, wanted: Wanted) -> None:
         cell = await self._matrices.cell(wanted.connection, wanted.entity, wanted.kind)

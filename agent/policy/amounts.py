@@ -1,7 +1,8 @@
 """What a record comes to, by currency, in exact numbers. Pure.
 
 Taken on the careful side: of what the header says and what the lines come to the larger counts, signs are left out (a
-credit moves money too), and discounts are not subtracted. What cannot be told is an error, never zero.
+credit moves money too), discounts are not subtracted, and one below zero is added. What cannot be told is an error,
+never zero.
 """
 
 from __future__ import annotations
@@ -31,7 +32,6 @@ class AmountFields:
     totals: tuple[str, ...]
     currency: str = "currencyKey"
     lines: str | None = None
-    line_fields: tuple[str, ...] = ("quantity", "price", "priceUnit", "lineTotalValue", "lineTaxValue")
 
     def touched_by(self, record: Mapping[str, Any]) -> bool:
         """Whether a change of these fields may change what the record comes to."""
@@ -54,7 +54,36 @@ def amounts_of(entity: str, record: Mapping[str, Any]) -> dict[str, Fraction]:
     if where is None:
         raise AmountUnknown("", f"a {entity} has no amount")
     own = _currency(record, where.currency, None)
-    header = [_number(record[name], name) for name in where.totals if record.get(name) is not None]
+    found = _line_amounts(record, where, own)
+    header = _header(record, where)
+    if header is not None:
+        if own is None:
+            raise AmountUnknown(where.currency, "the record has an amount and names no currency")
+        found[own] = max(found.get(own, Fraction(0)), header)
+    if not found:
+        raise AmountUnknown(where.totals[-1], "the record names no amount")
+    return found
+
+
+def grown_amounts(entity: str, present: Mapping[str, Any], whole: Mapping[str, Any]) -> dict[str, Fraction]:
+    """What a record comes to whose lines were changed and whose totals the system is to find. Raises AmountUnknown.
+
+    What its totals are above its lines now, such as tax, freight or lines that are not mapped, grows with the lines.
+    """
+    where = AMOUNTS.get(entity)
+    if where is None:
+        raise AmountUnknown("", f"a {entity} has no amount")
+    own, total = _currency(present, where.currency, None), _header(present, where)
+    if own is None or total is None:
+        return {}
+    before = _line_amounts(present, where, own).get(own, Fraction(0))
+    after = _line_amounts(whole, where, own).get(own, Fraction(0))
+    if total <= before:
+        return {}
+    return {own: total * after / before if before else total + after}
+
+
+def _line_amounts(record: Mapping[str, Any], where: AmountFields, own: str | None) -> dict[str, Fraction]:
     found: dict[str, Fraction] = {}
     for index, line in enumerate(_lines(record, where)):
         place = f"{where.lines}[{index}]"
@@ -64,19 +93,14 @@ def amounts_of(entity: str, record: Mapping[str, Any]) -> dict[str, Fraction]:
                 f"{place}.{where.currency}", "neither the line nor its order names a currency"
             )
         found[currency] = found.get(currency, Fraction(0)) + _line(line, place)
-    if header:
-        if own is None:
-            raise AmountUnknown(where.currency, "the record has an amount and names no currency")
-        found[own] = max(found.get(own, Fraction(0)), _header(record, where, header))
-    if not found:
-        raise AmountUnknown(where.totals[-1], "the record names no amount")
     return found
 
 
-def _header(record: Mapping[str, Any], where: AmountFields, header: list[Fraction]) -> Fraction:
-    """The largest total; net and tax together where the record leaves out the gross."""
+def _header(record: Mapping[str, Any], where: AmountFields) -> Fraction | None:
+    """The largest total; net and tax together where the record leaves out the gross. None: it says none."""
+    totals = [_number(record[name], name) for name in where.totals if record.get(name) is not None]
     parts = [_number(record[name], name) for name in where.totals[:2] if record.get(name) is not None]
-    return max(*header, sum(parts, Fraction(0)))
+    return max(*totals, sum(parts, Fraction(0))) if totals else None
 
 
 def _line(line: Mapping[str, Any], place: str) -> Fraction:
@@ -92,8 +116,14 @@ def _line(line: Mapping[str, Any], place: str) -> Fraction:
             missing = "quantity" if quantity is None else "price"
             raise AmountUnknown(f"{place}.{missing}", "what the line comes to cannot be told without it")
         return said + tax
-    counted = quantity * price / (Fraction(1) if unit is None else unit)
+    counted = quantity * price / (Fraction(1) if unit is None else unit) + _surcharge(line, place)
     return max(counted, said or Fraction(0)) + tax
+
+
+def _surcharge(line: Mapping[str, Any], place: str) -> Fraction:
+    """A discount below zero makes the line dearer."""
+    discount = _part(line, "discount", place) or Fraction(0)
+    return discount if str(line.get("discount")).startswith("-") else Fraction(0)
 
 
 def _part(line: Mapping[str, Any], name: str, place: str) -> Fraction | None:

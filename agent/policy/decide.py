@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from agent.model.entities import ENTITIES, Entity, Field, Kind
 from agent.policy import names
-from agent.policy.amounts import AMOUNTS, AmountUnknown, amounts_of
+from agent.policy.amounts import AMOUNTS, AmountUnknown, amounts_of, grown_amounts
 from agent.policy.decision import Decision
 from agent.policy.model import ALL, Policy, WriteRule
 
@@ -73,11 +73,13 @@ def decide_write(
     writes_last_hour: int,
     *,
     whole: Mapping[str, Any] | None = None,
+    present: Mapping[str, Any] | None = None,
 ) -> Decision:
     """May this be written? `record` is what the command wants to set.
 
     `whole` is the record as it would stand afterwards (before a delete: as it stands); with a limit on amounts nothing
-    but a create, or an update that touches no amount, can be judged without it. `writes_last_hour` counts the writes
+    but a create, or an update that touches no amount, can be judged without it. `present`: as it stands before an
+    update. `writes_last_hour` counts the writes
     of this connection and entity.
     """
     command = decide_command(policy, connection, operation, now)
@@ -93,7 +95,7 @@ def decide_write(
         _operation(rule, operation)
         or _fields(rule, kind, operation, record)
         or _statuses(rule, kind, record)
-        or _amounts(rule, entity, operation, record, whole)
+        or _amounts(rule, entity, operation, record, whole, present)
         or _number(rule, writes_last_hour)
     )
     if refused is None:
@@ -184,7 +186,12 @@ def _status_values(entity: Entity, record: Mapping[str, Any]) -> Iterator[tuple[
 
 
 def _amounts(
-    rule: WriteRule, entity: str, operation: str, record: Mapping[str, Any], whole: Mapping[str, Any] | None
+    rule: WriteRule,
+    entity: str,
+    operation: str,
+    record: Mapping[str, Any],
+    whole: Mapping[str, Any] | None,
+    present: Mapping[str, Any] | None,
 ) -> _Refusal | None:
     if rule.max_amount is None:
         return None
@@ -197,15 +204,14 @@ def _amounts(
     if not judged:
         why = f"there is a limit on amounts, and what the record comes to with this {operation} is not known"
         return "max_amount", AMOUNT_UNKNOWN, why, ()
-    for one in judged:
-        try:
-            amounts = amounts_of(entity, one)
-        except AmountUnknown as error:
-            return "max_amount", AMOUNT_UNKNOWN, f"{error.field}: {error}", (error.field,)
-        refused = _over(rule.max_amount, amounts)
-        if refused is not None:
-            return refused
-    return None
+    try:
+        found = [amounts_of(entity, one) for one in judged]
+        if whole is not None and present is not None and where is not None and where.lines in record:
+            found.append(grown_amounts(entity, present, whole))
+    except AmountUnknown as error:
+        return "max_amount", AMOUNT_UNKNOWN, f"{error.field}: {error}", (error.field,)
+    refusals = (_over(rule.max_amount, amounts) for amounts in found)
+    return next((refused for refused in refusals if refused is not None), None)
 
 
 def _over(limits: Mapping[str, str], amounts: Mapping[str, Fraction]) -> _Refusal | None:

@@ -45,3 +45,19 @@ def test_a_line_is_known_by_its_key_too():
 def test_lines_of_another_shape_are_taken_as_they_are():
     assert standing(OperationKind.UPDATE, PRESENT, {"lineItems": None})["lineItems"] is None
     assert standing(OperationKind.UPDATE, {}, {"lineItems": [{"a": 1}]})["lineItems"] == [{"a": 1}]
+
+
+def test_a_line_that_names_two_lines_may_mean_either():
+    change = {"lineItems": [{"key": "1-10", "lineNo": "20", "price": "99"}]}
+
+    whole = standing(OperationKind.UPDATE, PRESENT, change)
+
+    assert [line["price"] for line in whole["lineItems"]] == ["99", "99"]
+
+
+def test_two_lines_that_name_one_may_both_be_meant():
+    change = {"lineItems": [{"lineNo": "20", "price": "1"}, {"lineNo": "20", "price": "99"}]}
+
+    whole = standing(OperationKind.UPDATE, PRESENT, change)
+
+    assert [line["price"] for line in whole["lineItems"]] == ["5", "1", "99"]

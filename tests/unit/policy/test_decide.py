@@ -174,6 +174,10 @@ def order(*lines: dict[str, Any], **header: Any) -> dict[str, Any]:
         (order({"quantity": "1", "price": "90", "lineTaxValue": "10.01"}), "amount_exceeded"),
         (order({"quantity": "1", "price": "1", "lineTotalValue": "101"}), "amount_exceeded"),
         (order(totalNetValue="90", totalTaxValue="10.01"), "amount_exceeded"),
+        (order({"quantity": "1", "price": "100", "discount": "50"}), "allowed"),
+        (order({"quantity": "1", "price": "101", "discount": "50"}), "amount_exceeded"),
+        (order({"quantity": "1", "price": "100", "discount": "-0.01"}), "amount_exceeded"),
+        (order({"quantity": "1", "price": "1", "discount": "x"}), "amount_unknown"),
         (order(totalNetValue="-101"), "amount_exceeded"),
         (order(totalNetValue="100"), "allowed"),
         (order({"quantity": "1", "price": "1"}, currencyKey="USD"), "currency_not_allowed"),
@@ -207,6 +211,26 @@ def test_an_update_is_judged_by_the_record_as_it_would_stand() -> None:
     small, large = order({"quantity": "5", "price": "20"}), order({"quantity": "5", "price": "21"})
     assert write(policy, change, "update", whole=small) == "allowed"
     assert write(policy, change, "update", whole=large) == "amount_exceeded"
+
+
+@pytest.mark.parametrize(
+    ("present", "after", "code"),
+    [
+        # Totals above the lines grow with them: here 20 % of tax.
+        (order({"quantity": "1", "price": "50"}, totalGrossValue="60"), "83", "allowed"),
+        (order({"quantity": "1", "price": "50"}, totalGrossValue="60"), "84", "amount_exceeded"),
+        # Lines that are not mapped: what is there, and what is added to it.
+        (order(totalGrossValue="60"), "40", "allowed"),
+        (order(totalGrossValue="60"), "41", "amount_exceeded"),
+        (order({"quantity": "1", "price": "50"}, totalGrossValue="40"), "100", "allowed"),
+    ],
+)
+def test_what_lines_do_not_show_of_an_order_grows_with_them(
+    present: dict[str, Any], after: str, code: str
+) -> None:
+    policy = policy_of(max_amount={"EUR": "100.00"})
+    change = {"lineItems": [{"quantity": "1", "price": after}]}
+    assert write(policy, change, "update", whole=present | change, present=present) == code
 
 
 @pytest.mark.parametrize("operation", ["set_status", "delete"])
