@@ -320,7 +320,7 @@ class App:
             on_change,
             leaving=policies.leaving,
             access=access,
-            amend=self._amend,
+            amend=partial(self._amend, telling=True),
             commands=lambda name: _allowed(policies, name),
         )
 

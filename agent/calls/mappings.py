@@ -59,7 +59,14 @@ class MappingCalls:
         wanted = min(_number(args, "samples", 0), MAX_SAMPLES)
         ask = bool(args.get("columns", True)) or wanted > 0
         columns = await self._mappings.columns(connection, stream) if ask else ()
-        view = describe(reading.stream.entity, reading.table, reading.overlay, reading.mapping, columns)
+        view = describe(
+            reading.stream.entity,
+            reading.table,
+            reading.overlay,
+            reading.mapping,
+            columns,
+            base=reading.stream.map,
+        )
         news = self._news.column_news(connection, stream)
         samples = await self._samples(connection, stream, wanted) if wanted else _Samples((), ())
         return {
@@ -81,6 +88,7 @@ class MappingCalls:
                 {"column": column, "sources": samples.of_columns((column,)), "new": column in news.new}
                 for column in view.unused
             ],
+            "edited": list(reading.edited),
             "new_columns": list(news.new),
             "gone_columns": list(news.gone),
             "remap": "offered" if self._needs_remap(connection, stream) else None,

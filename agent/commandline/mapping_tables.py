@@ -31,6 +31,7 @@ def show_mapping(
         columns += ["SOURCE VALUES", "VALUES"]
     output.table(columns, [_field_row(line, samples=samples) for line in lines])
     _show_unused(output, answer["unused"], samples=samples)
+    _show_edited(output, answer, stream)
     if answer["new_columns"]:
         output.line()
         output.line(f"New in the source: {', '.join(answer['new_columns'])}", colour="yellow")
@@ -108,6 +109,17 @@ def _show_unused(output: Output, unused: Sequence[Mapping[str, Any]], *, samples
             for one in unused
         ],
     )
+
+
+def _show_edited(output: Output, answer: Mapping[str, Any], stream: str) -> None:
+    if not answer["edited"]:
+        return
+    said = {line["field"]: line["file"] for line in answer["fields"]}
+    output.line()
+    output.line("Edited in the connection file since, without effect:", colour="yellow")
+    for name in answer["edited"]:
+        output.line(f"  {name}: the file says {said.get(name) or 'nothing'}")
+    output.line(f"  To have the file decide again: groundwire mapping reset {stream} FIELD")
 
 
 def _source_values(rows: Sequence[Sequence[Any]]) -> str:

@@ -36,6 +36,7 @@ class FieldLine:
     columns: tuple[str, ...] = ()  # of the source; one of a line set as "set.column"
     words: str = ""
     toml: str | None = None  # None: not mapped
+    file: str | None = None  # what the connection file says, where a change says otherwise; None: nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,13 @@ def describe(
     overlay: Overlay,
     mapping: CompiledMapping | None,
     columns: Iterable[str] = (),
+    base: Mapping[str, Any] | None = None,
 ) -> MappingView:
-    """`table` is the one in force, `mapping` what it compiles to (None: it does not), `columns` what the source has."""
-    describer = _Describer(table, overlay)
+    """`table` is the one in force, `mapping` what it compiles to (None: it does not), `columns` what the source has.
+
+    `base` is the table of the connection file.
+    """
+    describer = _Describer(table, overlay, base or {})
     rules = {rule.name: rule for rule in mapping.rules} if mapping is not None else {}
     lines = describer.fields(mappable(ENTITIES[entity]), rules, ())
     lines += describer.custom(rules.get("custom_fields"))
@@ -79,6 +84,7 @@ def sample_of(document: Mapping[str, Any], field: str) -> Any:
 class _Describer:
     table: Mapping[str, Any]
     overlay: Overlay
+    base: Mapping[str, Any]
 
     def fields(
         self, fields: Iterable[Field], rules: Mapping[str, Rule], parent: Path, line_set: str | None = None
@@ -128,8 +134,7 @@ class _Describer:
         spec = value_at(self.table, path)
         origin = self._origin(path, there=spec is not ABSENT)
         if isinstance(rule, LinesRule) and isinstance(spec, Mapping):
-            # Its fields have lines of their own.
-            spec = {word: value for word, value in spec.items() if word != FIELDS}
+            spec = _without_fields(spec)
             columns = _columns(LinesRule(rule.name, rule.path, rule.lines, (), rule.where))
         elif rule is not None and line_set is not None:
             columns = _columns(LinesRule(rule.name, rule.path, line_set, (rule,)))
@@ -144,12 +149,25 @@ class _Describer:
             columns=columns,
             words=words_of(rule) if rule is not None else "",
             toml=None if spec is ABSENT else inline(spec),
+            file=self._in_file(path) if origin in (FromWhere.CHANGED, FromWhere.REMOVED) else None,
         )
+
+    def _in_file(self, path: Path) -> str | None:
+        there = value_at(self.base, path)
+        if there is ABSENT:
+            return None
+        has_fields = isinstance(there, Mapping) and FIELDS in there
+        return inline(_without_fields(there) if has_fields else there)
 
     def _origin(self, path: Path, *, there: bool) -> FromWhere:
         if held_by(self.overlay, path) is None:
             return FromWhere.FILE if there else FromWhere.NOWHERE
         return FromWhere.CHANGED if there else FromWhere.REMOVED
+
+
+def _without_fields(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a list: its fields have lines of their own."""
+    return {word: value for word, value in spec.items() if word != FIELDS}
 
 
 def _columns(rule: Rule) -> tuple[str, ...]:

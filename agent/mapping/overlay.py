@@ -116,7 +116,7 @@ def held_by(overlay: Overlay, path: Path) -> Path | None:
 
 def same(one: Any, other: Any) -> bool:
     """Whether two values say the same; to Python, true is also 1."""
-    return _canonical(one) == _canonical(other)
+    return canonical(one) == canonical(other)
 
 
 def to_plain(changes: Iterable[Change]) -> list[dict[str, Any]]:
@@ -192,5 +192,6 @@ def _says(base: Mapping[str, Any], path: Path, value: Any) -> bool:
     return same(there, value)
 
 
-def _canonical(value: Any) -> str:
+def canonical(value: Any) -> str:
+    """Equal for values that say the same."""
     return json.dumps(value, sort_keys=True, default=str)

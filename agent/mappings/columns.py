@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -74,6 +75,7 @@ class ColumnWatch:
     clock: Clock
     _asked: dict[str, float] = field(default_factory=dict)
     _known: dict[str, dict[str, Known]] = field(default_factory=dict)
+    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)  # looks are kept in other threads
 
     def news(self, connection: str, stream: str, used: Collection[str] = ()) -> News:
         """What there is to be offered; a new column that is used by now is not."""
@@ -98,21 +100,23 @@ class ColumnWatch:
 
     def accept(self, connection: str, stream: str) -> News:
         """Know what is new and what is gone from now on; return it. Raises where that cannot be kept."""
-        known = self._of(connection)
-        before = known.get(stream)
-        if before is None:
-            return News()
-        self._keep(connection, {**known, stream: before.accepted()})
+        with self._one_at_a_time:
+            known = self._of(connection)
+            before = known.get(stream)
+            if before is None:
+                return News()
+            self._keep(connection, {**known, stream: before.accepted()})
         return News(before.new, before.gone)
 
     def _take(self, stream: Stream, present: Sequence[str]) -> None:
         connection, name = stream.facts.connection, stream.facts.stream
-        known = self._of(connection)
-        before = known.get(name)
-        after = notice(before, stream.reading, present, stream.mapping.source_columns)
-        if after == before:
-            return
-        self._keep(connection, {**known, name: after})
+        with self._one_at_a_time:
+            known = self._of(connection)
+            before = known.get(name)
+            after = notice(before, stream.reading, present, stream.mapping.source_columns)
+            if after == before:
+                return
+            self._keep(connection, {**known, name: after})
         told = before or after
         appeared = [column for column in after.new if column not in told.new]
         vanished = [column for column in after.gone if column not in told.gone]

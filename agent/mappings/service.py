@@ -41,6 +41,7 @@ log = structlog.get_logger(__name__)
 
 PREVIEW_ROWS: Final = 20
 MAX_PREVIEW_ROWS: Final = 500
+MAX_LOGGED: Final = 50  # names in one line of the log
 
 Aside = Callable[[str], AbstractAsyncContextManager[Probed]]
 Files = Callable[[], Mapping[str, ConnectionSettings]]
@@ -65,6 +66,11 @@ class Reading:
     def overlay(self) -> Overlay:
         return self.history.overlay
 
+    @property
+    def edited(self) -> tuple[str, ...]:
+        """Fields that were edited in the file since, without effect: a change at run time covers them."""
+        return tuple(text_of(path) for path in self.history.edited(self.stream.map))
+
     def in_file(self) -> CompiledMapping | None:
         """What the file alone says; None: that does not compile."""
         try:
@@ -80,11 +86,18 @@ class Changed:
     comparison: Comparison | None = None
 
 
-def amend(store: VersionStore, settings: ConnectionSettings) -> ConnectionSettings:
-    """Lay what was changed at run time over a connection's file. Raises where the changes cannot be read."""
+def amend(store: VersionStore, settings: ConnectionSettings, *, telling: bool = False) -> ConnectionSettings:
+    """Lay what was changed at run time over a connection's file. Raises where the changes cannot be read.
+
+    With `telling`, the log says which edits of the file have no effect.
+    """
     streams = {}
     for name, stream in settings.streams.items():
-        overlay = store.history(settings.name, name).overlay
+        history = store.history(settings.name, name)
+        overlay = history.overlay
+        if telling and (edited := history.edited(stream.map)):
+            fields = [text_of(path) for path in edited[:MAX_LOGGED]]
+            log.warning("mapping_edits_without_effect", stream=f"{settings.name}/{name}", fields=fields)
         streams[name] = replace(stream, map=apply(stream.map, overlay)) if overlay else stream
     return replace(settings, streams=streams)
 
@@ -296,7 +309,7 @@ class Mappings:
                 hint="Take them into the connection file: `groundwire mapping export`, then `adopt`.",
             )
         version = reading.history.next(
-            overlay, at=self._clock.utcnow(), actor=actor, note=note, command=command
+            reading.stream.map, overlay, at=self._clock.utcnow(), actor=actor, note=note, command=command
         )
         facts = _facts(connection, reading, version)
         await self._audit.record("mapping_changed", actor, facts)

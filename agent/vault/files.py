@@ -69,7 +69,9 @@ def replace_private(path: Path, content: bytes, *, disk: Disk = SYSTEM_DISK) -> 
     """Put `content` in the file's place; durable when this returns. Raises StorageFull or NotPermitted."""
     scratch = path.with_name(path.name + SCRATCH_SUFFIX)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.parent.is_dir():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            disk.sync_folder(path.parent.parent)  # or the folder itself is gone after a power cut
         disk.remove(scratch)  # left behind by a power cut
         disk.create(scratch, content)
         disk.rename(scratch, path)

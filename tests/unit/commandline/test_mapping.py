@@ -84,6 +84,24 @@ def test_a_field_is_removed_and_comes_back_as_the_file_says(box: Shell) -> None:
     assert box.json("mapping", "revert", STREAM, "--to", "0")["version"] == 3
 
 
+def test_an_edit_of_the_file_that_a_change_covers_is_shown_with_the_way_out(box: Shell) -> None:
+    box.run("mapping", "set", STREAM, "notes", "city")
+    assert "without effect" not in box.run("mapping", "show", STREAM).stdout
+    file = box.folder / "connections" / "box.toml"
+    file.write_text(file.read_text() + '\n[streams.vendors.map]\nnotes = "country"\n')
+
+    shown = box.run("mapping", "show", STREAM)
+
+    assert shown.exit_code == 0, shown.output
+    assert 'notes: the file says "country"' in shown.stdout
+    assert f"groundwire mapping reset {STREAM} FIELD" in shown.stdout
+    assert box.json("mapping", "show", STREAM)["edited"] == ["notes"]
+    box.run("mapping", "reset", STREAM, "notes")
+    after = box.json("mapping", "show", STREAM)
+    fields = {line["field"]: line for line in after["fields"]}
+    assert (after["edited"], fields["notes"]["toml"], fields["notes"]["file"]) == ([], '"country"', None)
+
+
 def test_a_mistake_is_an_error_with_what_to_do(box: Shell) -> None:
     unknown = box.run("mapping", "set", STREAM, "nam", "name")
     assert (unknown.exit_code, "Did you mean name?" in unknown.stderr) == (3, True)

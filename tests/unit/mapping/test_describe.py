@@ -21,7 +21,7 @@ def view(*changes: Change, base: dict[str, Any] | None = None, columns: tuple[st
     overlay = changed(base or BASE, Overlay(), changes)
     table = apply(base or BASE, overlay)
     compiled = compile_mapping(table, entity="purchase_order", where="erp/orders")
-    return describe("purchase_order", table, overlay, compiled, columns)
+    return describe("purchase_order", table, overlay, compiled, columns, base=base or BASE)
 
 
 def line(found: MappingView, field: str) -> FieldLine:
@@ -57,6 +57,20 @@ def test_a_line_says_whether_the_file_or_a_change_decides_it() -> None:
     assert origins["notes"] is FromWhere.REMOVED
     assert origins["customFields.project"] is FromWhere.FILE
     assert origins["customFields.region"] is FromWhere.CHANGED
+
+
+def test_what_the_file_says_stands_beside_a_change() -> None:
+    found = view(
+        Change(("title",), spec="t"),
+        Change(("notes",), Action.REMOVE),
+        Change(("lineItems", "lines"), spec="i"),
+    )
+
+    assert (line(found, "title").file, line(found, "notes").file) == (None, '"remarks"')
+    assert line(found, "orderNo").file is None, "nothing covers it"
+    whole = view(Change(("lineItems",), spec={"lines": "i", "map": {"lineNo": "n"}}))
+    assert line(whole, "lineItems").file == '{ lines = "items" }'
+    assert line(whole, "lineItems.lineNo").file == '{ from = "pos", strip_zeros = true }'
 
 
 def test_columns_that_no_field_uses_are_listed() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -23,6 +23,7 @@ class Rows:
         self.rows = list(rows)
         self.requests: list[ReadRequest] = []
         self.shown = 100
+        self.on_read: Callable[[], object] = lambda: None  # what happens meanwhile
 
     @property
     def names(self) -> list[str]:
@@ -36,6 +37,7 @@ class Rows:
 
     async def read(self, request: ReadRequest) -> AsyncGenerator[Page, None]:
         self.requests.append(request)
+        self.on_read()
         rows = self.rows
         if request.mode is ReadMode.BY_KEYS:
             rows = [row for row in rows if row["no"] in request.keys]

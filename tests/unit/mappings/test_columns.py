@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -32,9 +33,9 @@ class Source:
         return [Column(name, "text") for name in self.columns_now]
 
 
-def stream(query: str = "select * from orders") -> Stream:
+def stream(query: str = "select * from orders", name: str = "orders") -> Stream:
     return Stream(
-        facts=StreamFacts("erp", "test", "orders", "purchase_order"),
+        facts=StreamFacts("erp", "test", name, "purchase_order"),
         spec=StreamSpec("orders", "purchase_order", {"query": query}, ("no",)),
         mapping=compile_mapping({"orderNo": "no"}, entity="purchase_order", where="erp/orders"),
         window=WindowSettings(None, timedelta(0), timedelta(0)),
@@ -58,6 +59,20 @@ async def test_the_first_look_is_no_news(watch: ColumnWatch) -> None:
     await watch.look(stream(), Source("no", "title"))
 
     assert watch.news("erp", "orders") == News()
+
+
+async def test_looks_at_the_streams_of_one_connection_at_the_same_time_are_all_kept(
+    watch: ColumnWatch, tmp_path: Path, clock: ManualClock
+) -> None:
+    streams = [stream(name=f"s{number}") for number in range(20)]
+    await asyncio.gather(*(watch.look(one, Source("no")) for one in streams))
+
+    clock.advance(86_400)
+    again = ColumnWatch(tmp_path, clock)
+    for one in streams:
+        await again.look(one, Source("no", "x_new"))
+
+    assert {again.news("erp", one.facts.stream).new for one in streams} == {("x_new",)}
 
 
 async def test_a_column_that_appears_is_offered_and_kept_over_a_restart(

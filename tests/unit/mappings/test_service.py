@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from agent.clock import ManualClock
 from agent.errors import (
@@ -18,6 +19,7 @@ from agent.errors import (
     VersionMismatch,
 )
 from agent.mapping.overlay import Action, Change
+from agent.mapping.paths import read_changes
 from agent.mappings import versions
 from agent.mappings.service import amend
 from agent.mappings.versions import VersionStore
@@ -215,7 +217,16 @@ async def test_a_file_that_grew_too_large_loses_its_oldest_versions_and_never_th
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"format": 1}', '{"format": 1, "streams": {"orders": [{}]}}']
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "no text",
+        '{"format": 1}',
+        '{"format": 1, "sha256": "", "connection": "erp"}\n{}',
+    ],
 )
 async def test_a_damaged_file_is_refused_and_not_taken_for_no_changes(world: World, text: str) -> None:
     """The file alone might let travel what was removed at run time."""
@@ -223,17 +234,86 @@ async def test_a_damaged_file_is_refused_and_not_taken_for_no_changes(world: Wor
     file = world.folder / "mappings" / "erp.json"
     file.write_text(text)
 
-    with pytest.raises(StorageDamaged):
+    with pytest.raises(StorageDamaged) as refused:
         in_force(world)
+
+    assert "from a backup" in refused.value.hint
+    with pytest.raises(StorageDamaged):
+        await world.mappings.change("erp", "orders", [REGION], ANNA)
+    assert file.read_text() == text, "it is left as it is"
 
 
 async def test_a_file_of_a_newer_groundwire_is_refused(world: World) -> None:
     await world.mappings.change("erp", "orders", [REGION], ANNA)
     file = world.folder / "mappings" / "erp.json"
-    file.write_text(json.dumps({"format": 2, "streams": {}}))
+    file.write_text(json.dumps({"format": 2, "what": "ever"}) + "\nwhatever")
 
-    with pytest.raises(VersionMismatch):
+    with pytest.raises(VersionMismatch) as refused:
         in_force(world)
+
+    assert "newer" in refused.value.hint
+
+
+async def test_the_changes_of_another_connection_are_refused(world: World) -> None:
+    await world.mappings.change("erp", "orders", [REGION], ANNA)
+    (world.folder / "mappings" / "erp.json").rename(world.folder / "mappings" / "crm.json")
+
+    with pytest.raises(StorageDamaged, match="another connection: erp") as refused:
+        VersionStore(world.folder).history("crm", "orders")
+
+    assert "groundwire mapping export erp/STREAM" in refused.value.hint
+
+
+async def test_an_edit_of_the_file_that_has_no_effect_is_said_until_somebody_decides(world: World) -> None:
+    world.base["title"] = "no"
+    await world.mappings.change("erp", "orders", [Change(("title",), spec="region"), REGION], ANNA)
+    assert world.mappings.read("erp", "orders").edited == ()
+
+    world.base = {**world.base, "title": "total", "custom": {"region": "no"}}
+    assert world.service().read("erp", "orders").edited == ("customFields.region", "title")
+
+    # Another change of the same stream is no word about these.
+    await world.mappings.change("erp", "orders", [Change(("notes",), spec="region")], ANNA)
+    assert world.mappings.read("erp", "orders").edited == ("customFields.region", "title")
+    await world.mappings.change("erp", "orders", [Change(("title",), Action.RESET)], ANNA)
+    assert world.mappings.read("erp", "orders").edited == ("customFields.region",)
+    await world.mappings.change("erp", "orders", [Change(("custom", "region"), spec="total")], ANNA)
+    assert world.mappings.read("erp", "orders").edited == ()
+    assert in_force(world)["title"] == "total"
+
+
+async def test_the_log_says_which_edits_have_no_effect(world: World) -> None:
+    await world.mappings.change("erp", "orders", [Change(("title",), spec="region")], ANNA)
+    world.base["title"] = "no"
+
+    with capture_logs() as lines:
+        amend(VersionStore(world.folder), world.settings(), telling=True)
+        amend(VersionStore(world.folder), world.settings())
+
+    assert [(line["event"], line["stream"], line["fields"]) for line in lines] == [
+        ("mapping_edits_without_effect", "erp/orders", ["title"])
+    ]
+
+
+async def test_a_file_that_changes_while_a_change_is_tried_refuses_it(world: World) -> None:
+    """What was tried is not what would be in force."""
+    world.source.on_read = lambda: setattr(world, "base", {**BASE, "title": "region"})
+
+    with pytest.raises(Stale):
+        await world.mappings.change("erp", "orders", [REGION], ANNA)
+
+    assert world.mappings.read("erp", "orders").history.number == 0
+    assert world.trail.lines == []
+
+
+@pytest.mark.parametrize(
+    "path", [("key",), ("sourceKey",), ("contentHash",), ("raw",), ("read", "key"), ("replication_key",)]
+)
+async def test_neither_key_nor_replication_key_nor_what_the_agent_makes_is_changed_by_a_mapping(
+    path: tuple[str, ...],
+) -> None:
+    with pytest.raises(ConfigurationError):
+        read_changes([{"path": list(path), "spec": "region"}], "purchase_order")
 
 
 async def test_an_edit_of_the_file_shows_through_except_where_a_change_holds(world: World) -> None:
