@@ -22,18 +22,19 @@ from agent.hosting.driver import HostedDriver
 from agent.mapping.compile import compile_mapping
 from agent.mapping.form import form_of
 from agent.mappings.columns import ColumnWatch, News
-from agent.model.run import RunReport, RunStatus, RunTrigger, rfc3339
+from agent.model.run import RunReport, RunStatus, RunTrigger
 from agent.outbox.store import Outbox
 from agent.policies import Leaves
 from agent.policy.leave import LeaveFilter
 from agent.run_id import new_run_id
 from agent.settings import ConnectionSettings, LimitsTable, StreamSettings
+from agent.stream_status import state_of, stream_status
 from agent.sync.cursor import read_checkpoint
 from agent.sync.page import StreamFacts
 from agent.sync.reconcile import DeletionSettings
 from agent.sync.runner import Runner, RunResult, Source, Stream
 from agent.sync.schedule import Schedule
-from agent.sync.supervisor import StreamState, StreamView, Supervisor
+from agent.sync.supervisor import Supervisor
 from agent.sync.window import Since, WindowSettings
 from agent.withdrawals import Withdrawals
 from drivers.contract import ReadRequest, StreamSpec
@@ -43,8 +44,6 @@ log = structlog.get_logger(__name__)
 DISCOVER: Final = "discover"  # the command that lets a source's schema leave
 MAX_COLUMNS: Final = 20  # names in a status, of which there is one line for each stream
 STOP_SECONDS: Final = 15.0  # for a page under way to become durable or be dropped, and the driver to sign off
-
-PAUSED: Final = "paused"  # the state of a connection of which nothing runs, whatever its streams' states
 
 
 @dataclass(slots=True)
@@ -56,6 +55,7 @@ class Connection:
     supervisor: Supervisor
     task: asyncio.Task[None]
     secrets: dict[str, str] = field(default_factory=dict, repr=False)  # as both drivers are opened with
+    fault: GroundwireError | None = None  # why there is no driver
     aside: HostedDriver | None = None  # a second driver: what somebody waits for does not wait behind a read
 
 
@@ -138,25 +138,29 @@ class Connections:
 
     async def start(self, settings: ConnectionSettings, group: asyncio.TaskGroup) -> None:
         """Put a connection in force. What is wrong with it becomes its state, never an exception."""
-        if self._closed:
-            return  # a reload that was under way when the agent began to stop
         streams: dict[str, Stream] = {}
         faults: dict[str, GroundwireError] = {}
         driver: HostedDriver | None = None
         refused: CredentialsRefused | None = None
+        fault: GroundwireError | None = None
         secrets: dict[str, str] = {}
         try:
             settings = self._amend(settings)
             streams, faults = _streams(settings, self._leaving)
             await self._take_back(settings)
-            secrets = self._access.secrets_of(settings)
+            secrets = await asyncio.to_thread(self._access.secrets_of, settings)
             refused = await self._access.refusal(settings, secrets)
             driver = self._driver(settings, secrets)
         except GroundwireError as error:
             log.warning(
                 "connection_misconfigured", connection=settings.name, code=error.code, error=str(error)
             )
-            faults, streams = dict.fromkeys(settings.streams, error), {}
+            fault, faults, streams = error, dict.fromkeys(settings.streams, error), {}
+        remap = {name: await self._needs_remap(stream) for name, stream in streams.items()}
+        complete = {name: await self._last_complete(stream.address) for name, stream in streams.items()}
+        paused = settings.name in await self._outbox.paused()
+        if self._closed:
+            return  # a reload that was under way when the agent began to stop: nobody would end what it begins
         supervisor = Supervisor(
             connection=settings.name,
             streams=streams,
@@ -172,16 +176,14 @@ class Connections:
             on_restored=lambda: self._access.tell_restored(settings.name),
             refused=refused,
             doubted=refused is None and self._access.knows_refusal(settings),
-            paused=settings.name in await self._outbox.paused(),
+            paused=paused,
         )
-        for name, stream in streams.items():
-            supervisor.views[name] = replace(supervisor.views[name], remap=await self._needs_remap(stream))
+        for name in streams:
+            supervisor.views[name] = replace(supervisor.views[name], remap=remap[name])
         task = group.create_task(supervisor.run(), name=f"connection {settings.name}")
-        self._running[settings.name] = Connection(settings, driver, supervisor, task, secrets)
+        self._running[settings.name] = Connection(settings, driver, supervisor, task, secrets, fault)
         for name, stream in streams.items():
-            self._schedule.add(
-                stream.address, settings.streams[name].sync, await self._last_complete(stream.address)
-            )
+            self._schedule.add(stream.address, settings.streams[name].sync, complete[name])
         log.info("connection_started", connection=settings.name, streams=len(streams), faulty=len(faults))
         self._on_change()
 
@@ -235,6 +237,8 @@ class Connections:
         """
         connection = self.named(name)
         connection.supervisor.require_credentials()
+        if connection.fault is not None:
+            raise connection.fault  # without its secrets it would sign in with none, and so often lock the account
         if connection.aside is None:
             connection.aside = self._driver(connection.settings, connection.secrets)
         return connection.aside
@@ -371,14 +375,14 @@ class Connections:
             "name": settings.name,
             "system": settings.system or settings.driver,
             "driver": settings.driver,
-            "state": PAUSED if paused else _worst(views),
+            "state": state_of(views, paused=paused),
             "paused": paused,
             "commands": list(self._commands(settings.name)),
             "streams": [
                 {
                     "name": name,
                     "entity": settings.streams[name].entity,
-                    **_stream_status(view, self._schedule.next_look(f"{settings.name}/{name}")),
+                    **stream_status(view, self._schedule.next_look(f"{settings.name}/{name}")),
                     **(self._column_status(settings.name, name) if columns else {}),
                 }
                 for name, view in views.items()
@@ -488,26 +492,3 @@ def _refuse_unknown(names: Sequence[str], known: Sequence[str], sentence: str) -
             raise ConfigurationError(
                 f"{sentence} {name!r}", hint=f"There are: {', '.join(sorted(set(known)))}."
             )
-
-
-def _worst(views: Mapping[str, StreamView]) -> str:
-    states = {view.state for view in views.values()}
-    order = (
-        StreamState.NEEDS_REAUTHORISATION,
-        StreamState.NEEDS_PERSON,
-        StreamState.RETRYING,
-        StreamState.RUNNING,
-        StreamState.IDLE,
-    )
-    return next((state.value for state in order if state in states), StreamState.IDLE.value)
-
-
-def _stream_status(view: StreamView, next_look: datetime | None) -> dict[str, Any]:
-    report = view.report
-    return {
-        "state": view.state.value,
-        "error": {"code": view.error.code, "hint": type(view.error).default_hint} if view.error else None,
-        "remap": "offered" if view.remap else None,
-        "nextRunAt": rfc3339(next_look) if next_look else None,
-        "lastRun": None if report is None else {**report.to_document(), "error": None},
-    }

@@ -13,6 +13,7 @@ import os
 import re
 import stat
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,7 +160,7 @@ def _fetch(
     if ref.kind == "env":
         if not environ.get(ref.name):
             raise ValueError("is not set")
-        return environ[ref.name]
+        return _text_of(os.fsencode(environ[ref.name]))
     if ref.kind == "file":
         return _read_private(Path(ref.name))
     credential = credential_file(ref.name, environ)
@@ -190,14 +191,17 @@ def _read_private(path: Path, *, check_mode: bool = True) -> str:
         content = file.read(MAX_SECRET_BYTES + 1)
     if len(content) > MAX_SECRET_BYTES:
         raise ValueError(f"is larger than {MAX_SECRET_BYTES} bytes")
-    try:
-        value = content.decode()
-    except UnicodeDecodeError:
-        raise ValueError("is not UTF-8 text") from None
-    value = value.removesuffix("\n").removesuffix("\r")
+    value = _text_of(content).removesuffix("\n").removesuffix("\r")
     if not value:
         raise ValueError("is empty")
     return value
+
+
+def _text_of(content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise ValueError("is not UTF-8 text") from None
 
 
 class Redaction:
@@ -208,11 +212,13 @@ class Redaction:
 
     def __init__(self) -> None:
         self._forms: tuple[str, ...] = ()
+        self._learning = threading.Lock()  # secrets are read on several threads, and none may be forgotten
 
     def learn(self, secret: Secret) -> None:
-        forms = {*self._forms, *_forms(secret.reveal())}
-        # Longest first: a secret that contains another one is masked whole.
-        self._forms = tuple(sorted(forms, key=lambda form: (-len(form), form)))
+        with self._learning:
+            forms = {*self._forms, *_forms(secret.reveal())}
+            # Longest first: a secret that contains another one is masked whole.
+            self._forms = tuple(sorted(forms, key=lambda form: (-len(form), form)))
 
     def redact(self, text: str) -> str:
         for form in self._forms:

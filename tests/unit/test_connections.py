@@ -11,11 +11,16 @@ import pytest
 from agent.clock import ManualClock
 from agent.configuration.load import load
 from agent.connections import Connections, build_stream
+from agent.errors import ConfigurationError
 from agent.outbox.store import Outbox, RunRecord
 from agent.policy.leave import EVERYTHING, LeaveFilter
+from agent.secrets import SecretRef
 from agent.settings import ConnectionSettings, Settings
+from agent.sync.cursor import Checkpoint
+from tests.unit.outbox.making import all_pending, entry
 
 STREAM = "erp/vendors"
+ANOTHER_RULE = Checkpoint(initial_done=True, leave="another").to_text()
 EVERY = timedelta(days=1)
 
 
@@ -96,7 +101,44 @@ async def test_a_reload_under_way_starts_nothing_once_the_agent_stops(
         assert list(world.connections) == []
 
 
+async def test_a_start_under_way_when_the_agent_stops_leaves_nothing_running(
+    world: World, erp: ConnectionSettings
+) -> None:
+    """Nobody would stop what such a start begins, and the agent would never end."""
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        starting = group.create_task(world.connections.start(erp, group))
+        await asyncio.sleep(0)  # noqa: TID251 - a turn of the loop: it waits for the files now
+        await world.connections.stop_all()
+        await starting
+
+        assert list(world.connections) == []
+
+
+async def test_a_connection_without_its_secrets_signs_in_nowhere(
+    world: World, erp: ConnectionSettings
+) -> None:
+    """A source that is asked without a password counts it as a wrong one."""
+    unset = replace(erp, secrets={"password": SecretRef("env", "GROUNDWIRE_IS_NOT_SET")})
+    async with asyncio.TaskGroup() as group:
+        await world.connections.start(unset, group)
+
+        with pytest.raises(ConfigurationError, match="GROUNDWIRE_IS_NOT_SET is not set"):
+            world.connections.aside("erp")
+        await world.connections.stop_all()
+
+
 def test_a_streams_write_table_reaches_its_driver(erp: ConnectionSettings) -> None:
     stream = replace(erp.streams["vendors"], write={"create": {"table": "vendor"}})
 
     assert build_stream(erp, stream, EVERYTHING).spec.write == {"create": {"table": "vendor"}}
+
+
+async def test_what_waits_and_may_not_leave_any_more_is_taken_back_before_a_connection_runs(
+    world: World, erp: ConnectionSettings
+) -> None:
+    await world.outbox.append(entry(b"made under another rule", stream=STREAM, checkpoint=ANOTHER_RULE))
+    await world.outbox.append(entry(b"theirs", stream="other/vendors"))
+
+    await world.next_look(erp)
+
+    assert [batch.stream for batch in await all_pending(world.outbox)] == ["other/vendors"]

@@ -3,8 +3,10 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import os
 import pickle
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote_plus
 
@@ -86,6 +88,26 @@ def test_a_variable_is_read_from_the_environment(tmp_path: Path) -> None:
     ref = SecretRef.parse("env:AW")
 
     assert resolve(ref, state_dir=tmp_path, environ={"AW": "v"}).reveal() == "v"
+
+
+def test_a_variable_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    """The environment holds bytes; what of them is no UTF-8 comes as half characters that no driver takes."""
+    with pytest.raises(ConfigurationError, match="the secret env:PW is not UTF-8 text"):
+        resolve(SecretRef("env", "PW"), state_dir=tmp_path, environ={"PW": os.fsdecode(b"pa\xffss")})
+
+
+def test_secrets_that_are_learned_at_the_same_time_are_all_masked() -> None:
+    redaction = Redaction()
+    values = [f"value-number-{number}" for number in range(400)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda value: redaction.learn(Secret(value)), values))
+    finally:
+        sys.setswitchinterval(interval)
+
+    assert [value for value in values if redaction.redact(value) != MASK] == []
 
 
 @pytest.mark.parametrize("content", [b"word", b"word\n", b"word\r\n"])

@@ -1,0 +1,38 @@
+"""Pure: how connections and their streams stand, in the words of a status."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from agent.model.run import rfc3339
+from agent.sync.supervisor import StreamState, StreamView
+
+PAUSED: Final = "paused"  # the state of a connection of which nothing runs, whatever its streams' states
+
+
+def state_of(views: Mapping[str, StreamView], *, paused: bool) -> str:
+    """Of a connection with these streams: the one that asks for most attention."""
+    if paused:
+        return PAUSED
+    states = {view.state for view in views.values()}
+    order = (
+        StreamState.NEEDS_REAUTHORISATION,
+        StreamState.NEEDS_PERSON,
+        StreamState.RETRYING,
+        StreamState.RUNNING,
+        StreamState.IDLE,
+    )
+    return next((state.value for state in order if state in states), StreamState.IDLE.value)
+
+
+def stream_status(view: StreamView, next_look: datetime | None) -> dict[str, Any]:
+    report = view.report
+    return {
+        "state": view.state.value,
+        "error": {"code": view.error.code, "hint": type(view.error).default_hint} if view.error else None,
+        "remap": "offered" if view.remap else None,
+        "nextRunAt": rfc3339(next_look) if next_look else None,
+        "lastRun": None if report is None else {**report.to_document(), "error": None},
+    }
