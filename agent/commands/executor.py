@@ -349,7 +349,8 @@ class Executor:
     async def _decided_and_run(
         self, one: Underway, kind: CommandKind[Any], call: Call, arguments: BaseModel
     ) -> Answer:
-        refused = await self._decide(one, lambda now: kind.judge(arguments, now))
+        judge = partial(kind.judge, arguments)
+        refused = await self._decide(one, judge)
         if refused is not None:
             return refused
         try:
@@ -358,8 +359,9 @@ class Executor:
             return refusal(error.code, error.faults)
         except GroundwireError as error:
             return refusal(error.code)
-        if not await self._started(one):
-            return Answer(State.EXPIRED, {})
+        refused = await self._start(one, judge)
+        if refused is not None:
+            return refused
         one.step = Step.RUNNING
         async with one.progress.telling():
             try:
@@ -382,8 +384,8 @@ class Executor:
             one.step = Step.ENDING
             return answer
 
-    async def _started(self, one: Underway) -> bool:
-        """Note on the disk that it begins; False: its deadline passed before there was room for that."""
+    async def _start(self, one: Underway, judge: Callable[[datetime], Awaitable[Decision]]) -> Answer | None:
+        """Note on the disk that it begins; None: go on. Where that had to wait for room, what allowed it is asked again."""
         waited = False
         while not self._late(one.record):
             try:
@@ -393,9 +395,12 @@ class Executor:
                     log.warning("command_waits_for_disk", command=one.record.id, error=str(error))
                 waited = True
                 await self._clock.sleep(FULL_DISK_SECONDS)
+                refused = await self._decide(one, judge)
+                if refused is not None:
+                    return refused
             else:
-                return True
-        return False
+                return None
+        return Answer(State.EXPIRED, {})
 
     def _read(self, record: CommandRecord) -> tuple[CommandKind[Any], BaseModel]:
         kind = self._kinds.get(record.name)

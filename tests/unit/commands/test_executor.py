@@ -408,6 +408,24 @@ async def test_a_command_that_finds_no_room_to_start_before_its_deadline_expires
         assert world.sync.begun == []
 
 
+async def test_a_command_that_waited_for_room_is_judged_again(tmp_path: Path) -> None:
+    """Quiet hours may have begun meanwhile, or the policy may be another."""
+    async with opened(tmp_path) as world:
+        start = world.outbox.journal.start
+
+        async def full_once(command: str) -> None:
+            world.outbox.journal.start = start  # type: ignore[method-assign]
+            world.sync.decision = Decision(allowed=False, code="quiet_hours", why="it is late")
+            raise StorageFull
+
+        world.outbox.journal.start = full_once  # type: ignore[method-assign]
+        async with working(world):
+            await world.executor.handle(world.command())
+
+        assert world.answer() == ("refused", {"code": "quiet_hours"})
+        assert world.sync.begun == []
+
+
 @pytest.mark.parametrize(("name", "state"), [("sync", "failed"), ("create", "in_doubt")])
 async def test_something_unforeseen_ends_its_command_and_no_other(
     tmp_path: Path, name: str, state: str
