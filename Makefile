@@ -34,8 +34,8 @@ check: .venv/dev ## format, lint, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-faults: .venv/dev packages ## the long fault suites: GROUNDWIRE_IMAGES and GROUNDWIRE_KILLS say how long
-	GROUNDWIRE_IMAGES=$${GROUNDWIRE_IMAGES:-100000} GROUNDWIRE_KILLS=$${GROUNDWIRE_KILLS:-500} $(BIN)/pytest -q --timeout 7200 tests/faults
+faults: .venv/dev packages ## the long fault suites: GROUNDWIRE_IMAGES, _KILLS and _INTERRUPTIONS say how long
+	GROUNDWIRE_IMAGES=$${GROUNDWIRE_IMAGES:-100000} GROUNDWIRE_KILLS=$${GROUNDWIRE_KILLS:-500} GROUNDWIRE_INTERRUPTIONS=$${GROUNDWIRE_INTERRUPTIONS:-100000} $(BIN)/pytest -q --timeout 7200 tests/faults
 
 bench: .venv/dev packages ## the numbers of docs/benchmarks.md (see bench/README.md)
 	$(BIN)/python -m bench.all

@@ -145,4 +145,8 @@ def test_a_world_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
 
 def _summary(tally: Tally) -> str:
     states = ", ".join(f"{number} {state}" for state, number in sorted(tally.states.items()))
-    return f"{tally.executions} executions, {tally.interrupted} interrupted, {tally.deaths} deaths of the agent: {states}"
+    doubts = ", ".join(f"{tally.codes[code]} {code}" for code in ("no_lookup", "lookup_failed"))
+    return (
+        f"{tally.executions} executions, {tally.interrupted} interrupted, {tally.deaths} deaths of the agent,"
+        f" {tally.effects} effects: {states}; in doubt for {doubts}"
+    )

@@ -71,6 +71,7 @@ class Tally:
     executions: int = 0
     interrupted: int = 0  # of them: the reply was lost, or the agent died between the start and the outcome
     deaths: int = 0
+    effects: int = 0
     states: Counter[str] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
     falsehoods: list[str] = field(default_factory=list)
@@ -251,6 +252,7 @@ class World:
         for command in self.commands:
             state, result = self.told.get(command.id, (None, {}))
             there = self.system.count(command.id)
+            self.tally.effects += there
             self.tally.states[str(state)] += 1
             self.tally.codes[str(result.get("code", ""))] += 1
             wrong = ""
@@ -295,6 +297,7 @@ def play(folder: Path, interruptions: int, *, first_seed: int = 0, parts: Parts 
         whole.executions += tally.executions
         whole.interrupted += tally.interrupted
         whole.deaths += tally.deaths
+        whole.effects += tally.effects
         whole.states += tally.states
         whole.codes += tally.codes
         whole.falsehoods += tally.falsehoods
