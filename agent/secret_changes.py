@@ -10,7 +10,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -25,6 +25,8 @@ from agent.vault.transfer import open_transfer, seal_for_transfer
 from drivers.contract import CheckStep
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 PROXY: Final = "the relay's proxy"  # among the users of a secret
 
@@ -72,8 +74,7 @@ class SecretChanges:
                 outcomes[user] = await self._try(user, name, value, force=force)
             tried = {user: outcome["outcome"] for user, outcome in outcomes.items()}
             await self._trail.record("secret_set", actor, {"name": name, "tried": tried, "forced": force})
-            await asyncio.to_thread(self._vault.put, {name: value}, by=actor.name, at=self._clock.utcnow())
-            await self._apply(tuple(outcomes))
+            await self._store({name: value}, actor, tuple(outcomes))
         return {"name": name, "tried": outcomes}
 
     async def list(self) -> dict[str, Any]:
@@ -108,15 +109,13 @@ class SecretChanges:
             if not any(entry.name == name for entry in await asyncio.to_thread(self._vault.entries)):
                 return False
             await self._trail.record("secret_removed", actor, {"name": name, "used_by": users})
-            removed = await asyncio.to_thread(self._vault.remove, name)
-            await self._apply(users)
-        return removed
+            return await self._put_in_force(lambda: self._vault.remove(name), users)
 
     async def export(self, passphrase: Secret, actor: Actor) -> tuple[bytes, Sequence[str]]:
         """All secrets of the vault, sealed for another machine."""
-        learn(passphrase)
         values = await asyncio.to_thread(self._vault.values)
         content = await asyncio.to_thread(seal_for_transfer, values, passphrase)
+        learn(passphrase)
         await self._trail.record("secrets_exported", actor, {"names": sorted(values)})
         return content, sorted(values)
 
@@ -124,8 +123,10 @@ class SecretChanges:
         self, content: bytes, passphrase: Secret, actor: Actor, *, where: str, replace: bool = False
     ) -> Sequence[str]:
         """Store what an export holds. Raises ConfigurationError for names that are there, unless `replace`."""
-        learn(passphrase)
         values = await asyncio.to_thread(open_transfer, content, passphrase, where=where)
+        learn(
+            passphrase
+        )  # not a wrong one: it may be any word, which would be masked everywhere from then on
         async with self._one_at_a_time:
             there = {entry.name for entry in await asyncio.to_thread(self._vault.entries)} & values.keys()
             if there and not replace:
@@ -135,15 +136,34 @@ class SecretChanges:
                     hint="Repeat with --replace to put those of the file in their place.",
                 )
             await self._trail.record("secrets_imported", actor, {"names": sorted(values)})
-            await asyncio.to_thread(self._vault.put, values, by=actor.name, at=self._clock.utcnow())
             settings = self._settings()
-            await self._apply(sorted({user for name in values for user in users_of(settings, name)}))
+            users = sorted({user for name in values for user in users_of(settings, name)})
+            await self._store(values, actor, users)
         return sorted(values)
 
     async def rekey(self, actor: Actor) -> dict[str, Any]:
         async with self._one_at_a_time:
             await self._trail.record("secrets_rekeyed", actor, {})
             return asdict(await asyncio.to_thread(self._vault.rekey))
+
+    async def _store(self, values: Mapping[str, Secret], actor: Actor, users: Sequence[str]) -> None:
+        at = self._clock.utcnow()
+        await self._put_in_force(lambda: self._vault.put(values, by=actor.name, at=at), users)
+
+    async def _put_in_force(self, change: Callable[[], T], users: Sequence[str]) -> T:
+        """Change the vault and what works with it, both: somebody who leaves in between ends neither."""
+
+        async def both() -> T:
+            result = await asyncio.to_thread(change)
+            await self._apply(users)
+            return result
+
+        work = asyncio.ensure_future(both())
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            await asyncio.wait({work})
+            raise
 
     async def _try(self, user: str, name: str, value: Secret, *, force: bool) -> dict[str, str]:
         """One attempt, through a driver of its own."""

@@ -177,7 +177,9 @@ def _value(name: str, from_file: Path | None) -> str:
     try:
         text = raw.decode()
     except UnicodeDecodeError:
-        raise ConfigurationError("the value is not UTF-8 text") from None
+        raise ConfigurationError(
+            "the value is not UTF-8 text", hint="Write binary keys as PEM, or in base64."
+        ) from None
     text = text.removesuffix("\n").removesuffix("\r")
     if not text:
         raise ConfigurationError(

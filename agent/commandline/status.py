@@ -39,6 +39,9 @@ def status(invocation: Invocation) -> None:
         ],
     )
     for connection in answer["connections"]:
+        if connection.get("paused"):
+            name = connection["name"]
+            output.line(f"{name} is paused: `groundwire resume {name}` lets it run again", bold=True)
         for stream in connection["streams"]:
             name = f"{connection['name']}/{stream['name']}"
             _show_error(invocation, name, stream.get("error"))
@@ -50,7 +53,7 @@ def _row(connection: dict[str, Any], stream: dict[str, Any]) -> list[Any]:
     last = stream.get("lastRun")
     return [
         f"{connection['name']}/{stream['name']}",
-        stream["state"],
+        "paused" if connection.get("paused") else stream["state"],
         f"{last['status']} {last['finishedAt'] or last['startedAt']}" if last else None,
         describe(last) if last else None,
         stream.get("nextRunAt"),

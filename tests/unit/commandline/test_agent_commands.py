@@ -149,6 +149,16 @@ def test_status_shows_the_link_the_outbox_and_what_is_wrong(
     assert document == STATUS
 
 
+def test_status_says_of_a_paused_connection_that_it_is(shell: Shell, running_agent: RunningAgent) -> None:
+    stream = {"name": "orders", "state": "idle", "lastRun": None, "nextRunAt": None, "error": None}
+    paused = {"name": "aw", "paused": True, "state": "paused", "streams": [stream]}
+    with running_agent(status={**STATUS, "connections": [paused]}):
+        text = shell.run("status").stdout
+
+    assert "aw/orders  paused" in text
+    assert "groundwire resume aw" in text
+
+
 def test_dead_letters_are_listed_requeued_and_dropped(shell: Shell, running_agent: RunningAgent) -> None:
     letter = {
         "id": 7,
