@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +26,34 @@ class QuickDisk(Disk):
     def sync(self, handle: int) -> None: ...
 
     def sync_folder(self, folder: Path) -> None: ...
+
+
+class Forgetful(QuickDisk):
+    """Knows what is really on the disk. A sync that fails forgets: what was to be written is taken for written."""
+
+    def __init__(self) -> None:
+        self.durable: dict[int, bytearray] = {}  # by inode
+        self._dirty: dict[int, list[tuple[int, bytes]]] = {}
+        self.failing = False
+
+    def write(self, handle: int, data: bytes, offset: int) -> None:
+        super().write(handle, data, offset)
+        self._dirty.setdefault(os.fstat(handle).st_ino, []).append((offset, data))
+
+    def truncate(self, handle: int, size: int) -> None:
+        if self.failing:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        super().truncate(handle, size)
+
+    def sync(self, handle: int) -> None:
+        inode = os.fstat(handle).st_ino
+        dirty = self._dirty.pop(inode, [])
+        if self.failing:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        content = self.durable.setdefault(inode, bytearray())
+        for offset, data in dirty:
+            content.extend(bytes(max(0, offset - len(content))))
+            content[offset : offset + len(data)] = data
 
 
 def new_chain(state_dir: Path, *, disk: Disk | None = None, retention: timedelta = YEAR) -> Chain:
@@ -83,6 +113,7 @@ def forged(raw: bytes, previous: str, **changes: Any) -> tuple[bytes, str]:
 
 __all__ = [
     "KEY_FILE",
+    "Forgetful",
     "QuickDisk",
     "actions",
     "checked",

@@ -21,6 +21,7 @@ from agent.audit.lock import FileLock
 from agent.audit.verify import FaultKind
 from tests.unit.audit.keeping import (
     NOON,
+    Forgetful,
     QuickDisk,
     actions,
     checked,
@@ -336,34 +337,6 @@ def test_files_taken_away_from_a_running_log_cost_no_later_line_and_are_told(
 
 def _readable(raw: bytes) -> list[Line]:
     return [parse_line(text) for text in raw.splitlines() if text.endswith(b"}")]
-
-
-class Forgetful(QuickDisk):
-    """Knows what is really on the disk. A sync that fails forgets: what was to be written is taken for written."""
-
-    def __init__(self) -> None:
-        self.durable: dict[int, bytearray] = {}  # by inode
-        self._dirty: dict[int, list[tuple[int, bytes]]] = {}
-        self.failing = False
-
-    def write(self, handle: int, data: bytes, offset: int) -> None:
-        super().write(handle, data, offset)
-        self._dirty.setdefault(os.fstat(handle).st_ino, []).append((offset, data))
-
-    def truncate(self, handle: int, size: int) -> None:
-        if self.failing:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        super().truncate(handle, size)
-
-    def sync(self, handle: int) -> None:
-        inode = os.fstat(handle).st_ino
-        dirty = self._dirty.pop(inode, [])
-        if self.failing:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        content = self.durable.setdefault(inode, bytearray())
-        for offset, data in dirty:
-            content.extend(bytes(max(0, offset - len(content))))
-            content[offset : offset + len(data)] = data
 
 
 def test_what_a_failed_sync_may_have_forgotten_is_written_again_before_a_line_counts(tmp_path: Path) -> None:
