@@ -69,3 +69,27 @@ async def test_commands_left_by_an_earlier_process_find_every_connection(tmp_pat
         while await _streams_run(settings) != set(CONNECTIONS):
             await asyncio.sleep(0.05)  # noqa: TID251 - the real agent's own time
         app.stop()
+
+
+async def test_a_connection_that_was_paused_stays_so_over_a_restart(tmp_path: Path) -> None:
+    settings = _settings(tmp_path)
+    await _leave_commands(settings)
+    paused, *others = CONNECTIONS
+    async with await Outbox.open(settings.state_dir / OUTBOX_FILE, clock=SystemClock()) as outbox:
+        await outbox.pause(paused)
+    app = App(settings)
+
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
+        group.create_task(app.run())
+        while await _streams_run(settings) != set(others):
+            await asyncio.sleep(0.05)  # noqa: TID251 - the real agent's own time
+        control = ControlClient(settings.state_dir)
+        while (await control.ask("command", {"id": paused}))["finished_at"] is None:
+            await asyncio.sleep(0.05)  # noqa: TID251 - as above
+        refused = await control.ask("command", {"id": paused})
+        status = {one["name"]: one for one in (await control.ask("status"))["connections"]}
+        app.stop()
+
+    assert (refused["state"], refused["code"]) == ("refused", "paused")
+    assert (status[paused]["state"], status[paused]["streams"][0]["lastRun"]) == ("paused", None)
+    assert status[others[0]]["paused"] is False
