@@ -145,6 +145,9 @@ class Gateway:
         self._empty.clear()
         try:
             await link.run()
+        except Exception as error:  # websockets would write of it where nobody reads
+            log.exception("session_crashed", link=repr(link), error=type(error).__name__)
+            raise
         finally:
             self._links.discard(link)
             if not self._links:

@@ -45,9 +45,13 @@ def read_object(raw: bytes) -> dict[str, Any]:
     """A JSON object whose every value is exactly what was sent; raises Problem for anything else."""
     try:
         text = raw.decode()
-        parse_object(text)
+        json.dumps(parse_object(text), ensure_ascii=False).encode()
     except UnicodeDecodeError as error:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "The body is not UTF-8.") from error
+    except UnicodeEncodeError as error:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "The body holds half a character: \\ud800 to \\udfff."
+        ) from error
     except ProtocolFault as fault:
         raise Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY, f"The body cannot be taken: {fault.message}."

@@ -110,7 +110,8 @@ CREATE TABLE commands (
   UNIQUE (tenant, idempotency_key)
 ) STRICT;
 
-CREATE INDEX commands_by_tenant ON commands (tenant, id);
+-- Everything a list is filtered by, so that what is passed over is never read: it may hold 64 KiB each.
+CREATE INDEX commands_listed ON commands (tenant, id, connection, kind, state, agent);
 CREATE INDEX commands_open ON commands (agent) WHERE state IN ('queued', 'sent', 'running');
 CREATE INDEX commands_counted ON commands (tenant, deadline) WHERE state IN ('queued', 'sent', 'running');
 CREATE INDEX commands_waiting ON commands (deadline) WHERE state = 'queued';

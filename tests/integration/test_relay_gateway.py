@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -174,6 +175,25 @@ async def test_an_agent_that_comes_back_again_and_again_fills_no_memory_while_th
 async def _holds_a_batch(running: Running, peer: Peer) -> bool:
     link = running.relay.gateway._agents.get(peer.agent)
     return link is not None and link._unstored > 0
+
+
+async def test_a_session_that_breaks_says_so_in_the_log(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError("nobody foresaw this")
+
+    monkeypatch.setattr(running.relay.store, "save_connections", broken)
+    peer = await enrolled_peer(running.relay, running.client)
+    with capture_logs() as lines:
+        async with peer.connected():
+            peer.live.send_status(Status(({"name": "nav"},)))
+            await peer.flush()
+            await eventually(lambda: _said(lines, "session_crashed"))
+
+
+async def _said(lines: list[MutableMapping[str, Any]], event: str) -> bool:
+    return any(line["event"] == event for line in lines)
 
 
 async def test_bytes_changed_on_the_way_are_refused_and_not_stored(running: Running) -> None:

@@ -10,12 +10,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.lifecycle import OUTCOMES, OVERDUE_AFTER, SETTLED, Command, CommandState, Step
-from relay.store.base import Admission, Agent
+from relay.store import commands
+from relay.store.base import Admission, Agent, CommandFilter
 from relay.store.sqlite import SqliteStore
 from tests.unit.relay.making import NOW, enrolled, opened
 
@@ -289,3 +291,25 @@ def check_who_said_it(world: World) -> None:
         assert last.state is CommandState.IN_DOUBT
     elif not last.state.open:
         assert last.state in said
+
+
+async def test_a_filtered_list_reads_nothing_of_what_it_passes_over(tmp_path: Path) -> None:
+    """One thread serves every tenant: a search through all that was ever asked must not hold it."""
+    async with opened(tmp_path) as relay:
+        agent = await enrolled(relay.store)
+        for number in range(200):
+            big = command_of(agent, f"cmd_{number:03}", args={"record": "x" * 30_000})
+            await relay.store.add_command(big, NOW, most_open=1_000)
+
+    file = apsw.Connection(str(next(tmp_path.rglob("relay.db"))))
+    for wanted in (
+        CommandFilter(connection="other"),
+        CommandFilter(kind="sync"),
+        CommandFilter(state=CommandState.FAILED),
+        CommandFilter(agent="agt_other"),
+    ):
+        pages_before, _ = file.status(apsw.SQLITE_DBSTATUS_CACHE_MISS)
+        assert commands.many(file, "acme", wanted, "", 100) == []
+        pages, _ = file.status(apsw.SQLITE_DBSTATUS_CACHE_MISS)
+        assert pages - pages_before < 50  # of 200 commands with 8 each
+    file.close()
