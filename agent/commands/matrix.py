@@ -72,6 +72,7 @@ class _Known:
     asked: bool = False
     failures: int = 0
     again_at: float = 0.0  # on the monotonic clock
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 @dataclass(slots=True)
@@ -85,7 +86,6 @@ class Matrices:
     _policy_seen: Policy | None = None
     _known: dict[str, _Known] = field(default_factory=dict)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
-    _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def look(self) -> None:
         self._news.set()
@@ -114,12 +114,12 @@ class Matrices:
     async def of(self, connection: str) -> Matrix:
         """The matrix of a connection; the driver is asked now if it was not yet."""
         known = self._current(connection)
-        if not known.asked:
-            async with self._asking:
-                known = self._current(connection)
-                if not known.asked:
-                    await self._ask(connection, known)
-        return known.matrix
+        if known.asked:
+            return known.matrix
+        async with known.asking:  # its own: a driver that hangs holds up no other connection
+            if known is self._current(connection) and not known.asked:
+                await self._ask(connection, known)
+        return known.matrix if known.asked else await self.of(connection)
 
     def published(self, connection: str) -> list[dict[str, Any]] | None:
         """For the connection's status: what is known now, with what the policy allows of it; None: not known yet."""

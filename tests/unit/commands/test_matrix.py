@@ -201,3 +201,37 @@ def test_a_matrix_of_any_size_fits_into_its_frame(fields):
 async def _turns(number: int = 20) -> None:
     for _ in range(number):
         await asyncio.sleep(0)  # noqa: TID251 - gives the loop a turn, waits for nothing
+
+
+async def test_a_driver_that_hangs_keeps_no_other_connection_from_being_asked():
+    class Two(FakeSystems):
+        """`erp`, which hangs, and `mes`."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.gate = asyncio.Event()
+            self.objects = {"erp": object(), "mes": object()}
+
+        def incarnation(self, connection: str) -> object:
+            return self.objects[connection]
+
+        def driver(self, connection: str) -> FakeSystems:
+            return Hanging(self.gate) if connection == "erp" else FakeSystems()
+
+    class Hanging(FakeSystems):
+        def __init__(self, gate: asyncio.Event) -> None:
+            super().__init__()
+            self.gate = gate
+
+        async def operations(self, streams: Sequence[StreamSpec]) -> Sequence[Operation]:
+            await self.gate.wait()
+            return await super().operations(streams)
+
+    systems = Two()
+    matrices = Matrices(systems, policy, ManualClock())
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        for _ in range(2):
+            hung = group.create_task(matrices.cell("erp", "vendor", CREATE))
+        assert await matrices.cell("mes", "vendor", CREATE)
+        assert not hung.done()
+        systems.gate.set()
