@@ -93,3 +93,32 @@ async def test_a_connection_that_was_paused_stays_so_over_a_restart(tmp_path: Pa
     assert (refused["state"], refused["code"]) == ("refused", "paused")
     assert (status[paused]["state"], status[paused]["streams"][0]["lastRun"]) == ("paused", None)
     assert status[others[0]]["paused"] is False
+
+
+async def test_a_doubt_of_an_earlier_process_is_settled_by_the_running_agent(tmp_path: Path) -> None:
+    settings = _settings(tmp_path)
+    await _leave_commands(settings)
+    doubted, *others = CONNECTIONS
+    async with await Outbox.open(settings.state_dir / OUTBOX_FILE, clock=SystemClock()) as outbox:
+        await outbox.journal.start(doubted)
+        await outbox.journal.finish(doubted, "in_doubt", {"code": "no_lookup"})
+    app = App(settings)
+
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
+        group.create_task(app.run())
+        while await _streams_run(settings) != set(others):
+            await asyncio.sleep(0.05)  # noqa: TID251 - the real agent's own time
+        control = ControlClient(settings.state_dir)
+        listed = (await control.ask("commands", {"state": "in_doubt"}))["commands"]
+        wanted = {"id": doubted, "state": "succeeded", "reference": "PO-1", "note": "looked"}
+        settled = await control.ask("settle_command", wanted)
+        app.stop()
+
+    assert [one["id"] for one in listed] == [doubted]
+    assert (settled["state"], settled["result"]) == (
+        "succeeded",
+        {"settledBy": "person", "reference": "PO-1"},
+    )
+    log = b"".join(path.read_bytes() for path in settings.state_dir.rglob("*.jsonl"))
+    assert b"command_settled" in log
+    assert b"looked" in log
