@@ -58,9 +58,16 @@ class Checkpoint:
         ""  # the policy's rule for what leaves that holds at the relay, see `LeaveFilter.fingerprint`
     )
 
+    # Records that no pass has met since that rule changed may be at the relay as an earlier one let them leave.
+    overtaken: bool = False
+
     def under_rule(self, leave: str) -> Checkpoint:
         """What is enqueued from now on left under this rule."""
-        return replace(self, leave=leave)
+        return replace(self, leave=leave, overtaken=self.overtaken or self.needs_resend(leave))
+
+    def caught_up(self) -> Checkpoint:
+        """Every record at the relay left under the rule in force."""
+        return replace(self, overtaken=False)
 
     def withdrawn(self) -> Checkpoint:
         """Records that it covers were taken back before they left: whatever rule comes next, all are sent again."""
@@ -110,6 +117,7 @@ class Checkpoint:
                 "compared_at": self.compared_at.isoformat() if self.compared_at else None,
                 "form": self.form,
                 "leave": self.leave,
+                "overtaken": self.overtaken,
             },
             separators=(",", ":"),
         )
@@ -137,6 +145,7 @@ def read_checkpoint(text: str | None) -> Checkpoint:
         compared_at=datetime.fromisoformat(compared_at) if compared_at else None,
         form=value.get("form", MIXED),
         leave=value.get("leave", ""),
+        overtaken=value.get("overtaken", False),
     )
 
 

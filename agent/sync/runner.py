@@ -33,6 +33,7 @@ from agent.sync.cursor import Checkpoint, Pass, read_checkpoint
 from agent.sync.known import Hashes, Known
 from agent.sync.page import Recalled, StreamFacts, prepare_page
 from agent.sync.reconcile import (
+    MAX_MISSED,
     TOMBSTONES_PER_BATCH,
     Comparison,
     DeletionSettings,
@@ -208,6 +209,10 @@ class Runner:
 
         checkpoint = self._checkpoint = await self._walk(report, checkpoint, step, known, seen)
 
+        if checkpoint.overtaken:
+            checkpoint = self._checkpoint = await self._catch_up(
+                report, checkpoint, known, seen, accept=accept_deletions
+            )
         if self._comparison_due(checkpoint):
             saw_everything = step.mode is ReadMode.SCAN and not step.resumed
             comparison = (
@@ -306,14 +311,37 @@ class Runner:
         fingerprints = await self._outbox.fingerprints(self._stream.address)
         return Known(fingerprints.key_hashes, fingerprints.content_hashes)
 
-    async def _fetch(self, report: RunReport, keys: Sequence[str], known: Known, *, resend: bool) -> None:
-        """Read records by key: dead letters tried again, or what is at the source and no pass has brought."""
+    async def _fetch(self, report: RunReport, keys: Sequence[str], known: Known, *, resend: bool) -> Hashes:
+        """Read records by key: dead letters tried again, or what is at the source and no pass has brought.
+
+        Return the hashes of the keys that are there.
+        """
+        seen = SeenKeys()
         request = ReadRequest(
             self._stream.spec, ReadMode.BY_KEYS, page_rows=self._stream.page_rows, keys=keys
         )
         async with aclosing(self._source.read(request)) as pages:
             async for page in pages:
-                await self._take(report, page.table, known, None, resend=resend)
+                seen.add(await self._take(report, page.table, known, None, resend=resend))
+        return seen.all()
+
+    async def _catch_up(
+        self, report: RunReport, checkpoint: Checkpoint, known: Known, seen: SeenKeys, *, accept: bool
+    ) -> Checkpoint:
+        """Behind a pass under a new rule: the records at the relay that it did not meet, such as those before its window.
+
+        They are sent as they leave now; what is not at the source any more is taken back.
+        """
+        missed = known.missing_from(seen.all())
+        met = SeenKeys()
+        for start in range(0, len(missed), MAX_MISSED):
+            names = await self._outbox.keys_of(self._stream.address, missed[start : start + MAX_MISSED])
+            met.add(await self._fetch(report, list(names.values()), known, resend=True))
+        if not self._comparison_due(checkpoint):  # which finds them too
+            await self._bury(report, np.setdiff1d(missed, met.all()), known, accept=accept)
+        checkpoint = checkpoint.caught_up()
+        await self._outbox.append(self._entry(report, checkpoint=checkpoint))
+        return checkpoint
 
     async def _bury(self, report: RunReport, gone: Hashes, known: Known, *, accept: bool) -> None:
         """Enqueue tombstones for what is gone at the source."""

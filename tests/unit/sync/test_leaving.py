@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ from agent.model.run import RunMode
 from agent.outbox.store import Outbox
 from agent.policy.leave import EVERYTHING, LeaveFilter, compile_leave
 from agent.policy.model import LeaveRule
+from agent.sync.reconcile import DeletionSettings
 from agent.sync.withheld import Withheld
-from drivers.contract import ReadMode
+from drivers.contract import Mark, MarkKind, ReadMode, ReadRequest, StreamSpec
+from tests.unit.sync.table_source import TableSource
 from tests.unit.sync.test_runner import ADDRESS, World, make_stream
 
 MAPPING = {"orderNo": "no", "organizationKey": "total", "notes": "total"}
@@ -151,6 +154,57 @@ async def test_a_run_cut_short_under_a_new_rule_is_taken_up_again(world: World, 
 
     records, _ = await world.travelled()
     assert sorted(set(records)) == [f"K{number}" for number in range(7)]
+
+
+class Windowed(TableSource):
+    """Read from a moment on, it shows only what changed since; older records are there by their keys."""
+
+    old: frozenset[str] = frozenset()
+
+    async def signpost(self, stream: StreamSpec) -> Mark:
+        return Mark(MarkKind.TIMESTAMP, "2026-01-02T00:00:00")
+
+    def _chosen(self, request: ReadRequest) -> list[tuple[str, str, int]]:
+        if request.mode is ReadMode.CHANGES:
+            return []
+        hidden = self.old if request.mode is ReadMode.WINDOW else ()
+        return [row for row in super()._chosen(request) if row[0] not in hidden]
+
+
+@pytest.mark.parametrize("compare", [True, False])
+@pytest.mark.parametrize("cut_at", [None, 1])
+async def test_records_older_than_the_window_are_sent_again_or_taken_back_under_a_new_rule(
+    world: World, compare: bool, cut_at: int | None
+) -> None:
+    source = world.source = Windowed(rows=world.source.rows, now=world.source.now)
+    under(world, EVERYTHING)
+    window = replace(world.stream.window, initial_window=timedelta(days=1))
+    world.stream = replace(
+        world.stream, window=window, deletions=DeletionSettings(compare, timedelta(0), 0.5)
+    )
+    await world.run()
+    await world.travelled()
+    source.old = frozenset({"K0", "K1", "K4", "K5"})
+    source.remove("K1")
+    source.remove("K4")
+    under(world, leave(rows=OURS, mask=["notes"]))
+    if cut_at is not None:
+        source.fail_at_page, source.fault = cut_at, TransientError
+        assert (await world.run()).error is not None
+        source.fail_at_page = None
+    await world.run()
+
+    batches = await world.new_batches()
+    notes = [n for batch in batches if batch.table is not None for n in batch.table["notes"].to_pylist()]
+    sent = {key for b in batches if b.table is not None for key in b.table["key"].to_pylist()}
+    assert set(notes) == {"***"}
+    assert sent == {"K0", "K2", "K3"}
+    assert sorted(key for batch in batches for key in batch.keys) == ["K1", "K4", "K5", "K6"]
+    # Once is enough.
+    world.source.requests.clear()
+    await world.run()
+    assert ReadMode.BY_KEYS not in [request.mode for request in world.source.requests]
+    assert await world.travelled() == ([], [])
 
 
 async def test_masks_do_not_hide_that_a_record_changed(world: World) -> None:
