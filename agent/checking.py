@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from typing import Final, Protocol
 
 from agent.connections import build_stream
 from agent.errors import ConfigurationError, GroundwireError, RecordError
+from agent.model.entities import ENTITIES
 from agent.policy.leave import EVERYTHING
+from agent.policy.names import ALWAYS, fields_of, is_custom, nearest
 from agent.settings import ConnectionSettings
 from agent.sync.runner import Stream
-from drivers.contract import CheckStep, Page, ReadMode, ReadRequest, StreamSpec
+from drivers.contract import CheckStep, Operation, Page, ReadMode, ReadRequest, StreamSpec
 
 TRIAL_RECORDS: Final = 20  # enough to tell a mapping that is wrong from a record that is
 
@@ -20,6 +22,8 @@ class Checked(Protocol):
     """What a check needs of a driver."""
 
     async def check(self, streams: Sequence[StreamSpec] = ()) -> Sequence[CheckStep]: ...
+
+    async def operations(self, streams: Sequence[StreamSpec]) -> Sequence[Operation]: ...
 
     def read(self, request: ReadRequest) -> AsyncGenerator[Page, None]: ...
 
@@ -37,6 +41,8 @@ async def check_connection(driver: Checked, settings: ConnectionSettings) -> lis
     if any(not step.ok and not step.stream for step in steps):
         return steps  # without a connection a stream has nothing to read
     broken = {step.stream for step in steps if not step.ok}
+    writable = [one.spec for one in streams if one.spec.write and one.facts.stream not in broken]
+    steps += [step for spec in writable for step in await _try_names(driver, spec)]
     return [*steps, *[await _try_records(driver, one) for one in streams if one.facts.stream not in broken]]
 
 
@@ -50,6 +56,35 @@ def mapping_problems(settings: ConnectionSettings) -> list[ConfigurationError]:
             error.where = f"{stream.where}: {error.where}"
             problems.append(error)
     return problems
+
+
+async def _try_names(driver: Checked, spec: StreamSpec) -> list[CheckStep]:
+    """A step for each operation that asks for what the unified model does not have, and no write could ever give."""
+    try:
+        operations = await driver.operations([spec])
+    except GroundwireError as error:
+        return [_failed(spec.name, error, "writes")]
+    return [
+        _failed(spec.name, fault, "writes") for operation in operations for fault in _unknown_names(operation)
+    ]
+
+
+def _unknown_names(operation: Operation) -> Iterator[ConfigurationError]:
+    entity = ENTITIES[operation.entity]
+    where = f"streams.{operation.stream}.write.{operation.kind.value}"
+    known = fields_of(entity)
+    for name in dict.fromkeys((*operation.fields, *operation.required, *operation.updatable_in)):
+        if name not in known and not is_custom(name) and name.rpartition(".")[2] not in ALWAYS:
+            yield ConfigurationError(
+                f"the entity {entity.name} has no field {name!r}", where=where, hint=nearest(name, known)
+            )
+    given = {*operation.statuses, *(each for some in operation.updatable_in.values() for each in some)}
+    for status in sorted(given - (entity.statuses or given)):
+        yield ConfigurationError(
+            f"the entity {entity.name} has no status {status!r}",
+            where=where,
+            hint=nearest(status, tuple(sorted(entity.statuses or ()))),
+        )
 
 
 async def _try_records(driver: Checked, stream: Stream) -> CheckStep:
@@ -88,9 +123,9 @@ def _step(stream: str, detail: str) -> CheckStep:
     return CheckStep(f"mapping of {stream}", ok=True, detail=detail, stream=stream)
 
 
-def _failed(stream: str, error: GroundwireError) -> CheckStep:
+def _failed(stream: str, error: GroundwireError, what: str = "mapping") -> CheckStep:
     return CheckStep(
-        f"mapping of {stream}",
+        f"{what} of {stream}",
         ok=False,
         detail=str(error),
         hint=error.hint,

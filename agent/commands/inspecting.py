@@ -13,7 +13,7 @@ from agent.commands.gate import JudgeCommand
 from agent.commands.kind import ConnectionKind, OfConnection
 from agent.commands.ports import Answer, Call, State
 from agent.settings import ConnectionSettings
-from drivers.contract import Catalogue, CheckStep, Page, ReadRequest, StreamSpec, Table
+from drivers.contract import Catalogue, CheckStep, Operation, Page, ReadRequest, StreamSpec, Table
 
 MAX_TABLES: Final = 200  # named in one command
 MAX_STEPS: Final = 400
@@ -25,6 +25,8 @@ class Inspected(Protocol):
     async def check(self, streams: Sequence[StreamSpec] = ()) -> Sequence[CheckStep]: ...
 
     async def discover(self) -> Catalogue: ...
+
+    async def operations(self, streams: Sequence[StreamSpec]) -> Sequence[Operation]: ...
 
     def read(self, request: ReadRequest) -> AsyncGenerator[Page, None]: ...
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, tzinfo
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any, Final
 from uuid import UUID
 
@@ -33,7 +33,11 @@ _KINDS: Final = {
     "key": Kind.TEXT,
 }
 _MOST_DIGITS: Final = 65  # of any product's decimals; a longer exponent is nobody's amount
+_EXACT: Final = Context(prec=2 * _MOST_DIGITS)
 _UNDECLARED: Final = (28, 6)  # what psqlODBC says of a numeric without a declaration
+_MONEY: Final = (19, 2)  # PostgreSQL's money, of which its ODBC driver says nothing of use
+_SINGLE: Final = (9, 6)  # a column of at most so many digits is a single; it keeps so many to the digit
+_DOUBLE_DIGITS: Final = 15
 _FINER_THAN_MICROSECONDS: Final = re.compile(r"\.\d{6}\d*[1-9]")
 
 
@@ -81,7 +85,16 @@ def parse_type(text: str, *, where: str) -> Type:
 
 def type_of(column: QueryColumn) -> Type:
     """How a value for this column of a table is bound."""
+    if column.native == "money" and column.kind is Kind.DECIMAL:
+        return Type(Kind.DECIMAL, *_MONEY, limited=True, native=column.native)
+    if column.kind is Kind.FLOAT:
+        digits = _SINGLE[1] if 0 < column.size <= _SINGLE[0] else _DOUBLE_DIGITS
+        return Type(Kind.FLOAT, digits, limited=True, native=column.native)
     declared = column.kind is Kind.DECIMAL and column.size > 0 and (column.size, column.scale) != _UNDECLARED
+    if column.kind in {Kind.TIMESTAMP, Kind.TIMESTAMP_TZ}:
+        # What is printed of a moment tells how fine it is kept: 19 characters, then a point and the digits.
+        fine = column.size == (20 + column.scale if column.scale else 19)
+        return Type(column.kind, column.size, column.scale, limited=fine, native=column.native)
     kind = Kind.TEXT if column.kind is Kind.OTHER else column.kind
     return Type(kind, column.size, column.scale, limited=declared, native=column.native)
 
@@ -146,7 +159,7 @@ def _text(value: Any, kind: Type, zone: tzinfo) -> str:
     if isinstance(value, float) or not isinstance(value, str | int | Decimal | date | time | UUID | bytes):
         raise Unfit("not_a_value", "is not a single, exact value")
     if kind.kind in _MOMENTS:
-        return _MOMENTS[kind.kind](_moment(value, zone))
+        return _MOMENTS[kind.kind](_as_fine(_moment(value, zone), kind))
     return _PRINTED.get(kind.kind, _plain)(value, kind)
 
 
@@ -176,8 +189,11 @@ def _number(value: Any) -> Decimal:
     return number
 
 
-def _float(value: Any, _kind: Type) -> str:
-    return format(_number(value), "f")
+def _float(value: Any, kind: Type) -> str:
+    number = _number(value)
+    if kind.limited and len(number.normalize(_EXACT).as_tuple().digits) > kind.size:
+        raise Unfit("not_exact", f"has more digits than the {kind.size} that floating point keeps")
+    return format(number, "f")
 
 
 def _decimal(value: Any, kind: Type) -> str:
@@ -219,6 +235,12 @@ def _moment(value: Any, zone: tzinfo) -> datetime:
         return found.replace(tzinfo=zone) if found.tzinfo is None else found.astimezone(zone)
     except (ValueError, OverflowError):
         raise Unfit("not_a_moment", "is not a date or moment") from None
+
+
+def _as_fine(moment: datetime, kind: Type) -> datetime:
+    if kind.limited and moment.microsecond % 10 ** max(6 - kind.scale, 0):
+        raise Unfit("not_exact", f"is finer than the {kind.scale} digits of a second that the column keeps")
+    return moment
 
 
 def _utc(moment: datetime) -> datetime:

@@ -54,7 +54,11 @@ class Dialect:
     call: str = "CALL {call}"
     plain_arguments: bool = False
     returning: Returning = Returning.NONE
+    ends_unasked: bool = (
+        False  # a procedure may end the transaction, and engines may have none, without an error
+    )
     commit: str = ""  # the statement that commits, where the driver's own way cannot be trusted
+    declared_types: str = ""  # the columns of a table with their declared types, where the driver hides them
     native_type: str = ""  # expression naming a column's type, for the query that learns them
     now: Mapping[str, str] = field(default_factory=dict)  # "local", "utc", "zoned", "date"
     row_source: str = ""  # what a SELECT without table must read from
@@ -182,6 +186,7 @@ MARIADB: Final = Dialect(
         "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')",  # what does not fit is refused, not cut
     ),
     returning=Returning.CLAUSE,
+    ends_unasked=True,
 )
 
 MYSQL: Final = replace(
@@ -224,6 +229,7 @@ SQLITE: Final = Dialect(
     },
     max_parameters=900,
     write_binds={Kind.DECIMAL: "?", Kind.BOOLEAN: "CAST(? AS INTEGER)"},
+    declared_types="SELECT name, type FROM pragma_table_info(?)",
     returning=Returning.ROW_ID,
 )
 
@@ -251,7 +257,8 @@ SQLSERVER: Final = Dialect(
     now={"local": "SYSDATETIME()", "utc": "SYSUTCDATETIME()", "date": "CAST(SYSDATETIME() AS date)"},
     safe_rowversion="LOWER(CONVERT(varchar(16), CONVERT(binary(8), MIN_ACTIVE_ROWVERSION() - 1), 2))",
     max_parameters=2_000,
-    write_session=("SET LOCK_TIMEOUT {milliseconds}",),
+    # A datetime parameter reads 2026-02-03 by the language of the account otherwise: as the 2nd of March in German.
+    write_session=("SET LOCK_TIMEOUT {milliseconds}", "SET DATEFORMAT ymd"),
     call="{CALL {call}}",
     plain_arguments=True,
     returning=Returning.OUTPUT,
@@ -274,6 +281,7 @@ ORACLE: Final = Dialect(
     now={"local": "LOCALTIMESTAMP", "utc": "SYS_EXTRACT_UTC(SYSTIMESTAMP)", "date": "TRUNC(SYSDATE)"},
     row_source=" FROM DUAL",
     write_binds={Kind.BOOLEAN: "TO_NUMBER(?)"},
+    write_session=("ALTER SESSION SET NLS_NUMERIC_CHARACTERS = '.,'",),
     call="{CALL {call}}",
 )
 

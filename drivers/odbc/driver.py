@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 import pyarrow as pa
@@ -122,7 +123,7 @@ class OdbcDriver:
         ]
 
     async def operations(self, streams: Sequence[StreamSpec]) -> Sequence[Operation]:
-        return operations_of(streams)
+        return operations_of(streams, timedelta(seconds=self._options.query_seconds))
 
     async def execute(self, command: WriteCommand) -> Outcome:
         return await _in_thread(self._writer.execute, command)

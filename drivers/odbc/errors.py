@@ -49,6 +49,7 @@ _BY_NATIVE: Final[dict[int, type[DriverError]]] = {
     207: SourceChanged,  # SQL Server: column
     1064: BadConfiguration,  # MariaDB: syntax
     102: BadConfiguration,  # SQL Server: syntax
+    1927: Unreachable,  # MariaDB: killed
     2002: Unreachable,  # MariaDB client
     2003: Unreachable,
     2005: Unreachable,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from uuid import UUID
 
 from drivers.contract import KEY_COLUMN, BadConfiguration, MarkKind, SourceChanged, StreamSpec
 from drivers.odbc import queries
+from drivers.odbc.dialects import Dialect
 from drivers.odbc.options import LineOptions, StreamOptions, parse_stream
 from drivers.odbc.positions import check_key_kinds
 from drivers.odbc.session import Session
@@ -92,15 +94,29 @@ def query_columns(session: Session, query: str, where: str) -> tuple[QueryColumn
     return tuple(
         QueryColumn(
             name,
-            dialect.native_kinds.get(native, Kind.OTHER)
-            if native
-            else _PYTHON_KINDS.get(column[1], Kind.OTHER),
+            _kind(dialect, native, column[1]),
             native,
             int(column[4] or 0),
             int(column[5] or 0),
         )
         for name, native, column in zip(names, natives, described, strict=True)
     )
+
+
+def _kind(dialect: Dialect, native: str, read_as: type) -> Kind:
+    if not native:
+        return _PYTHON_KINDS.get(read_as, Kind.OTHER)
+    # A domain over numeric has a name of its own, and digits that its values are rounded to.
+    return dialect.native_kinds.get(native, Kind.DECIMAL if read_as is Decimal else Kind.OTHER)
+
+
+def as_declared(column: QueryColumn, declared: Mapping[str, str]) -> QueryColumn:
+    """SQLite makes a floating point number of a number in every column whose declared type is no text and no integer."""
+    words = declared.get(column.name, "").upper()
+    keeps = not words or any(word in words for word in ("INT", "CHAR", "CLOB", "TEXT", "BLOB"))
+    if keeps or column.kind not in {Kind.TEXT, Kind.DECIMAL, Kind.OTHER}:
+        return column
+    return replace(column, kind=Kind.FLOAT, size=0)
 
 
 def _lines(session: Session, name: str, options: LineOptions, where: str) -> LineShape:

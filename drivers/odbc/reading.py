@@ -182,8 +182,10 @@ class PageReader:
         return unpack(table.column(0), self._columns, exact=frozenset(_names(self._ordering)))
 
     def _read_lines(self, connection: BulkConnection, headers: pa.Table) -> tuple[pa.Table, ...]:
-        if self._keys_only or not headers.num_rows or not self._shape.lines:
+        if self._keys_only or not self._shape.lines:
             return ()
+        if not headers.num_rows:  # an empty source still shows what its lines are made of
+            return self._empty_lines(connection) if self._request.after is None else ()
         first = self._position_at(headers, 0).values
         last = self._position_at(headers, headers.num_rows - 1).values
         where = [

@@ -29,7 +29,7 @@ from drivers.odbc.recipes import (
     Writes,
     field_of,
 )
-from drivers.odbc.statements import Parameter, Statement, parse
+from drivers.odbc.statements import Parameter, Statement, parse, table_name
 from drivers.odbc.write_options import OperationTable, Source, StepTable, duration, parse_write
 
 # Which options besides those of every step a form takes, and which of them it needs.
@@ -151,7 +151,7 @@ class _Reader:
         return Step(
             where=where,
             form=form,
-            text=parse(getattr(table, form.value), where=f"{where}.{form.value}"),
+            text=_text(form, getattr(table, form.value), f"{where}.{form.value}"),
             values=_assignments(table.values, f"{where}.values") + _assignments(table.set, f"{where}.set"),
             conditions=_assignments(table.where, f"{where}.where"),
             for_each=table.for_each,
@@ -298,9 +298,11 @@ class _Reader:
             head, _, column = name.partition(".")
             if head == RESULT:
                 _refuse_unknown(column, returned, "no step returns", where)
-            elif head in RESERVED - {KEY} or (head == KEY and recipe.kind is OperationKind.CREATE):
+            elif head in RESERVED - {KEY, IDEMPOTENCY_KEY} or (
+                head == KEY and recipe.kind is OperationKind.CREATE
+            ):
                 raise BadConfiguration(f"{name!r} cannot be the {option}", where=where)
-            elif head != KEY:
+            elif head not in {KEY, IDEMPOTENCY_KEY}:
                 _refuse_unknown(name, set(recipe.fields), "no step uses the field", where)
 
     def _check_guard(self, recipe: Recipe) -> None:
@@ -358,6 +360,13 @@ def _check_form(form: Form, table: StepTable, where: str) -> None:
         raise BadConfiguration(f"{form.value} takes no expect_rows", where=f"{where}.expect_rows")
     if table.when is not None and table.unless is not None:
         raise BadConfiguration("when and unless exclude each other", where=where)
+
+
+def _text(form: Form, text: str, where: str) -> Statement:
+    if form in {Form.SQL, Form.CALL}:
+        return parse(text, where=where)
+    table_name(text, where=where)
+    return Statement((text.strip(),))
 
 
 def _assignments(sources: Mapping[str, Source], where: str) -> tuple[Assignment, ...]:

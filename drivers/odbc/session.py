@@ -108,7 +108,7 @@ class Session:
         seconds = self._options.lock_seconds
         try:
             connection = pyodbc.connect(
-                self._connection_string, autocommit=False, timeout=self._options.connect_seconds
+                self._connection_string, autocommit=True, timeout=self._options.connect_seconds
             )
             connection.maxwrite = LONGEST_VALUE
             if dialect.time_limit == "":
@@ -121,7 +121,7 @@ class Session:
                 )
             for statement in self._time_limit():
                 connection.execute(statement)
-            connection.commit()
+            connection.autocommit = False
         except pyodbc.Error as error:
             raise translate(error, where="options.connection", hidden=self.secrets) from error
         return connection

@@ -16,7 +16,15 @@ from drivers.contract import BadConfiguration
 _PARAMETER: Final = re.compile(r":([A-Za-z_]\w*(?:\.\w+)*)")
 _DOLLAR_QUOTE: Final = re.compile(r"\$(?:[A-Za-z_]\w*)?\$")
 _NO_COLON_BEHIND: Final = re.compile(r"[\w$:)\]\"`]")
-_TRANSACTION: Final = re.compile(r"\s*(commit|rollback|start\s+transaction|savepoint)\b", re.IGNORECASE)
+_TRANSACTION: Final = re.compile(
+    r"(?:commit|rollback|abort|start\s+transaction|(?:release\s+)?savepoint"
+    r"|set\s+(?:(?:session|local)\s+|@@(?:session\.)?)?autocommit"
+    r"|begin(?=\s*(?:$|;|work\b|tran(?:saction)?\b))|end(?=\s*;?\s*$))\b",
+    re.IGNORECASE,
+)
+_QUOTED: Final = r'"(?:[^"]|"")+"|`(?:[^`]|``)+`|\[(?:[^\]]|\]\])+\]'
+_NAME: Final = re.compile(rf"{_QUOTED}|[^\W\d][\w$#@]*")
+_TABLE: Final = re.compile(rf"(?:(?:{_NAME.pattern})\s*\.\s*)*(?:{_NAME.pattern})")
 _QUOTES: Final = "'\"`"
 
 
@@ -39,15 +47,15 @@ def parse(text: str, *, where: str) -> Statement:
     """Raises BadConfiguration for a text whose parameters cannot be told for certain."""
     if not text.strip():
         raise BadConfiguration("the statement is empty", where=where)
-    if _TRANSACTION.match(text):
-        raise BadConfiguration(
-            "a step may not begin or end a transaction",
-            where=where,
-            hint="All steps of a write are one transaction, which the driver commits; leave this step out.",
-        )
     parts: list[str | Parameter] = []
     begin = at = 0
+    opens = True  # whether what comes is a statement's first word
     while at < len(text):
+        if text[at] == ";":
+            opens = True
+        elif opens and not (text[at].isspace() or text.startswith(("--", "/*"), at)):
+            _refuse_transaction(text, at, where)
+            opens = False
         found = _parameter_at(text, at)
         if found is not None:
             parts += [text[begin:at], Parameter(found.group(1))]
@@ -56,6 +64,33 @@ def parse(text: str, *, where: str) -> Statement:
             at = _behind(text, at, where)
     parts.append(text[begin:])
     return Statement(tuple(part for part in parts if part != ""))
+
+
+def table_name(text: str, *, where: str) -> tuple[str, ...]:
+    """The parts of a table's name as the catalogue has them, schema before table."""
+    if _TABLE.fullmatch(text.strip()) is None:
+        raise BadConfiguration(
+            f"{text!r} is not the name of a table",
+            where=where,
+            hint="Write `po` or `erp.po`, with the quotes of your database where it needs them: '\"Purchase Order\"'.",
+        )
+    return tuple(_unquoted(part) for part in _NAME.findall(text.strip()))
+
+
+def _unquoted(part: str) -> str:
+    closing = {'"': '"', "`": "`", "[": "]"}.get(part[0])
+    return part if closing is None else part[1:-1].replace(closing * 2, closing)
+
+
+def _refuse_transaction(text: str, at: int, where: str) -> None:
+    found = _TRANSACTION.match(text, at)
+    if found is None or (found.group().lower() == "end" and text[:at].strip()):  # that of a block
+        return
+    raise BadConfiguration(
+        "a step may not begin or end a transaction",
+        where=where,
+        hint="All steps of a write are one transaction, which the driver commits; leave this out.",
+    )
 
 
 def _parameter_at(text: str, at: int) -> re.Match[str] | None:

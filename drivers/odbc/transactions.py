@@ -1,7 +1,8 @@
-"""One connection for writes, and one transaction on it at a time. Everything here blocks.
+"""A write's transaction, on a connection of its own. Everything here blocks.
 
 Until COMMIT is sent nothing is changed, whatever happens: what fails before it may be tried again. A COMMIT without an
-answer is the one moment after which nobody here knows.
+answer is the one moment after which nobody here knows. No connection serves two writes: what the procedures of one
+leave behind (settings, temporary tables, locks of the session) never meets the next.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from drivers.contract import Unreachable
-from drivers.odbc.errors import translate
+from drivers.odbc.errors import parts_of, translate
 from drivers.odbc.native import load_pyodbc
 from drivers.odbc.queries import Sql
 from drivers.odbc.session import Session
@@ -21,6 +22,10 @@ from drivers.odbc.verdicts import Judgement, Verdict, judge, undone
 
 ATTEMPTS: Final = 3
 FIRST_PAUSE: Final = 0.2  # seconds; whoever holds the lock is often done by then
+SAVEPOINT: Final = "gw_write"
+_SAVEPOINT_GONE: Final = 1305
+_NOT_ROLLED_BACK: Final = 1196  # a warning: a table without transactions was changed
+_ROLLS_BACK_ALL: Final = frozenset({1020, 1213})  # errors that end the transaction, its savepoints with it
 ROWS_KEPT: Final = 10_000  # of one answer; a write that asks for more asks for the wrong thing
 
 _Result = TypeVar("_Result")
@@ -33,6 +38,14 @@ class RolledBack(Exception):
         super().__init__(judgement.message.text)
         self.judgement = judgement
         self.error = error
+
+
+class NotUndone(Exception):
+    """The transaction ended before its end, or not all of it can be undone: nobody knows what was changed."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
 
 
 class CommitUnanswered(Unreachable):
@@ -70,7 +83,6 @@ class Transactions:
         self._session = session
         self._pause = pause
         self._lock = threading.Lock()
-        self._connection: Any = None
 
     def run(
         self,
@@ -78,17 +90,19 @@ class Transactions:
         *,
         where: str,
         commit: bool = True,
+        whole: bool = True,
         may_repeat: Callable[[], bool] = lambda: True,
     ) -> _Result:
-        """Run `work` and commit; again a few times where a lock or a dead connection was in the way.
+        """Run `work` and commit; again a few times where a lock or a broken connection was in the way.
 
-        Raises RolledBack where the transaction failed, CommitUnanswered where its end is not known, what connecting
+        `whole`: nothing in `work` is meant to commit by itself. Raises RolledBack where the transaction failed,
+        NotUndone where that did not undo all of it, CommitUnanswered where its end is not known, what connecting
         raises, and what `work` raises, after rolling back.
         """
         with self._lock:
             for attempt in range(ATTEMPTS):
                 try:
-                    return self._once(work, where, commit=commit)
+                    return self._once(work, where, commit=commit, watched=commit and whole)
                 except RolledBack as fault:
                     again = fault.judgement.verdict in {Verdict.AGAIN, Verdict.LOST}
                     if not again or not may_repeat() or attempt == ATTEMPTS - 1:
@@ -97,26 +111,33 @@ class Transactions:
         raise AssertionError("the last attempt returns or raises")
 
     def close(self) -> None:
+        """Returns when no write is under way."""
         with self._lock:
-            self._drop()
+            return
 
-    def _once(self, work: Callable[[Transaction], _Result], where: str, *, commit: bool) -> _Result:
+    def _once(
+        self, work: Callable[[Transaction], _Result], where: str, *, commit: bool, watched: bool
+    ) -> _Result:
         pyodbc = load_pyodbc()
-        connection = self._open()
-        transaction = Transaction(connection)
-        ended = False
-        try:
-            result = work(transaction)
-            if commit:
-                ended = True
-                self._commit(connection, where)
-        except pyodbc.Error as error:
-            raise RolledBack(self._judge(error), error) from error
-        else:
+        with contextlib.closing(self._session.open_writing()) as connection:
+            watch = _Watch(connection) if watched and self._session.dialect.ends_unasked else _NoWatch()
+            try:
+                watch.begin()
+                result = work(Transaction(connection))
+                if commit:
+                    watch.end()
+                    self._commit(connection, where)
+            except pyodbc.Error as error:
+                judgement = judge(error, hidden=self._session.secrets)
+                if judgement.verdict is not Verdict.LOST:
+                    self._roll_back(connection, watch, error)
+                raise RolledBack(judgement, error) from error
+            except (CommitUnanswered, NotUndone):
+                raise
+            except Exception as error:
+                self._roll_back(connection, watch, error)
+                raise
             return result
-        finally:
-            if not ended:
-                self._roll_back(connection)
 
     def _commit(self, connection: Any, where: str) -> None:
         try:
@@ -125,7 +146,6 @@ class Transactions:
             else:
                 connection.commit()
         except load_pyodbc().Error as error:
-            self._drop()
             if undone(error):
                 raise
             told = translate(error, where=where, hidden=self._session.secrets)
@@ -135,25 +155,57 @@ class Transactions:
                 hint="Whether it did is looked up with `find`, where the stream's write names one.",
             ) from error
 
-    def _roll_back(self, connection: Any) -> None:
-        try:
+    def _roll_back(self, connection: Any, watch: _NoWatch, error: BaseException) -> None:
+        with contextlib.suppress(
+            load_pyodbc().Error
+        ):  # the end of a connection undoes its transaction as well
+            watch.look(error)
             connection.rollback()
-        except load_pyodbc().Error:
-            self._drop()  # the end of a connection undoes its transaction as well
+            watch.look_behind()
 
-    def _open(self) -> Any:
-        if self._connection is None:
-            self._connection = self._session.open_writing()
-        return self._connection
 
-    def _judge(self, error: BaseException) -> Judgement:
-        found = judge(error, hidden=self._session.secrets)
-        if found.verdict is Verdict.LOST:
-            self._drop()
-        return found
+class _NoWatch:
+    """For products that say so themselves when a transaction ends before its time."""
 
-    def _drop(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(Exception):
-                connection.close()
+    def begin(self) -> None: ...
+
+    def end(self) -> None: ...
+
+    def look(self, error: BaseException) -> None: ...
+
+    def look_behind(self) -> None: ...
+
+
+class _Watch(_NoWatch):
+    """For MariaDB and MySQL, where a procedure may commit or roll back in silence, any DDL commits as well, and
+    tables of some engines know no transactions. A savepoint set at the beginning is gone where the transaction ended.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def begin(self) -> None:
+        self._connection.execute(f"SAVEPOINT {SAVEPOINT}")
+
+    def end(self) -> None:
+        try:
+            self._connection.execute(f"RELEASE SAVEPOINT {SAVEPOINT}")
+        except load_pyodbc().Error as error:
+            if parts_of(error)[1] != _SAVEPOINT_GONE:
+                raise
+            raise NotUndone(
+                "a step committed or rolled back by itself, so the write was not one transaction;"
+                " state commits_itself = true in its recipe if that is meant"
+            ) from None
+
+    def look(self, error: BaseException) -> None:
+        if parts_of(error)[1] not in _ROLLS_BACK_ALL:
+            self.end()
+
+    def look_behind(self) -> None:
+        warnings = self._connection.execute("SHOW WARNINGS").fetchall()
+        if any(int(row[1]) == _NOT_ROLLED_BACK for row in warnings):
+            raise NotUndone(
+                "the write failed, and a table without transactions keeps what it was given;"
+                " its engine has to be InnoDB"
+            )

@@ -29,13 +29,15 @@ _MAX_TEXT: Final = 500  # characters of the system's words
 _STANDARD: Final = re.compile(
     r"0[0-3789ABFLPZ]|2[0-8BDF]|3[489BCDF]|4[024]|5[34578]|72|F0|H[VYZ]|IM|S[01]|XX"
 )
+# In the answer to a COMMIT these leave open what became of it.
+_UNTOLD: Final = re.compile(r"40003|0[018]|5[378]|F0|H[VYZ]|IM|S1|XX")
 _RAISED: Final = frozenset({"P0", "45"})  # RAISE of PL/pgSQL, SIGNAL SQLSTATE '45000'
 _SAID_NO: Final = frozenset({"21", "22", "23", "27", "44"})  # the data: too long, not unique, no such parent
 _FOR_A_PERSON: Final = frozenset({BadConfiguration, SourceChanged, NotPermitted, CredentialsRefused})
 _TIME_LIMIT: Final = frozenset({1969, 3024})
 _TIME_LIMIT_STATES: Final = ("57014", "HYT00", "HYT01")
 _AGAIN_STATES: Final = ("40", "55P03")
-_AGAIN_NATIVE: Final = frozenset({1205, 1213, 1222})
+_AGAIN_NATIVE: Final = frozenset({1020, 1205, 1213, 1222})  # 1020: MariaDB, another changed the row first
 _SQLITE_CONSTRAINT: Final = 19  # RAISE(ABORT) in a trigger too
 _RAISED_NATIVE: Final = 50_000  # SQL Server: THROW and RAISERROR
 _ORACLE_RAISED: Final = range(20_000, 21_000)
@@ -86,9 +88,14 @@ def _verdict(state: str, native: int, text: str) -> Verdict:
 
 def undone(error: BaseException) -> bool:
     """Whether an error of COMMIT itself says for certain that nothing was committed."""
-    state, _, text = parts_of(error)
-    certain = state.startswith(("40", "23", "44")) and state != "40003"
-    return certain or "is locked" in text.lower()
+    state, native, text = parts_of(error)
+    if _raised(state, native, text) or "is locked" in text.lower():
+        return True
+    if not state or classify(state, native, text) is Unreachable:
+        return False
+    return not _UNTOLD.match(
+        state
+    )  # the database's own answer: a deferred constraint, a serialization failure
 
 
 def clean(text: str, hidden: Iterable[str] = ()) -> str:

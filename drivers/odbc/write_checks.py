@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from drivers.contract import CheckStep, DriverError, SourceChanged, StreamSpec
+from drivers.contract import CheckStep, DriverError, StreamSpec
 from drivers.odbc.checks import failed
 from drivers.odbc.composing import Scope, compose, render, row_inserted_last, scopes
+from drivers.odbc.errors import translate
 from drivers.odbc.learning import learn
+from drivers.odbc.native import load_pyodbc
+from drivers.odbc.procedures import check_procedure, require_transactions
 from drivers.odbc.queries import Sql
 from drivers.odbc.recipe_reader import read_writes
-from drivers.odbc.recipes import Form, Recipe, Step
+from drivers.odbc.recipes import Form, Recipe
 from drivers.odbc.session import Session
-from drivers.odbc.writing import TABLE_FORMS, table_columns
+from drivers.odbc.transactions import Transaction
+from drivers.odbc.writing import TABLE_FORMS, require_columns_of_find, table_columns
 
 _NAME: Final = "__gw_check"
-_CALLED: Final = re.compile(r'\s*(?:(\w+|"[^"]+"|`[^`]+`)\s*\.\s*)?(\w+|"[^"]+"|`[^`]+`)\s*(?:\(|$)')
-# Where the products list their procedures, schema first.
-_PROCEDURES: Final = {
-    "postgresql": "SELECT n.nspname, p.proname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace"
-    " WHERE p.prokind = 'p'",
-    "mariadb": "SELECT routine_schema, routine_name FROM information_schema.routines"
-    " WHERE routine_type = 'PROCEDURE' AND (routine_schema = DATABASE() OR routine_schema <> 'sys')",
-}
-_PROCEDURES_OF: Final = {"mysql": "mariadb"}
 
 
 def check_writes(session: Session, spec: StreamSpec) -> CheckStep | None:
@@ -36,11 +32,11 @@ def check_writes(session: Session, spec: StreamSpec) -> CheckStep | None:
         if not writes.recipes:
             return None
         shape = learn(session, spec)
-        unasked = 0
+        unasked, notes = 0, list[str]()
         for recipe in writes.recipes.values():
             key = {column.name: ("", column) for column in shape.key}
             scope = Scope(session.dialect, writes, recipe, {}, "", key, blank=True)
-            unasked += _check_recipe(session, recipe, scope)
+            unasked += _check_recipe(session, recipe, scope, notes)
     except DriverError as error:
         return failed(name, error, stream=spec.name)
     words = ", ".join(kind.value for kind in writes.recipes)
@@ -49,25 +45,40 @@ def check_writes(session: Session, spec: StreamSpec) -> CheckStep | None:
         if unasked
         else "; the database understands each step"
     )
-    return CheckStep(name, ok=True, detail=words + left, stream=spec.name)
+    return CheckStep(name, ok=True, detail="; ".join([words + left, *notes]), stream=spec.name)
 
 
-def _check_recipe(session: Session, recipe: Recipe, scope: Scope) -> int:
-    """How many of the steps the database could not be asked about."""
+def _check_recipe(session: Session, recipe: Recipe, scope: Scope, notes: list[str]) -> int:
+    """How many of the steps the database could not be asked about. `notes`: what is right and worth knowing."""
     unasked = 0
     for step in recipe.steps:
         columns = table_columns(session, step) if step.form in TABLE_FORMS else ()
         place = f"{step.where}.{step.form.value}"
         if step.form is Form.CALL:
-            unasked += not _procedure_is_there(session, step, place)
+            unasked += not check_procedure(session, step, notes, commits_itself=recipe.commits_itself)
             continue
+        if step.form in TABLE_FORMS and not recipe.commits_itself:
+            require_transactions(session, step)
         for one in scopes(step, scope):
             row_inserted_last(step, one, columns)
             sql = compose(step, one, columns)
             unasked += sql is not None and not prepare(session, sql, place)
     if recipe.find is not None:
-        unasked += not prepare(session, render(recipe.find, scope), f"{recipe.where}.find")
+        _try_find(session, recipe, scope)
     return unasked
+
+
+def _try_find(session: Session, recipe: Recipe, scope: Scope) -> None:
+    """Ask for the effect of a command that there is not: it has to work on the day that somebody needs it."""
+    where = f"{recipe.where}.find"
+    asked = render(recipe.find, scope) if recipe.find is not None else Sql("")
+    with contextlib.closing(session.open_writing()) as connection:
+        try:
+            answers = Transaction(connection).run(asked)
+            connection.rollback()
+        except load_pyodbc().Error as error:
+            raise translate(error, where=where, hidden=session.secrets) from error
+    require_columns_of_find(recipe, answers)
 
 
 def prepare(session: Session, sql: Sql, where: str) -> bool:
@@ -118,20 +129,3 @@ def numbered(text: str) -> str:
     return re.sub(
         r"'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|\?", place, text, flags=re.DOTALL
     )
-
-
-def _procedure_is_there(session: Session, step: Step, where: str) -> bool:
-    listing = _PROCEDURES.get(_PROCEDURES_OF.get(session.dialect.name, session.dialect.name))
-    called = _CALLED.match("".join(str(part) for part in step.text.parts[:1]))
-    if listing is None or called is None:
-        return False
-    schema, name = ((part or "").strip('"`').lower() for part in called.groups())
-    rows: Sequence[Any] = session.rows(Sql(listing), where=where)
-    there = {(str(row[0]).lower(), str(row[1]).lower()) for row in rows}
-    if not any(found == name and schema in {"", place} for place, found in there):
-        raise SourceChanged(
-            f"there is no procedure {called.group().strip(' (')!r}",
-            where=where,
-            hint="Correct its name. A function is asked by sql: select * from NAME(:field).",
-        )
-    return True

@@ -34,14 +34,22 @@ from drivers.odbc.composing import (
     shortened,
 )
 from drivers.odbc.errors import translate
-from drivers.odbc.learning import learn, query_columns
+from drivers.odbc.learning import as_declared, learn, query_columns
 from drivers.odbc.matrix import faults_of
 from drivers.odbc.queries import Sql
 from drivers.odbc.recipe_reader import read_writes
 from drivers.odbc.recipes import KEY, RESULT, Form, Recipe, Step, Writes
 from drivers.odbc.session import Session
 from drivers.odbc.shape import QueryColumn
-from drivers.odbc.transactions import Answer, CommitUnanswered, RolledBack, Transaction, Transactions
+from drivers.odbc.statements import table_name
+from drivers.odbc.transactions import (
+    Answer,
+    CommitUnanswered,
+    NotUndone,
+    RolledBack,
+    Transaction,
+    Transactions,
+)
 from drivers.odbc.verdicts import Verdict
 
 NOT_FOUND: Final = Message("there is no such record, or it may not be changed any more", "not_found", "key")
@@ -72,8 +80,12 @@ class Writer:
     def find_effect(self, command: WriteCommand) -> Outcome | None:
         writes = read_writes(command.stream)
         recipe = writes.recipes.get(command.operation)
-        if recipe is None or recipe.find is None:
-            return None
+        if recipe is None or recipe.find is None:  # None would say that there is no effect
+            raise BadConfiguration(
+                f"the effect of a {command.operation.value} cannot be looked up",
+                where=f"streams.{command.stream.name}.write.{command.operation.value}.find",
+                hint="Name the query that finds it by :idempotencyKey.",
+            )
         try:
             scope = self._scope(command, writes, recipe)
         except Refusal:
@@ -125,16 +137,25 @@ class Writer:
 
         try:
             return self._attempt(work, recipe, undoable)
+        except NotUndone as fault:
+            return Outcome(OutcomeStatus.IN_DOUBT, messages=(Message(fault.message, "not_undone"),))
         except Refusal as refusal:
             if undoable():
                 raise
             return Outcome(OutcomeStatus.IN_DOUBT, messages=refusal.messages)
+        except (BadConfiguration, SourceChanged) as error:
+            if undoable():
+                raise
+            # These would promise that nothing was changed.
+            return Outcome(OutcomeStatus.IN_DOUBT, messages=(Message(error.message, error.code),))
 
     def _attempt(
         self, work: Callable[[Transaction], Outcome], recipe: Recipe, undoable: Callable[[], bool]
     ) -> Outcome:
         try:
-            return self._transactions.run(work, where=recipe.where, may_repeat=undoable)
+            return self._transactions.run(
+                work, where=recipe.where, whole=not recipe.commits_itself, may_repeat=undoable
+            )
         except RolledBack as fault:
             if not undoable():
                 raise Refusal(fault.judgement.message) from fault
@@ -193,7 +214,12 @@ class Writer:
 def table_columns(session: Session, step: Step) -> Sequence[QueryColumn]:
     table = "".join(str(part) for part in step.text.parts).strip()
     where = f"{step.where}.{step.form.value}"
-    return query_columns(session, f"SELECT * FROM {table}", where)  # noqa: S608 - the operator's own table
+    columns = query_columns(session, f"SELECT * FROM {table}", where)  # noqa: S608 - the operator's own table
+    if not session.dialect.declared_types:
+        return columns
+    *_, name = table_name(table, where=where)
+    declared = session.rows(Sql(session.dialect.declared_types, (name,)), where=where)
+    return tuple(as_declared(column, dict(map(tuple, declared))) for column in columns)
 
 
 class _Run:
@@ -255,20 +281,27 @@ def _found(transaction: Transaction, scope: Scope) -> Outcome | None:
     if scope.recipe.find is None:
         transaction.run(Sql(f"SELECT 1 AS one{scope.dialect.row_source}"))
         return None
-    for answer in transaction.run(render(scope.recipe.find, scope)):
+    answers = transaction.run(render(scope.recipe.find, scope))
+    require_columns_of_find(scope.recipe, answers)
+    for answer in answers:
         if answer.columns and answer.rows:
             names = [name.lower() for name in answer.columns]
-            wanted = [*scope.recipe.key, *([scope.recipe.reference] if scope.recipe.reference else [])]
-            for name in wanted:
-                head, _, column = name.partition(".")
-                if head == RESULT and column.lower() not in names:
-                    raise BadConfiguration(
-                        f"find gives no column {column!r}, which the outcome is made of",
-                        where=f"{scope.recipe.where}.find",
-                        hint=f"It gives {', '.join(answer.columns)}.",
-                    )
             return outcome_of(replace(scope, results=dict(zip(names, answer.rows[0], strict=True))))
     return None
+
+
+def require_columns_of_find(recipe: Recipe, answers: Sequence[Answer]) -> None:
+    """Raises BadConfiguration where an outcome could not be made of what `find` gives, whether or not it found."""
+    given = next((answer.columns for answer in answers if answer.columns), ())
+    names = {name.lower() for name in given}
+    for wanted in (*recipe.key, *([recipe.reference] if recipe.reference else [])):
+        head, _, column = wanted.partition(".")
+        if head == RESULT and column.lower() not in names:
+            raise BadConfiguration(
+                f"find gives no column {column!r}, which the outcome is made of",
+                where=f"{recipe.where}.find",
+                hint=f"It gives {', '.join(given) or 'none'}.",
+            )
 
 
 def _expect(step: Step, scope: Scope, answers: Sequence[Answer], *, counted: bool) -> None:

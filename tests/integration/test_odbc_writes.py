@@ -308,6 +308,52 @@ async def test_an_amount_finer_than_its_column_is_refused_and_not_rounded(
     assert text_of(writable_source, "amount", key).startswith("12.5")
 
 
+EXACT = {
+    "postgres": (
+        ("money", "1.50", "1.005"),
+        ("real", "0.123456", "0.12345678"),
+        ("numeric", "1.123456789012345678901234567890", None),
+        ("w_amount", "1.01", "1.005"),
+    ),
+    "mariadb": (
+        ("float", "0.5", "0.12345678"),
+        ("double", "0.123456789012345", "0.12345678901234567"),
+        ("decimal(65,30)", "1.123456789012345678901234567891", None),
+        ("datetime", "2026-01-31 10:00:00", "2026-01-31T10:00:00.5Z"),
+    ),
+    "sqlite": (
+        ("decimal(12,2)", "0.5", "0.12345678901234567"),
+        ("numeric", "0.5", "12345678901234567890.12"),
+        ("text", "12345678901234567890.12", None),
+    ),
+}
+
+
+async def test_a_column_never_gets_what_it_would_not_keep(
+    writable_source: Source, driver: OdbcDriver
+) -> None:
+    if writable_source.kind == "postgres":
+        writable_source.run("create domain w_amount as numeric(12,2)")
+    for number, (declared, kept, refused) in enumerate(EXACT[writable_source.kind]):
+        table = f"w_exact_{number}"
+        writable_source.run(f"create table {table} (ref varchar(64) primary key, v {declared})")
+        step = {"insert": table, "values": {"ref": "idempotencyKey", "v": "totalNetValue"}}
+        table_of = {"create": {"steps": [step], "key": ["idempotencyKey"]}}
+        stream = StreamSpec(
+            "exact", "purchase_order", {"query": f"select ref from {table}", "key": ["ref"]}, write=table_of
+        )
+
+        done = await write(driver, stream, OperationKind.CREATE, {"totalNetValue": kept}, "kept")
+
+        assert done.status is OutcomeStatus.SUCCEEDED, (declared, done.messages)
+        (held,) = one(writable_source, f"select v from {table}")
+        assert str(held).removeprefix("$").rstrip("0").rstrip(".") == kept.rstrip("0").rstrip("."), declared
+        if refused is not None:
+            fails = await write(driver, stream, OperationKind.CREATE, {"totalNetValue": refused}, "refused")
+            assert [message.code for message in fails.messages] == ["not_exact"], declared
+            assert one(writable_source, f"select count(*) from {table}") == (1,)
+
+
 async def test_a_missing_column_or_table_is_a_change_of_the_source_with_its_place(
     writable_source: Source, driver: OdbcDriver
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from agent.checking import check_connection, mapping_problems
 from agent.errors import SourceChanged
 from agent.settings import ConnectionSettings, load
-from drivers.contract import CheckStep, Page, ReadRequest, StreamSpec
+from drivers.contract import CheckStep, Operation, OperationKind, Page, ReadRequest, StreamSpec
 
 VENDORS = """driver = "odbc"
 [streams.vendors]
@@ -41,10 +41,14 @@ class Source:
         self.pages, self.steps, self.error = pages, steps, error
         self.reads: list[ReadRequest] = []
         self.asked: list[str] = []
+        self.can: list[Operation] = []
 
     async def check(self, streams: Sequence[StreamSpec] = ()) -> Sequence[CheckStep]:
         self.asked = [stream.name for stream in streams]
         return [CheckStep("open", ok=True, detail="open"), *self.steps]
+
+    async def operations(self, streams: Sequence[StreamSpec]) -> Sequence[Operation]:
+        return [one for one in self.can if one.stream in {stream.name for stream in streams}]
 
     async def read(self, request: ReadRequest) -> AsyncGenerator[Page, None]:
         self.reads.append(request)
@@ -154,3 +158,21 @@ def test_every_mapping_that_does_not_compile_is_told_with_its_file(tmp_path: Pat
         "erp/others.nam",
     ]
     assert all(problem.where.startswith("connections/erp.toml:") for problem in problems)
+
+
+async def test_a_write_that_asks_for_a_field_or_status_that_the_entity_has_not_is_named(
+    tmp_path: Path,
+) -> None:
+    text = VENDORS + '[streams.vendors.write.create]\nsteps = [{ sql = "x" }]\n'
+    source = Source(page("true"))
+    source.can = [
+        Operation("vendors", "vendor", OperationKind.CREATE, fields=("name", "nmae", "customFields.x")),
+        Operation("vendors", "vendor", OperationKind.UPDATE, fields=("name",), updatable_in={"name": ()}),
+    ]
+
+    steps = await check_connection(source, settings_of(tmp_path, text))
+
+    (wrong,) = [step for step in steps if not step.ok]
+    assert (wrong.name, wrong.code) == ("writes of vendors", "configuration")
+    assert "streams.vendors.write.create: the entity vendor has no field 'nmae'" in wrong.detail
+    assert "name" in wrong.hint

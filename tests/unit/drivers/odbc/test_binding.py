@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.contract import BadConfiguration
-from drivers.odbc.binding import Bound, Unfit, bound, parse_type
+from drivers.odbc.binding import Bound, Unfit, bound, parse_type, type_of
 from drivers.odbc.dialects import DIALECTS
+from drivers.odbc.shape import Kind, QueryColumn
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -106,3 +107,27 @@ def test_untyped_values_leave_the_type_to_the_database_but_for_booleans() -> Non
 def test_a_word_that_is_no_type_is_refused(word: str) -> None:
     with pytest.raises(BadConfiguration):
         parse_type(word, where="streams.s.write.types.x")
+
+
+@pytest.mark.parametrize(
+    ("column", "kept", "refused"),
+    [
+        (QueryColumn("a", Kind.DECIMAL, "numeric", 12, 2), "1234567890.12", "1.005"),
+        (QueryColumn("a", Kind.DECIMAL, "money", 10, 0), "12345678901.50", "1.005"),
+        (QueryColumn("a", Kind.FLOAT, "real", 9), "0.123456", "0.1234567"),
+        (QueryColumn("a", Kind.FLOAT, "", 17), "123456789012345", "0.1234567890123456"),
+        (QueryColumn("a", Kind.FLOAT, "", 0), "100000000000000000000.00", "12345678901234567"),
+        (QueryColumn("a", Kind.TIMESTAMP, "", 19, 0), "2026-01-31T23:59:59Z", "2026-01-31T23:59:59.6Z"),
+        (QueryColumn("a", Kind.TIMESTAMP, "", 23, 3), "2026-01-31T23:59:59.123Z", "2026-01-31T23:59:59.1234Z"),
+        (QueryColumn("a", Kind.TIMESTAMP_TZ, "", 26, 6), "2026-01-31T23:59:59.123456Z", None),
+        (QueryColumn("a", Kind.TIMESTAMP, "", 32, 0), "2026-01-31T23:59:59.123456Z", None),
+    ],
+)  # fmt: skip
+def test_a_column_takes_what_it_keeps_to_the_digit_and_nothing_else(
+    column: QueryColumn, kept: str, refused: str | None
+) -> None:
+    bound(DIALECTS["postgresql"], kept, type_of(column), UTC)
+    if refused is not None:
+        with pytest.raises(Unfit) as caught:
+            bound(DIALECTS["postgresql"], refused, type_of(column), UTC)
+        assert caught.value.code == "not_exact"

@@ -53,6 +53,21 @@ def test_the_matrix_says_what_the_steps_use() -> None:
     assert (status.required, status.statuses) == (("status",), ("approved", "rejected"))
 
 
+def test_an_effect_that_a_procedure_commits_itself_may_appear_up_to_the_time_limit_of_a_statement() -> None:
+    create = {**CREATE, "find": FIND, "commits_itself": True}
+    delete = {"steps": [{"delete": "po", "where": {"id": "key", "ref": "idempotencyKey"}}], "find": FIND}
+
+    found = operations_of([stream(create=create, delete=delete)], timedelta(minutes=5))
+
+    assert [one.effect_settles_after for one in found] == [timedelta(minutes=5), timedelta(seconds=30)]
+
+
+def test_the_external_reference_may_be_the_key() -> None:
+    insert = {"insert": "po", "values": {"ref": "idempotencyKey"}}
+
+    read_writes(stream(create={"steps": [insert], "key": ["idempotencyKey"]}))
+
+
 def test_a_stream_without_a_write_table_writes_nothing() -> None:
     assert operations_of([stream()]) == ()
 
@@ -77,6 +92,8 @@ def test_a_stream_without_a_write_table_writes_nothing() -> None:
         ({"create": CREATE, "time_zone": "Mars"}, "time_zone", "Mars"),
         ({"create": CREATE, "settles_after": "soon"}, "settles_after", "soon"),
         ({"create": {**CREATE, "find": "select 1 as id"}}, "create.find", "idempotencyKey"),
+        ({"create": {"steps": [{**INSERT, "insert": "po x"}]}}, "create.steps[0].insert", "not the name"),
+        ({"create": {"steps": [{**INSERT, "insert": "po :x"}]}}, "create.steps[0].insert", "not the name"),
         ({"update": {"steps": [UPDATE], "find": FIND}}, "update.find", "find can find nothing"),
         ({"update": {"steps": [{"sql": "update po set x = 1 where id = :key"}]}}, "update", "not there"),
         ({"update": {"steps": [{**UPDATE, "expect_rows": "any"}]}}, "update", "not there"),

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.contract import BadConfiguration
-from drivers.odbc.statements import Parameter, Statement, parse
+from drivers.odbc.statements import Parameter, Statement, parse, table_name
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -52,6 +52,14 @@ def test_a_parameter_is_found_where_it_is_one_and_nowhere_else(text: str, expect
         ("select /* a /* b */ :c */", "comment"),
         ("commit", "transaction"),
         ("  ROLLBACK to x", "transaction"),
+        ("begin", "transaction"),
+        ("BEGIN; insert into po values (:a)", "transaction"),
+        ("begin transaction", "transaction"),
+        ("end", "transaction"),
+        ("-- done\nCommit", "transaction"),
+        ("insert into po values (:a); /* now */ commit;", "transaction"),
+        ("set autocommit = 1", "transaction"),
+        ("release savepoint x", "transaction"),
     ],
 )
 def test_a_text_that_products_read_differently_is_refused_with_its_place(text: str, about: str) -> None:
@@ -77,3 +85,42 @@ def test_taking_a_statement_apart_loses_and_adds_nothing(pieces: list[str]) -> N
         return
 
     assert text_of(found) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "begin erp.place(:a); end;",
+        "declare @id int; exec erp.place @vendor = :a, @id = @id output; select @id as id",
+        "begin try exec p :a end try begin catch throw end catch",
+        "select ';commit' || :a",
+        "do $$ begin commit; end $$; select :a",
+        "update commits set rollback = :a",
+    ],
+)
+def test_blocks_and_batches_are_no_transactions(text: str) -> None:
+    assert names(text) == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("po", ("po",)),
+        (" erp.po ", ("erp", "po")),
+        ("[dbo].[O'Brien$Purchase Header]", ("dbo", "O'Brien$Purchase Header")),
+        ('"Erp"."say ""when"""', ("Erp", 'say "when"')),
+        ("`a``b`", ("a`b",)),
+        ("käufe", ("käufe",)),
+    ],
+)
+def test_a_tables_name_is_taken_apart(text: str, parts: tuple[str, ...]) -> None:
+    assert table_name(text, where="steps[0].insert") == parts
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "po p", "po; drop table po", "po (a) values (1) --", "po where :a", "(select 1)", '"open', "a..b"],
+)
+def test_what_is_more_than_a_name_is_no_table(text: str) -> None:
+    with pytest.raises(BadConfiguration, match="not the name of a table"):
+        table_name(text, where="steps[0].insert")
