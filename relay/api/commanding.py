@@ -25,6 +25,7 @@ from relay.watch import MAX_WAIT_SECONDS
 from relay.wire import check_frame
 
 MAX_OPEN_COMMANDS: Final = 1_000  # of one tenant; what its agents do not get done must not fill the store
+MAX_OPEN_WITH_CANCELS: Final = 2 * MAX_OPEN_COMMANDS  # so that a tenant with too many can cancel each
 RETRY_SECONDS: Final = 30  # for a tenant with too many
 MAX_FIELD_FAULTS: Final = 100  # shown of one command
 MAX_TEXT: Final = 1_024

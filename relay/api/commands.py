@@ -12,6 +12,7 @@ from relay import kinds
 from relay.api.command_schemas import CommandList, CommandOut, DiscoverIn, NothingIn, RequeueIn, SyncIn
 from relay.api.commanding import (
     COMMAND_RESPONSES,
+    MAX_OPEN_WITH_CANCELS,
     WAIT_APPLIED,
     Ask,
     AskOptions,
@@ -93,7 +94,7 @@ async def cancel_command(  # noqa: PLR0913, RUF100 - what FastAPI injects
     """
     asked = Ask(tenant, "", None, kinds.CANCEL, {"command": command})
     wish = new_command(ctx, asked, options)
-    found = await ctx.store.cancel_command(command, wish, wish.created_at)
+    found = await ctx.store.cancel_command(command, wish, wish.created_at, most_open=MAX_OPEN_WITH_CANCELS)
     if found is None:
         raise not_found("command")
     if found.wish is None:

@@ -60,9 +60,11 @@ def _count_open(db: apsw.Connection, tenant: str, now: datetime) -> int:
     return int(counted)
 
 
-def cancel(db: apsw.Connection, target_id: str, wish: Command, now: datetime) -> Cancelling | None:
+def cancel(
+    db: apsw.Connection, target_id: str, wish: Command, now: datetime, most_open: int
+) -> Cancelling | None:
     """What was never sent is cancelled here; for the rest the wish is stored, to be sent. None: no such command."""
-    expire(db, now)
+    open_now = _count_open(db, wish.tenant, now)
     target = one(db, wish.tenant, target_id)
     if target is None:
         return None
@@ -78,12 +80,16 @@ def cancel(db: apsw.Connection, target_id: str, wish: Command, now: datetime) ->
         found = {"command": target.id, "state": gone.state}
         target = gone
         wish = lifecycle.answered(wish, CommandState.SUCCEEDED, found, now) or wish
+    elif open_now >= most_open:  # wishes to cancel wishes, without end
+        return Cancelling(target, Added(Admission.TOO_MANY, wish))
     _insert(db, wish)
     return Cancelling(target, Added(Admission.NEW, wish))
 
 
 def _same_wish(db: apsw.Connection, target: Command, wish: Command) -> Added | None:
-    """Asking twice for the same is one wish: the open one is answered with."""
+    """Asking twice for the same is one wish: the open one is answered with. A key stands for a wish of its own."""
+    if wish.idempotency_key is not None:
+        return None
     rows = db.execute(
         _COMMAND + f"WHERE agent = ? AND {_OPEN} AND kind = ? ORDER BY rowid", (target.agent, wish.kind)
     )

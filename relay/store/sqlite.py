@@ -113,8 +113,10 @@ class SqliteStore:
     async def add_command(self, command: Command, now: datetime, *, most_open: int) -> Added:
         return await self._db.write(lambda db: commands.add(db, command, now, most_open))
 
-    async def cancel_command(self, target: str, cancel: Command, now: datetime) -> Cancelling | None:
-        return await self._db.write(lambda db: commands.cancel(db, target, cancel, now))
+    async def cancel_command(
+        self, target: str, cancel: Command, now: datetime, *, most_open: int
+    ) -> Cancelling | None:
+        return await self._db.write(lambda db: commands.cancel(db, target, cancel, now, most_open))
 
     async def command(self, tenant: str, command_id: str) -> Command | None:
         return await self._db.read(lambda db: commands.one(db, tenant, command_id))

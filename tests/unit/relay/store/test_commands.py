@@ -183,11 +183,50 @@ async def test_cancelling_what_was_never_sent_and_sending_it_exclude_each_other(
         wish = command_of(agent, "cmd_2", kind="cancel", args={"command": "cmd_1"})
 
         cancelling, outgoing = await asyncio.gather(
-            relay.store.cancel_command("cmd_1", wish, NOW), relay.store.send_command(agent, "cmd_1", NOW)
+            relay.store.cancel_command("cmd_1", wish, NOW, most_open=MANY),
+            relay.store.send_command(agent, "cmd_1", NOW),
         )
 
         assert cancelling is not None
         assert (cancelling.target.state is CommandState.CANCELLED) == (outgoing is None)
+
+
+async def test_wishes_to_cancel_wishes_come_to_an_end(tmp_path: Path) -> None:
+    """An agent that answers nothing must not let its tenant fill the store."""
+    async with opened(tmp_path) as relay:
+        agent = await enrolled(relay.store)
+        await relay.store.add_command(command_of(agent, "cmd_0"), NOW, most_open=3)
+        admissions = []
+        for number in range(1, 6):
+            target = f"cmd_{number - 1}"
+            await relay.store.send_command(agent, target, NOW)
+            wish = command_of(agent, f"cmd_{number}", kind="cancel", args={"command": target})
+            cancelling = await relay.store.cancel_command(target, wish, NOW, most_open=3)
+            assert cancelling is None or cancelling.wish is not None
+            admissions.append(cancelling and cancelling.wish and cancelling.wish.admission)
+
+        assert admissions == [Admission.NEW, Admission.NEW, Admission.TOO_MANY, None, None]
+
+
+async def test_a_key_of_a_wish_to_cancel_is_good_for_ever(tmp_path: Path) -> None:
+    """Also where the same was wished for without it, and the target has ended since."""
+    async with opened(tmp_path) as relay:
+        agent = await enrolled(relay.store)
+        await relay.store.add_command(command_of(agent), NOW, most_open=MANY)
+        await relay.store.send_command(agent, "cmd_1", NOW)
+        plain = command_of(agent, "cmd_2", kind="cancel", args={"command": "cmd_1"})
+        keyed = dataclasses.replace(plain, id="cmd_3", idempotency_key="mine")
+        await relay.store.cancel_command("cmd_1", plain, NOW, most_open=MANY)
+        await relay.store.cancel_command("cmd_1", keyed, NOW, most_open=MANY)
+        await relay.store.answer_command(agent.id, "cmd_1", CommandState.SUCCEEDED, {}, NOW)
+
+        again = await relay.store.cancel_command(
+            "cmd_1", dataclasses.replace(keyed, id="cmd_4"), NOW, most_open=MANY
+        )
+
+        assert again is not None
+        assert again.wish is not None
+        assert (again.wish.admission, again.wish.command.id) == (Admission.REPEATED, "cmd_3")
 
 
 async def test_numbers_and_texts_of_a_command_are_kept_to_the_digit(tmp_path: Path) -> None:
@@ -240,7 +279,7 @@ class World:
             case "cancel":
                 self.wishes += 1
                 wish = command_of(self.agent, f"wish_{self.wishes}", kind="cancel", args={"command": "cmd_1"})
-                await self.store.cancel_command("cmd_1", wish, self.now)
+                await self.store.cancel_command("cmd_1", wish, self.now, most_open=MANY)
             case "reopen":
                 await self.store.aclose()
                 self.store = await SqliteStore.open(self.folder / "relay.db")
