@@ -45,7 +45,7 @@ class Access:
         self._audit = audit
         self._driver_command = driver_command
         self._memory = RefusedCredentials(state_dir)
-        self._rotations = Rotations(state_dir, clock)
+        self._rotations = Rotations(state_dir, clock, told=self._tell_rotated)
         self._tasks: set[asyncio.Task[None]] = set()
         self._writing = asyncio.Lock()  # one change of the memory at a time, in their order
 
@@ -125,6 +125,9 @@ class Access:
     def tell_restored(self, connection: str) -> None:
         self._later(self._forget(connection))
         self._tell("credentials_restored", {"connection": connection})
+
+    def _tell_rotated(self, connection: str, name: str) -> None:
+        self._tell("secret_rotated", {"connection": connection, "name": name})
 
     async def settled(self) -> None:
         """When everything that was to be remembered is."""

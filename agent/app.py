@@ -16,7 +16,7 @@ from typing import Any, Final, cast
 import structlog
 
 from agent.access import Access
-from agent.audit.log import AuditLog, open_trail
+from agent.audit.log import AuditLog, BriefTrail, open_trail
 from agent.audit.trail import AGENT
 from agent.audit.who import current_actor
 from agent.calls.audited import RefusedSignIns, audited
@@ -112,7 +112,7 @@ class App:
 
         async def body(outbox: Outbox) -> None:
             async with _living_group(outbox) as group:
-                connections = self._make_connections(outbox, lambda: None, policies)
+                connections = self._make_connections(outbox, lambda: None, policies, access)
                 if progress is not None:
                     connections.watchers.add(progress)
                 try:
@@ -128,15 +128,19 @@ class App:
                     results.extend(await asyncio.gather(*futures))
                 finally:
                     await connections.stop_all()
+                    await access.settled()
 
         async with await self._open_outbox() as outbox:
             streams = [f"{name}/{stream}" for name, stream in wanted] if wanted is not None else []
             state_dir, retention = self._settings.state_dir, self._settings.audit.retention
             async with open_trail(state_dir, self._clock, retention) as trail:
-                facts = {"call": "resync" if full else "sync", "streams": streams}
+                call = "resync" if full else "sync"
+                facts = {"call": call, "streams": streams, "accept_deletions": accept_deletions}
                 await trail.record("local_action", current_actor(), facts)
                 policies = self._make_policies(trail, outbox)
                 await policies.start()
+            told = BriefTrail(state_dir, self._clock, retention)
+            access = Access(self._settings.limits, state_dir, self._clock, audit=told)
             await _unwrapped(body(outbox))
         return results
 

@@ -57,7 +57,7 @@ class Reloads:
     ) -> None:
         self._trail = trail
         self._clock = clock
-        self._in_force = dict(watcher.settings.connections)  # what a change is compared with
+        self._in_force = dict(watcher.settings.connections)  # as the audit log knows them
         self._watcher = watcher
         self._connections = connections
         self._group = group
@@ -83,7 +83,8 @@ class Reloads:
         async with self._one_at_a_time:
             for name in names:
                 await self._connections.stop(name)
-                settings = self._watcher.settings.connections.get(name)
+                # Not as the watcher has it: its newest is in force only once its line is written.
+                settings = self._in_force.get(name)
                 if settings is not None and settings.enabled:
                     await self._connections.start(settings, self._group)
 

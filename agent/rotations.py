@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import structlog
@@ -24,7 +24,16 @@ log = structlog.get_logger(__name__)
 
 
 class Rotations:
-    def __init__(self, state_dir: Path, clock: Clock, *, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        clock: Clock,
+        *,
+        environ: Mapping[str, str] | None = None,
+        told: Callable[[str, str], None] = lambda _connection, _name: None,
+    ) -> None:
+        """`told` hears of each secret that has been stored anew."""
+        self._told = told
         self._state_dir = state_dir
         self._clock = clock
         self._environ = os.environ if environ is None else environ
@@ -64,9 +73,10 @@ class Rotations:
 
         return await asyncio.to_thread(read)
 
-    async def store(self, name: str, value: str, by: str) -> None:
+    async def store(self, name: str, value: str, connection: str) -> None:
         vault, at = Vault(self._state_dir, environ=self._environ), self._clock.utcnow()
-        await asyncio.to_thread(vault.put, {name: Secret(value)}, by=by, at=at)
+        await asyncio.to_thread(vault.put, {name: Secret(value)}, by=f"rotated by {connection}", at=at)
+        self._told(connection, name)
 
 
 class ConnectionKeeper:
@@ -93,7 +103,7 @@ class ConnectionKeeper:
     async def keep(self, name: str, value: str) -> None:
         """Store the new value; it is durable when this returns."""
         ref, _ = self._reference(name)
-        await self._rotations.store(ref.name, value, by=f"rotated by {self._settings.name}")
+        await self._rotations.store(ref.name, value, self._settings.name)
         self._secrets[name] = value
         log.info("secret_rotated", connection=self._settings.name, secret=ref.name)
 

@@ -141,6 +141,10 @@ class AuditLog:
             return
         await self._write_late()
         self._closed = True
+        if lost := len(self._late.entries) + self._late.lost:
+            log.error(
+                "audit_lines_lost", count=lost, actions=sorted({one.action for one in self._late.entries})
+            )
         if self._writer is not None:
             await asyncio.shield(self._writer)
         await self._quietly(lambda: self._chain.checkpoint(self._clock.utcnow()))
@@ -250,3 +254,20 @@ async def open_trail(state_dir: Path, clock: Clock, retention: timedelta) -> Asy
         yield trail
     finally:
         await trail.aclose()
+
+
+class BriefTrail:
+    """For a command of this host that works long: it holds the log only while it writes what happened."""
+
+    def __init__(self, state_dir: Path, clock: Clock, retention: timedelta) -> None:
+        self._state_dir = state_dir
+        self._clock = clock
+        self._retention = retention
+        self._one_at_a_time = asyncio.Lock()
+
+    async def happened(self, action: str, actor: Actor, facts: Mapping[str, Any]) -> None:
+        async with (
+            self._one_at_a_time,
+            open_trail(self._state_dir, self._clock, self._retention) as trail,
+        ):
+            await trail.happened(action, actor, facts)

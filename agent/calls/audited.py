@@ -15,6 +15,7 @@ CHANGING: Final[Mapping[str, tuple[str, ...]]] = {
     "resync": ("streams", "accept_deletions"),
     "requeue": ("ids",),
     "drop": ("ids",),
+    "mapping_accept_columns": ("connection", "stream"),
     "reload": (),
 }
 

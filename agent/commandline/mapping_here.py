@@ -11,6 +11,7 @@ from agent.app import OUTBOX_FILE
 from agent.audit.log import open_trail
 from agent.audit.trail import Actor, AuditTrail
 from agent.audit.who import current_actor
+from agent.calls.audited import audited
 from agent.calls.mappings import MappingCalls
 from agent.clock import SystemClock
 from agent.commandline.drivers import find_connection, hosted
@@ -65,7 +66,7 @@ async def _answer(
     news = _News(mappings, ColumnWatch(settings.state_dir, clock))
     # What the records at the relay were made with, only the running agent compares; after a change it is another.
     calls = MappingCalls(mappings, news, lambda _connection, _stream: has_records, current_actor)
-    return dict(await calls.handlers()[call](dict(args), lambda _: None))
+    return dict(await audited(calls.handlers(), trail)[call](dict(args), lambda _: None))
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ from agent.commands.intake import take
 from agent.commands.ports import Answer, Call, CommandKind, Refused, State
 from agent.commands.progress import Progress
 from agent.commands.settling import Settlements
-from agent.commands.trail import RELAY, CommandTrail
+from agent.commands.trail import RELAY, CommandTrail, judged
 from agent.commands.turns import Turns
 from agent.commands.words import AT_ONCE, WRITES, entity_of, target_of
 from agent.errors import AuditUnavailable, GroundwireError, StorageFull
@@ -412,7 +412,7 @@ class Executor:
         """Ask, and have the answer in the audit log; None: go on. While that log cannot be written nothing is done."""
         waited = False
         while not self._late(one.record):
-            decision = await _judgement(judge, self._clock.utcnow())
+            decision = await judged(judge, self._clock.utcnow())
             try:
                 await self._trail.decided(one.record, decision)
             except AuditUnavailable as error:
@@ -485,13 +485,6 @@ class Executor:
                 await self._clock.sleep(FULL_DISK_SECONDS)
             else:
                 return
-
-
-async def _judgement(judge: Callable[[datetime], Awaitable[Decision]], now: datetime) -> Decision:
-    try:
-        return await judge(now)
-    except GroundwireError as error:
-        return Decision(allowed=False, code=error.code, why=str(error))
 
 
 def _broken(one: Underway) -> State:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 import structlog
 
 from agent.audit.trail import Actor, AuditTrail, Origin
 from agent.clock import Clock
-from agent.errors import AuditUnavailable
+from agent.errors import AuditUnavailable, GroundwireError, PolicyDenied
 from agent.outbox.journal import CommandRecord
 from agent.policy.decision import Decision
 
@@ -76,6 +77,19 @@ class CommandTrail:
 
     async def pause(self) -> None:
         await self._clock.sleep(AUDIT_RETRY_SECONDS)
+
+
+async def judged(judge: Callable[[datetime], Awaitable[Decision]], now: datetime) -> Decision:
+    """The decision, in words that may stand in the audit log: those of a source may hold values of records."""
+    try:
+        return await judge(now)
+    except PolicyDenied as error:
+        return Decision(allowed=False, code=error.code, why=str(error))
+    except GroundwireError as error:
+        log.warning("command_not_judged", code=error.code, error=str(error), hint=error.hint)
+        return Decision(
+            allowed=False, code=error.code, why="it could not be judged; the agent's log says why"
+        )
 
 
 def facts_of(record: CommandRecord) -> dict[str, Any]:

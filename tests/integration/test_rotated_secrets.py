@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from agent.access import Access
+from agent.audit.trail import Actor
 from agent.clock import SystemClock
 from agent.errors import ConfigurationError, CredentialsRefused, DriverCrashed, GroundwireError
 from agent.hosting.driver import HostedDriver
@@ -69,6 +70,25 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     return Site(tmp_path)
+
+
+class Told:
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, Mapping[str, Any]]] = []
+
+    async def happened(self, action: str, actor: Actor, facts: Mapping[str, Any]) -> None:
+        self.lines.append((action, facts))
+
+
+async def test_each_rotation_is_in_the_audit_log_without_the_value(site: Site) -> None:
+    told = Told()
+    site.access = Access(LimitsTable(), site.state, SystemClock(), audit=told, driver_command=CHILD)
+
+    async with site.driver() as driver:
+        await driver.check()
+        await site.access.settled()
+
+    assert told.lines == [("secret_rotated", {"connection": "erp", "name": "erp-token"})]
 
 
 async def test_a_new_token_is_in_the_vault_before_it_is_used(site: Site) -> None:

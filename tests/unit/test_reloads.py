@@ -128,6 +128,19 @@ async def test_what_cannot_be_written_of_changes_nothing() -> None:
     assert connections.did == ["stop erp", "start version 1"]
 
 
+async def test_a_restart_for_another_reason_puts_no_change_in_force_that_is_not_written_yet() -> None:
+    connections, trail, watcher = SlowToStop(), Trail(), Scripted()
+    async with asyncio.TaskGroup() as group:
+        reloads = Reloads(watcher, connections, group, trail, ManualClock())
+        restarting = group.create_task(reloads.restart("erp"))
+        await _turns()
+        watcher.settings = changed(1).settings  # found while the connection was stopping
+        connections.released.set()
+        await restarting
+
+    assert connections.did == ["stop erp", "start version 0"]
+
+
 def test_every_kind_of_change_has_its_line() -> None:
     before = {"old": one("old 1"), "erp": one("erp 1")}
     after = {"erp": one("erp 2"), "new": one("new 1")}

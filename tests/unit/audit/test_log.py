@@ -15,7 +15,7 @@ from agent import secrets
 from agent.audit.disk import Disk
 from agent.audit.folder import FOLDER
 from agent.audit.lines import MAX_LINE_BYTES
-from agent.audit.log import MAX_WAITING, AuditLog, open_trail
+from agent.audit.log import MAX_WAITING, AuditLog, BriefTrail, open_trail
 from agent.audit.trail import AGENT, Actor, Origin
 from agent.clock import ManualClock
 from agent.errors import AuditUnavailable
@@ -183,6 +183,32 @@ async def test_what_waits_is_bounded_and_the_rest_is_counted(
 
     lost = [line.facts for line in lines_of(tmp_path) if line.action == "lines_lost"]
     assert lost == [{"count": 7}]
+
+
+async def test_what_still_waits_at_the_end_is_lost_and_the_loss_is_told(
+    log: AuditLog, disk: Moody, capsys: pytest.CaptureFixture[str]
+) -> None:
+    disk.full = True
+    await log.happened("agent_stopped", AGENT, {})
+
+    await log.aclose()
+
+    assert "audit_lines_lost" in capsys.readouterr().out
+
+
+async def test_a_long_command_keeps_nobody_from_the_log_between_its_lines(tmp_path: Path) -> None:
+    brief = BriefTrail(tmp_path, ManualClock(), timedelta(days=30))
+
+    await asyncio.gather(
+        *(brief.happened("credentials_refused", AGENT, {"connection": name}) for name in "ab")
+    )
+    async with open_trail(tmp_path, ManualClock(), timedelta(days=30)) as other:
+        await other.record("secret_set", ALICE, {})
+    await brief.happened("credentials_restored", AGENT, {})
+
+    told = [action for action in actions(tmp_path) if action != "log_begun"]
+    assert told == ["credentials_refused", "credentials_refused", "secret_set", "credentials_restored"]
+    assert checked(tmp_path).ok
 
 
 async def test_a_second_process_waits_and_then_is_told_that_another_one_writes(
