@@ -293,3 +293,27 @@ async def test_a_deadline_is_kept_in_utc_whatever_its_offset(tmp_path: Path) -> 
             pass
 
         assert (world.answer("c1")[0], world.answer("c2")[0]) == ("succeeded", "expired")
+
+
+async def test_after_a_restart_a_write_waits_until_it_is_known_what_became_of_the_one_before_it(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as world:
+        for number in range(3):
+            await world.executor.handle(world.command(f"c{number}", name="create"))
+        await world.outbox.journal.start("c0")
+    async with opened(tmp_path) as after:
+        known = asyncio.Event()
+
+        async def look_up(_call: Call, _arguments: Any) -> Answer:
+            await known.wait()
+            return Answer(State.SUCCEEDED, {})
+
+        after.create.on_recover = look_up
+        async with working(after):
+            await after.executor.handle(after.command("m", name="create", args={"connection": "mes"}))
+            await until(lambda: after.states("m")[-1:] == ["succeeded"])
+            assert (after.create.recovered, after.create.begun) == (["c0"], ["m"])
+            known.set()
+
+        assert after.create.begun == ["m", "c1", "c2"]
