@@ -247,6 +247,8 @@ class _Check:
     def end(self) -> None:
         if not self.report.first_n:
             self.report.first_n = 1
+            if self._evidence.begins is not None:  # an export without a line
+                self._expect_none(self._evidence.begins)
         name, number = self._last_place
         place = (name, number + 1)
         for mark in (self._head, self._evidence.pinned):
@@ -263,6 +265,11 @@ class _Check:
                     )
         self._check_start()
         self._check_head(place)
+
+    def _expect_none(self, begins: Mark) -> None:
+        self.report.first_n, self.report.last_n, self.report.last_hash = begins.n + 1, begins.n, begins.hash
+        if self._head == begins:
+            self._marks[begins.n] = begins.hash
 
     def _check_start(self) -> None:
         """Whoever removes the oldest lines could else explain it with a note signed with a key of his own."""

@@ -246,18 +246,22 @@ def _folder(invocation: Invocation) -> AuditFolder:
 
 
 def _key(text: str) -> str:
-    if len(text) != 64 or not set(text) <= set("0123456789abcdef"):  # noqa: PLR2004 - 32 bytes
+    if not _is_digest(text):
         raise click.BadParameter(
             "a public key is 64 hexadecimal digits, as `groundwire audit head` prints it"
         )
     return text
 
 
+def _is_digest(text: str) -> bool:
+    return len(text) == 64 and set(text) <= set("0123456789abcdef")  # noqa: PLR2004 - 32 bytes
+
+
 def _mark(text: str) -> Mark:
     from agent.audit.signing import Mark  # noqa: PLC0415 - heavy
 
     number, colon, line_hash = text.partition(":")
-    if not colon or not number.isascii() or not number.isdigit():
+    if not colon or not number.isascii() or not number.isdigit() or not _is_digest(line_hash):
         raise click.BadParameter("a head is written N:HASH, as `groundwire audit head` prints it")
     return Mark(int(number), line_hash)
 
