@@ -97,6 +97,25 @@ def test_quiet_hours_are_those_of_the_site_s_clock() -> None:
     assert write(policy_of(quiet=["22:00-14:01"])) == "quiet_hours"
 
 
+@pytest.mark.parametrize(
+    ("moment", "code"),
+    [
+        ("2026-03-28T20:59:59+00:00", "allowed"),  # 21:59:59 in winter
+        ("2026-03-28T21:00:00+00:00", "quiet_hours"),
+        ("2026-03-28T23:00:00+00:00", "quiet_hours"),  # midnight there
+        ("2026-03-29T00:59:59+00:00", "quiet_hours"),  # 01:59:59, the last second of winter
+        ("2026-03-29T01:00:00+00:00", "allowed"),  # 03:00 in summer: the hour that ends at 02:30 is not there
+        ("2026-10-25T00:15:00+00:00", "quiet_hours"),  # 02:15 in summer
+        ("2026-10-25T00:45:00+00:00", "allowed"),  # 02:45 in summer
+        ("2026-10-25T01:15:00+00:00", "quiet_hours"),  # 02:15 again, in winter
+        ("2026-10-25T01:30:00+00:00", "allowed"),
+    ],
+)
+def test_quiet_hours_hold_over_midnight_and_while_the_clocks_change(moment: str, code: str) -> None:
+    now = datetime.fromisoformat(moment)
+    assert decide_command(policy_of(quiet=["22:00-02:30"]), "erp", "sync", now).code == code
+
+
 def test_a_write_needs_its_command_its_table_and_its_operation() -> None:
     assert write(policy_of()) == "allowed"
     assert write(policy_of(commands=["sync"])) == "not_allowed"
