@@ -45,7 +45,7 @@ class World:
         self.connections = connections
         self.changes = 0
         self.matrices, kinds = connect_writes(
-            connections, outbox.journal, lambda: POLICY, SystemClock(), self._changed
+            connections, outbox.journal, lambda: POLICY, SystemClock(), self._changed, leaving
         )
         self.kinds = {kind.name: kind for kind in kinds}
         self.status = StatusWithOperations(connections.connections, self.matrices)
