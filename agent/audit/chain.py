@@ -16,7 +16,6 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -302,15 +301,20 @@ class Chain:
             return
         files = names.log_files(self._disk, self._folder)
         removed = False
-        for file, following in pairwise(files):
-            first = self._first_line(following)
-            if first is None or first.n > start.n + 1:
-                break
+        for file in files[: self._starts_at(files, start)]:
             with contextlib.suppress(OSError):
                 self._disk.remove(self._folder / file.name)
                 removed = True
         if removed:
             self._disk.sync_folder(self._folder)
+
+    def _starts_at(self, files: Sequence[LogFile], start: Mark) -> int:
+        """The place of the file that begins behind the start; 0 where there is none."""
+        for at, file in enumerate(files):
+            first = self._first_line(file)
+            if first is not None and first.n > start.n:
+                return at if first.n == start.n + 1 else 0
+        return 0
 
     def _first_line(self, file: LogFile) -> Line | None:
         raw = self._disk.read(self._folder / file.name) or b""

@@ -160,8 +160,8 @@ BUGS: Final = {
     "retention removes the wrong file": Bug(
         chain,
         "Chain._finish_retention",
-        "self._disk.remove(self._folder / file.name)",
-        "self._disk.remove(self._folder / following.name)",
+        "in files[: self._starts_at(files, start)]:",
+        "in files[1 : self._starts_at(files, start) + 1]:",
     ),
     "retention removes one file too many": Bug(
         chain, "Chain._retire", "file.day >= oldest", "file.day > oldest"

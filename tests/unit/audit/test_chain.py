@@ -356,6 +356,18 @@ def test_what_a_failed_sync_may_have_forgotten_is_written_again_before_a_line_co
     assert did(tmp_path) == [1, 2, 3]  # the second stands for something that was not done
 
 
+def test_a_damaged_file_goes_away_with_the_retention(tmp_path: Path) -> None:
+    written(tmp_path, days=(1, 1, 1))
+    (tmp_path / FOLDER / "00000002-2026-01-06.jsonl").write_bytes(b"no line of the log\n")
+    for day in range(3, 9):
+        chain = new_chain(tmp_path, retention=2 * DAY)
+        chain.append([entry(day, NOON + day * DAY)])
+        chain.close()
+
+    assert did(tmp_path) == [5, 6, 7, 8]
+    assert checked(tmp_path).ok
+
+
 class Clinging(Disk):
     """Removes no file of the log, as with `chattr +i`."""
 
