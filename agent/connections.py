@@ -17,7 +17,7 @@ import structlog
 from agent.access import Access
 from agent.clock import Clock
 from agent.control import error_document
-from agent.errors import ConfigurationError, CredentialsRefused, GroundwireError
+from agent.errors import ConfigurationError, CredentialsRefused, GroundwireError, Restarting
 from agent.hosting.driver import HostedDriver
 from agent.mapping.compile import compile_mapping
 from agent.mapping.form import form_of
@@ -91,6 +91,7 @@ class Connections:
         self._schedule = Schedule(self._look, clock)
         self._running: dict[str, Connection] = {}
         self._looked_after: set[str] = set()
+        self._changing: set[str] = set()  # being stopped or started: a page under way takes its time to end
         self._closed = False
         self.watchers: set[Callable[[RunReport], None]] = set()  # told of every page of every run
 
@@ -117,14 +118,15 @@ class Connections:
         self._looked_after.add(settings.name)
 
     def named(self, name: str) -> Connection:
-        """Raises ConfigurationError for a connection that is not there."""
-        try:
-            return self._running[name]
-        except KeyError:
-            raise ConfigurationError(
-                f"there is no connection named {name!r}",
-                hint=f"There are: {', '.join(sorted(self._running)) or 'none'}.",
-            ) from None
+        """Raises ConfigurationError for a connection that is not there, Restarting for one that is there again soon."""
+        if (found := self._running.get(name)) is not None:
+            return found
+        if name in self._changing:
+            raise Restarting(where=name)
+        raise ConfigurationError(
+            f"there is no connection named {name!r}",
+            hint=f"There are: {', '.join(sorted(self._running)) or 'none'}.",
+        )
 
     def settings(self, name: str) -> ConnectionSettings:
         """A connection's settings in force. Raises ConfigurationError for one that is not there."""
@@ -138,6 +140,7 @@ class Connections:
 
     async def start(self, settings: ConnectionSettings, group: asyncio.TaskGroup) -> None:
         """Put a connection in force. What is wrong with it becomes its state, never an exception."""
+        self._changing.add(settings.name)
         streams: dict[str, Stream] = {}
         faults: dict[str, GroundwireError] = {}
         driver: HostedDriver | None = None
@@ -182,6 +185,7 @@ class Connections:
             supervisor.views[name] = replace(supervisor.views[name], remap=remap[name])
         task = group.create_task(supervisor.run(), name=f"connection {settings.name}")
         self._running[settings.name] = Connection(settings, driver, supervisor, task, secrets, fault)
+        self._changing.discard(settings.name)
         for name, stream in streams.items():
             self._schedule.add(stream.address, settings.streams[name].sync, complete[name])
         log.info("connection_started", connection=settings.name, streams=len(streams), faulty=len(faults))
@@ -193,6 +197,7 @@ class Connections:
         connection = self._running.pop(name, None)
         if connection is None:
             return
+        self._changing.add(name)
         for stream in connection.settings.streams:
             self._schedule.remove(f"{name}/{stream}")
         connection.task.cancel()
@@ -200,6 +205,7 @@ class Connections:
         for driver in (connection.driver, connection.aside):
             if driver is not None:
                 await driver.aclose()
+        self._changing.discard(name)
         log.info("connection_stopped", connection=name)
 
     async def stop_all(self) -> None:
@@ -399,8 +405,7 @@ class Connections:
 
     def _look(self, address: str) -> None:
         name, _, stream = address.partition("/")
-        connection = self._running.get(name)
-        if connection is not None:
+        if (connection := self._running.get(name)) is not None:
             connection.supervisor.look(stream)
 
     def _make_runner(self, stream: Stream, source: Source, progress: Callable[[RunReport], None]) -> Runner:

@@ -5,6 +5,7 @@
     - Unreachable: nothing answered
     - Throttled: the other side asked for a pause
     - DriverCrashed: the driver's child process ended, hung or grew past its limit
+    - Restarting: the connection is being put in force anew
     - StorageFull: the disk holding the state folder is full
     - AuditUnavailable: the audit log cannot be written, so nothing that belongs into it is done
     - UnexpectedError: a fault in Groundwire itself; its stream is tried again, the rest goes on
@@ -79,6 +80,13 @@ class DriverCrashed(TransientError):
 
     code = "driver_crashed"
     default_hint = "The process is started again for the next run. If it happens each time, look at the driver's own log lines above and at its version."
+
+
+class Restarting(TransientError):
+    """The connection is being put in force anew."""
+
+    code = "restarting"
+    default_hint = "Something beside it was changed; ask again in a moment."
 
 
 class StorageFull(TransientError):

@@ -128,7 +128,7 @@ class Matrices:
             return []
         try:
             known = self._current(connection)
-        except ConfigurationError:
+        except GroundwireError:
             return None  # stopped meanwhile
         return (
             documents([cell.operation for cell in known.matrix.values()], policy, connection)
@@ -148,7 +148,7 @@ class Matrices:
             return False
         try:
             known = self._current(name)
-        except ConfigurationError:
+        except GroundwireError:
             return False
         return not known.asked and known.again_at <= self.clock.monotonic()
 

@@ -11,7 +11,7 @@ import pytest
 from agent.clock import ManualClock
 from agent.configuration.load import load
 from agent.connections import Connections, build_stream
-from agent.errors import ConfigurationError
+from agent.errors import ConfigurationError, Restarting
 from agent.outbox.store import Outbox, RunRecord
 from agent.policy.leave import EVERYTHING, LeaveFilter
 from agent.secrets import SecretRef
@@ -112,6 +112,30 @@ async def test_a_start_under_way_when_the_agent_stops_leaves_nothing_running(
         await starting
 
         assert list(world.connections) == []
+
+
+async def test_a_connection_that_is_being_restarted_is_not_said_to_be_missing(
+    world: World, erp: ConnectionSettings
+) -> None:
+    """Who asks for it in that moment may ask again; one that was taken away is gone."""
+    connections = world.connections
+    async with asyncio.TaskGroup() as group:
+        await connections.start(erp, group)
+        stopping = group.create_task(connections.stop("erp"))
+        await asyncio.sleep(0)  # noqa: TID251 - a turn of the loop
+        with pytest.raises(Restarting):
+            connections.named("erp")
+        await stopping
+        with pytest.raises(ConfigurationError):
+            connections.named("erp")
+
+        starting = group.create_task(connections.start(erp, group))
+        await asyncio.sleep(0)  # noqa: TID251
+        with pytest.raises(Restarting):
+            connections.named("erp")
+        await starting
+        assert connections.named("erp").settings == erp
+        await connections.stop_all()
 
 
 async def test_a_connection_without_its_secrets_signs_in_nowhere(
