@@ -188,9 +188,9 @@ def adopt(invocation: Invocation, stream: str) -> None:
     output = invocation.output
     for name in answer["adopted"]:
         output.line(f"{name}: the file says it now")
-    output.line(
-        f"{answer['left']} changes stay beside the file." if answer["left"] else "The file says it all."
-    )
+    left = answer["left"]
+    stay = "change stays" if left == 1 else "changes stay"
+    output.line(f"{left} {stay} beside the file." if left else "The file says it all.")
     output.document(answer)
 
 

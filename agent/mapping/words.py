@@ -33,7 +33,8 @@ def words_of(rule: Rule) -> str:
         chosen = "; ".join(f"{column} is one of {', '.join(sorted(codes))}" for column, codes in rule.where)
         return f"the lines of {rule.lines}" + (f" where {chosen}" if chosen else "")
     if isinstance(rule, RowsRule):
-        return f"{len(rule.rows)} entries of the record's own columns, empty ones left out"
+        entries = "1 entry" if len(rule.rows) == 1 else f"{len(rule.rows)} entries"
+        return f"{entries} of the record's own columns, left out if empty"
     if isinstance(rule, ObjectRule | CustomRule):
         return "made of its fields"
     status = UNKNOWN_STATUS if getattr(rule, "known", None) is not None else ""
