@@ -23,8 +23,13 @@ from drivers.odbc.verdicts import Judgement, Verdict, judge, undone
 ATTEMPTS: Final = 3
 FIRST_PAUSE: Final = 0.2  # seconds; whoever holds the lock is often done by then
 SAVEPOINT: Final = "gw_write"
+ENDED: Final = (
+    "a step committed or rolled back by itself, so the write was not one transaction;"
+    " state commits_itself = true in its recipe if that is meant"
+)
 _SAVEPOINT_GONE: Final = 1305
 _NOT_ROLLED_BACK: Final = 1196  # a warning: a table without transactions was changed
+_COUNT_MISMATCH: Final = 266  # SQL Server: a procedure committed or rolled back what its caller had begun
 _ROLLS_BACK_ALL: Final = frozenset({1020, 1213})  # errors that end the transaction, its savepoints with it
 ROWS_KEPT: Final = 10_000  # of one answer; a write that asks for more asks for the wrong thing
 
@@ -129,6 +134,8 @@ class Transactions:
                     self._commit(connection, where)
             except pyodbc.Error as error:
                 judgement = judge(error, hidden=self._session.secrets)
+                if watched and parts_of(error)[1] == _COUNT_MISMATCH:
+                    raise NotUndone(ENDED) from error
                 if judgement.verdict is not Verdict.LOST:
                     self._roll_back(connection, watch, error)
                 raise RolledBack(judgement, error) from error
@@ -193,10 +200,7 @@ class _Watch(_NoWatch):
         except load_pyodbc().Error as error:
             if parts_of(error)[1] != _SAVEPOINT_GONE:
                 raise
-            raise NotUndone(
-                "a step committed or rolled back by itself, so the write was not one transaction;"
-                " state commits_itself = true in its recipe if that is meant"
-            ) from None
+            raise NotUndone(ENDED) from None
 
     def look(self, error: BaseException) -> None:
         if parts_of(error)[1] not in _ROLLS_BACK_ALL:
