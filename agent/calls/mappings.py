@@ -199,6 +199,7 @@ def comparison_document(comparison: Comparison) -> dict[str, Any]:
                 "rejected_before": row.rejected_before,
                 "rejected_after": row.rejected_after,
                 "differences": [asdict(one) for one in row.differences],
+                "more": row.more,
             }
             for row in comparison.rows()
         ],

@@ -62,6 +62,9 @@ def show_comparison(output: Output, answer: Mapping[str, Any]) -> None:
         for one in row["differences"]
     ]
     output.table(["KEY", "FIELD", "NOW", "AFTER"], table)
+    for row in answer["rows"]:
+        if row["more"]:
+            output.line(f"{row['key']}: {row['more']} more values differ.")
     if not table:
         output.line("No record would differ.")
 

@@ -7,7 +7,7 @@ policy keeps here, alters or chooses records by is not changed from outside, see
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, ClassVar, Final, Protocol
 
@@ -296,25 +296,26 @@ def _short(value: Any) -> Any:
     return value[:MAX_SAMPLE_CHARS] if isinstance(value, str) else value
 
 
-def _with_rows(document: dict[str, Any], comparison: Comparison, rows: list[Row]) -> dict[str, Any]:
+def _with_rows(document: dict[str, Any], comparison: Comparison, rows: Iterator[Row]) -> dict[str, Any]:
     document = {**document, "rows": [], "truncated": False, "withheld": comparison.withheld}
     _fill(
         document,
         "rows",
-        [
+        (
             {
                 "key": row.key,
                 "rejectedBefore": row.rejected_before,
                 "rejectedAfter": row.rejected_after,
                 "differences": [asdict(one) for one in row.differences],
+                "more": row.more,
             }
             for row in rows
-        ],
+        ),
     )
     return document
 
 
-def _fill(document: dict[str, Any], name: str, items: list[dict[str, Any]]) -> None:
+def _fill(document: dict[str, Any], name: str, items: Iterable[dict[str, Any]]) -> None:
     """Put in as many as fit into an answer, in order."""
     room = RESULT_BYTES - ROOM_BYTES - size_of(document)
     for item in items:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ from agent.model.render import to_documents
 from drivers.contract import KEY_COLUMN
 
 Leave = Callable[[pa.Table], pa.Table]
+MAX_DIFFERENCES: Final = 100  # of one record
 UNSEEN: Final = ("contentHash", "sourceKey", "connection", "system", "syncRun", "readAt")
 
 
@@ -57,7 +59,8 @@ class Difference:
 @dataclass(frozen=True, slots=True)
 class Row:
     key: str
-    differences: tuple[Difference, ...]
+    differences: tuple[Difference, ...]  # the first ones
+    more: int  # how many there are beyond them, such as of an order with thousands of lines
     rejected_before: bool
     rejected_after: bool
 
@@ -79,22 +82,41 @@ class Comparison:
         before = self.tried if self.before is None else len(self.before.rejected)
         return len(self.after.rejected) > before
 
-    def rows(self, leave: Leave = lambda records: records) -> list[Row]:
-        """Every row that may be shown; `leave` takes out of the records what may not."""
-        before, held_before = _documents(self.before, leave, self.entity)
-        after, held_after = _documents(self.after, leave, self.entity)
-        held = held_before | held_after  # a row that one of the two may not show is not shown at all
+    def rows(self, leave: Leave = lambda records: records) -> Iterator[Row]:
+        """Every row that may be shown, made as it is asked for; `leave` takes out of the records what may not."""
+        before, after = _Shown.of(self.before, leave), _Shown.of(self.after, leave)
+        held = before.held | after.held  # a row that one of the two may not show is not shown at all
         rejected_before = self.before.rejected if self.before is not None else {}
-        return [
-            Row(
-                key,
-                tuple(_differences(before.get(key), after.get(key))),
-                key in rejected_before,
-                key in self.after.rejected,
-            )
-            for key in self.keys
-            if key not in held and (key in before or key in after)
-        ]
+        for key in self.keys:
+            if key in held or (key not in before.places and key not in after.places):
+                continue
+            found = _differences(before.document(key, self.entity), after.document(key, self.entity))
+            first = tuple(islice(found, MAX_DIFFERENCES))
+            more = sum(1 for _ in found)
+            yield Row(key, first, more, key in rejected_before, key in self.after.rejected)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """The records of one side that may be shown. They become documents one by one: lines may be many."""
+
+    records: pa.Table | None
+    places: Mapping[str, int]
+    held: frozenset[str]  # keys of the others
+
+    @classmethod
+    def of(cls, side: Side | None, leave: Leave) -> _Shown:
+        if side is None:
+            return cls(None, {}, frozenset())
+        records = leave(side.records)
+        places = {key: place for place, key in enumerate(records["key"].to_pylist())}
+        return cls(records, places, frozenset(side.records["key"].to_pylist()) - places.keys())
+
+    def document(self, key: str, entity: str) -> Mapping[str, Any]:
+        if self.records is None or key not in self.places:
+            return {}
+        (document,) = to_documents(self.records, [self.places[key]], entity=entity)
+        return {name: value for name, value in document.items() if name not in UNSEEN}
 
 
 def compare(
@@ -127,21 +149,8 @@ def _leaving(mapping: CompiledMapping | None, page: pa.Table, leave: Leave) -> p
     return page.filter(pc.is_in(page[KEY_COLUMN], value_set=keys))
 
 
-def _documents(side: Side | None, leave: Leave, entity: str) -> tuple[dict[str, dict[str, Any]], set[str]]:
-    """The documents that may be shown, by key, and the keys of the others."""
-    if side is None:
-        return {}, set()
-    records = leave(side.records)
-    documents = to_documents(records, range(records.num_rows), entity=entity)
-    shown = {
-        document["key"]: {name: value for name, value in document.items() if name not in UNSEEN}
-        for document in documents
-    }
-    return shown, set(side.records["key"].to_pylist()) - set(shown)
-
-
-def _differences(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> Iterator[Difference]:
-    old, new = dict(_leaves(before or {})), dict(_leaves(after or {}))
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:
+    old, new = dict(_leaves(before)), dict(_leaves(after))
     for name in dict.fromkeys((*old, *new)):
         if name != "key" and (
             old.get(name) != new.get(name) or type(old.get(name)) is not type(new.get(name))

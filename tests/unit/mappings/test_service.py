@@ -20,7 +20,7 @@ from agent.errors import (
 )
 from agent.mapping.overlay import Action, Change
 from agent.mapping.paths import read_changes
-from agent.mappings import versions
+from agent.mappings import preview, versions
 from agent.mappings.service import amend
 from agent.mappings.versions import VersionStore
 from drivers.contract import ReadMode
@@ -70,6 +70,41 @@ async def test_a_preview_shows_both_sides_and_changes_nothing(world: World) -> N
     ]
     assert in_force(world) == BASE
     assert world.trail.lines == []
+
+
+async def test_a_record_of_many_values_shows_its_first_differences_and_their_number(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preview, "MAX_DIFFERENCES", 3)
+    changes = [Change(("custom", f"x{number}"), spec="region") for number in range(10)]
+
+    (first, *_) = (await world.mappings.preview("erp", "orders", changes)).rows()
+
+    assert [one.field for one in first.differences] == [
+        "customFields.x0",
+        "customFields.x1",
+        "customFields.x2",
+    ]
+    assert first.more == 7
+
+
+async def test_rows_of_a_preview_are_rendered_one_by_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred orders of ten thousand lines each are a page of Arrow, and would be gigabytes of documents."""
+    rendered: list[int] = []
+    render = preview.to_documents
+
+    def counted(records: Any, rows: Any, **more: Any) -> Any:
+        rendered.append(len(rows))
+        return render(records, rows, **more)
+
+    monkeypatch.setattr(preview, "to_documents", counted)
+    rows = (await world.mappings.preview("erp", "orders", [REGION])).rows()
+
+    assert rendered == []
+    next(rows)
+    assert rendered == [1, 1]
 
 
 async def test_a_preview_reads_named_records_by_their_keys_and_only_the_columns_it_needs(
