@@ -90,7 +90,10 @@ def _sources(raw: bytes) -> Iterator[Source]:
             if name:
                 yield _source(name, lines, first_line)
             marker = _object(text)
-            name, first_line, lines = str(marker.get("file")), int(marker.get("line", 1)), []
+            number = marker.get("line")
+            if type(number) is not int:
+                raise ValueError("not a whole export of an audit log")
+            name, first_line, lines = str(marker.get("file")), number, []
         else:
             lines.append(text)
     if name:

@@ -87,7 +87,9 @@ def parse_line(raw: bytes) -> Line:
         actor = Actor(Origin(body["actor"]["origin"]), str(body["actor"]["name"]))
         n, facts, action = body["n"], body["facts"], body["action"]
         moment = datetime.fromisoformat(body["moment"])
-    except (KeyError, TypeError) as error:
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(UTC)
+    except (KeyError, TypeError, OverflowError) as error:
         raise ValueError("not a line of the audit log") from error
     if type(n) is not int or not isinstance(facts, dict) or not isinstance(action, str):
         raise ValueError("not a line of the audit log")

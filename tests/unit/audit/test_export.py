@@ -30,6 +30,10 @@ def exported(log: Path, since: datetime | None = None, head: bytes | None = None
     return b"".join(export_lines(files_of(log).items(), head, since=since, software="test"))
 
 
+def texts_of(log: Path) -> list[bytes]:
+    return [text for raw in files_of(log).values() for text in raw.splitlines()]
+
+
 def verified(raw: bytes) -> Report:
     sources, evidence = parse_export(raw)
     return verify(sources, evidence)
@@ -81,6 +85,40 @@ def test_lines_behind_the_head_stay_out(log: Path) -> None:
 
     assert verified(raw).ok
     assert parse_line(raw.splitlines()[-1]).n == older.n
+
+
+@given(data=st.data())
+def test_whatever_is_done_to_an_export_a_report_comes_of_it_or_a_refusal(
+    log: Path, data: st.DataObject
+) -> None:
+    raw = exported(log)
+    texts = raw.splitlines()
+    start = data.draw(
+        st.one_of(st.integers(0, len(texts[0]) + len(texts[1]) + 600), st.integers(0, len(raw)))
+    )
+    end = data.draw(st.integers(start, min(len(raw), start + 50)))
+    put = st.one_of(
+        st.binary(max_size=12),
+        st.sampled_from([b"null", b"[]", b"-1", b'"', b"9" * 30, b"0001", b"\n", b"{}"]),
+    )
+    changed = raw[:start] + data.draw(put) + raw[end:]
+
+    try:
+        report = verified(changed)
+    except ValueError:
+        return
+    assert report.lines <= len(texts)
+
+
+@pytest.mark.parametrize(
+    "moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-01-05T12:00:00", "x", 7]
+)
+def test_a_moment_that_is_none_makes_a_line_that_is_none(log: Path, moment: object) -> None:
+    text = texts_of(log)[5]
+    document = {**json.loads(text), "moment": moment}
+
+    with pytest.raises(ValueError, match=r"audit log|time zone|isoformat"):
+        parse_line(json.dumps(document, separators=(",", ":")).encode())
 
 
 @pytest.mark.parametrize(
