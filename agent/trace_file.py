@@ -18,12 +18,16 @@ class TraceFull(Exception):
 
 
 class TraceFile:
-    def __init__(self, state_dir: Path, now: datetime, *, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self, state_dir: Path, now: datetime, ordered: datetime, *, max_bytes: int = MAX_BYTES
+    ) -> None:
+        """What other files hold that were begun since `ordered` counts too: a restart makes no more room."""
         folder = state_dir / FOLDER
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.path = folder / f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}.jsonl"
+        self.path = folder / _name(now)
         self.bytes = self.path.stat().st_size if self.path.exists() else 0
-        self._max_bytes = max_bytes
+        others = (path for path in folder.glob("*.jsonl") if path.name >= _name(ordered))
+        self._max_bytes = max_bytes - sum(path.stat().st_size for path in others if path != self.path)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
         self._handle = os.open(self.path, flags, 0o600)
 
@@ -40,6 +44,10 @@ class TraceFile:
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
+
+
+def _name(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}.jsonl"
 
 
 def remove_old(state_dir: Path, now: datetime) -> list[str]:

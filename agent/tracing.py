@@ -171,7 +171,7 @@ class Tracing:
         told = {"connections": order.connections, "until": order.until}
         try:
             await self._trail.record("trace_started", actor, told)
-            self._file = await asyncio.to_thread(TraceFile, self._state_dir, now)
+            self._file = await asyncio.to_thread(TraceFile, self._state_dir, now, facts.modified)
         except (AuditUnavailable, OSError) as error:
             log.warning("trace_not_started", error=str(error))
             return

@@ -216,6 +216,23 @@ async def test_a_full_trace_stops_and_says_so_and_goes_on_when_the_file_is_saved
 
 
 @needs_two_users
+async def test_a_restart_makes_no_room_for_more_of_the_same_trace(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.tracing.TraceFile", lambda *args: trace_file.TraceFile(*args, max_bytes=1_000))
+    place.order()
+    for _ in range(3):
+        place.clock.advance(10)
+        tracing = Tracing(place.config, place.state, place.trail, place.clock, lambda: ["erp"])
+        await tracing.look()
+        for number in range(100):
+            await tracing.write("erp", "records", lambda number=number: {"number": number})
+        await tracing.look()
+
+    assert sum(path.stat().st_size for path in place.files()) <= 1_000
+
+
+@needs_two_users
 async def test_no_secret_is_in_a_trace(place: Place) -> None:
     secrets.REDACTION.learn(Secret('s3cret "word"'))
     place.order()
