@@ -11,11 +11,11 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, Header, Query, Response
+from fastapi import Body, Depends, Header, Query, Response
 
 from agent.protocol.faults import MAX_CONTROL_BYTES, Fault, ProtocolFault
-from relay.api.command_schemas import CommandOut, FieldFaultOut, StepOut
-from relay.api.context import ApiContext
+from relay.api.command_schemas import CommandOut, FieldFaultOut, NothingIn, StepOut
+from relay.api.context import ApiContext, CommandingTenant, Context
 from relay.api.problems import Problem, not_found
 from relay.identities import new_id
 from relay.kinds import DEADLINES, MAX_DEADLINE, MIN_DEADLINE
@@ -149,6 +149,36 @@ async def submit(ctx: ApiContext, asked: Ask, options: Options, response: Respon
     added = await ctx.store.add_command(command, command.created_at, most_open=MAX_OPEN_COMMANDS)
     refuse_admission(added.admission)
     return await dispatched(ctx, added.command, options, response)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Somebody's request to one of their connections."""
+
+    ctx: ApiContext
+    connection: Connection
+    options: Options
+    response: Response
+
+    async def send(self, kind: str, **args: Any) -> CommandOut:
+        return await submit(self.ctx, ask(self.connection, kind, **args), self.options, self.response)
+
+
+async def _asking(
+    ctx: Context, tenant: CommandingTenant, connection: str, options: AskOptions, response: Response
+) -> Asking:
+    return Asking(ctx, await connection_of(ctx, tenant, connection), options, response)
+
+
+async def _writing(
+    ctx: Context, tenant: CommandingTenant, connection: str, options: WriteOptions, response: Response
+) -> Asking:
+    return Asking(ctx, await connection_of(ctx, tenant, connection), options, response)
+
+
+Asked = Annotated[Asking, Depends(_asking)]
+Nothing = Annotated[NothingIn | None, Body()]  # a body that need not be there and holds nothing
+AskedToWrite = Annotated[Asking, Depends(_writing)]  # which needs an idempotency key
 
 
 async def dispatched(ctx: ApiContext, command: Command, options: Options, response: Response) -> CommandOut:

@@ -9,18 +9,18 @@ from fastapi import APIRouter, Body, Depends, Query, Response
 
 from agent.model.entities import ENTITIES
 from relay import kinds
-from relay.api.command_schemas import CommandList, CommandOut, DiscoverIn, NothingIn, RequeueIn, SyncIn
+from relay.api.command_schemas import CommandList, CommandOut, DiscoverIn, RequeueIn, SyncIn
 from relay.api.commanding import (
     COMMAND_RESPONSES,
     MAX_OPEN_WITH_CANCELS,
     WAIT_APPLIED,
     Ask,
+    Asked,
     AskOptions,
+    Nothing,
     WaitSeconds,
-    ask,
     awaited,
     command_out,
-    connection_of,
     dispatched,
     new_command,
     refuse_admission,
@@ -35,10 +35,10 @@ from relay.store.base import CommandFilter
 
 router = APIRouter(tags=["commands"])
 asking = APIRouter(tags=["commands"], responses=COMMAND_RESPONSES, dependencies=[Depends(exact_body)])
+of_connection = APIRouter(prefix="/connections/{connection}")
 
 MAX_NAME: Final = 200
 Filter = Annotated[str, Query(max_length=MAX_NAME)]
-Nothing = Annotated[NothingIn | None, Body()]
 _STATES: Final = "|".join(CommandState)
 
 
@@ -104,20 +104,12 @@ async def cancel_command(  # noqa: PLR0913, RUF100 - what FastAPI injects
     return await dispatched(ctx, found.wish.command, options, response)
 
 
-@asking.post(
-    "/connections/{connection}/syncs",
+@of_connection.post(
+    "/syncs",
     status_code=HTTPStatus.ACCEPTED,
     summary="Start a sync, a full re-sync, or one from a moment on",
 )
-async def start_sync(  # noqa: PLR0913, RUF100 - what FastAPI injects
-    ctx: Context,
-    tenant: CommandingTenant,
-    connection: str,
-    body: Annotated[SyncIn, Body()],
-    options: AskOptions,
-    response: Response,
-) -> CommandOut:
-    found = await connection_of(ctx, tenant, connection)
+async def start_sync(asked: Asked, body: Annotated[SyncIn, Body()]) -> CommandOut:
     for entity in body.entities:
         if entity not in ENTITIES:
             raise Problem(
@@ -125,51 +117,31 @@ async def start_sync(  # noqa: PLR0913, RUF100 - what FastAPI injects
                 f"There is no such entity; there are {', '.join(sorted(ENTITIES))}.",
             )
     again = body.full or body.since is not None
-    wanted = ask(
-        found,
+    return await asked.send(
         kinds.RESYNC if again else kinds.SYNC,
         streams=body.streams or None,
         entities=body.entities or None,
         since=body.since,
     )
-    return await submit(ctx, wanted, options, response)
 
 
-@asking.post(
-    "/connections/{connection}/discover",
+@of_connection.post(
+    "/discover",
     status_code=HTTPStatus.ACCEPTED,
     summary="Ask what tables and columns the source has",
 )
-async def discover(  # noqa: PLR0913, RUF100 - what FastAPI injects
-    ctx: Context,
-    tenant: CommandingTenant,
-    connection: str,
-    options: AskOptions,
-    response: Response,
-    body: Annotated[DiscoverIn | None, Body()] = None,
-) -> CommandOut:
-    found = await connection_of(ctx, tenant, connection)
-    wanted = ask(found, kinds.DISCOVER, tables=None if body is None else body.tables)
-    return await submit(ctx, wanted, options, response)
+async def discover(asked: Asked, body: Annotated[DiscoverIn | None, Body()] = None) -> CommandOut:
+    return await asked.send(kinds.DISCOVER, tables=None if body is None else body.tables)
 
 
-@asking.post(
-    "/connections/{connection}/dead-letters/requeue",
+@of_connection.post(
+    "/dead-letters/requeue",
     status_code=HTTPStatus.ACCEPTED,
     summary="Have dead letters tried again",
 )
-async def requeue(  # noqa: PLR0913, RUF100 - what FastAPI injects
-    ctx: Context,
-    tenant: CommandingTenant,
-    connection: str,
-    options: AskOptions,
-    response: Response,
-    body: Annotated[RequeueIn | None, Body()] = None,
-) -> CommandOut:
-    found = await connection_of(ctx, tenant, connection)
+async def requeue(asked: Asked, body: Annotated[RequeueIn | None, Body()] = None) -> CommandOut:
     chosen = body or RequeueIn()
-    wanted = ask(found, kinds.REQUEUE, keys=chosen.keys, stream=chosen.stream)
-    return await submit(ctx, wanted, options, response)
+    return await asked.send(kinds.REQUEUE, keys=chosen.keys, stream=chosen.stream)
 
 
 @asking.post(
@@ -192,24 +164,17 @@ async def diagnostics(  # noqa: PLR0913, RUF100 - what FastAPI injects
 
 
 def _without_arguments(path: str, kind: str, summary: str) -> None:
-    @asking.post(
-        f"/connections/{{connection}}/{path}",
+    @of_connection.post(
+        f"/{path}",
         status_code=HTTPStatus.ACCEPTED,
         summary=summary,
         operation_id=f"{kind}_connection",
     )
-    async def command(  # noqa: PLR0913, RUF100 - what FastAPI injects
-        ctx: Context,
-        tenant: CommandingTenant,
-        connection: str,
-        options: AskOptions,
-        response: Response,
-        _body: Nothing = None,
-    ) -> CommandOut:
-        found = await connection_of(ctx, tenant, connection)
-        return await submit(ctx, ask(found, kind), options, response)
+    async def command(asked: Asked, _body: Nothing = None) -> CommandOut:
+        return await asked.send(kind)
 
 
 _without_arguments("pause", kinds.PAUSE, "Pause the syncs of a connection")
 _without_arguments("resume", kinds.RESUME, "Let the syncs of a connection go on")
 _without_arguments("test", kinds.TEST, "Test a connection hop by hop")
+asking.include_router(of_connection)

@@ -6,12 +6,11 @@ import re
 from http import HTTPStatus
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Body, Depends, Header, Path, Response
+from fastapi import APIRouter, Body, Depends, Header, Path
 
 from relay import kinds
 from relay.api.command_schemas import ChangeIn, CommandOut, PreviewIn, ReadMappingIn, RevertIn
-from relay.api.commanding import COMMAND_RESPONSES, AskOptions, ask, connection_of, submit
-from relay.api.context import CommandingTenant, Context
+from relay.api.commanding import COMMAND_RESPONSES, Asked
 from relay.api.exact import exact_body
 from relay.api.problems import Problem
 
@@ -27,35 +26,16 @@ _VERSION: Final = re.compile(r'"?([0-9]{1,15})"?')
 
 
 @router.post("/read", status_code=HTTPStatus.ACCEPTED, summary="Read a stream's mapping, side by side")
-async def read_mapping(  # noqa: PLR0913, RUF100 - what FastAPI injects
-    ctx: Context,
-    tenant: CommandingTenant,
-    connection: str,
-    stream: StreamName,
-    options: AskOptions,
-    response: Response,
-    body: Annotated[ReadMappingIn | None, Body()] = None,
+async def read_mapping(
+    asked: Asked, stream: StreamName, body: Annotated[ReadMappingIn | None, Body()] = None
 ) -> CommandOut:
-    found = await connection_of(ctx, tenant, connection)
-    samples = body.samples if body is not None else None
-    return await submit(
-        ctx, ask(found, kinds.READ_MAPPING, stream=stream, samples=samples), options, response
-    )
+    samples = None if body is None else body.samples
+    return await asked.send(kinds.READ_MAPPING, stream=stream, samples=samples)
 
 
 @router.post("/preview", status_code=HTTPStatus.ACCEPTED, summary="Try changes of a mapping on real rows")
-async def preview_mapping(  # noqa: PLR0913, RUF100 - what FastAPI injects
-    ctx: Context,
-    tenant: CommandingTenant,
-    connection: str,
-    stream: StreamName,
-    body: Annotated[PreviewIn, Body()],
-    options: AskOptions,
-    response: Response,
-) -> CommandOut:
-    found = await connection_of(ctx, tenant, connection)
-    wanted = ask(found, kinds.PREVIEW_MAPPING, stream=stream, changes=body.changes, rows=body.rows)
-    return await submit(ctx, wanted, options, response)
+async def preview_mapping(asked: Asked, stream: StreamName, body: Annotated[PreviewIn, Body()]) -> CommandOut:
+    return await asked.send(kinds.PREVIEW_MAPPING, stream=stream, changes=body.changes, rows=body.rows)
 
 
 @router.patch(
@@ -64,29 +44,19 @@ async def preview_mapping(  # noqa: PLR0913, RUF100 - what FastAPI injects
     summary="Change a mapping",
     responses={428: {"description": "It is not said which version the changes were made from."}},
 )
-async def change_mapping(  # noqa: PLR0913, RUF100 - what FastAPI injects
-    ctx: Context,
-    tenant: CommandingTenant,
-    connection: str,
+async def change_mapping(
+    asked: Asked,
     stream: StreamName,
     body: Annotated[ChangeIn, Body()],
-    options: AskOptions,
-    response: Response,
     if_match: Annotated[
         str | None, Header(description="The version the changes were made from; or `basedOn` in the body.")
     ] = None,
 ) -> CommandOut:
     """Refused by the agent where somebody else changed the mapping meanwhile."""
-    found = await connection_of(ctx, tenant, connection)
-    wanted = ask(
-        found,
-        kinds.CHANGE_MAPPING,
-        stream=stream,
-        changes=body.changes,
-        based_on=_based_on(if_match, body.based_on),
-        note=body.note,
+    based_on = _based_on(if_match, body.based_on)
+    return await asked.send(
+        kinds.CHANGE_MAPPING, stream=stream, changes=body.changes, based_on=based_on, note=body.note
     )
-    return await submit(ctx, wanted, options, response)
 
 
 def _based_on(header: str | None, said: int | None) -> int:
@@ -105,14 +75,5 @@ def _based_on(header: str | None, said: int | None) -> int:
 
 
 @router.post("/revert", status_code=HTTPStatus.ACCEPTED, summary="Bring an earlier version of a mapping back")
-async def revert_mapping(  # noqa: PLR0913, RUF100 - what FastAPI injects
-    ctx: Context,
-    tenant: CommandingTenant,
-    connection: str,
-    stream: StreamName,
-    body: Annotated[RevertIn, Body()],
-    options: AskOptions,
-    response: Response,
-) -> CommandOut:
-    found = await connection_of(ctx, tenant, connection)
-    return await submit(ctx, ask(found, kinds.REVERT_MAPPING, stream=stream, to=body.to), options, response)
+async def revert_mapping(asked: Asked, stream: StreamName, body: Annotated[RevertIn, Body()]) -> CommandOut:
+    return await asked.send(kinds.REVERT_MAPPING, stream=stream, to=body.to)

@@ -6,21 +6,13 @@ from copy import deepcopy
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Body, Depends, Response
+from fastapi import APIRouter, Body, Depends
 
 from agent.model.entities import PROVENANCE, Entity
 from agent.model.schema import DECIMAL_PATTERN, json_schema
 from relay import kinds
-from relay.api.command_schemas import CommandOut, NothingIn, StatusIn
-from relay.api.commanding import (
-    COMMAND_RESPONSES,
-    AskOptions,
-    WriteOptions,
-    ask,
-    connection_of,
-    submit,
-)
-from relay.api.context import CommandingTenant, Context
+from relay.api.command_schemas import CommandOut, StatusIn
+from relay.api.commanding import COMMAND_RESPONSES, Asked, AskedToWrite, Nothing
 from relay.api.entities import schema_name
 from relay.api.exact import Record, exact_body
 from relay.api.paths import KeyPath
@@ -83,11 +75,9 @@ def write_router(entity: Entity) -> APIRouter:
     base = f"/connections/{{connection}}/{entity.path}"
     of_key = f"{base}/{{key:key}}"
     words = entity.path.replace("-", " ")
-    for add in (_create, _update):
-        add(router, entity, base if add is _create else of_key, words)
-    _delete(router, entity, of_key, words)
-    _set_status(router, entity, of_key, words)
-    _read(router, entity, of_key, words)
+    _create(router, entity, base, words)
+    for add in (_update, _delete, _set_status, _read):
+        add(router, entity, of_key, words)
     return router
 
 
@@ -100,17 +90,8 @@ def _create(router: APIRouter, entity: Entity, path: str, words: str) -> None:
         responses=_RESPONSES,
         openapi_extra=_body_of(entity, _EXAMPLES.get(entity.name)),
     )
-    async def create(  # noqa: PLR0913, RUF100 - what FastAPI injects
-        ctx: Context,
-        tenant: CommandingTenant,
-        connection: str,
-        record: Record,
-        options: WriteOptions,
-        response: Response,
-    ) -> CommandOut:
-        found = await connection_of(ctx, tenant, connection)
-        wanted = ask(found, kinds.CREATE, entity=entity.name, record=record)
-        return await submit(ctx, wanted, options, response)
+    async def create(asked: AskedToWrite, record: Record) -> CommandOut:
+        return await asked.send(kinds.CREATE, entity=entity.name, record=record)
 
 
 def _update(router: APIRouter, entity: Entity, path: str, words: str) -> None:
@@ -122,18 +103,8 @@ def _update(router: APIRouter, entity: Entity, path: str, words: str) -> None:
         responses=_RESPONSES,
         openapi_extra=_body_of(entity, {"notes": "Deliver to gate 4"} if "notes" in entity.by_name else None),
     )
-    async def update(  # noqa: PLR0913, RUF100 - what FastAPI injects
-        ctx: Context,
-        tenant: CommandingTenant,
-        connection: str,
-        key: KeyPath,
-        record: Record,
-        options: WriteOptions,
-        response: Response,
-    ) -> CommandOut:
-        found = await connection_of(ctx, tenant, connection)
-        wanted = ask(found, kinds.UPDATE, entity=entity.name, key=key, record=record)
-        return await submit(ctx, wanted, options, response)
+    async def update(asked: AskedToWrite, key: KeyPath, record: Record) -> CommandOut:
+        return await asked.send(kinds.UPDATE, entity=entity.name, key=key, record=record)
 
 
 def _delete(router: APIRouter, entity: Entity, path: str, words: str) -> None:
@@ -144,17 +115,8 @@ def _delete(router: APIRouter, entity: Entity, path: str, words: str) -> None:
         operation_id=f"delete_{entity.name}",
         responses=COMMAND_RESPONSES,
     )
-    async def delete(  # noqa: PLR0913, RUF100 - what FastAPI injects
-        ctx: Context,
-        tenant: CommandingTenant,
-        connection: str,
-        key: KeyPath,
-        options: WriteOptions,
-        response: Response,
-    ) -> CommandOut:
-        found = await connection_of(ctx, tenant, connection)
-        wanted = ask(found, kinds.DELETE, entity=entity.name, key=key)
-        return await submit(ctx, wanted, options, response)
+    async def delete(asked: AskedToWrite, key: KeyPath) -> CommandOut:
+        return await asked.send(kinds.DELETE, entity=entity.name, key=key)
 
 
 def _set_status(router: APIRouter, entity: Entity, path: str, words: str) -> None:
@@ -166,18 +128,8 @@ def _set_status(router: APIRouter, entity: Entity, path: str, words: str) -> Non
         responses=COMMAND_RESPONSES,
         dependencies=[Depends(exact_body)],
     )
-    async def set_status(  # noqa: PLR0913, RUF100 - what FastAPI injects
-        ctx: Context,
-        tenant: CommandingTenant,
-        connection: str,
-        key: KeyPath,
-        body: Annotated[StatusIn, Body()],
-        options: WriteOptions,
-        response: Response,
-    ) -> CommandOut:
-        found = await connection_of(ctx, tenant, connection)
-        wanted = ask(found, kinds.SET_STATUS, entity=entity.name, key=key, status=body.status)
-        return await submit(ctx, wanted, options, response)
+    async def set_status(asked: AskedToWrite, key: KeyPath, body: Annotated[StatusIn, Body()]) -> CommandOut:
+        return await asked.send(kinds.SET_STATUS, entity=entity.name, key=key, status=body.status)
 
 
 def _read(router: APIRouter, entity: Entity, path: str, words: str) -> None:
@@ -189,16 +141,5 @@ def _read(router: APIRouter, entity: Entity, path: str, words: str) -> None:
         responses=COMMAND_RESPONSES,
         dependencies=[Depends(exact_body)],
     )
-    async def read(  # noqa: PLR0913, RUF100 - what FastAPI injects
-        ctx: Context,
-        tenant: CommandingTenant,
-        connection: str,
-        key: KeyPath,
-        options: AskOptions,
-        response: Response,
-        _body: Annotated[NothingIn | None, Body()] = None,
-    ) -> CommandOut:
-        found = await connection_of(ctx, tenant, connection)
-        return await submit(
-            ctx, ask(found, kinds.READ_RECORD, entity=entity.name, key=key), options, response
-        )
+    async def read(asked: Asked, key: KeyPath, _body: Nothing = None) -> CommandOut:
+        return await asked.send(kinds.READ_RECORD, entity=entity.name, key=key)
