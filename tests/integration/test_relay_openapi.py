@@ -67,7 +67,7 @@ def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
 
 
 def operations_of(relay: Address) -> list[schemathesis.schemas.APIOperation]:
-    document = httpx.get(f"{relay.url}/api/v1/openapi.json", trust_env=False).json()
+    document = httpx.get(f"{relay.url}/api/v1/openapi.json", trust_env=False, timeout=60).json()
     schema = schemathesis.openapi.from_dict(document)
     return [result.ok() for result in schema.get_all_operations()]
 
@@ -90,7 +90,7 @@ def test_every_answer_is_as_described(relay: Address) -> None:
 
 
 def test_every_operation_is_described_with_its_errors(relay: Address) -> None:
-    document = httpx.get(f"{relay.url}/api/v1/openapi.json", trust_env=False).json()
+    document = httpx.get(f"{relay.url}/api/v1/openapi.json", trust_env=False, timeout=60).json()
 
     operations = [operation for path in document["paths"].values() for operation in path.values()]
     assert len(operations) == 24 + 7 * len(ENTITIES)
@@ -101,7 +101,7 @@ def test_every_operation_is_described_with_its_errors(relay: Address) -> None:
 
 
 def test_every_command_is_described_as_one(relay: Address) -> None:
-    document = httpx.get(f"{relay.url}/api/v1/openapi.json", trust_env=False).json()
+    document = httpx.get(f"{relay.url}/api/v1/openapi.json", trust_env=False, timeout=60).json()
     reference = {"$ref": "#/components/schemas/CommandOut"}
 
     commands = [
@@ -125,7 +125,7 @@ def test_every_command_is_described_as_one(relay: Address) -> None:
 def test_the_example_of_a_command_fits_its_schema(relay: Address) -> None:
     import jsonschema
 
-    document = httpx.get(f"{relay.url}/api/v1/openapi.json", trust_env=False).json()
+    document = httpx.get(f"{relay.url}/api/v1/openapi.json", trust_env=False, timeout=60).json()
     schemas = document["components"]["schemas"]
     for name in ("CommandOut", "SyncIn", "DiscoverIn", "StatusIn", "RequeueIn", "RevertIn", "OperationOut"):
         validator = jsonschema.Draft202012Validator(
@@ -143,7 +143,7 @@ def test_the_example_of_a_command_fits_its_schema(relay: Address) -> None:
 def test_documents_fit_the_schema_of_their_entity(relay: Address) -> None:
     import jsonschema
 
-    document = httpx.get(f"{relay.url}/api/v1/openapi.json", trust_env=False).json()
+    document = httpx.get(f"{relay.url}/api/v1/openapi.json", trust_env=False, timeout=60).json()
     validator = jsonschema.Draft202012Validator(
         {"$ref": "#/components/schemas/PurchaseOrderList", "components": document["components"]}
     )
