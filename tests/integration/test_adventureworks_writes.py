@@ -105,6 +105,7 @@ def test_an_order_is_made_changed_and_approved_from_the_api(
     lines = [{"key": first, "quantity": "5"}, {"materialKey": "1", "quantity": "2", "price": "1"}]
     changed = platform.ask("PATCH", f"/purchase-orders/{key}", {"lineItems": lines})
     assert changed["state"] == "succeeded", changed
+    assert changed["result"]["reference"] == key
     assert [line["quantity"] for line in changed["result"]["record"]["lineItems"]] == ["5", "1", "2"]
     assert changed["result"]["record"]["totalNetValue"] == "275.487"
     assert changed["result"]["record"]["customFields"]["revision"] == 2
