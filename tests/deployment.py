@@ -92,6 +92,9 @@ class Deployment:
     def stop_agent(self) -> None:
         self._agent = _ended(self._agent)
 
+    def stop_relay(self) -> None:
+        self._relay = _ended(self._relay)
+
     def stop(self) -> None:
         self._agent = _ended(self._agent)
         self._relay = _ended(self._relay)
