@@ -638,6 +638,7 @@ async def test_only_a_command_in_doubt_is_settled_and_only_once_and_audited(tmp_
                 await world.executor.settle("c1", State.SUCCEEDED, {}, PERSON)
 
         assert await world.state_of("c1") == "failed"
+        assert world.trail.actions().count("command_settled") == 1
 
 
 async def test_an_agent_that_stops_waits_for_a_write_that_has_begun(tmp_path: Path) -> None:
