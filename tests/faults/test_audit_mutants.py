@@ -185,6 +185,7 @@ BUGS: Final = {
 }
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("name", BUGS)
 def test_a_planted_bug_is_found(name: str, tmp_path: Path) -> None:
     bug = BUGS[name]
@@ -195,5 +196,6 @@ def test_a_planted_bug_is_found(name: str, tmp_path: Path) -> None:
     assert broken != ""
 
 
+@pytest.mark.timeout(240)
 def test_every_law_holds_without_a_bug(tmp_path: Path) -> None:
     assert first_broken(tmp_path) == ""

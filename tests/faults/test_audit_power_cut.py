@@ -13,6 +13,7 @@ from tests.faults.plain_disk import Step
 IMAGES = int(os.environ.get("GROUNDWIRE_IMAGES", "2000"))
 
 
+@pytest.mark.timeout(0 if IMAGES > 2_000 else 240)
 def test_every_image_opens_holds_what_was_acknowledged_and_verifies(tmp_path: Path) -> None:
     recording = record(tmp_path / "recorded", seed=1, appends=120)
     kinds = {step.kind for step in recording.log}
