@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.audit.trail import Actor
 from agent.clock import ManualClock
 from agent.commands.intake import take
 from agent.commands.ports import Answer, Call, Refused, State
-from agent.errors import StorageFull
+from agent.errors import AuditUnavailable, StorageFull
 from agent.model.run import rfc3339
 from agent.outbox.journal import JournalFull
 from agent.outbox.limits import Limits
@@ -317,3 +318,32 @@ async def test_after_a_restart_a_write_waits_until_it_is_known_what_became_of_th
             known.set()
 
         assert after.create.begun == ["m", "c1", "c2"]
+
+
+async def test_the_line_of_an_outcome_is_written_once(tmp_path: Path) -> None:
+    """Whoever catches up with what could not be written leaves alone what is being written just now."""
+    async with opened(tmp_path) as world:
+        record, reached, go_on = world.trail.record, asyncio.Event(), asyncio.Event()
+        failures = ["c1"]
+
+        async def slow(action: str, actor: Actor, facts: Mapping[str, Any]) -> None:
+            if action == "command_finished" and facts["command"] in failures:
+                failures.remove(facts["command"])
+                raise AuditUnavailable
+            if action == "command_finished" and facts["command"] == "c0":
+                reached.set()
+                await go_on.wait()
+            await record(action, actor, facts)
+
+        world.trail.record = slow  # type: ignore[method-assign]
+        async with working(world):
+            await world.executor.handle(world.command("c0"))
+            await reached.wait()
+            await world.executor.handle(world.command("c1"))
+            await until(lambda: world.trail.actions("c1")[-1:] == ["command_finished"] or not failures)
+            for _ in range(100):
+                await asyncio.sleep(0)  # noqa: TID251 - a turn of the loop
+            go_on.set()
+
+        for command in ("c0", "c1"):
+            assert world.trail.actions(command) == ["command_allowed", "command_finished"]
