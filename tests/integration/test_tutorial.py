@@ -17,11 +17,11 @@ import pytest
 
 from tests.servers import PostgresServer, free_port
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(460)]
 
 ROOT = Path(__file__).resolve().parents[2]
 TUTORIAL = ROOT / "docs" / "tutorial.md"
-SECONDS = 240
+SECONDS = 400
 
 PRELUDE = r"""
 set -euo pipefail
@@ -79,9 +79,16 @@ def script(text: str) -> str:
         "END\ngroundwire sync adventureworks\n", f"END\ngroundwire sync adventureworks\n{gone}"
     )
     newest = "until_true lists 'sync-runs?limit=1' '\"entity\":\"vendor\"'\n"
-    last = commands.rindex("curl ")
-    commands = commands[:last] + newest + commands[last:]
+    writable = 'until_true lists connections/$CONNECTION/operations \'"create","allowed":true\'\n'
+    commands = _before(commands, "sync-runs?limit=1", newest)
+    commands = _before(commands, "$CONNECTION/operations", writable)
     return PRELUDE + "export PATH=$PWD/bin:$PWD/venv/bin:$PATH\n" + commands
+
+
+def _before(commands: str, part: str, inserted: str) -> str:
+    """What the reader waits for goes before the command that holds `part`."""
+    at = commands.rindex("curl ", 0, commands.index(part))
+    return commands[:at] + inserted + commands[at:]
 
 
 def test_every_command_of_the_tutorial_works(server: Server, folder: Path) -> None:
@@ -112,3 +119,6 @@ def test_every_command_of_the_tutorial_works(server: Server, folder: Path) -> No
     assert '"orderNo": "8"' in said
     assert '"deleted": true' in said
     assert '"trigger": "command"' in said
+    assert said.count('"reference": "4013"') == 2, said[-6000:]
+    assert '"totalNetValue": "324.1036"' in said
+    assert "The vendor does not supply product 317" in said
