@@ -1,60 +1,35 @@
-"""The composition root: builds every part, starts them in order, and stops them in order.
+"""The life of an agent: its parts (agent/assembly.py) started in order, and stopped in order.
 
-Up:   outbox, audit log -> control socket -> connections -> commands, link -> schedule -> configuration watch
-Down: schedule -> runs under way -> drivers -> link, drained -> audit log, outbox
+Up:   outbox, audit log -> policy -> control socket -> connections -> commands -> link -> schedule -> watches
+Down: watches, control socket -> commands -> schedule, runs under way, drivers -> link, drained -> audit log, outbox
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import structlog
 
 from agent.access import Access
+from agent.assembly import Assembly, Ground, make_connections, make_policies, problems_of
 from agent.audit.log import AuditLog, BriefTrail, open_trail
 from agent.audit.trail import AGENT
 from agent.audit.who import current_actor
-from agent.calls.audited import RefusedSignIns, audited
-from agent.calls.commands import CommandCalls
-from agent.calls.mappings import MappingCalls
-from agent.calls.policy import PolicyCalls
-from agent.calls.secrets import SecretCalls
-from agent.checking import mapping_problems
 from agent.clock import Clock, SystemClock
-from agent.commands.executor import Executor
-from agent.commands.mappings import mapping_kinds
-from agent.commands.ports import State
-from agent.commands.systems import StatusWithOperations, connect_writes
 from agent.configuration.watch import ConfigWatcher
-from agent.connections import Connections
-from agent.control import ControlServer, caller
-from agent.errors import ConfigurationError, GroundwireError, NotPermitted
+from agent.errors import GroundwireError, NotPermitted
 from agent.identity import IdentityStore
-from agent.kinds import command_kinds
-from agent.local_calls import LocalCalls
-from agent.mappings.service import Mappings, amend
-from agent.mappings.versions import VersionStore
 from agent.model.run import RunReport, RunTrigger
 from agent.outbox.store import Limits, Outbox
-from agent.policies import Policies
-from agent.policy_key import PolicyKey
-from agent.protocol.frames import Result
-from agent.reloads import Reloads
-from agent.secret_changes import PROXY, SecretChanges
-from agent.settings import ConnectionSettings, Settings
+from agent.settings import Settings
 from agent.sync.interrupted import close_interrupted_runs
 from agent.sync.runner import RunResult
-from agent.tracing import TracedCommands, TracedOutbox, Tracing
-from agent.tunnel.endpoint import Endpoint, Proxy, make_endpoint, make_proxy
-from agent.tunnel.link import Link
-from agent.vault.references import resolve
 from agent.version import SOFTWARE
-from agent.withdrawals import Withdrawals
 
 log = structlog.get_logger(__name__)
 
@@ -71,8 +46,7 @@ class App:
         self._settings = settings
         self._clock = clock or SystemClock()
         self._stopping = asyncio.Event()
-        self._amend = partial(amend, VersionStore(settings.state_dir))
-        self._watcher = ConfigWatcher(settings, self._clock, judge=self._problems)
+        self._watcher = ConfigWatcher(settings, self._clock, judge=partial(problems_of, settings.state_dir))
 
     def stop(self) -> None:
         self._stopping.set()
@@ -112,7 +86,9 @@ class App:
 
         async def body(outbox: Outbox) -> None:
             async with _living_group(outbox) as group:
-                connections = self._make_connections(outbox, lambda: None, policies, access)
+                connections = make_connections(
+                    self._settings, self._clock, outbox, policies, access, lambda: None
+                )
                 if progress is not None:
                     connections.watchers.add(progress)
                 try:
@@ -137,7 +113,7 @@ class App:
                 call = "resync" if full else "sync"
                 facts = {"call": call, "streams": streams, "accept_deletions": accept_deletions}
                 await trail.record("local_action", current_actor(), facts)
-                policies = self._make_policies(trail, outbox)
+                policies = make_policies(self._settings, self._clock, trail, outbox)
                 await policies.start()
             told = BriefTrail(state_dir, self._clock, retention)
             access = Access(self._settings.limits, state_dir, self._clock, audit=told)
@@ -146,143 +122,42 @@ class App:
 
     async def _live(self, outbox: Outbox, identities: IdentityStore, trail: AuditLog) -> None:
         async with _living_group(outbox) as group:
-
-            def status_changed() -> None:
-                link.status_changed()
-                matrices.look()
-
-            async def send_result(command: str, state: str, result: Mapping[str, Any]) -> None:
-                await commands.result(command, state, result)
-                await link.send_result(Result(command, state, dict(result)))
-
-            async def restart(connection: str) -> None:
-                await reloads.restart(connection)
-
-            policies = self._make_policies(trail, outbox)
+            policies = make_policies(self._settings, self._clock, trail, outbox)
             await policies.start()
-            access = Access(self._settings.limits, self._settings.state_dir, self._clock, audit=trail)
-            tracing = self._make_tracing(trail)
-            traced = cast("Outbox", TracedOutbox(outbox, tracing))
-            connections = self._make_connections(traced, status_changed, policies, access)
-            take_back = partial(
-                Withdrawals(outbox, policies.leaving).elsewhere, lambda: connections.looked_after
-            )
-            mappings = Mappings(
-                self._settings.state_dir,
-                self._clock,
-                trail,
-                files=lambda: self._watcher.settings.connections,
-                aside=lambda name: nullcontext(connections.aside(name)),
-                restart=restart,
-            )
-
-            async def put_in_force(users: Sequence[str]) -> None:
-                if PROXY in users:
-                    link.endpoint = endpoint_of(self._watcher.settings, identities.load().relay_url)
-                await reloads.restart(*(user for user in users if user != PROXY))
-
-            matrices, writing = connect_writes(
-                connections,
-                outbox.journal,
-                lambda: policies.current,
-                self._clock,
-                status_changed,
-                policies.leaving,
-            )
-
-            async def cancel_command(command: str) -> State | None:
-                return await executor.cancel(command)
-
-            kinds = [
-                *command_kinds(
-                    connections,
-                    outbox,
-                    self._clock,
-                    cancel_command,
-                    lambda: link.state,
-                    policies.judge,
-                    policies.leaving,
-                ),
-                *mapping_kinds(mappings, policies.judge, policies.leaving, connections.needs_remap),
-                *writing,
-            ]
-            executor = Executor(outbox.journal, kinds, self._clock, trail, send_result)
-            commands = TracedCommands(executor, tracing)
-            link = Link(
-                endpoint_of(self._settings, identities.load().relay_url),
-                identities,
-                outbox,
-                sink=commands,
-                status=StatusWithOperations(connections.connections, matrices),
-                clock=self._clock,
-                software=SOFTWARE,
-                gate=lambda: policies.sending,
-            )
-            reloads = Reloads(self._watcher, connections, group, trail, self._clock)
-            calls = LocalCalls(
-                self._settings,
-                connections,
-                outbox,
-                lambda: link.state,
-                reloads.now,
-                sections={"audit": trail.status, "trace": tracing.status},
-            )
-            mapping_calls = MappingCalls(mappings, connections, connections.needs_remap, caller)
-            policy_calls = PolicyCalls(policies, connections)
-            secret_changes = SecretChanges(
-                lambda: self._watcher.settings, access, trail, self._clock, apply=put_in_force
-            )
-            control = ControlServer(
-                audited(
-                    {
-                        **calls.handlers(),
-                        **mapping_calls.handlers(),
-                        **policy_calls.handlers(),
-                        **CommandCalls(executor, outbox.journal, connections, trail, caller).handlers(),
-                        **SecretCalls(secret_changes).handlers(),
-                    },
-                    trail,
-                ),
-                self._settings.state_dir,
-                denied=RefusedSignIns(trail, self._clock).denied,
-            )
+            ground = Ground(self._settings, self._clock, outbox, trail)
+            parts = Assembly(ground, self._watcher, policies, identities, group)
             background = [
                 group.create_task(trail.mind(), name="audit"),
-                group.create_task(tracing.watch(), name="trace"),
-                group.create_task(control.serve(), name="control"),
+                group.create_task(parts.tracing.watch(), name="trace"),
+                group.create_task(parts.control.serve(), name="control"),
                 group.create_task(self._prune(outbox), name="prune"),
-                group.create_task(connections.mind_the_clock(), name="clock"),
+                group.create_task(parts.connections.mind_the_clock(), name="clock"),
             ]
             await close_interrupted_runs(outbox, self._clock)
             for settings in self._settings.connections.values():
                 if settings.enabled:
-                    await connections.start(settings, group)
+                    await parts.connections.start(settings, group)
             # Behind the connections: a command for one that is not there yet would be refused.
-            await executor.start(group)
-            await policies.settle(take_back)
-            linked = group.create_task(link.run(), name="link")
-            connections.start_schedule()
-            background.append(group.create_task(matrices.run(), name="operations"))
-            background.append(group.create_task(reloads.watch(), name="configuration"))
-            watching = policies.watch(lambda: self._watcher.settings.connections, reloads.restart, take_back)
-            background.append(group.create_task(watching, name="policy"))
+            await parts.executor.start(group)
+            await parts.settle_policy()
+            linked = group.create_task(parts.link.run(), name="link")
+            parts.connections.start_schedule()
+            background += [
+                group.create_task(parts.matrices.run(), name="operations"),
+                group.create_task(parts.reloads.watch(), name="configuration"),
+                group.create_task(parts.watch_policy(), name="policy"),
+            ]
             log.info(
                 "agent_started",
                 connections=len(self._settings.connections),
                 state_dir=str(self._settings.state_dir),
             )
-            await self._until_stopped(background, executor, connections, link)
+            await self._until_stopped(background, parts)
             await linked
         stats = await outbox.stats()
         log.info("agent_stopped", pending_batches=stats.pending_batches)
 
-    async def _until_stopped(
-        self,
-        background: Sequence[asyncio.Task[None]],
-        executor: Executor,
-        connections: Connections,
-        link: Link,
-    ) -> None:
+    async def _until_stopped(self, background: Sequence[asyncio.Task[None]], parts: Assembly) -> None:
         """Wait until the agent is asked to stop, or a task of its own fails; then take everything down in order."""
         try:
             await self._stopping.wait()
@@ -291,49 +166,10 @@ class App:
             began = self._clock.monotonic()
             for task in background:
                 task.cancel()
-            await executor.stop()  # before the drivers: a write that has begun may come to its end
-            await connections.stop_all()
+            await parts.executor.stop()  # before the drivers: a write that has begun may come to its end
+            await parts.connections.stop_all()
         spent = self._clock.monotonic() - began
-        await link.drain(drain_seconds(self._settings.limits.drain.total_seconds(), spent))
-
-    def _make_tracing(self, trail: AuditLog) -> Tracing:
-        return Tracing(
-            self._settings.config_dir,
-            self._settings.state_dir,
-            trail,
-            self._clock,
-            lambda: self._watcher.settings.connections,
-        )
-
-    def _make_policies(self, trail: AuditLog, outbox: Outbox) -> Policies:
-        key = PolicyKey(self._settings.state_dir, self._clock)
-        return Policies(self._settings.config_dir, self._clock, trail, key, on_settled=outbox.changed.set)
-
-    def _make_connections(
-        self,
-        outbox: Outbox,
-        on_change: Callable[[], None],
-        policies: Policies,
-        access: Access | None = None,
-    ) -> Connections:
-        return Connections(
-            outbox,
-            self._clock,
-            self._settings.limits,
-            self._settings.state_dir,
-            on_change,
-            leaving=policies.leaving,
-            access=access,
-            amend=partial(self._amend, telling=True),
-            commands=lambda name: _allowed(policies, name),
-        )
-
-    def _problems(self, settings: ConnectionSettings) -> Sequence[ConfigurationError]:
-        """Of a connection with its mappings as they would be in force."""
-        try:
-            return mapping_problems(self._amend(settings))
-        except GroundwireError:
-            return ()  # what was changed at run time cannot be read: told where the connection is started
+        await parts.link.drain(drain_seconds(self._settings.limits.drain.total_seconds(), spent))
 
     async def _open_outbox(self) -> Outbox:
         table = self._settings.outbox
@@ -370,37 +206,9 @@ def _started(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _allowed(policies: Policies, connection: str) -> tuple[str, ...]:
-    """The commands that the policy in force allows for a connection."""
-    rule = None if policies.current.fault else policies.current.connection(connection)
-    return tuple(rule.commands) if rule is not None else ()
-
-
 def drain_seconds(limit: float, spent: float) -> float:
     """What is left of the limit for stopping after so many seconds of it went to the runs."""
     return max(LEAST_DRAIN_SECONDS, limit - max(WIND_UP_SECONDS, spent))
-
-
-def endpoint_of(settings: Settings, enrolled_url: str) -> Endpoint:
-    """Where the relay is: as configured, else where the agent was enrolled."""
-    relay = settings.relay
-    return make_endpoint(
-        relay.url or enrolled_url,
-        ca_file=Path(relay.ca_file) if relay.ca_file else None,
-        proxy=proxy_of(settings),
-    )
-
-
-def proxy_of(settings: Settings) -> Proxy | None:
-    relay = settings.relay
-    if relay.proxy is None:
-        return None
-    password = (
-        resolve(relay.proxy_password, state_dir=settings.state_dir, where="agent.toml: relay.proxy_password")
-        if relay.proxy_password
-        else None
-    )
-    return make_proxy(relay.proxy, user=relay.proxy_user or "", password=password)
 
 
 @asynccontextmanager

@@ -84,6 +84,11 @@ class Policies:
         """Put in force what the file says. Before it nothing is allowed."""
         await self._put_in_force(LOADED)
 
+    def commands_of(self, connection: str) -> tuple[str, ...]:
+        """The commands that the policy in force allows for a connection."""
+        rule = None if self.current.fault else self.current.connection(connection)
+        return tuple(rule.commands) if rule is not None else ()
+
     async def settle(self, take_back: Settle) -> None:
         """Let batches be sent again once `take_back` has taken from the outbox what may not leave any more."""
         if self._current.fault:

@@ -85,8 +85,8 @@ async def _relay_steps(settings: Settings, *, running: bool) -> list[dict[str, A
     import asyncio  # noqa: PLC0415 - loaded already by whoever called this
     from dataclasses import asdict  # noqa: PLC0415
 
-    from agent.app import endpoint_of  # noqa: PLC0415 - the whole agent
     from agent.identity import IdentityStore  # noqa: PLC0415
+    from agent.relay_address import endpoint_of  # noqa: PLC0415 - heavy
     from agent.tunnel.diagnose import check_tunnel  # noqa: PLC0415
 
     store = IdentityStore(settings.state_dir)

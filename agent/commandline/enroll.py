@@ -44,13 +44,13 @@ def enroll(
 async def _enroll(
     invocation: Invocation, url: str, code: str, name: str | None, ca_file: Path | None, *, replace: bool
 ) -> dict[str, str]:
-    from agent.app import proxy_of  # noqa: PLC0415 - heavy
     from agent.audit.log import open_trail  # noqa: PLC0415
     from agent.audit.who import current_actor  # noqa: PLC0415
     from agent.clock import SystemClock  # noqa: PLC0415
     from agent.control import is_running  # noqa: PLC0415
     from agent.errors import AlreadyRunning, NeedsPersonError  # noqa: PLC0415
     from agent.identity import IdentityStore  # noqa: PLC0415
+    from agent.relay_address import proxy_of  # noqa: PLC0415 - heavy
     from agent.tunnel.enroll import enroll as enroll_at  # noqa: PLC0415
     from agent.version import SOFTWARE  # noqa: PLC0415
 

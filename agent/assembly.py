@@ -1,0 +1,221 @@
+"""What a running agent is made of: every part built, and handed to those that need it. Starts nothing.
+
+Some parts need each other. They ask this house for one another when they run, not while they are built.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+from agent.access import Access
+from agent.audit.log import AuditLog
+from agent.audit.trail import AuditTrail
+from agent.calls.audited import RefusedSignIns, audited
+from agent.calls.commands import CommandCalls
+from agent.calls.mappings import MappingCalls
+from agent.calls.policy import PolicyCalls
+from agent.calls.secrets import SecretCalls
+from agent.checking import mapping_problems
+from agent.clock import Clock
+from agent.commands.executor import Executor
+from agent.commands.mappings import mapping_kinds
+from agent.commands.ports import CommandKind, State
+from agent.commands.systems import StatusWithOperations, connect_writes
+from agent.configuration.watch import ConfigWatcher
+from agent.connections import Connections
+from agent.control import ControlServer, Handler, caller
+from agent.errors import ConfigurationError, GroundwireError
+from agent.identity import IdentityStore
+from agent.kinds import command_kinds
+from agent.local_calls import LocalCalls
+from agent.mappings.service import Mappings, amend
+from agent.mappings.versions import VersionStore
+from agent.outbox.store import Outbox
+from agent.policies import Policies
+from agent.policy_key import PolicyKey
+from agent.protocol.frames import Result
+from agent.relay_address import endpoint_of
+from agent.reloads import Reloads
+from agent.secret_changes import PROXY, SecretChanges
+from agent.settings import ConnectionSettings, Settings
+from agent.tracing import TracedCommands, TracedOutbox, Tracing
+from agent.tunnel.link import Link
+from agent.version import SOFTWARE
+from agent.withdrawals import Withdrawals
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What every part stands on."""
+
+    settings: Settings
+    clock: Clock
+    outbox: Outbox
+    trail: AuditLog
+
+
+class Assembly:
+    def __init__(
+        self,
+        ground: Ground,
+        watcher: ConfigWatcher,
+        policies: Policies,
+        identities: IdentityStore,
+        group: asyncio.TaskGroup,
+    ) -> None:
+        settings, clock, trail, outbox = ground.settings, ground.clock, ground.trail, ground.outbox
+        self._ground = ground
+        self._watcher = watcher
+        self._identities = identities
+        self.policies = policies
+        self.access = Access(settings.limits, settings.state_dir, clock, audit=trail)
+        self.tracing = Tracing(settings.config_dir, settings.state_dir, trail, clock, self.files)
+        traced = cast("Outbox", TracedOutbox(outbox, self.tracing))
+        self.connections = make_connections(
+            settings, clock, traced, policies, self.access, self._status_changed
+        )
+        self._take_back = partial(
+            Withdrawals(outbox, policies.leaving).elsewhere, lambda: self.connections.looked_after
+        )
+        self.mappings = Mappings(
+            settings.state_dir,
+            clock,
+            trail,
+            files=self.files,
+            aside=lambda name: nullcontext(self.connections.aside(name)),
+            restart=self._restart,
+        )
+        self.matrices, writing = connect_writes(
+            self.connections,
+            outbox.journal,
+            lambda: policies.current,
+            clock,
+            self._status_changed,
+            policies.leaving,
+        )
+        self.executor = Executor(outbox.journal, [*self._kinds(), *writing], clock, trail, self._send_result)
+        self._commands = TracedCommands(self.executor, self.tracing)
+        self.link = Link(
+            endpoint_of(settings, identities.load().relay_url),
+            identities,
+            outbox,
+            sink=self._commands,
+            status=StatusWithOperations(self.connections.connections, self.matrices),
+            clock=clock,
+            software=SOFTWARE,
+            gate=lambda: policies.sending,
+        )
+        self.reloads = Reloads(watcher, self.connections, group, trail, clock)
+        self.control = ControlServer(
+            audited(self._calls(), trail),
+            settings.state_dir,
+            denied=RefusedSignIns(trail, clock).denied,
+        )
+
+    def files(self) -> Mapping[str, ConnectionSettings]:
+        """The connections as their files say now."""
+        return self._watcher.settings.connections
+
+    async def settle_policy(self) -> None:
+        """Hold what waits in the outbox against the policy in force."""
+        await self.policies.settle(self._take_back)
+
+    async def watch_policy(self) -> None:
+        """For ever."""
+        await self.policies.watch(self.files, self.reloads.restart, self._take_back)
+
+    def _kinds(self) -> list[CommandKind[Any]]:
+        judge, leaving = self.policies.judge, self.policies.leaving
+        return [
+            *command_kinds(
+                self.connections,
+                self._ground.outbox,
+                self._ground.clock,
+                self._cancel,
+                lambda: self.link.state,
+                judge,
+                leaving,
+            ),
+            *mapping_kinds(self.mappings, judge, leaving, self.connections.needs_remap),
+        ]
+
+    def _calls(self) -> Mapping[str, Handler]:
+        ground = self._ground
+        local = LocalCalls(
+            ground.settings,
+            self.connections,
+            ground.outbox,
+            lambda: self.link.state,
+            self.reloads.now,
+            sections={"audit": ground.trail.status, "trace": self.tracing.status},
+        )
+        changes = SecretChanges(
+            lambda: self._watcher.settings, self.access, ground.trail, ground.clock, apply=self._put_in_force
+        )
+        journal = ground.outbox.journal
+        return {
+            **local.handlers(),
+            **MappingCalls(self.mappings, self.connections, self.connections.needs_remap, caller).handlers(),
+            **PolicyCalls(self.policies, self.connections).handlers(),
+            **CommandCalls(self.executor, journal, self.connections, ground.trail, caller).handlers(),
+            **SecretCalls(changes).handlers(),
+        }
+
+    def _status_changed(self) -> None:
+        self.link.status_changed()
+        self.matrices.look()
+
+    async def _send_result(self, command: str, state: str, result: Mapping[str, Any]) -> None:
+        await self._commands.result(command, state, result)
+        await self.link.send_result(Result(command, state, dict(result)))
+
+    async def _cancel(self, command: str) -> State | None:
+        return await self.executor.cancel(command)
+
+    async def _restart(self, connection: str) -> None:
+        await self.reloads.restart(connection)
+
+    async def _put_in_force(self, users: Sequence[str]) -> None:
+        if PROXY in users:
+            self.link.endpoint = endpoint_of(self._watcher.settings, self._identities.load().relay_url)
+        await self.reloads.restart(*(user for user in users if user != PROXY))
+
+
+def make_policies(settings: Settings, clock: Clock, trail: AuditTrail, outbox: Outbox) -> Policies:
+    key = PolicyKey(settings.state_dir, clock)
+    return Policies(settings.config_dir, clock, trail, key, on_settled=outbox.changed.set)
+
+
+def make_connections(
+    settings: Settings,
+    clock: Clock,
+    outbox: Outbox,
+    policies: Policies,
+    access: Access,
+    on_change: Callable[[], None],
+) -> Connections:
+    return Connections(
+        outbox,
+        clock,
+        settings.limits,
+        settings.state_dir,
+        on_change,
+        leaving=policies.leaving,
+        access=access,
+        amend=partial(amend, VersionStore(settings.state_dir), telling=True),
+        commands=policies.commands_of,
+    )
+
+
+def problems_of(state_dir: Path, connection: ConnectionSettings) -> Sequence[ConfigurationError]:
+    """Of a connection with its mappings as they would be in force."""
+    try:
+        return mapping_problems(amend(VersionStore(state_dir), connection))
+    except GroundwireError:
+        return ()  # what was changed at run time cannot be read: told where the connection is started
