@@ -176,7 +176,8 @@ def leaving(
     if policy.fault:
         raise NoPolicy(
             f"no policy is in force: {policy.fault}",
-            hint="Mend the file; `groundwire policy check` reads it again. Nothing is lost: reading goes on where it stood.",
+            hint="Mend the file, or write a first one with `groundwire policy suggest`; `groundwire policy check` reads it "
+            "again. Nothing is lost: reading goes on where it stood.",
         )
     rule = policy.leave(connection, entity)
     table = f"connections.{connection}.leave.{entity}"

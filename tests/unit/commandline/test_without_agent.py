@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.permissive import allow_everything
+
 from .conftest import Shell
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -31,6 +33,7 @@ def groundwire(*words: str, env: dict[str, str] | None = None) -> subprocess.Com
 
 def test_without_an_agent_sync_runs_here_once_and_resumes_there(shell: Shell) -> None:
     shell.write("connections/box.toml", 'system = "sandbox"\n')
+    allow_everything(shell.folder, ["box"])
 
     first = groundwire("sync", "--json", "box/vendors", "--config", str(shell.folder))
     second = groundwire("sync", "--json", "box/vendors", "--config", str(shell.folder))
