@@ -1,0 +1,36 @@
+"""The bytes of an answer, inflated no further than is allowed."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import AsyncIterator
+from typing import Final
+
+from drivers.contract import SourceChanged
+
+ACCEPTED: Final = "gzip, deflate"
+_WINDOW: Final = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+
+
+async def collect(chunks: AsyncIterator[bytes], encoding: str, *, limit: int, where: str) -> bytes:
+    """Raises SourceChanged for an answer that is too long, or compressed in a way that was not asked for."""
+    encoding = encoding.strip().lower()
+    if encoding not in {"", "identity", *_WINDOW}:
+        raise SourceChanged(f"the answer is compressed as {encoding!r}, which was not asked for", where=where)
+    inflate = zlib.decompressobj(_WINDOW[encoding]) if encoding in _WINDOW else None
+    body = bytearray()
+    async for chunk in chunks:
+        room = limit - len(body) + 1
+        try:
+            body += chunk if inflate is None else inflate.decompress(chunk, room)
+        except zlib.error as error:
+            raise SourceChanged("the answer's compression is damaged", where=where) from error
+        if len(body) > limit:
+            raise SourceChanged(
+                f"an answer is longer than {limit} bytes",
+                where=where,
+                hint="Lower sync.page_rows, name fewer columns, or raise options.max_body_bytes.",
+            )
+    if inflate is not None and body and not inflate.eof:
+        raise SourceChanged("the answer's compression ends before its end", where=where)
+    return bytes(body)

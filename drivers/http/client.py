@@ -1,0 +1,253 @@
+"""One HTTP client for all drivers that speak HTTP.
+
+It connects to the hosts of its options and nowhere else, follows no redirect, takes no proxy from the environment,
+bounds every answer in bytes and time, and raises nothing but `DriverError`s. Signing in, and signing in anew when a
+token or a session ended, happens inside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+from urllib.parse import urljoin, urlsplit
+
+import httpcore
+import httpx
+
+from drivers.contract import BadConfiguration, DriverError, SourceBusy, Throttled, Unreachable
+from drivers.http.bodies import ACCEPTED, collect
+from drivers.http.messages import Answer, Request
+from drivers.http.options import HttpOptions, revealed
+from drivers.http.sign_in import sign_in_of
+from drivers.http.transport import NotSent, Transport, port_of, translate
+
+UNAUTHORIZED: Final = 401
+TOO_MANY: Final = 429
+UNAVAILABLE: Final = 503
+_DEFAULT_PAUSE: Final = 30.0  # seconds; a source that says "too many" and not for how long
+_LONGEST_PAUSE: Final = 3_600.0
+_FAILURES: Final = (
+    httpcore.NetworkError,
+    httpcore.TimeoutException,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpcore.UnsupportedProtocol,
+    httpcore.ConnectionNotAvailable,
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    OSError,
+)
+
+Pause = Callable[[float], Awaitable[None]]
+
+
+class HttpClient:
+    def __init__(
+        self,
+        options: HttpOptions,
+        secrets: Mapping[str, str],
+        *,
+        agent: str = "Groundwire",
+        transport: httpx.AsyncBaseTransport | None = None,
+        pause: Pause = asyncio.sleep,  # noqa: TID251 - the driver's own pace; a test hands in its own
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Connects to nothing. Raises BadConfiguration for options and secrets that cannot work."""
+        self._options = options
+        self._secrets = tuple(value for value in secrets.values() if value)
+        headers = {
+            name: str(revealed(value, secrets, f"options.headers.{name}"))
+            for name, value in options.headers.items()
+        }
+        self._client = httpx.AsyncClient(
+            transport=transport or Transport(options, secrets),
+            trust_env=False,
+            follow_redirects=False,
+            headers={"User-Agent": agent, **headers, "Accept-Encoding": ACCEPTED},
+            timeout=httpx.Timeout(
+                options.silence_seconds, connect=options.connect_seconds, pool=options.request_seconds
+            ),
+        )
+        self._sign_in = sign_in_of(options, secrets)
+        self._signing_in = asyncio.Lock()
+        self._epoch = 0  # of the credentials in use: those that were refused are expired once
+        self._slots = asyncio.Semaphore(options.parallel)
+        self._pacing = asyncio.Lock()
+        self._next_at = 0.0
+        self._pause = pause
+        self._monotonic = monotonic
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Values that must not stand in an error."""
+        return self._secrets
+
+    async def send(self, request: Request) -> Answer:
+        """The answer, whatever its status but a redirect, 429 and 503.
+
+        Raises NotSent (an Unreachable) where no connection came about, and Unreachable where a reply was lost.
+        """
+        for attempt in range(2):
+            signed, epoch = await self._signed(request)
+            answer = await self._exchange(signed)
+            if answer.status != UNAUTHORIZED or attempt or not await self._renew(epoch):
+                break
+        return answer
+
+    async def aclose(self) -> None:
+        try:
+            await self._sign_in.leave(self._exchange)
+        except DriverError:
+            pass  # the source ends the session by itself
+        finally:
+            await self._client.aclose()
+
+    async def _signed(self, request: Request) -> tuple[Request, int]:
+        async with self._signing_in:
+            headers = await self._sign_in.headers(self._exchange)
+            epoch = self._epoch
+        merged = {**request.headers, **headers}
+        return (
+            Request(request.method, request.target, merged, request.body, request.where, request.repeatable),
+            epoch,
+        )
+
+    async def _renew(self, epoch: int) -> bool:
+        async with self._signing_in:
+            if epoch != self._epoch:
+                return True  # another request renewed them meanwhile
+            self._epoch += 1
+            return self._sign_in.expire()
+
+    async def _exchange(self, request: Request) -> Answer:
+        url = self._url_of(request)
+        try:
+            return self._judged(await self._try(request, url), request)
+        except NotSent:
+            raise
+        except Unreachable as error:
+            # An idle connection may have been closed by a firewall or a restart; that says nothing about now.
+            late = isinstance(error.__cause__, TimeoutError | httpcore.TimeoutException)
+            if late or not request.repeatable:
+                raise
+        return self._judged(await self._try(request, url), request)
+
+    async def _try(self, request: Request, url: str) -> Answer:
+        host, port = port_of(url)
+        try:
+            async with self._slots:
+                await self._pace()
+                async with asyncio.timeout(self._options.request_seconds):
+                    return await self._answer(request, url)
+        except TimeoutError as error:
+            raise Unreachable(
+                f"{host}:{port} took longer than {self._options.request_seconds:g} seconds for one answer",
+                where=request.where,
+                hint="Lower sync.page_rows or raise options.request_seconds.",
+            ) from error
+        except _FAILURES as error:
+            raise translate(error, place=f"{host}:{port}", where=request.where) from error
+
+    async def _answer(self, request: Request, url: str) -> Answer:
+        made = self._client.build_request(
+            request.method, url, headers=dict(request.headers), content=request.body or None
+        )
+        if request.method in {"POST", "PUT", "PATCH", "MERGE"} and not request.body:
+            made.headers["Content-Length"] = "0"
+        response = await self._client.send(made, stream=True)
+        try:
+            body = await collect(
+                response.aiter_raw(),
+                response.headers.get("content-encoding", ""),
+                limit=self._options.max_body_bytes,
+                where=request.where,
+            )
+        finally:
+            await response.aclose()
+        return Answer(response.status_code, dict(response.headers.items()), body, url)
+
+    async def _pace(self) -> None:
+        """Space requests out evenly where the connection limits how many a minute may have."""
+        if self._options.requests_per_minute is None:
+            return
+        async with self._pacing:
+            wait = self._next_at - self._monotonic()
+            if wait > 0:
+                await self._pause(wait)
+            self._next_at = max(self._next_at, self._monotonic()) + 60 / self._options.requests_per_minute
+
+    def _url_of(self, request: Request) -> str:
+        """Raises BadConfiguration for a place outside the connection's hosts."""
+        url = urljoin(f"{self._options.url}/", request.target)
+        allowed = {origin(self._options.url)}
+        token_url = getattr(self._options.auth, "token_url", None)
+        if token_url:
+            allowed.add(origin(token_url))
+        if origin(url) not in allowed:
+            raise BadConfiguration(
+                f"{origin(url)} is not a host of this connection",
+                where=request.where,
+                hint="Only the hosts that the connection's options name are asked.",
+            )
+        return url
+
+    def _judged(self, answer: Answer, request: Request) -> Answer:
+        if 300 <= answer.status < 400 and answer.status != 304:  # noqa: PLR2004 - HTTP's own classes
+            target = urlsplit(urljoin(answer.url, answer.headers.get("location", "")))
+            raise BadConfiguration(
+                f"the server redirects to {target.scheme}://{target.netloc}{target.path[:100]}; redirects are not followed",
+                where=request.where,
+                hint="Name the final place in options.url. A redirect to a logon page means that the kind of sign-in is wrong.",
+            )
+        if answer.status in {TOO_MANY, UNAVAILABLE}:
+            pause = retry_after(answer)
+            if pause is None and answer.status == UNAVAILABLE:
+                raise SourceBusy(
+                    "the server answered 503: it is not available",
+                    where=request.where,
+                    hint="It is tried again by itself.",
+                )
+            raise Throttled(
+                f"the server asked for a pause ({answer.status})",
+                retry_after=_DEFAULT_PAUSE if pause is None else pause,
+                where=request.where,
+                hint="Lower options.parallel, or set options.requests_per_minute.",
+            )
+        return answer
+
+
+def origin(url: str) -> tuple[str, str, int]:
+    parts = urlsplit(url)
+    try:
+        host, port = port_of(url)
+    except (KeyError, ValueError):
+        return parts.scheme, parts.netloc, 0
+    return parts.scheme, host.lower(), port
+
+
+def server_time(answer: Answer) -> datetime | None:
+    """The source's own present time, to the second."""
+    try:
+        found = parsedate_to_datetime(answer.headers.get("date", ""))
+    except (TypeError, ValueError):
+        return None
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def retry_after(answer: Answer) -> float | None:
+    """Seconds; a date is counted from the server's own clock."""
+    text = answer.headers.get("retry-after", "").strip()
+    if text.isdigit():
+        return min(float(text), _LONGEST_PAUSE)
+    now = server_time(answer)
+    try:
+        until = parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+    if now is None or until.tzinfo is None:
+        return None
+    return min(max((until - now).total_seconds(), 0.0), _LONGEST_PAUSE)

@@ -1,0 +1,24 @@
+"""A request and its answer, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    method: str
+    target: str  # a path on the client's host, or a URL on one of its hosts; encoded already
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    where: str = "options.url"  # the place in the connection file that a failure is told of
+    repeatable: bool = False  # may be sent again when the line broke before an answer began
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]  # names in lower case
+    body: bytes
+    url: str = ""

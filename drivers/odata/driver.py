@@ -1,0 +1,208 @@
+"""`odata`: any service that speaks OData V2 or V4, by configuration alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from drivers.contract import (
+    Capabilities,
+    Catalogue,
+    CheckStep,
+    Column,
+    Description,
+    DriverError,
+    Mark,
+    MarkKind,
+    Operation,
+    Outcome,
+    OutcomeStatus,
+    Page,
+    ReadRequest,
+    SourceChanged,
+    StreamSpec,
+    Table,
+    WriteCommand,
+)
+from drivers.contract import Message as ContractMessage
+from drivers.http.client import HttpClient, server_time
+from drivers.odata import checks
+from drivers.odata.catalogue import tables_of
+from drivers.odata.columns import key_text
+from drivers.odata.edm import Kind
+from drivers.odata.fetching import SetReader
+from drivers.odata.literals import iso
+from drivers.odata.options import ConnectionOptions, StreamOptions, parse_connection, parse_stream, time_zone
+from drivers.odata.ordering import START, OrderedBy
+from drivers.odata.reading import Fetched, PageReader, in_thread
+from drivers.odata.service import Service
+from drivers.odata.shape import Node, StreamShape, shape_of
+
+VERSION: Final = "1"
+# The floor of an empty source: nothing that comes later can lie below it.
+_LOWEST: Final = str(-(2**63))
+
+
+class ODataDriver:
+    def __init__(self, connection: str, options: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
+        self._name = connection
+        self._options: ConnectionOptions = parse_connection(options)
+        self._client = HttpClient(self._options, secrets, agent="Groundwire")
+        self._services: dict[str, Service] = {}
+        self._product = ""
+
+    def __repr__(self) -> str:
+        return f"ODataDriver({self._name!r})"
+
+    def describe(self) -> Description:
+        return Description(
+            driver="odata",
+            version=VERSION,
+            capabilities=Capabilities(
+                incremental=True,
+                keys=True,
+                by_keys=True,
+                consistent_snapshot=False,
+                max_parallel_reads=self._options.parallel,
+                granularity=timedelta(seconds=1),
+            ),
+            product=self._product,
+        )
+
+    async def check(self, streams: Sequence[StreamSpec] = ()) -> Sequence[CheckStep]:
+        # The services of single streams are tried with them: one that is missing leaves the others to be tried.
+        own = bool(self._options.service) or any(self._uses_own_service(stream) for stream in streams)
+        hops = await checks.hops(
+            self._options, self._client, self._service(self._options.service), metadata=own
+        )
+        if all(hop.ok for hop in hops):
+            self._product = checks.product(hops)
+            hops += [await self._check_stream(stream) for stream in streams]
+        return hops
+
+    async def _check_stream(self, stream: StreamSpec) -> CheckStep:
+        name = f"stream {stream.name}"
+        try:
+            detail = await self._try_stream(stream)
+        except DriverError as error:
+            return checks.failed(name, error, stream=stream.name)
+        return CheckStep(name, ok=True, detail=detail, stream=stream.name)
+
+    async def discover(self) -> Catalogue:
+        own = self._options.service
+        paths = dict.fromkeys(path for path in (own, *self._options.services, *self._services) if path)
+        tables: list[Table] = []
+        for path in paths or {own: None}:
+            model = await self._service(path).model(where="options.service")
+            tables += tables_of(model, "" if path == own else path)
+        return Catalogue(tuple(tables))
+
+    async def signpost(self, stream: StreamSpec) -> Mark | None:
+        shape = await self._shape(stream)
+        if shape.replication is None or shape.mark_kind is None:
+            return None
+        if shape.mark_kind is MarkKind.INTEGER:
+            return Mark(MarkKind.INTEGER, await self._highest(shape))
+        now = await self._server_time(shape)
+        if shape.replication.kind is Kind.TIMESTAMP_TZ and shape.mark_kind is MarkKind.TIMESTAMP:
+            return Mark(MarkKind.TIMESTAMP, now.isoformat(timespec="seconds"))
+        local = now.astimezone(time_zone(shape.options, shape.where)).replace(tzinfo=None)
+        if shape.mark_kind is MarkKind.DATE:
+            return Mark(MarkKind.DATE, local.date().isoformat())
+        return Mark(MarkKind.TIMESTAMP, iso(local))
+
+    async def read(self, request: ReadRequest) -> AsyncIterator[Page]:
+        shape = await self._shape(request.stream)
+        reader = PageReader(self._service(shape.service), self._options, shape, request)
+        # One page is fetched ahead while the one before it is finished. The task never outlives this generator.
+        ahead: asyncio.Task[Fetched] | None = asyncio.create_task(reader.fetch(reader.start()))
+        try:
+            while ahead is not None:
+                fetched = await ahead
+                ahead = None
+                if not fetched.complete:
+                    ahead = asyncio.create_task(reader.fetch(fetched.position))
+                yield await in_thread(reader, fetched)
+        finally:
+            if ahead is not None:
+                ahead.cancel()
+                with contextlib.suppress(DriverError, asyncio.CancelledError):
+                    await ahead
+
+    async def columns(self, stream: StreamSpec) -> Sequence[Column]:
+        shape = await self._shape(stream)
+        found = [Column(name, each.type, each.nullable) for name, each in shape.node.leaves()]
+        for lines in shape.lines:
+            found += [
+                Column(f"{lines.name}.{name}", each.type, each.nullable) for name, each in lines.node.leaves()
+            ]
+        return found
+
+    async def operations(self, streams: Sequence[StreamSpec]) -> Sequence[Operation]:  # noqa: ARG002 - nothing is written yet
+        return ()
+
+    async def execute(self, command: WriteCommand) -> Outcome:
+        text = f"the stream {command.stream.name!r} knows no {command.operation.value}"
+        return Outcome(OutcomeStatus.FAILED, messages=(ContractMessage(text, "not_supported"),))
+
+    async def find_effect(self, command: WriteCommand) -> Outcome | None:  # noqa: ARG002 - nothing is written yet
+        return None
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    # --- services and streams
+
+    def _service(self, path: str) -> Service:
+        if path not in self._services:
+            self._services[path] = Service(self._client, self._options, path)
+        return self._services[path]
+
+    def _uses_own_service(self, stream: StreamSpec) -> bool:
+        try:
+            return parse_stream(stream.name, stream.options).service is None
+        except DriverError:
+            return False  # its own step says what is wrong
+
+    def _service_of(self, options: StreamOptions) -> str:
+        return self._options.service if options.service is None else options.service
+
+    async def _shape(self, stream: StreamSpec) -> StreamShape:
+        options = parse_stream(stream.name, stream.options)
+        path = self._service_of(options)
+        model = await self._service(path).model(where=f"streams.{stream.name}.read.service")
+        return shape_of(stream.name, options, model, service=path)
+
+    async def _try_stream(self, stream: StreamSpec) -> str:
+        shape = await self._shape(stream)
+        request = checks.smallest_read(stream, shape)
+        reader = PageReader(self._service(shape.service), self._options, shape, request)
+        reader.finish(await reader.fetch(None))
+        return checks.describe_stream(shape)
+
+    async def _server_time(self, shape: StreamShape) -> datetime:
+        """The source's own present time, from the answer to the smallest question there is."""
+        reader = self._reader_of(shape, Node(shape.key))
+        await reader.ordered([OrderedBy(shape.key[0], shape.version)], START, [], 1)
+        now = server_time(reader.answer) if reader.answer is not None else None
+        if now is None:
+            raise SourceChanged(
+                "the server's answers carry no Date, so nothing says what time it is there",
+                where=f"{shape.where}.replication_key",
+                hint="Let the proxy pass the header on, or leave replication_key out.",
+            )
+        return now
+
+    async def _highest(self, shape: StreamShape) -> str:
+        assert shape.replication is not None  # noqa: S101 - asked only of streams that have one
+        reader = self._reader_of(shape, Node((shape.replication,)))
+        found = await reader.highest(shape.replication)
+        return (key_text(shape.replication, found[0].p0) if found else None) or _LOWEST
+
+    def _reader_of(self, shape: StreamShape, node: Node) -> SetReader:
+        return SetReader(
+            self._service(shape.service), shape.options.entity_set, node, shape.version, where=shape.where
+        )

@@ -1,0 +1,122 @@
+"""Pure: what a server's refusal says, in the contract's words. SAP's own text and code are kept."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from drivers.contract import (
+    BadConfiguration,
+    CredentialsRefused,
+    DriverError,
+    Message,
+    NotPermitted,
+    SourceBusy,
+    SourceChanged,
+)
+from drivers.http.messages import Answer
+
+_MAX_TEXT: Final = 500  # characters of the system's words
+_MAX_MESSAGES: Final = 50
+_TAGS: Final = re.compile(r"<(?:message|code)[^>]*>([^<]{1,500})</(message|code)>")
+_TITLE: Final = re.compile(r"<title>([^<]{1,200})</title>", re.IGNORECASE)
+# A frame around the real messages, which says nothing by itself.
+_FRAMES: Final = frozenset({"/IWBEP/CX_MGW_BUSI_EXCEPTION", "SY/530"})
+_BY_STATUS: Final[dict[int, type[DriverError]]] = {
+    400: SourceChanged,
+    401: CredentialsRefused,
+    403: NotPermitted,
+    404: SourceChanged,
+    405: BadConfiguration,
+    406: BadConfiguration,
+    407: BadConfiguration,
+    410: SourceChanged,
+    414: BadConfiguration,
+    415: BadConfiguration,
+    501: BadConfiguration,
+}
+_HINTS: Final[dict[type[DriverError], str]] = {
+    CredentialsRefused: "Correct the account in options.auth and the secret that it refers to. A locked user or an expired password looks the same.",
+    NotPermitted: "Let the account use the service: on SAP, S_SERVICE and the business authorisations behind it. A service that is not activated may answer so too.",
+    SourceBusy: "It is tried again by itself. If it lasts, lower page_rows.",
+    SourceChanged: "Compare with `groundwire discover`: the service, the entity set, its properties and the filter.",
+    BadConfiguration: "Correct the connection file; `groundwire check` tries it without reading data.",
+}
+
+
+def refusal(answer: Answer, *, where: str, hidden: Iterable[str] = ()) -> DriverError:
+    """The error of an answer whose status is 400 or above."""
+    kind = _BY_STATUS.get(answer.status, SourceBusy)
+    found = messages_of(answer, hidden=hidden)
+    said = found[0].text if found else "no reason given"
+    code = f" [{found[0].code}]" if found and found[0].code else ""
+    return kind(f"{answer.status}: {said}{code}", where=where, hint=_HINTS[kind])
+
+
+def messages_of(answer: Answer, *, hidden: Iterable[str] = ()) -> tuple[Message, ...]:
+    """What the system says, the most telling first; without its own words, what the status means."""
+    secrets = sorted((value for value in hidden if value), key=len, reverse=True)
+    found = []
+    for message in _messages(answer.body):
+        text = " ".join(message.text.split())
+        for secret in secrets:
+            text = text.replace(secret, "***")
+        cleaned = Message(text[:_MAX_TEXT], message.code[:100], message.field[:200])
+        if cleaned.text and cleaned not in found:
+            found.append(cleaned)
+    return tuple(found[:_MAX_MESSAGES])
+
+
+def _messages(body: bytes) -> Iterator[Message]:
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        yield from _unstructured(body)
+        return
+    error = content.get("error") if isinstance(content, dict) else None
+    if not isinstance(error, dict):
+        error = content.get("odata.error") if isinstance(content, dict) else None
+    if isinstance(error, dict):
+        yield from _of_error(error)
+
+
+def _of_error(error: dict[str, Any]) -> Iterator[Message]:
+    top = _message(error)
+    inner = error.get("innererror")
+    details = inner.get("errordetails") if isinstance(inner, dict) else None
+    below = [*_listed(details), *_listed(error.get("details"))]
+    messages = [_message(each) for each in below if not _is_success(each)]
+    telling = [each for each in messages if each.code not in _FRAMES]
+    if top.code not in _FRAMES or not telling:
+        yield top
+    yield from telling
+
+
+def _message(error: dict[str, Any]) -> Message:
+    text = error.get("message", "")
+    if isinstance(text, dict):
+        text = text.get("value", "")
+    field = error.get("target") or error.get("propertyref") or ""
+    return Message(str(text), str(error.get("code") or ""), str(field).lstrip("/"))
+
+
+def _is_success(detail: dict[str, Any]) -> bool:
+    return str(detail.get("severity") or "").lower() in {"success", "info", "information"}
+
+
+def _listed(value: Any) -> list[dict[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _unstructured(body: bytes) -> Iterator[Message]:
+    """An XML error, or the title of a page."""
+    text = body[:20_000].decode("utf-8", "replace")
+    tags = {name: value for value, name in reversed(_TAGS.findall(text))}
+    if "message" in tags:
+        yield Message(tags["message"], tags.get("code", ""))
+        return
+    title = _TITLE.search(text)
+    if title:
+        yield Message(title.group(1))

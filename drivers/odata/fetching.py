@@ -1,0 +1,128 @@
+"""Answers of one set, whole: whatever the server cuts out of an answer is fetched before it is given on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from drivers.contract import SourceChanged
+from drivers.http.messages import Answer
+from drivers.odata.answers import AnswerReader, Records, unfinished
+from drivers.odata.edm import Property
+from drivers.odata.ordering import OrderedBy, Values, all_conditions, order
+from drivers.odata.requests import all_of, choices
+from drivers.odata.service import Service
+from drivers.odata.shape import Node
+
+MAX_LINKS: Final = (
+    10_000  # followed for one list or one empty answer; longer is a server that goes in circles
+)
+
+
+class SetReader:
+    """Reads records of one entity set as one tree of properties."""
+
+    def __init__(self, service: Service, entity_set: str, tree: Node, version: int, *, where: str) -> None:
+        self._service = service
+        self._entity_set = entity_set
+        self._tree = tree
+        self._version = version
+        self._where = where
+        self._choices = choices(tree, version)
+        self._readers: dict[int, AnswerReader] = {}
+        self.answer: Answer | None = None  # the last one
+
+    async def ordered(
+        self, columns: Sequence[OrderedBy], at: Values, conditions: Sequence[str], rows: int
+    ) -> Records:
+        """At most `rows` records behind `at`; `next` says that there are more than came."""
+        query = {"$filter": all_of([*conditions, *all_conditions(columns, at)])}
+        query |= {"$orderby": order(columns, at), "$top": str(rows)}
+        found = await self._first(self._url(query), rows)
+        if len(found.rows) > rows:
+            raise SourceChanged(
+                f"{self._entity_set} gave {len(found.rows)} records where {rows} were asked for: it ignores $top",
+                where=self._where,
+                hint="Such a service cannot be read page by page. Ask for one that supports $top, $orderby and $filter.",
+            )
+        return found
+
+    async def matching(self, conditions: Sequence[str], order_by: Sequence[str], rows: int) -> Records:
+        """The records that meet the conditions, all of them, however the server pages."""
+        query = {"$filter": all_of(conditions), "$orderby": ",".join(order_by)}
+        found = await self._get(self._url(query), rows)
+        link, seen = found.next, 0
+        while link is not None:
+            seen = self._counted(seen)
+            further = await self._get(self._service.followed(link, where=self._where), rows)
+            found.rows.extend(further.rows)
+            link = further.next
+        return Records(found.rows, None)
+
+    async def highest(self, column: Property) -> list[Any]:
+        """The record with the highest value of a property; none where the set is empty."""
+        query = {"$orderby": f"{column.name} desc", "$top": "1"}
+        if column.nullable:
+            query["$filter"] = f"{column.name} ne null"
+        return (await self._first(self._url(query), 1)).rows
+
+    def _url(self, query: Mapping[str, str]) -> str:
+        whole = {name: value for name, value in {**self._choices, **query}.items() if value}
+        if self._version == 2:  # noqa: PLR2004 - OData's version
+            whole["$format"] = "json"
+        return self._service.address(self._entity_set, whole)
+
+    async def _first(self, url: str, rows: int) -> Records:
+        """A server that searches may answer with nothing but a link to go on."""
+        found = await self._get(url, rows)
+        seen, links = 0, set[str]()
+        while not found.rows and found.next is not None:
+            seen = self._counted(seen)
+            if found.next in links:
+                raise self._circle()
+            links.add(found.next)
+            found = await self._get(self._service.followed(found.next, where=self._where), rows)
+        return found
+
+    async def _get(self, url: str, rows: int) -> Records:
+        self.answer = await self._service.get(url, version=self._version, where=self._where, page_size=rows)
+        found = self._reader(self._tree).read(self.answer.body, where=self._where)
+        await self._complete(found.rows, self._tree, rows)
+        return found
+
+    async def _complete(self, rows: list[Any], tree: Node, page: int) -> None:
+        """Lists that the server cut inside the records."""
+        for part in list(unfinished(rows, tree, where=self._where)):
+            link: str | None = part.next
+            seen, links = 0, set[str]()
+            while link is not None:
+                seen = self._counted(seen)
+                if link in links:
+                    raise self._circle()
+                links.add(link)
+                url = self._service.followed(link, where=self._where)
+                answer = await self._service.get(
+                    url, version=self._version, where=self._where, page_size=page
+                )
+                further = self._reader(part.node).read(answer.body, where=self._where)
+                await self._complete(further.rows, part.node, page)
+                part.lines.extend(further.rows)
+                link = further.next
+
+    def _reader(self, node: Node) -> AnswerReader:
+        kept = self._readers.get(id(node))
+        if kept is None:
+            kept = self._readers[id(node)] = AnswerReader(node, self._version)
+        return kept
+
+    def _counted(self, seen: int) -> int:
+        if seen >= MAX_LINKS:
+            raise self._circle()
+        return seen + 1
+
+    def _circle(self) -> SourceChanged:
+        return SourceChanged(
+            f"the server's links of {self._entity_set} go in circles",
+            where=self._where,
+            hint="This is a fault of the service: tell the ERP's team.",
+        )

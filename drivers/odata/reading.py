@@ -1,0 +1,398 @@
+"""Reads one stream page by page.
+
+`fetch` talks to the source, `finish` turns what came into a contract page; while one page is finished the next is
+already fetched, because a fetch needs only the position where the one before it ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from drivers.contract import (
+    KEY_COLUMN,
+    BadConfiguration,
+    Mark,
+    Page,
+    ReadMode,
+    ReadRequest,
+    SourceBusy,
+    SourceChanged,
+)
+from drivers.keys import decode_key, encode_key, encode_keys
+from drivers.nesting import LineSet, nested
+from drivers.odata.answers import Records
+from drivers.odata.columns import header_columns, key_texts, line_list, lines_table
+from drivers.odata.edm import Property
+from drivers.odata.fetching import SetReader
+from drivers.odata.literals import NoLiteral
+from drivers.odata.options import ConnectionOptions
+from drivers.odata.ordering import (
+    START,
+    OrderedBy,
+    Position,
+    Values,
+    cut,
+    decode_cursor,
+    encode_cursor,
+    mark_text,
+    step_of,
+    texts_of,
+    up,
+)
+from drivers.odata.requests import any_of
+from drivers.odata.service import Service
+from drivers.odata.shape import LineShape, StreamShape, projected
+
+VERIFY_TRIES: Final = 4  # a page that changes under each of these reads is given back as "busy"
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    rows: list[Any]
+    lines: tuple[tuple[LineShape, list[Any]], ...]  # of sets of their own
+    position: Position | None
+    complete: bool
+
+
+class PageReader:
+    def __init__(
+        self, service: Service, options: ConnectionOptions, shape: StreamShape, request: ReadRequest
+    ) -> None:
+        self._keys_only = request.mode is ReadMode.KEYS
+        self._shape = shape = projected(shape, request.stream.columns, keys_only=self._keys_only)
+        self._request = request
+        self._options = options
+        self._where = shape.where
+        self._tree = shape.tree
+        if request.page_rows < 1:
+            raise BadConfiguration("a page has at least one row", where="sync.page_rows")
+        # Readers fetch; one that only looks whether the headers are still the same leaves the lines out.
+        self._set = SetReader(service, shape.options.entity_set, self._tree, shape.version, where=self._where)
+        self._headers = SetReader(
+            service, shape.options.entity_set, shape.node, shape.version, where=self._where
+        )
+        self._line_sets = [
+            (
+                each,
+                SetReader(
+                    service,
+                    each.entity_set,
+                    each.node,
+                    shape.version,
+                    where=f"{self._where}.lines.{each.name}",
+                ),
+            )
+            for each in shape.lines
+            if each.entity_set
+        ]
+        self._columns = self._ordering()
+        self._bounds = self._fixed_bounds()
+
+    def start(self) -> Position | None:
+        """Where this read goes on, or None at its beginning."""
+        if self._request.after is None:
+            return None
+        return decode_cursor(
+            self._request.after, mode=self._request.mode, width=len(self._columns), where=self._where
+        )
+
+    async def fetch(self, position: Position | None) -> Fetched:
+        if self._request.mode is ReadMode.BY_KEYS:
+            return await self._fetch_keys(position.taken if position else 0)
+        for _ in range(VERIFY_TRIES):
+            asked, found, place = await self._next_records(position.at if position else START)
+            lines = await self._lines_of(found.rows)
+            if not lines or await self._unchanged(asked, found.rows):
+                return Fetched(found.rows, lines, place, complete=place is None)
+        raise SourceBusy(
+            f"the same page changed during {VERIFY_TRIES} reads of it",
+            where=self._where,
+            hint="It is tried again by itself. If it lasts, lower page_rows.",
+        )
+
+    def finish(self, fetched: Fetched) -> Page:
+        keys = self._keys_of(fetched.rows)
+        self._refuse_repeated(keys)
+        columns = [] if self._keys_only else header_columns(fetched.rows, self._tree)
+        wanted = {name for name, _ in self._shape.node.leaves()}
+        named = [(KEY_COLUMN, keys), *((name, values) for name, values in columns if name in wanted)]
+        if not self._keys_only:
+            named += [(each.name, self._nested(each, fetched, keys)) for each in self._shape.lines]
+        table = pa.table([values for _, values in named], names=[name for name, _ in named])
+        position = fetched.position
+        if position is None:
+            # The end: whoever asks again behind it gets nothing, or what was added since.
+            position = self._behind_last(fetched.rows)
+        cursor = encode_cursor(position) if position is not None else self._request.after
+        return Page(table, cursor, complete=fetched.complete)
+
+    # --- pages in order
+
+    async def _next_records(self, at: Values) -> tuple[tuple[Values, int], Records, Position | None]:
+        """The request that gave the page, its records, and where the read stands behind it (None: at the end)."""
+        wanted = min(self._request.page_rows, self._options.page_size)
+        while True:
+            # The row behind the page tells whether there is more, and whether its key is new.
+            found = await self._set.ordered(self._columns, at, self._bounds, wanted + 1)
+            if not found.rows:
+                above = up(at)
+                if above is None:
+                    return (at, wanted + 1), found, None
+                at = above
+                continue
+            texts = texts_of(self._columns, self._values(found.rows), self._where)
+            self._refuse_standing_still(at, texts)
+            more = found.next is not None or len(found.rows) > wanted
+            made = cut(self._columns, at, texts, wanted, more=more)
+            self._refuse_straddling(texts, made.rows)
+            if made.at == at and not made.complete:
+                raise self._standing_still()
+            if made.rows:
+                page = Records(found.rows[: made.rows], None)
+                place = None if made.complete else Position(self._request.mode, made.at)
+                return (at, wanted + 1), page, place
+            at = made.at
+
+    async def _unchanged(self, asked: tuple[Values, int], rows: list[Any]) -> bool:
+        """Headers that read the same before and after their lines belong together with them."""
+        at, count = asked
+        again = await self._headers.ordered(self._columns, at, self._bounds, count)
+        mine = Records(rows, None)
+        return _same(mine.rows, again.rows[: len(rows)], self._tree, self._shape)
+
+    async def _lines_of(self, rows: list[Any]) -> tuple[tuple[LineShape, list[Any]], ...]:
+        if self._keys_only or not rows:
+            return ()
+        keys = list(
+            zip(*(key_texts(each, self._values(rows)(each)) for each in self._shape.key), strict=True)
+        )
+        found = []
+        for shape, reader in self._line_sets:
+            fixed = [f"({shape.filter})"] if shape.filter else []
+            lines: list[Any] = []
+            for chunk in self._chunks(shape.parent, keys):
+                answer = await reader.matching(
+                    [any_of(chunk), *fixed],
+                    [each.name for each in (*shape.parent, *shape.key)],
+                    self._options.page_size,
+                )
+                lines += answer.rows
+            found.append((shape, lines))
+        return tuple(found)
+
+    def _chunks(self, columns: Sequence[Property], keys: Sequence[Sequence[str | None]]) -> list[list[str]]:
+        """Conditions that name the keys, as many to a request as a URL may hold."""
+        chunks: list[list[str]] = []
+        room = 0
+        for key in keys:
+            condition = self._one_key(columns, key)
+            size = len(condition.encode()) * 2 + 12  # what percent-encoding usually makes of it
+            if not chunks or size > room:
+                chunks.append([])
+                room = self._options.url_chars - 1_000
+            chunks[-1].append(condition)
+            room -= size
+        return chunks
+
+    def _one_key(self, columns: Sequence[Property], key: Sequence[str | None]) -> str:
+        parts = [
+            OrderedBy(column, self._shape.version).equal(str(text))
+            for column, text in zip(columns, key, strict=True)
+        ]
+        return parts[0] if len(parts) == 1 else f"({' and '.join(parts)})"
+
+    # --- pages by key
+
+    async def _fetch_keys(self, taken: int) -> Fetched:
+        chosen = self._request.keys[taken : taken + self._request.page_rows]
+        after = taken + len(chosen)
+        seen = set(self._request.keys[:taken])
+        wanted = [key for key in dict.fromkeys(chosen) if key not in seen]
+        found: list[Any] = []
+        order_by = [each.name for each in self._shape.key]
+        for chunk in self._chunks(self._shape.key, [parts for key in wanted if (parts := self._parts(key))]):
+            conditions = [any_of(chunk), *self._operators_filter()]
+            found += (await self._set.matching(conditions, order_by, self._options.page_size)).rows
+        found = self._named(found, set(wanted))
+        place = Position(ReadMode.BY_KEYS, taken=after)
+        complete = after >= len(self._request.keys)
+        return Fetched(found, await self._lines_of(found), place, complete)
+
+    def _parts(self, key: str) -> list[str] | None:
+        """The key's parts, where a record of the source can have them at all."""
+        parts = decode_key(key)
+        if len(parts) != len(self._shape.key):
+            return None
+        try:
+            self._one_key(self._shape.key, parts)
+        except NoLiteral:
+            return None
+        return parts
+
+    def _named(self, rows: list[Any], wanted: set[str]) -> list[Any]:
+        """The source may find more than was named, where its equality ignores case."""
+        keys = self._keys_of(rows).to_pylist()
+        return [row for row, key in zip(rows, keys, strict=True) if key in wanted]
+
+    # --- one page
+
+    def _nested(self, shape: LineShape, fetched: Fetched, keys: pa.Array) -> pa.Array:
+        where = f"{self._where}.lines.{shape.name}"
+        if shape.path:
+            return line_list(fetched.rows, self._tree, shape.path, shape.node, shape.order_by, where=where)
+        lines = next((found for each, found in fetched.lines if each is shape), [])
+        names = {each.name: number for number, each in enumerate(shape.node.properties)}
+        parents = [
+            pa.array(key_texts(each, [getattr(row, f"p{names[each.name]}") for row in lines]), pa.string())
+            for each in shape.parent
+        ]
+        table = lines_table(lines, shape.node, shape.node)
+        if shape.order_by and table.num_rows:
+            order = pc.sort_indices(table, sort_keys=[(name, "ascending") for name in shape.order_by])
+            table, parents = table.take(order), [each.take(order) for each in parents]
+        joined = pa.chunked_array([encode_keys(parents)])
+        return nested(pa.chunked_array([keys]), LineSet(shape.name, joined, table))
+
+    def _keys_of(self, rows: list[Any]) -> pa.Array:
+        values = self._values(rows)
+        parts = [pa.array(key_texts(each, values(each)), pa.string()) for each in self._shape.key]
+        if any(part.null_count for part in parts):
+            raise SourceChanged(
+                f"a record has no value in its key ({', '.join(each.name for each in self._shape.key)})",
+                where=f"{self._where}.key",
+                hint="Choose key properties that are never null, or leave such records out by `filter`.",
+            )
+        return encode_keys(parts)
+
+    def _values(self, rows: list[Any]) -> Callable[[Property], Sequence[Any]]:
+        names = {each.name: number for number, each in enumerate(self._tree.properties)}
+        return lambda each: [getattr(row, f"p{names[each.name]}") for row in rows]
+
+    def _behind_last(self, rows: list[Any]) -> Position | None:
+        if not rows:
+            return None
+        texts = texts_of(self._columns, self._values(rows[-1:]), self._where)
+        values = [column.group(each[0]) for column, each in zip(self._columns, texts, strict=True)]
+        return Position(self._request.mode, tuple(values))
+
+    # --- what is asked
+
+    def _ordering(self) -> tuple[OrderedBy, ...]:
+        shape = self._shape
+        keys = tuple(OrderedBy(each, shape.version) for each in shape.key)
+        if self._request.mode is not ReadMode.CHANGES:
+            return keys
+        if shape.replication is None:
+            raise BadConfiguration(
+                "changes were asked for, but the stream names no replication key",
+                where=f"{self._where}.replication_key",
+                hint="Name one, or let the stream be compared in full.",
+            )
+        return (self._replication(), *keys)
+
+    def _replication(self) -> OrderedBy:
+        shape = self._shape
+        assert shape.replication is not None  # noqa: S101 - asked only of streams that have one
+        step = step_of(
+            shape.replication,
+            shape.options.replication_step,
+            shape.mark_kind,
+            shape.version,
+            where=self._where,
+        )
+        return OrderedBy(shape.replication, shape.version, step)
+
+    def _operators_filter(self) -> list[str]:
+        own = self._shape.options.filter
+        return [f"({own})"] if own else []
+
+    def _fixed_bounds(self) -> list[str]:
+        """The conditions that hold for every page of this read."""
+        request, shape = self._request, self._shape
+        own = self._operators_filter()
+        if shape.replication is None or request.mode not in {ReadMode.WINDOW, ReadMode.CHANGES}:
+            return own
+        by = self._replication()
+        start = self._mark(request.start, by)
+        nulls = shape.options.replication_nulls
+        nullable = shape.replication.nullable if nulls is None else nulls
+        if request.mode is ReadMode.WINDOW:
+            if start is None:
+                return own
+            since = by.from_(start)
+            return [f"({since} or {by.column.name} eq null)" if nullable else since, *own]
+        bounds = [by.from_(start)] if start is not None else []
+        end = self._mark(request.end, by)
+        if end is not None:
+            bounds.append(by.up_to(end))
+        if not bounds and nullable:
+            bounds.append(f"{by.column.name} ne null")
+        return [*bounds, *own]
+
+    def _mark(self, mark: Mark | None, by: OrderedBy) -> str | None:
+        if mark is None or self._shape.mark_kind is None:
+            return None
+        return mark_text(mark, by, expected=self._shape.mark_kind, where=self._where)
+
+    # --- what cannot be right
+
+    def _refuse_standing_still(self, at: Values, texts: Sequence[Sequence[str]]) -> None:
+        """A record at or before the position would come again and again."""
+        last = at[-1]
+        if last is None:
+            return
+        by = self._columns[len(at) - 1]
+        if by.group(texts[len(at) - 1][0]) == last:
+            raise self._standing_still()
+
+    def _standing_still(self) -> SourceChanged:
+        return SourceChanged(
+            "the server gave a record again that lies before the place asked for",
+            where=self._where,
+            hint="Either it ignores $filter, or it compares time stamps more finely than it prints them: "
+            'set replication_step = "1ms" or "1s".',
+        )
+
+    def _refuse_straddling(self, texts: Sequence[Sequence[str]], taken: int) -> None:
+        keys = texts[-len(self._shape.key) :]
+        if 0 < taken < len(keys[0]) and all(each[taken - 1] == each[taken] for each in keys):
+            raise self._repeated(encode_key([each[taken] for each in keys]))
+
+    def _refuse_repeated(self, keys: pa.Array) -> None:
+        if len(keys) == pc.count_distinct(keys).as_py():
+            return
+        counts = pc.value_counts(keys)
+        repeated = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
+        raise self._repeated(str(repeated[0].as_py()))
+
+    def _repeated(self, key: str) -> SourceChanged:
+        return SourceChanged(
+            f"{self._shape.options.entity_set} gives more than one record with the key {key!r}",
+            where=f"{self._where}.key",
+            hint="Add the properties that tell such records apart to the key.",
+        )
+
+
+def _same(one: list[Any], other: list[Any], tree: Any, shape: StreamShape) -> bool:
+    if len(one) != len(other):
+        return False
+    wanted = {name for name, _ in shape.node.leaves()}
+    mine = {name: values for name, values in header_columns(one, tree) if name in wanted}
+    again = dict(header_columns(other, shape.node))
+    return all(values.equals(again[name]) for name, values in mine.items())
+
+
+async def in_thread(reader: PageReader, fetched: Fetched) -> Page:
+    """Finish a page; what an answer may do to the libraries that read it becomes a DriverError."""
+    try:
+        return await asyncio.to_thread(reader.finish, fetched)
+    except (pa.ArrowException, UnicodeError, OverflowError) as error:
+        raise SourceChanged(
+            f"the source's answer cannot be understood: {type(error).__name__}", where="driver"
+        ) from error

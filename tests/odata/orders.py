@@ -1,0 +1,132 @@
+"""A small purchasing system behind the test service: orders with lines and vendors, and records of one instant."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from drivers.contract import StreamSpec
+from drivers.odata.driver import ODataDriver
+from tests.odata.server import ROOT, EntityType, ODataServer, Row
+
+ODD = ("plain", "O'Brien & Söhne", "100 % / a+b #1", "", None, "😀 ü", "a;b=c,d", "~%7E~", "line\nbreak\ttab")
+BEGIN = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+
+
+def types(version: int) -> dict[str, EntityType]:
+    stamp = "Edm.DateTime" if version == 2 else "Edm.DateTimeOffset"
+    day = "Edm.DateTime:date" if version == 2 else "Edm.Date"
+    return {
+        "Orders": EntityType(
+            ("OrderNo",),
+            {
+                "OrderNo": "Edm.String!",
+                "Vendor": "Edm.String",
+                "Amount": "Edm.Decimal",
+                "Title": "Edm.String",
+                "Changed": "Edm.DateTimeOffset",
+                "Created": stamp,
+                "Due": day,
+                "Urgent": "Edm.Boolean",
+                "Version": "Edm.Int64!",
+                "Status": "Edm.String",
+                "Reference": "Edm.String",
+            },
+            {"to_Lines": ("Lines", True), "to_Vendor": ("Vendors", False)},
+            {"to_Lines": {"OrderNo": "OrderNo"}, "to_Vendor": {"Code": "Vendor"}},
+            etag="Version",
+        ),
+        "Lines": EntityType(
+            ("OrderNo", "LineNo"),
+            {
+                "OrderNo": "Edm.String!",
+                "LineNo": "Edm.Int32!",
+                "Item": "Edm.String",
+                "Qty": "Edm.Decimal",
+                "Text": "Edm.String",
+            },
+            {"to_Schedule": ("Schedule", True)},
+            {"to_Schedule": {"OrderNo": "OrderNo", "LineNo": "LineNo"}},
+        ),
+        "Schedule": EntityType(
+            ("OrderNo", "LineNo", "Number"),
+            {"OrderNo": "Edm.String!", "LineNo": "Edm.Int32!", "Number": "Edm.Int32!", "Qty": "Edm.Decimal"},
+        ),
+        "Vendors": EntityType(("Code",), {"Code": "Edm.String!", "Name": "Edm.String"}),
+        "Ties": EntityType(
+            ("A", "B"), {"A": "Edm.String!", "B": "Edm.Int32!", "Changed": "Edm.DateTimeOffset!"}
+        ),
+    }
+
+
+def rows(count: int = 43) -> dict[str, list[Row]]:
+    chance = random.Random(7)
+    found: dict[str, list[Row]] = {name: [] for name in types(4)}
+    for number in range(count):
+        order = f"45{number:08}" if number % 5 else f"45/{number} '{number % 3}"
+        changed = BEGIN + timedelta(minutes=number // 3, microseconds=1_000_123 * (number % 3))
+        found["Orders"].append(
+            {
+                "OrderNo": order,
+                "Vendor": f"V{number % 4}",
+                "Amount": Decimal(chance.randrange(10**12)) / 1000 if number % 7 else None,
+                "Title": ODD[number % len(ODD)],
+                "Changed": changed if number % 11 else None,
+                "Created": changed.replace(tzinfo=None),
+                "Due": datetime(2026, 2, 1 + number % 27),
+                "Urgent": (True, False, None)[number % 3],
+                "Version": number,
+                "Status": "open",
+                "Reference": None,
+            }
+        )
+        for line in range(number % 6):
+            found["Lines"].append(
+                {
+                    "OrderNo": order,
+                    "LineNo": 10 * (line + 1),
+                    "Item": f"I-{line}",
+                    "Qty": Decimal("1.500") * line,
+                    "Text": ODD[line],
+                }
+            )
+            found["Schedule"] += [
+                {"OrderNo": order, "LineNo": 10 * (line + 1), "Number": each, "Qty": Decimal(each)}
+                for each in range(line % 3)
+            ]
+    chance.shuffle(found["Lines"])
+    found["Vendors"] = [{"Code": f"V{number}", "Name": f"Vendor {number}"} for number in range(3)]
+    found["Ties"] = [
+        {"A": f"a{number % 10}", "B": number, "Changed": BEGIN + timedelta(microseconds=number % 900)}
+        for number in range(1_000)
+    ]
+    return found
+
+
+def service(version: int) -> ODataServer:
+    held = rows()
+    if version == 4:
+        for row in held["Orders"]:
+            row["Created"] = row["Created"].replace(tzinfo=UTC)
+            row["Due"] = row["Due"].date()
+        for row in held["Ties"]:
+            row["Changed"] = BEGIN
+    return ODataServer(version, types(version), held)
+
+
+def driver(server: ODataServer, secrets: dict[str, str] | None = None, **options: Any) -> ODataDriver:
+    return ODataDriver("erp", {"url": server.url, "service": ROOT[1:], **options}, secrets or {})
+
+
+def orders(*, own_set: bool = False, **changes: Any) -> StreamSpec:
+    lines: dict[str, Any] = {"expand": "to_Lines"}
+    if own_set:
+        lines = {"entity_set": "Lines", "parent": ["OrderNo"], "order_by": ["LineNo"]}
+    options = {"entity_set": "Orders", "replication_key": "Changed", "lines": {"lines": lines}, **changes}
+    return StreamSpec("orders", "purchase_order", options)
+
+
+def ties() -> StreamSpec:
+    return StreamSpec("ties", "vendor", {"entity_set": "Ties", "replication_key": "Changed"})

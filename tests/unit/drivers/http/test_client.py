@@ -1,0 +1,277 @@
+from __future__ import annotations
+
+import asyncio
+import gzip
+import zlib
+from collections.abc import Callable, Mapping
+from json import dumps, loads
+from typing import Any
+
+import httpcore
+import httpx
+import pytest
+
+from drivers.contract import (
+    BadConfiguration,
+    CredentialsRefused,
+    DriverError,
+    SourceBusy,
+    SourceChanged,
+    Throttled,
+    Unreachable,
+)
+from drivers.http.client import HttpClient, retry_after, server_time
+from drivers.http.messages import Answer, Request
+from drivers.http.options import HttpOptions
+from drivers.http.transport import NotSent
+
+URL = "https://erp.example:44300/sap"
+MIB = 1024 * 1024
+Respond = Callable[[httpx.Request], httpx.Response]
+
+
+def client(respond: Respond, secrets: Mapping[str, str] | None = None, **options: Any) -> HttpClient:
+    made = HttpOptions.model_validate({"url": URL, **options})
+    return HttpClient(made, secrets or {}, transport=httpx.MockTransport(respond))
+
+
+def raw(body: bytes, **headers: str) -> httpx.Response:
+    return answer(200, body, headers)
+
+
+def answer(
+    status: int, body: bytes = b"", headers: Mapping[str, str] | None = None, json: Any = None
+) -> httpx.Response:
+    """Unread, as it comes off the wire."""
+    content = body if json is None else dumps(json).encode()
+    return httpx.Response(status, headers=headers, stream=httpx.ByteStream(content))
+
+
+async def test_what_the_connection_configures_goes_with_every_request() -> None:
+    seen: list[httpx.Request] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return raw(b"{}")
+
+    made = client(
+        respond,
+        {"password": "päss", "k": "v1"},
+        auth={"kind": "basic", "user": "ann"},
+        headers={"X-Key": {"secret": "k"}, "X-Plain": "1"},
+    )
+    got = await made.send(Request("GET", f"{URL}/a%2Fb?x=%20", {"Accept": "application/json"}))
+
+    assert got.status == 200
+    assert str(seen[0].url) == f"{URL}/a%2Fb?x=%20"
+    assert seen[0].headers["authorization"] == "Basic YW5uOnDDpHNz"
+    assert (seen[0].headers["x-key"], seen[0].headers["x-plain"]) == ("v1", "1")
+
+
+async def test_a_redirect_is_told_and_not_followed() -> None:
+    asked: list[str] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        return answer(302, headers={"Location": "http://169.254.169.254/latest/meta-data"})
+
+    with pytest.raises(BadConfiguration, match=r"169\.254\.169\.254"):
+        await client(respond).send(Request("GET", "/x"))
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["https://evil.example/x", "http://erp.example:44300/sap", "https://erp.example/sap", "//evil.example/x", "file:///etc/passwd", "https://erp.example:44300@evil.example/"],
+)  # fmt: skip
+async def test_a_target_on_another_host_is_refused_before_anything_is_sent(target: str) -> None:
+    def respond(request: httpx.Request) -> httpx.Response:
+        raise AssertionError(request.url)
+
+    with pytest.raises(DriverError):
+        await client(respond).send(Request("GET", target))
+
+
+async def test_a_pause_that_the_server_asks_for_is_throttled() -> None:
+    for status, header, pause in ((429, "7", 7), (503, "120", 120), (429, "", 30), (429, "999999", 3_600)):
+        made = client(lambda _, s=status, h=header: answer(s, headers={"Retry-After": h} if h else {}))
+        with pytest.raises(Throttled) as caught:
+            await made.send(Request("GET", "/x"))
+        assert caught.value.retry_after == pause
+    with pytest.raises(SourceBusy):
+        await client(lambda _: answer(503)).send(Request("GET", "/x"))
+
+
+def test_a_date_to_come_back_at_is_counted_on_the_servers_clock() -> None:
+    headers = {"date": "Mon, 05 Jan 2026 08:00:00 GMT", "retry-after": "Mon, 05 Jan 2026 08:01:30 GMT"}
+    assert retry_after(Answer(429, headers, b"")) == 90
+    assert server_time(Answer(200, headers, b"")).isoformat() == "2026-01-05T08:00:00+00:00"
+    assert server_time(Answer(200, {"date": "soon"}, b"")) is None
+    assert retry_after(Answer(429, {"retry-after": "later"}, b"")) is None
+
+
+async def test_a_compressed_answer_is_inflated_no_further_than_allowed() -> None:
+    bomb = gzip.compress(b"0" * (64 * MIB), 9)
+    with pytest.raises(SourceChanged, match="longer than"):
+        await client(lambda _: raw(bomb, **{"content-encoding": "gzip"}), max_body_bytes=MIB).send(
+            Request("GET", "/x")
+        )
+    fine = await client(lambda _: raw(zlib.compress(b"abc"), **{"content-encoding": "deflate"})).send(
+        Request("GET", "/x")
+    )
+    assert fine.body == b"abc"
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"), [(b"not gzip", "gzip"), (b"x", "br"), (gzip.compress(b"abc" * 99)[:-9], "gzip")]
+)
+async def test_damaged_or_unasked_compression_is_no_answer(body: bytes, encoding: str) -> None:
+    with pytest.raises(SourceChanged):
+        await client(lambda _: raw(body, **{"content-encoding": encoding})).send(Request("GET", "/x"))
+
+
+async def test_a_plain_answer_that_is_too_long_is_refused() -> None:
+    with pytest.raises(SourceChanged, match="longer than"):
+        await client(lambda _: raw(b"x" * (MIB + 1)), max_body_bytes=MIB).send(Request("GET", "/x"))
+
+
+async def test_what_can_be_asked_again_is_asked_once_more_after_a_broken_line() -> None:
+    asked: list[str] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        asked.append(request.method)
+        if len(asked) == 1:
+            raise httpcore.RemoteProtocolError("Server disconnected")
+        return raw(b"{}")
+
+    made = client(respond)
+    assert (await made.send(Request("GET", "/x", repeatable=True))).status == 200
+    asked.clear()
+    with pytest.raises(Unreachable) as caught:
+        await made.send(Request("POST", "/x", body=b"{}"))
+    assert not isinstance(caught.value, NotSent)
+    assert asked == ["POST"]
+
+
+async def test_a_request_that_found_no_connection_was_not_sent() -> None:
+    def respond(request: httpx.Request) -> httpx.Response:
+        raise httpcore.ConnectError("refused")
+
+    with pytest.raises(NotSent):
+        await client(respond).send(Request("POST", "/x"))
+
+
+async def test_an_answer_has_an_end_in_time() -> None:
+    async def slow(request: httpx.Request) -> httpx.Response:
+        await asyncio.Event().wait()
+        return raw(b"")
+
+    options = HttpOptions.model_validate({"url": URL, "request_seconds": 0.01})
+    made = HttpClient(options, {}, transport=httpx.MockTransport(slow))
+    with pytest.raises(Unreachable, match="took longer"):
+        await made.send(Request("GET", "/x", repeatable=True))
+
+
+async def test_requests_are_spaced_out_over_the_minute() -> None:
+    now, waited = [100.0], list[float]()
+
+    async def pause(seconds: float) -> None:
+        waited.append(round(seconds, 3))
+        now[0] += seconds
+
+    options = HttpOptions.model_validate({"url": URL, "requests_per_minute": 30})
+    made = HttpClient(
+        options, {}, transport=httpx.MockTransport(lambda _: raw(b"")), pause=pause, monotonic=lambda: now[0]
+    )
+    for _ in range(4):
+        await made.send(Request("GET", "/x"))
+    assert waited == [2.0, 2.0, 2.0]
+
+
+# --- signing in
+
+
+class TokenServer:
+    def __init__(self) -> None:
+        self.tokens = 0
+        self.forms: list[str] = []
+        self.valid = ""
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.host == "login.example":
+            self.tokens += 1
+            self.forms.append(request.content.decode())
+            self.valid = f"t{self.tokens}"
+            return answer(200, json={"access_token": self.valid, "expires_in": 3600})
+        good = request.headers.get("authorization") == f"Bearer {self.valid}"
+        return answer(200 if good else 401)
+
+
+OAUTH = {"kind": "oauth2", "token_url": "https://login.example/token", "client_id": "me", "scope": "erp"}
+
+
+async def test_a_token_is_fetched_once_kept_and_renewed_when_it_is_refused() -> None:
+    server = TokenServer()
+    made = client(server, {"client_secret": "s"}, auth=OAUTH, parallel=8)
+
+    answers = await asyncio.gather(*(made.send(Request("GET", "/x")) for _ in range(8)))
+    assert {each.status for each in answers} == {200}
+    assert server.tokens == 1
+    assert server.forms == ["grant_type=client_credentials&scope=erp"]
+
+    server.valid = "revoked"
+    answers = await asyncio.gather(*(made.send(Request("GET", "/x")) for _ in range(8)))
+    assert {each.status for each in answers} == {200}
+    assert server.tokens == 2
+
+
+async def test_a_refused_client_is_said_in_the_endpoints_words() -> None:
+    def respond(_: httpx.Request) -> httpx.Response:
+        return answer(401, json={"error": "invalid_client", "error_description": "unknown client"})
+
+    with pytest.raises(CredentialsRefused, match="invalid_client unknown client"):
+        await client(respond, {"client_secret": "s"}, auth=OAUTH).send(Request("GET", "/x"))
+
+
+async def test_a_session_is_opened_carried_by_its_cookie_and_opened_anew_when_it_ended() -> None:
+    open_sessions: set[str] = set()
+    logons: list[dict[str, Any]] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/b1s/v2/Login":
+            logons.append(loads(request.content))
+            open_sessions.add(f"s{len(logons)}")
+            return answer(200, headers={"Set-Cookie": f"B1SESSION=s{len(logons)}; Path=/"})
+        name = request.headers.get("cookie", "").removeprefix("B1SESSION=")
+        return answer(200 if name in open_sessions else 401)
+
+    auth = {"kind": "session", "path": "/b1s/v2/Login", "body": {"CompanyDB": "DEMO", "UserName": "m", "Password": {"secret": "password"}}}  # fmt: skip
+    made = client(respond, {"password": "p"}, auth=auth)
+
+    assert (await made.send(Request("GET", "/x"))).status == 200
+    open_sessions.clear()
+    assert (await made.send(Request("POST", "/x", body=b"{}"))).status == 200
+    assert logons == [{"CompanyDB": "DEMO", "UserName": "m", "Password": "p"}] * 2
+
+
+async def test_a_refused_logon_is_no_endless_loop() -> None:
+    asked: list[str] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return answer(401, json={"error": {"message": {"value": "Fail to get DB Credentials"}}})
+
+    auth = {"kind": "session", "path": "/Login", "body": {"UserName": "m"}}
+    with pytest.raises(CredentialsRefused, match="Fail to get DB Credentials"):
+        await client(respond, {}, auth=auth).send(Request("GET", "/x"))
+    assert asked == ["/Login"]
+
+
+def test_a_secret_that_is_not_there_is_named() -> None:
+    with pytest.raises(BadConfiguration, match="password"):
+        client(lambda _: raw(b""), {}, auth={"kind": "basic", "user": "ann"})
+
+
+def test_no_error_shows_a_password() -> None:
+    with pytest.raises(ValueError, match="should not hold a user or a password"):
+        HttpOptions.model_validate({"url": "https://ann:hunter2@erp.example"})
