@@ -1,0 +1,85 @@
+"""Calling function modules without SAP's library, through `saprfclib`, which speaks the protocol in Python. Young."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from drivers.rfc.caller import CallFailed, MessageId, Trouble
+from drivers.rfc.connections import ConnectedCaller
+from drivers.rfc.errors import trouble_in
+
+_LOGON_TROUBLES: Final = frozenset({Trouble.LOGON, Trouble.LOCKED, Trouble.EXPIRED, Trouble.CLIENT})
+
+
+def caller(parameters: Mapping[str, Any], library: Callable[[], Any] | None = None) -> ConnectedCaller:
+    """Connects to nothing."""
+    load = library or _load
+
+    def connect() -> Any:
+        # By default a parameter that the function does not have would be dropped without a word.
+        return load().connect(**parameters, strict_params=True)
+
+    return ConnectedCaller("native", connect, judge, lambda: version(load))
+
+
+def available() -> bool:
+    try:
+        _load()
+    except CallFailed:
+        return False
+    return True
+
+
+def version(library: Callable[[], Any] | None = None) -> str:
+    """Raises CallFailed where it is not installed."""
+    return f"saprfclib {(library or _load)().__version__}"
+
+
+def _load() -> Any:
+    try:
+        import saprfclib  # noqa: PLC0415 - optional
+    except ImportError as error:
+        raise CallFailed(
+            Trouble.SETUP,
+            f"saprfclib is not installed: {error}",
+            hint='It needs Python 3.12 or later: "pip install groundwire[rfc]" there, or choose another options.way.',
+        ) from error
+    return saprfclib
+
+
+def judge(error: BaseException, function: str, *, sent: bool) -> CallFailed:
+    """What an exception of the library means."""
+    if isinstance(error, CallFailed):
+        return error
+    name, words = type(error).__name__, str(getattr(error, "message", "") or error)
+    said = trouble_in(words)
+    number = MessageId(
+        str(getattr(error, "msg_class", "") or ""),
+        str(getattr(error, "msg_number", "") or ""),
+        str(getattr(error, "msg_type", "") or ""),
+    )
+    key = str(getattr(error, "key", "") or "")
+    return CallFailed(
+        _trouble(name, key, said, sent=sent),
+        words or key,
+        function=function,
+        key=key if name == "AbapApplicationError" else "",
+        message_id=number,
+    )
+
+
+def _trouble(name: str, key: str, said: Trouble | None, *, sent: bool) -> Trouble:
+    if not sent and said in _LOGON_TROUBLES:
+        return said or Trouble.LOGON
+    if name == "AbapApplicationError":
+        return Trouble.MISSING if key == "FU_NOT_FOUND" else Trouble.EXCEPTION
+    if name == "AbapSystemFailure":
+        if not sent:
+            return said or Trouble.LOGON
+        return said if said in {Trouble.AUTHORITY, Trouble.BUSY, Trouble.MISSING} else Trouble.FAILURE
+    if not sent:
+        return (
+            Trouble.UNREACHED if name in {"CommunicationError", "OSError", "TimeoutError"} else Trouble.SETUP
+        )
+    return Trouble.LOST

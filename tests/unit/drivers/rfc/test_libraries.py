@@ -1,0 +1,216 @@
+"""The two libraries of RFC behind one seam: what their exceptions mean, and sessions that nobody shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date, time
+from typing import Any
+
+import pytest
+
+from drivers.rfc import native, sdk
+from drivers.rfc.abap import Direction
+from drivers.rfc.caller import Caller, CallFailed, Trouble, rows, text
+from drivers.rfc.connections import _plain
+from tests.sap import libraries
+from tests.sap.system import Busy, LineCut, ShortDump, System, User
+
+LOGON = {"ashost": "sap.example", "sysnr": "00", "client": "100", "user": "RFCUSER", "passwd": "secret"}
+ORDER = {
+    "POHEADER": {"COMP_CODE": "1000", "VENDOR": "0000000100", "PURCH_ORG": "1000"},
+    "POHEADERX": {"COMP_CODE": "X", "VENDOR": "X", "PURCH_ORG": "X"},
+    "POITEM": [{"PO_ITEM": "00010", "QUANTITY": "1"}],
+    "POITEMX": [{"PO_ITEM": "00010", "QUANTITY": "X"}],
+    "RETURN": [],
+}
+Open = Callable[..., Caller]
+
+
+@pytest.fixture
+def system() -> Iterator[System]:
+    system = System()
+    system.put("LFA1", LIFNR="0000000100", NAME1="Schmidt")
+    yield system
+    system.close()
+
+
+@pytest.fixture(params=["sdk", "native"])
+def open_caller(request: pytest.FixtureRequest, system: System) -> Open:
+    def opened(**parameters: str) -> Caller:
+        if request.param == "sdk":
+            return sdk.caller(LOGON | parameters, lambda: libraries.sdk(system))
+        return native.caller(LOGON | parameters, lambda: libraries.native(system))
+
+    return opened
+
+
+def failure(work: Callable[[], Any]) -> CallFailed:
+    with pytest.raises(CallFailed) as raised:
+        work()
+    return raised.value
+
+
+class TestCalls:
+    def test_a_call_has_its_answer_and_the_interface_its_parameters(self, open_caller: Open) -> None:
+        caller = open_caller()
+
+        assert text(caller.call("STFC_CONNECTION", REQUTEXT="hello"), "ECHOTEXT") == "hello"
+        interface = caller.interface("RFC_READ_TABLE")
+        assert interface is not None
+        assert interface.has("QUERY_TABLE", "DATA")
+        assert not interface.has("ET_DATA")
+        table, name = interface.find("DATA"), interface.find("QUERY_TABLE")
+        assert table is not None
+        assert (table.structure, table.direction) == ("TAB512", Direction.TABLES)
+        assert name is not None
+        assert name.field is not None
+        assert name.field.length == 30
+
+    def test_a_function_that_is_not_there_has_no_interface(self, open_caller: Open) -> None:
+        caller = open_caller()
+
+        assert caller.interface("Z_NOT_THERE") is None
+        assert failure(lambda: caller.call("Z_NOT_THERE")).trouble is Trouble.MISSING
+
+    @pytest.mark.parametrize(
+        ("prepare", "parameters", "trouble"),
+        [
+            (lambda _: None, {"passwd": "wrong"}, Trouble.LOGON),
+            (lambda _: None, {"client": "999"}, Trouble.CLIENT),
+            (lambda _: None, {"ashost": "elsewhere"}, Trouble.UNREACHED),
+            (lambda user: setattr(user, "locked", True), {}, Trouble.LOCKED),
+            (lambda user: setattr(user, "expired", True), {}, Trouble.EXPIRED),
+            (lambda user: setattr(user, "functions", frozenset({"RFC_PING"})), {}, Trouble.AUTHORITY),
+        ],
+    )
+    def test_what_keeps_a_call_from_being_made_is_told_apart(
+        self, open_caller: Open, system: System, prepare: Callable[[User], None], parameters: dict[str, str], trouble: Trouble
+    ) -> None:  # fmt: skip
+        prepare(system.users["RFCUSER"])
+
+        failed = failure(lambda: open_caller(**parameters).call("STFC_CONNECTION", REQUTEXT=""))
+
+        assert failed.trouble is trouble, failed.text
+        assert "secret" not in f"{failed!r}{failed.text}{failed.hint}"
+
+    @pytest.mark.parametrize(
+        ("error", "trouble"),
+        [
+            (ShortDump("CONVT_NO_NUMBER"), Trouble.FAILURE),
+            (Busy("maximum number of work processes reached"), Trouble.BUSY),
+            (LineCut(carried_out=False), Trouble.LOST),
+        ],
+    )
+    def test_what_ends_a_session_is_told_and_the_next_call_has_a_new_one(
+        self, open_caller: Open, system: System, error: Exception, trouble: Trouble
+    ) -> None:
+        caller = open_caller()
+
+        def fail(_function: str, _parameters: Any) -> None:
+            raise error
+
+        system.before_call = fail
+        assert failure(lambda: caller.call("RFC_PING")).trouble is trouble
+        system.before_call = lambda _f, _p: None
+        caller.call("RFC_PING")
+
+    def test_an_exception_of_the_function_leaves_the_session_alive(self, open_caller: Open) -> None:
+        caller = open_caller()
+        with caller.session() as session:
+            session.call("BAPI_PO_CREATE1", **ORDER)
+            failed = failure(lambda: session.call("RFC_READ_TABLE", QUERY_TABLE="ZNONE", DATA=[]))
+            session.call("BAPI_TRANSACTION_COMMIT", WAIT="X")
+
+        assert (failed.trouble, failed.key) == (Trouble.EXCEPTION, "TABLE_NOT_AVAILABLE")
+        assert str(failed.message_id) == "AD/029"
+
+    def test_a_connection_that_died_while_idle_is_replaced_once(
+        self, open_caller: Open, system: System
+    ) -> None:
+        caller = open_caller()
+        caller.call("RFC_PING")
+        cuts = [LineCut(carried_out=False)]
+
+        def cut_once(_function: str, _parameters: Any) -> None:
+            if cuts:
+                raise cuts.pop()
+
+        system.before_call = cut_once
+        caller.call("RFC_PING")
+
+        assert not cuts
+
+
+class TestSessions:
+    def test_what_is_not_committed_is_gone(self, open_caller: Open, system: System) -> None:
+        with open_caller().session() as session:
+            assert text(session.call("BAPI_PO_CREATE1", **ORDER), "EXPPURCHASEORDER")
+
+        assert not system.rows("EKKO")
+
+    def test_a_commit_of_another_session_commits_nothing(self, open_caller: Open, system: System) -> None:
+        with open_caller().session() as session:
+            session.call("BAPI_PO_CREATE1", **ORDER)
+            open_caller().call("BAPI_TRANSACTION_COMMIT", WAIT="X")
+
+        assert not system.rows("EKKO")
+
+    def test_a_commit_of_the_same_session_keeps_it(self, open_caller: Open, system: System) -> None:
+        with open_caller().session() as session:
+            reply = session.call("BAPI_PO_CREATE1", **ORDER)
+            session.call("BAPI_TRANSACTION_COMMIT", WAIT="X")
+
+        assert [row["EBELN"] for row in system.rows("EKKO")] == [text(reply, "EXPPURCHASEORDER")]
+        assert rows(reply, "RETURN")[-1]["TYPE"] == "S"
+
+    def test_a_session_that_broke_is_not_replaced_unawares(self, open_caller: Open, system: System) -> None:
+        with open_caller().session() as session:
+            session.call("BAPI_PO_CREATE1", **ORDER)
+            system.before_call = _cut
+            assert failure(lambda: session.call("RFC_PING")).trouble is Trouble.LOST
+            system.before_call = lambda _f, _p: None
+            assert failure(lambda: session.call("BAPI_TRANSACTION_COMMIT")).trouble is Trouble.UNREACHED
+
+        assert not system.rows("EKKO")
+
+
+def _cut(_function: str, _parameters: Any) -> None:
+    raise LineCut(carried_out=False)
+
+
+class TestInstallation:
+    def test_without_saps_library_the_error_says_what_to_install_where(self) -> None:
+        pytest.importorskip("pyrfcx")
+        if sdk.available():
+            pytest.skip("this machine has SAP's library")
+
+        failed = failure(sdk.version)
+
+        assert failed.trouble is Trouble.SETUP
+        assert "SAPNWRFC_HOME" in failed.hint
+        assert failure(lambda: sdk.caller(LOGON).call("RFC_PING")).trouble is Trouble.SETUP
+
+    def test_a_library_of_another_kind_of_machine_is_told_apart(self) -> None:
+        error = type("SdkNotFoundError", (Exception,), {})("libsapnwrfc.so: wrong ELF class: ELFCLASS32")
+
+        failed = sdk.judge(error, "", sent=False)
+
+        assert "64 bits" in failed.text
+        assert "64 bits" in failed.hint
+
+    def test_a_python_package_that_is_missing_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(__import__("sys").modules, "pyrfcx", None)
+        monkeypatch.setitem(__import__("sys").modules, "saprfclib", None)
+
+        assert "pip install" in failure(sdk.version).hint
+        assert "3.12" in failure(native.version).hint
+        assert not sdk.available()
+        assert not native.available()
+
+
+def test_values_are_handed_over_as_the_libraries_take_them() -> None:
+    given = {"D": date(2026, 1, 31), "T": time(10, 11, 12), "F": True, "L": [{"D": date(1, 1, 1)}], "N": None}
+
+    assert _plain(given) == {"D": "20260131", "T": "101112", "F": "X", "L": [{"D": "00010101"}]}
+    with pytest.raises(TypeError):
+        _plain({"M": __import__("datetime").datetime(2026, 1, 31)})
