@@ -111,7 +111,7 @@ def test_a_date_to_come_back_at_is_counted_on_the_servers_clock() -> None:
 
 
 async def test_a_compressed_answer_is_inflated_no_further_than_allowed() -> None:
-    bomb = gzip.compress(b"0" * (64 * MIB, mtime=0), 9)
+    bomb = gzip.compress(b"0" * (64 * MIB), 9)
     with pytest.raises(SourceChanged, match="longer than"):
         await client(lambda _: raw(bomb, **{"content-encoding": "gzip"}), max_body_bytes=MIB).send(
             Request("GET", "/x")
@@ -123,7 +123,8 @@ async def test_a_compressed_answer_is_inflated_no_further_than_allowed() -> None
 
 
 @pytest.mark.parametrize(
-    ("body", "encoding"), [(b"not gzip", "gzip"), (b"x", "br"), (gzip.compress(b"abc" * 99, mtime=0)[:-9], "gzip")]
+    ("body", "encoding"),
+    [(b"not gzip", "gzip"), (b"x", "br"), (gzip.compress(b"abc" * 99, mtime=0)[:-9], "gzip")],
 )
 async def test_damaged_or_unasked_compression_is_no_answer(body: bytes, encoding: str) -> None:
     with pytest.raises(SourceChanged):
