@@ -42,7 +42,7 @@ from agent.policy_key import PolicyKey
 from agent.protocol.frames import Result
 from agent.relay_address import endpoint_of
 from agent.reloads import Reloads
-from agent.secret_changes import PROXY, SecretChanges
+from agent.secret_changes import HASHES, PROXY, SecretChanges
 from agent.settings import ConnectionSettings, Settings
 from agent.tracing import TracedCommands, TracedOutbox, Tracing
 from agent.tunnel.link import Link
@@ -184,7 +184,7 @@ class Assembly:
     async def _put_in_force(self, users: Sequence[str]) -> None:
         if PROXY in users:
             self.link.endpoint = endpoint_of(self._watcher.settings, self._identities.load().relay_url)
-        await self.reloads.restart(*(user for user in users if user != PROXY))
+        await self.reloads.restart(*(user for user in users if user not in (PROXY, HASHES)))
 
 
 def make_policies(settings: Settings, clock: Clock, trail: AuditTrail, outbox: Outbox) -> Policies:

@@ -18,6 +18,7 @@ from agent.access import Access
 from agent.audit.trail import Actor, AuditTrail
 from agent.clock import Clock
 from agent.errors import ConfigurationError, CredentialsRefused, GroundwireError
+from agent.policy_key import NAME as HASH_KEY
 from agent.secrets import Secret, SecretRef, credential_file, is_secret_name, learn, plain_file
 from agent.settings import ConnectionSettings, Settings
 from agent.vault.store import Vault
@@ -29,6 +30,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 PROXY: Final = "the relay's proxy"  # among the users of a secret
+HASHES: Final = "the policy's hashes"
 
 
 class Tried(StrEnum):
@@ -66,6 +68,7 @@ class SecretChanges:
         Raises CredentialsRefused, naming the connection, unless forced.
         """
         _refuse_bad_name(name)
+        _refuse_hash_key(name)
         learn(value)
         async with self._one_at_a_time:
             self._refuse_shadowed(name)
@@ -103,7 +106,9 @@ class SecretChanges:
         if users and not force:
             raise ConfigurationError(
                 f"the secret {name} is in use by: {', '.join(users)}",
-                hint="Take the reference out of its file first, or repeat with --force.",
+                hint="With --force; from the next start of the agent every hashed value leaves with another hash."
+                if name == HASH_KEY
+                else "Take the reference out of its file first, or repeat with --force.",
             )
         async with self._one_at_a_time:
             if not any(entry.name == name for entry in await asyncio.to_thread(self._vault.entries)):
@@ -174,14 +179,17 @@ class SecretChanges:
         instead = {str(SecretRef("secret", name)): value.reveal()}
         outcome, step = await self._ask_source(connection, instead)
         if outcome is Tried.REFUSED:
-            error = CredentialsRefused(
-                f"the source refuses the new value: {step.detail}",
-                where=user,
-                hint="Nothing was stored. Correct the value, or repeat with --force to store it all the same.",
-            )
             if not force:
-                raise error
+                raise CredentialsRefused(
+                    f"the source refuses the new value: {step.detail}",
+                    where=user,
+                    hint="Nothing was stored. Correct the value, or repeat with --force to store it all the same.",
+                )
             secrets = self._access.secrets_of(connection, instead)
+            # The words are the connection's state from now on: what was stored was meant to be.
+            error = CredentialsRefused(
+                f"the source refused {name} when it was set: {step.detail}", where=user
+            )
             await self._access.expect_refusal(connection, secrets, error)
         return {"outcome": outcome, "why": step.detail}
 
@@ -221,7 +229,9 @@ class SecretChanges:
 
 
 def users_of(settings: Settings, name: str) -> list[str]:
-    """The connections that refer to `secret:NAME`, and the relay's proxy."""
+    """The connections that refer to `secret:NAME`, the relay's proxy, and the policy whose key it is."""
+    if name == HASH_KEY:
+        return [HASHES]
     ref = SecretRef("secret", name)
     users = [one.name for one in settings.connections.values() if ref in one.secrets.values()]
     return [*users, PROXY] if settings.relay.proxy_password == ref else users
@@ -232,6 +242,14 @@ def _names_in(settings: Settings) -> set[str]:
     if settings.relay.proxy_password is not None:
         refs.append(settings.relay.proxy_password)
     return {ref.name for ref in refs if ref.kind == "secret"}
+
+
+def _refuse_hash_key(name: str) -> None:
+    if name == HASH_KEY:
+        raise ConfigurationError(
+            f"the agent makes {name} by itself",
+            hint="`groundwire secret import` brings that of another machine.",
+        )
 
 
 def _refuse_bad_name(name: str) -> None:
