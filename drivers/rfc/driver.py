@@ -17,10 +17,8 @@ from drivers.contract import (
     Description,
     DriverError,
     Mark,
-    Message,
     Operation,
     Outcome,
-    OutcomeStatus,
     Page,
     ReadRequest,
     SourceChanged,
@@ -34,6 +32,8 @@ from drivers.rfc.engine import Engine
 from drivers.rfc.errors import translate
 from drivers.rfc.opening import open_caller
 from drivers.rfc.options import parse_connection
+from drivers.rfc.recipes import operations_of
+from drivers.rfc.writing import Writer
 
 VERSION: Final = "1"
 _Result = TypeVar("_Result")
@@ -54,6 +54,8 @@ class RfcDriver:
         self._engine = Engine(
             self._options, caller or open_caller(self._options, secrets), tuple(secrets.values())
         )
+
+        self._writer = Writer(self._engine)
 
     def __repr__(self) -> str:
         return f"RfcDriver({self._name!r})"
@@ -101,15 +103,14 @@ class RfcDriver:
     async def columns(self, stream: StreamSpec) -> Sequence[Column]:
         return await self._in_thread(columns_of, self._engine, stream)
 
-    async def operations(self, streams: Sequence[StreamSpec]) -> Sequence[Operation]:  # noqa: ARG002 - it only reads
-        return ()
+    async def operations(self, streams: Sequence[StreamSpec]) -> Sequence[Operation]:
+        return tuple(operation for stream in streams for operation in operations_of(stream, self._options))
 
     async def execute(self, command: WriteCommand) -> Outcome:
-        text = f"{command.operation.value} is not among what can be written"
-        return Outcome(OutcomeStatus.FAILED, messages=(Message(text, "not_supported"),))
+        return await self._in_thread(self._writer.execute, command)
 
-    async def find_effect(self, command: WriteCommand) -> Outcome | None:  # noqa: ARG002 - nothing was written
-        return None
+    async def find_effect(self, command: WriteCommand) -> Outcome | None:
+        return await self._in_thread(self._writer.find_effect, command)
 
     async def aclose(self) -> None:
         await self._in_thread(self._engine.close)

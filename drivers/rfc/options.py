@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -71,6 +72,11 @@ class ConnectionOptions(Strict):
     call_seconds: int = Field(
         default=600, ge=1, le=86_400
     )  # the longest call; what it changes appears within
+
+    @property
+    def settling(self) -> timedelta:
+        """How long after a call its effect may still appear: SAP works on when a line broke."""
+        return timedelta(seconds=self.call_seconds)
 
 
 class LookupOptions(Strict):

@@ -131,3 +131,157 @@ def orders(**more: Any) -> StreamSpec:
 
 def ties() -> StreamSpec:
     return StreamSpec("ties", "vendor", {"table": "ZTIES", "replication_key": ["AEDAT", "AEZEIT"]})
+
+
+_MARK_X = {"POHEADER": "POHEADERX"}
+PURCHASE_ORDER_WRITES: dict[str, Any] = {
+    "idempotency_key_length": 12,
+    "create": {
+        "required": ["organizationKey", "vendorKey", "lineItems", "lineItems.quantity"],
+        "key": ["result.order"],
+        "find": {"table": "EKKO", "column": "IHREZ"},
+        "calls": [
+            {
+                "function": "BAPI_PO_CREATE1",
+                "test_run": "TESTRUN",
+                "returns": {"order": "EXPPURCHASEORDER"},
+                "x": _MARK_X,
+                "structures": {
+                    "POHEADER": {
+                        "COMP_CODE": "organizationKey",
+                        "DOC_TYPE": {"const": "NB"},
+                        "VENDOR": {"key": "vendorKey"},
+                        "PURCH_ORG": {"const": "1000"},
+                        "CURRENCY": "currencyKey",
+                        "DOC_DATE": "orderDate",
+                        "REF_1": "idempotencyKey",
+                    }
+                },
+                "tables": {
+                    "POITEM": {
+                        "for_each": "lineItems",
+                        "x": "POITEMX",
+                        "x_key": ["PO_ITEM"],
+                        "values": {
+                            "PO_ITEM": {"line_number": 10},
+                            "SHORT_TEXT": "lineItems.name",
+                            "PLANT": "lineItems.locationKey",
+                            "QUANTITY": "lineItems.quantity",
+                            "PO_UNIT": "lineItems.uomKey",
+                            "NET_PRICE": "lineItems.price",
+                        },
+                    }
+                },
+            }
+        ],
+    },
+    "update": {
+        "find": {"table": "EKKO", "column": "UNSEZ"},
+        "calls": [
+            {
+                "function": "BAPI_PO_CHANGE",
+                "values": {"PURCHASEORDER": "key"},
+                "x": _MARK_X,
+                "structures": {"POHEADER": {"PMNTTRMS": "terms", "OUR_REF": "idempotencyKey"}},
+                "tables": {
+                    "POITEM": {
+                        "for_each": "lineItems",
+                        "x": "POITEMX",
+                        "x_key": ["PO_ITEM"],
+                        "values": {
+                            "PO_ITEM": "lineItems.lineNo",
+                            "QUANTITY": "lineItems.quantity",
+                            "NET_PRICE": "lineItems.price",
+                        },
+                    }
+                },
+            }
+        ],
+    },
+}
+NEW_ORDER: dict[str, Any] = {
+    "organizationKey": "1000",
+    "vendorKey": "0000000100",
+    "currencyKey": "KWD",
+    "orderDate": "2026-03-15",
+    "lineItems": [
+        {"name": "Muttern & 'Scheiben'", "quantity": "2.5", "uomKey": "ST", "price": "1.25"},
+        {"name": "Öl", "quantity": "1", "price": "0.5"},
+    ],
+}
+
+
+def writable_orders(**changes: Any) -> StreamSpec:
+    write = {**PURCHASE_ORDER_WRITES, **changes}
+    return StreamSpec("purchase_orders", "purchase_order", orders().options, write=write)
+
+
+def work_orders() -> StreamSpec:
+    maintain = {"function": "BAPI_ALM_ORDER_MAINTAIN"}
+    header = {"REFNUMBER": {"const": "000001"}, "OBJECTTYPE": {"const": "HEADER"}}
+    save = {"REFNUMBER": {"const": "000001"}, "METHOD": {"const": "SAVE"}}
+    write = {
+        "create": {
+            "required": ["title"],
+            "key": ["result.order"],
+            "calls": [
+                maintain
+                | {
+                    "returns": {"order": "ET_NUMBERS.AUFNR_NEW"},
+                    "tables": {
+                        "IT_METHODS": {
+                            "rows": [
+                                header
+                                | {"METHOD": {"const": "CREATE"}, "OBJECTKEY": {"const": "%00000000001"}},
+                                save,
+                            ]
+                        },
+                        "IT_HEADER": {
+                            "values": {
+                                "ORDERID": {"const": "%00000000001"},
+                                "ORDER_TYPE": "type",
+                                "PLANPLANT": "siteKey",
+                                "SHORT_TEXT": "title",
+                                "START_DATE": "scheduledAt",
+                            }
+                        },
+                    },
+                }
+            ],
+        },
+        "set_status": {
+            "statuses": {"released": "RELEASE", "completed": "TECHNICALCOMPLETE"},
+            "calls": [
+                maintain
+                | {
+                    "tables": {
+                        "IT_METHODS": {"rows": [header | {"METHOD": "status", "OBJECTKEY": "key"}, save]}
+                    }
+                }
+            ],
+        },
+    }
+    read = {
+        "table": "AUFK",
+        "where": {"AUTYP": "30"},
+        "replication_key": ["AEDAT", "AEZEIT"],
+        "lookups": {"dates": {"table": "AFKO", "on": {"AUFNR": "AUFNR"}, "columns": ["GSTRP", "GLTRP"]}},
+        "lines": {
+            "status": {
+                "table": "JEST",
+                "parent": ["OBJNR"],
+                "of": ["OBJNR"],
+                "where": {"INACT": ""},
+                "columns": ["STAT"],
+                "lookups": {
+                    "text": {
+                        "table": "TJ02T",
+                        "on": {"ISTAT": "STAT"},
+                        "where": {"SPRAS": "E"},
+                        "columns": ["TXT04"],
+                    }
+                },
+            }
+        },
+    }
+    return StreamSpec("work_orders", "work_order", read, write=write)

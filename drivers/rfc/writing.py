@@ -1,0 +1,255 @@
+"""Carries out a write: the calls of its recipe and the commit, in one session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from drivers.contract import (
+    BadConfiguration,
+    DriverError,
+    Message,
+    OperationKind,
+    Outcome,
+    OutcomeStatus,
+    SourceBusy,
+    Throttled,
+    Unreachable,
+    WriteCommand,
+)
+from drivers.keys import decode_key, encode_key
+from drivers.record_faults import KEY
+from drivers.rfc.caller import CallFailed, Reply, Session, Trouble, rows, structure, text
+from drivers.rfc.calling import UTC_ZONE, CallComposer, Composed, Misfit, Scope, reference
+from drivers.rfc.changes import plan_of
+from drivers.rfc.conditions import Compare
+from drivers.rfc.conversions import alpha_out
+from drivers.rfc.engine import Engine
+from drivers.rfc.errors import translate
+from drivers.rfc.positions import can_be
+from drivers.rfc.recipes import RESULT, Recipe, recipes_of
+from drivers.rfc.returns import Said, messages
+from drivers.rfc.write_options import CallTable
+
+COMMIT: Final = "BAPI_TRANSACTION_COMMIT"
+ROLLBACK: Final = "BAPI_TRANSACTION_ROLLBACK"
+NOT_FOUND: Final = Message("there is no such record", "not_found", KEY)
+# The call did not begin, and a person has to act.
+_FOR_A_PERSON: Final = frozenset(
+    {Trouble.LOGON, Trouble.LOCKED, Trouble.EXPIRED, Trouble.CLIENT, Trouble.AUTHORITY, Trouble.MISSING, Trouble.SETUP}
+)  # fmt: skip
+
+
+class Refusal(Exception):
+    """The write is not carried out; what was done of it is undone."""
+
+    def __init__(self, *told: Message) -> None:
+        super().__init__(told[0].text)
+        self.told = told
+
+
+class Writer:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._composer = CallComposer(engine.dictionary)
+        zone = engine.options.time_zone
+        self._zone = ZoneInfo(zone) if zone else UTC_ZONE
+
+    def execute(self, command: WriteCommand) -> Outcome:
+        try:
+            return self._execute(command)
+        except Refusal as refusal:
+            return Outcome(OutcomeStatus.FAILED, messages=refusal.told)
+        except Misfit as fault:
+            told = Message(f"{fault.place} {fault.message}", "invalid", fault.place)
+            return Outcome(OutcomeStatus.FAILED, messages=(told,))
+
+    def find_effect(self, command: WriteCommand) -> Outcome | None:
+        recipe = recipes_of(command.stream).get(command.operation)
+        if recipe is None or recipe.find is None:  # None would say that there is no effect
+            raise BadConfiguration(
+                f"the effect of a {command.operation.value} cannot be looked up",
+                where=f"streams.{command.stream.name}.write.{command.operation.value}.find",
+                hint="Name the table and the column that keep idempotencyKey.",
+            )
+        return self._found(command, recipe)
+
+    def _execute(self, command: WriteCommand) -> Outcome:
+        recipe = recipes_of(command.stream).get(command.operation)
+        if recipe is None:
+            raise Refusal(
+                Message(
+                    f"the stream {command.stream.name!r} knows no {command.operation.value}", "not_supported"
+                )
+            )
+        faults = recipe.faults_of(command.record)
+        if faults:
+            raise Refusal(*faults)
+        try:
+            scope = self._scope(command, recipe)
+            # Also finds out, before anything is done, whether the system can be reached and the recipe fits it.
+            first = self._composer.compose(recipe.calls[0], scope, f"{recipe.where}.calls[0]")
+            found = self._found(command, recipe) if recipe.find is not None else None
+        except (Unreachable, SourceBusy, Throttled) as error:
+            raise Refusal(_not_reached(error)) from error
+        return found or self._carry_out(recipe, scope, first)
+
+    def _carry_out(self, recipe: Recipe, scope: Scope, first: Composed) -> Outcome:
+        run = _Run(self._engine, self._composer, recipe, scope)
+        try:
+            with self._engine.caller.session() as session:
+                run.calls(session, first)
+                run.commit(session)
+        except CallFailed as error:
+            return self._judged(error, recipe, run)
+        except DriverError as error:
+            if run.may_have_an_effect:
+                return Outcome(OutcomeStatus.IN_DOUBT, messages=(Message(error.message, error.code),))
+            raise
+        return run.outcome()
+
+    def _judged(self, error: CallFailed, recipe: Recipe, run: _Run) -> Outcome:
+        told = Message(error.text, str(error.message_id) or error.key or error.trouble.value)
+        never = error.trouble is Trouble.UNREACHED or error.trouble in _FOR_A_PERSON
+        if run.may_have_an_effect and not never:
+            return Outcome(OutcomeStatus.IN_DOUBT, messages=(told,))
+        if error.trouble in _FOR_A_PERSON:
+            raise translate(error, where=recipe.where, hidden=self._engine.secrets) from error
+        if error.trouble in {Trouble.LOST, Trouble.UNREACHED}:
+            text_of = "the connection to SAP broke before anything was committed; nothing was changed"
+            raise Refusal(Message(text_of, "unreachable")) from error
+        raise Refusal(told) from error
+
+    def _scope(self, command: WriteCommand, recipe: Recipe) -> Scope:
+        shape = self._engine.shape(replace(command.stream, columns=()))
+        key: Mapping[str, str] = {}
+        if recipe.kind is not OperationKind.CREATE:
+            parts = decode_key(str(command.record.get(KEY, "")))
+            if not can_be(shape.key_fields, parts):
+                raise Refusal(NOT_FOUND)
+            key = dict(zip(shape.key, parts, strict=True))
+        kept = reference(command.idempotency_key, recipe.idempotency_key_length)
+        return Scope(recipe, command.record, kept, self._zone, key)
+
+    def _found(self, command: WriteCommand, recipe: Recipe) -> Outcome | None:
+        find = recipe.find
+        if find is None:
+            return None
+        where = f"{recipe.where}.find"
+        dictionary = self._engine.dictionary
+        table = dictionary.table(find.table, where=where)
+        shape = self._engine.shape(replace(command.stream, columns=()))
+        names = find.key or tuple(field.name for field in shape.key_fields)
+        fields = [dictionary.field(table.name, name, where=where) for name in names]
+        column = dictionary.field(table.name, find.column, where=where)
+        kept = reference(command.idempotency_key, recipe.idempotency_key_length)
+        if len(kept) > column.length:
+            raise BadConfiguration(
+                f"{table.name}-{column.name} has room for {column.length} characters, the reference has {len(kept)}",
+                where=where,
+                hint=f"Set idempotency_key_length = {max(column.length, 12)}, or choose a longer column.",
+            )
+        plan = plan_of(table, [*fields, column], Compare(column.name, "=", kept), where)
+        for part in self._engine.tables().every(plan):
+            for values in zip(*(part.column(name).to_pylist() for name in names), strict=True):
+                return Outcome(OutcomeStatus.SUCCEEDED, key=encode_key(values), reference=_shown(values))
+        return None
+
+
+class _Run:
+    """One carrying out: results so far, what SAP said, and how far it came."""
+
+    def __init__(self, engine: Engine, composer: CallComposer, recipe: Recipe, scope: Scope) -> None:
+        self._engine = engine
+        self._composer = composer
+        self._recipe = recipe
+        self._scope = scope
+        self._said: list[Message] = []
+        self.may_have_an_effect = False
+
+    def calls(self, session: Session, first: Composed) -> None:
+        for number, call in enumerate(self._recipe.calls):
+            if (call.when is not None and not self._scope.given(call.when)) or (
+                call.unless is not None and self._scope.given(call.unless)
+            ):
+                continue
+            where = f"{self._recipe.where}.calls[{number}]"
+            composed = first if number == 0 else self._composer.compose(call, self._scope, where)
+            if call.test_run is not None:
+                tried = session.call(call.function, **composed.parameters, **{call.test_run: "X"})
+                self._refuse_failed(session, call, composed, tried)
+            self.may_have_an_effect = self._recipe.table.commits_itself
+            reply = session.call(call.function, **composed.parameters)
+            self._refuse_failed(session, call, composed, reply)
+            self._said += [_message(said, composed) for said in messages(reply, call.messages)]
+            results = {name: _returned(reply, told) for name, told in call.returns.items()}
+            self._scope = replace(self._scope, results={**self._scope.results, **results})
+
+    def commit(self, session: Session) -> None:
+        if self._recipe.table.commits_itself:
+            return
+        self._refuse_keyless()
+        self.may_have_an_effect = True
+        reply = session.call(COMMIT, WAIT="X")
+        failed = next((said for said in messages(reply) if said.failed), None)
+        if failed is not None:
+            raise CallFailed(Trouble.FAILURE, failed.text, function=COMMIT)
+
+    def outcome(self) -> Outcome:
+        if self._recipe.kind is OperationKind.CREATE:
+            parts = [self._result(name) for name in self._recipe.key]
+        else:
+            parts = list(self._scope.key.values())
+        return Outcome(
+            OutcomeStatus.SUCCEEDED,
+            key=encode_key(parts),
+            reference=_shown(parts),
+            messages=tuple(self._said),
+        )
+
+    def _refuse_failed(self, session: Session, call: CallTable, composed: Composed, reply: Reply) -> None:
+        said = messages(reply, call.messages)
+        if not any(each.failed for each in said):
+            return
+        if not self._recipe.table.commits_itself:
+            session.call(ROLLBACK)
+        # The first often says no more than that nothing was done; the reasons come behind it.
+        failed = [_message(each, composed) for each in said if each.failed]
+        raise Refusal(*failed)
+
+    def _refuse_keyless(self) -> None:
+        """Without a number there is nothing that a commit should keep."""
+        if self._recipe.kind is OperationKind.CREATE and not all(map(self._result, self._recipe.key)):
+            raise Refusal(Message("the system gave no number for the new record", "no_key"))
+
+    def _result(self, name: str) -> str:
+        head, _, rest = name.partition(".")
+        if head == RESULT:
+            return self._scope.results.get(rest, "")
+        return str(self._scope.record.get(name) or "")
+
+
+def _returned(reply: Reply, told: str) -> str:
+    """A parameter, a field of a structure, or of the first row of a table."""
+    parameter, _, member = told.partition(".")
+    if not member:
+        return text(reply, parameter)
+    found = rows(reply, parameter)
+    return text(found[0] if found else structure(reply, parameter), member)
+
+
+def _message(said: Said, composed: Composed) -> Message:
+    place = composed.origin(said.parameter, said.row, said.field)
+    return Message(said.text or said.code, said.code, place)
+
+
+def _shown(parts: Sequence[str]) -> str:
+    """The record's number as SAP's users know it."""
+    return "/".join(alpha_out(part) for part in parts)
+
+
+def _not_reached(error: DriverError) -> Message:
+    code = "unreachable" if isinstance(error, Unreachable) else "busy"
+    return Message(f"SAP was not reached, and nothing was changed: {error.message}", code)
