@@ -75,13 +75,16 @@ class App:
 
     async def run_once(
         self,
-        wanted: Sequence[tuple[str, str]] | None = None,
+        wanted: Sequence[str] = (),
         *,
         full: bool = False,
         accept_deletions: bool = False,
         progress: Callable[[RunReport], None] | None = None,
     ) -> list[RunResult]:
-        """Sync streams into the outbox without a running agent; what is enqueued travels when the agent runs."""
+        """Sync streams into the outbox without a running agent; what is enqueued travels when the agent runs.
+
+        `wanted` holds texts "connection" and "connection/stream"; empty: everything that is enabled.
+        """
         results: list[RunResult] = []
 
         async def body(outbox: Outbox) -> None:
@@ -92,14 +95,15 @@ class App:
                 if progress is not None:
                     connections.watchers.add(progress)
                 try:
+                    named = {text.partition("/")[0] for text in wanted}
                     for settings in self._settings.connections.values():
-                        if settings.enabled and (
-                            wanted is None or settings.name in {name for name, _ in wanted}
-                        ):
+                        if settings.enabled and (not named or settings.name in named):
                             await connections.start(settings, group)
-                    chosen = list(wanted) if wanted is not None else connections.choose_all()
                     futures = connections.start_syncs(
-                        chosen, RunTrigger.MANUAL, full=full, accept_deletions=accept_deletions
+                        connections.addressed(wanted),
+                        RunTrigger.MANUAL,
+                        full=full,
+                        accept_deletions=accept_deletions,
                     )
                     results.extend(await asyncio.gather(*futures))
                 finally:
@@ -107,11 +111,10 @@ class App:
                     await access.settled()
 
         async with await self._open_outbox() as outbox:
-            streams = [f"{name}/{stream}" for name, stream in wanted] if wanted is not None else []
             state_dir, retention = self._settings.state_dir, self._settings.audit.retention
             async with open_trail(state_dir, self._clock, retention) as trail:
                 call = "resync" if full else "sync"
-                facts = {"call": call, "streams": streams, "accept_deletions": accept_deletions}
+                facts = {"call": call, "streams": list(wanted), "accept_deletions": accept_deletions}
                 await trail.record("local_action", current_actor(), facts)
                 policies = make_policies(self._settings, self._clock, trail, outbox)
                 await policies.start()

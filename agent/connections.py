@@ -17,7 +17,7 @@ import structlog
 from agent.access import Access
 from agent.clock import Clock
 from agent.control import error_document
-from agent.errors import ConfigurationError, CredentialsRefused, GroundwireError, Restarting
+from agent.errors import ConfigurationError, CredentialsRefused, GroundwireError, PolicyDenied, Restarting
 from agent.hosting.driver import HostedDriver
 from agent.mapping.compile import compile_mapping
 from agent.mapping.form import form_of
@@ -299,30 +299,30 @@ class Connections:
     def choose(
         self, connection: str, streams: Sequence[str] | None = None, entities: Sequence[str] | None = None
     ) -> list[tuple[str, str]]:
-        """The streams of a connection that are named, or that hold one of the entities; all where neither is given.
+        """The streams of a connection that are named, or that hold one of the entities.
 
+        Where neither is given: all of which something may leave; all whatever, if nothing may leave of any.
         Raises ConfigurationError for a name that is not there.
         """
-        settings = self.named(connection).settings
-        chosen = list(settings.streams)
+        there = self.named(connection)
+        settings, chosen = there.settings, list(there.settings.streams)
+        if streams is None and entities is None:
+            faults = there.supervisor.faults
+            leaving = [name for name in chosen if not isinstance(faults.get(name), PolicyDenied)]
+            return [(connection, name) for name in leaving or chosen]
         if streams is not None:
             _refuse_unknown(streams, chosen, f"the connection {connection} has no stream named")
             chosen = [name for name in chosen if name in streams]
         if entities is not None:
-            there = [settings.streams[name].entity for name in settings.streams]
-            _refuse_unknown(entities, there, f"the connection {connection} has no stream of the entity")
+            known = [stream.entity for stream in settings.streams.values()]
+            _refuse_unknown(entities, known, f"the connection {connection} has no stream of the entity")
             chosen = [name for name in chosen if settings.streams[name].entity in entities]
         return [(connection, name) for name in chosen]
 
-    def choose_all(self) -> list[tuple[str, str]]:
-        return [pair for name in self._running for pair in self.choose(name)]
-
     def addressed(self, texts: Sequence[str]) -> list[tuple[str, str]]:
         """The streams that "connection" and "connection/stream" name; every stream where nothing is named."""
-        if not texts:
-            return self.choose_all()
         found: dict[tuple[str, str], None] = {}
-        for text in texts:
+        for text in texts or self._running:
             connection, slash, stream = text.partition("/")
             found |= dict.fromkeys(self.choose(connection, [stream] if slash else None))
         return list(found)

@@ -67,9 +67,9 @@ async def _run(
     from agent.app import App  # noqa: PLC0415 - the whole agent
     from agent.local_calls import result_document  # noqa: PLC0415
 
-    wanted = addressed(settings, streams)
+    refuse_unknown(settings, streams)
     results = await App(settings).run_once(
-        wanted,
+        streams,
         full=call == "resync",
         accept_deletions=accept_deletions,
         progress=lambda report: show(report.to_document()),
@@ -77,14 +77,12 @@ async def _run(
     return [result_document(result) for result in results], False
 
 
-def addressed(settings: Settings, texts: Sequence[str]) -> list[tuple[str, str]]:
-    """The (connection, stream) pairs that "connection" and "connection/stream" name; all where nothing is named."""
+def refuse_unknown(settings: Settings, texts: Sequence[str]) -> None:
+    """Raises ConfigurationError where "connection" or "connection/stream" names nothing that is enabled."""
     from agent.commandline.drivers import find_connection  # noqa: PLC0415 - heavy
     from agent.errors import ConfigurationError  # noqa: PLC0415
 
-    enabled = [name for name, connection in settings.connections.items() if connection.enabled]
-    found: dict[tuple[str, str], None] = {}
-    for text in texts or enabled:
+    for text in texts:
         name, slash, stream = text.partition("/")
         connection = find_connection(settings, name)
         if not connection.enabled:
@@ -97,8 +95,6 @@ def addressed(settings: Settings, texts: Sequence[str]) -> list[tuple[str, str]]
                 where=connection.where,
                 hint=f"There are: {', '.join(connection.streams) or 'none'}.",
             )
-        found |= dict.fromkeys((name, one) for one in ([stream] if slash else connection.streams))
-    return list(found)
 
 
 def _answer(invocation: Invocation, runs: list[dict[str, Any]], *, by_agent: bool) -> None:

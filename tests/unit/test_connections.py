@@ -11,8 +11,9 @@ import pytest
 from agent.clock import ManualClock
 from agent.configuration.load import load
 from agent.connections import Connections, build_stream
-from agent.errors import ConfigurationError, Restarting
+from agent.errors import ConfigurationError, PolicyDenied, Restarting
 from agent.outbox.store import Outbox, RunRecord
+from agent.policies import Leaves
 from agent.policy.leave import EVERYTHING, LeaveFilter
 from agent.secrets import SecretRef
 from agent.settings import ConnectionSettings, Settings
@@ -44,11 +45,19 @@ def everything(connection: str, entity: str, *, send_raw: bool = False) -> Leave
     return EVERYTHING
 
 
+def vendors_alone(connection: str, entity: str, *, send_raw: bool = False) -> LeaveFilter:
+    if entity != "vendor":
+        raise PolicyDenied("nothing of it may leave")
+    return EVERYTHING
+
+
 class World:
-    def __init__(self, outbox: Outbox, settings: Settings, clock: ManualClock) -> None:
+    def __init__(
+        self, outbox: Outbox, settings: Settings, clock: ManualClock, leaving: Leaves = everything
+    ) -> None:
         self.outbox, self.clock = outbox, clock
         self.connections = Connections(
-            outbox, clock, settings.limits, settings.state_dir, lambda: None, leaving=everything
+            outbox, clock, settings.limits, settings.state_dir, lambda: None, leaving=leaving
         )
 
     async def ran(self, status: str, started_at: datetime) -> None:
@@ -166,3 +175,33 @@ async def test_what_waits_and_may_not_leave_any_more_is_taken_back_before_a_conn
     await world.next_look(erp)
 
     assert [batch.stream for batch in await all_pending(world.outbox)] == ["other/vendors"]
+
+
+async def test_a_whole_connection_means_the_streams_of_which_something_may_leave(
+    world: World, erp: ConnectionSettings, settings: Settings
+) -> None:
+    """A policy that lets out vendors alone would otherwise keep `groundwire sync erp` from them, too."""
+    vendors = erp.streams["vendors"]
+    streams = {"vendors": vendors, "assets": replace(vendors, name="assets", entity="asset")}
+    world = World(world.outbox, settings, world.clock, vendors_alone)
+    async with asyncio.TaskGroup() as group:
+        await world.connections.start(replace(erp, streams=streams), group)
+
+        assert world.connections.addressed(["erp"]) == [("erp", "vendors")]
+        assert world.connections.addressed([]) == [("erp", "vendors")]
+        with pytest.raises(PolicyDenied):
+            world.connections.require(world.connections.addressed(["erp/assets"]))
+        await world.connections.stop_all()
+
+
+async def test_a_connection_of_which_nothing_may_leave_says_so(
+    world: World, erp: ConnectionSettings, settings: Settings
+) -> None:
+    assets = {"assets": replace(erp.streams["vendors"], name="assets", entity="asset")}
+    world = World(world.outbox, settings, world.clock, vendors_alone)
+    async with asyncio.TaskGroup() as group:
+        await world.connections.start(replace(erp, streams=assets), group)
+
+        with pytest.raises(PolicyDenied):
+            world.connections.require(world.connections.addressed(["erp"]))
+        await world.connections.stop_all()
