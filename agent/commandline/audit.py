@@ -132,8 +132,17 @@ def show(invocation: Invocation, since: str | None, action: str | None, last: in
     """Show what was recorded, oldest first."""
     from collections import deque  # noqa: PLC0415 - only here
 
-    found = _folder(invocation).lines(since=_moment(since), action=action)
+    folder = _folder(invocation)
+    found = folder.lines(since=_moment(since), action=action)
     lines = [line.as_document() for line in deque(found, maxlen=last)]
+    if not lines:
+        there = sorted({line.action for line in folder.lines()})
+        unknown = action is not None and action not in there
+        invocation.output.note(
+            f"No line has the action {action!r}. There are: {', '.join(there)}."
+            if unknown
+            else "No such lines."
+        )
     invocation.output.table(
         ["N", "MOMENT", "ACTION", "WHO", "FACTS"],
         [
@@ -155,7 +164,7 @@ def _facts(facts: dict[str, Any]) -> str:
     return ", ".join(
         f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
         for name, value in facts.items()
-        if name not in hidden
+        if name not in hidden and value not in ("", None)
     )
 
 

@@ -127,11 +127,14 @@ def explain(
     from agent.clock import SystemClock  # noqa: PLC0415 - heavy
     from agent.configuration.policy_file import policy_in  # noqa: PLC0415
     from agent.policy.decide import decide_command, decide_write  # noqa: PLC0415
+    from agent.policy.names import AGENT_COMMANDS  # noqa: PLC0415
 
     invocation.quiet_logging()
     found, now = policy_in(invocation.config_dir, user=_agent_user(invocation)), SystemClock().utcnow()
+    _refuse_unknown(invocation.settings(), found, connection, name, entity, operation)
     if name is not None:
-        _tell(invocation, decide_command(found, connection, name, now), (), now)
+        whose = "" if name in AGENT_COMMANDS else connection
+        _tell(invocation, decide_command(found, whose, name, now), (), now)
         return
     if entity is None:
         raise ConfigurationError("there is nothing to explain", hint="Name an ENTITY, or --command NAME.")
@@ -144,6 +147,29 @@ def explain(
     stands = _object(whole) if whole is not None else None
     decision = decide_write(found, connection, entity, operation, given, now, writes, whole=stands)
     _tell(invocation, decision, explain_write(found, connection, entity, given), now)
+
+
+def _refuse_unknown(
+    settings: Settings,
+    found: Policy,
+    connection: str,
+    name: str | None,
+    entity: str | None,
+    operation: str | None,
+) -> None:
+    """What does not exist is no question of the policy: it would look as if only a rule were missing."""
+    from agent.model.entities import ENTITIES  # noqa: PLC0415 - heavy
+    from agent.policy.names import AGENT_COMMANDS, COMMANDS, OPERATIONS, nearest, shown  # noqa: PLC0415
+
+    connections = (*settings.connections, *(one.name for one in settings.broken), *found.file.connections)
+    for what, given, known in (
+        ("connection", connection, connections),
+        ("command", name, COMMANDS + AGENT_COMMANDS),
+        ("entity", entity, tuple(ENTITIES)),
+        ("operation", operation, OPERATIONS),
+    ):
+        if given is not None and given not in known:
+            raise ConfigurationError(f"there is no {what} {shown(given)}", hint=nearest(given, known))
 
 
 def _tell(invocation: Invocation, decision: Decision, fields: tuple[FieldWord, ...], now: datetime) -> None:

@@ -19,6 +19,7 @@ from agent.policy.model import POLICY_FILE, Policy, PolicyFile
 
 ROOT: Final = 0
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
+_AGAIN: Final = "Correct the file; `groundwire policy check` reads it again."
 _POSIX: Final = os.name == "posix"
 
 
@@ -44,13 +45,16 @@ def read_policy(config_dir: Path, *, user: int | None = None) -> Policy:
             "is not UTF-8 text", where=f"{POLICY_FILE}:{line}", hint="Save it as UTF-8."
         ) from None
     found = document.parse(text, name=POLICY_FILE)
-    policy = found.validate(PolicyFile)
+    try:
+        policy = found.validate(PolicyFile)
+    except ConfigurationProblems as error:
+        raise ConfigurationProblems(error.problems, hint=_AGAIN) from None
     problems = [
         ConfigurationError(fault.message, where=found.place(*fault.path), hint=fault.hint)
         for fault in islice(faults(policy), MAX_PROBLEMS)
     ]
     if problems:
-        raise ConfigurationProblems(problems)
+        raise ConfigurationProblems(problems, hint=_AGAIN)
     return Policy(policy, found.lines, digest=hashlib.sha256(raw).hexdigest())
 
 

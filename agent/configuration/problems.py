@@ -29,15 +29,24 @@ _SENTENCES: Final[Mapping[str, str]] = {
 class ConfigurationProblems(ConfigurationError):
     """One or more files are wrong; `problems` holds each fault with its place."""
 
-    def __init__(self, problems: Iterable[ConfigurationError]) -> None:
+    def __init__(self, problems: Iterable[ConfigurationError], *, hint: str = "") -> None:
+        """`hint`: what to do about all of them; each may say more."""
         self.problems = tuple(sorted(problems, key=_place_of))
         first = self.problems[0]
         if len(self.problems) == 1:
-            super().__init__(first.message, where=first.where, hint=first.hint)
+            super().__init__(first.message, where=first.where, hint=_own_hint(first) or hint)
         else:
-            super().__init__(
-                "\n".join([f"{len(self.problems)} problems:", *(f"  {one}" for one in self.problems)])
-            )
+            lines = [line for one in self.problems for line in _lines_of(one)]
+            super().__init__("\n".join([f"{len(self.problems)} problems:", *lines]), hint=hint)
+
+
+def _lines_of(problem: ConfigurationError) -> list[str]:
+    hint = _own_hint(problem)
+    return [f"  {problem}", *([f"    {hint}"] if hint else [])]
+
+
+def _own_hint(problem: ConfigurationError) -> str:
+    return "" if problem.hint == ConfigurationError.default_hint else problem.hint
 
 
 def _place_of(problem: ConfigurationError) -> tuple[str, int]:

@@ -14,6 +14,18 @@ from agent.policy.model import ALL, ConnectionRule, LeaveRule, Path, PolicyFile,
 
 _CONNECTION: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
+_EVERYTHING: Final = frozenset({ALL, "*"})
+_WITHOUT_BRACKETS: Final = 'All of them is fields = "all", without brackets.'
+_OF_AGENT: Final = "command of the whole agent"
+_OF_CONNECTION: Final = "command of a connection"
+_ELSEWHERE: Final[Mapping[tuple[str, str], str]] = {
+    **{(_OF_AGENT, name): "It belongs into [connections.NAME]." for name in names.COMMANDS},
+    **{
+        (_OF_CONNECTION, name): "It is about the whole agent: name it in `commands` above all tables."
+        for name in names.AGENT_COMMANDS
+    },
+}
+
 
 @dataclass(frozen=True, slots=True)
 class PolicyFault:
@@ -24,7 +36,7 @@ class PolicyFault:
 
 def faults(policy: PolicyFile) -> Iterator[PolicyFault]:
     """Everything that keeps the policy from being put in force. Each costs a search for the name that was meant."""
-    yield from _unknown(("commands",), policy.commands, names.AGENT_COMMANDS, "command of the whole agent")
+    yield from _unknown(("commands",), policy.commands, names.AGENT_COMMANDS, _OF_AGENT)
     for name, rule in policy.connections.items():
         path: Path = ("connections", name)
         if not _CONNECTION.fullmatch(name):
@@ -37,7 +49,7 @@ def faults(policy: PolicyFile) -> Iterator[PolicyFault]:
 
 
 def _connection(path: Path, rule: ConnectionRule) -> Iterator[PolicyFault]:
-    yield from _unknown((*path, "commands"), rule.commands, names.COMMANDS, "command")
+    yield from _unknown((*path, "commands"), rule.commands, names.COMMANDS, _OF_CONNECTION)
     for name, leave in rule.leave.items():
         entity = ENTITIES.get(name)
         if entity is None:
@@ -112,15 +124,15 @@ def _fields(
         elif name == names.RAW:
             yield PolicyFault(path, '"raw" is no field', "Write raw = true in the table of the entity.")
         else:
-            yield PolicyFault(
-                path, f"{entity.name} has no field {names.shown(name)}", names.nearest(name, known)
-            )
+            hint = _WITHOUT_BRACKETS if name in _EVERYTHING else names.nearest(name, known)
+            yield PolicyFault(path, f"{entity.name} has no field {names.shown(name)}", hint)
 
 
 def _unknown(path: Path, listed: Iterable[str], known: tuple[str, ...], what: str) -> Iterator[PolicyFault]:
     for name in listed:
         if name not in known:
-            yield PolicyFault(path, f"there is no {what} {names.shown(name)}", names.nearest(name, known))
+            hint = _ELSEWHERE.get((what, name)) or names.nearest(name, known)
+            yield PolicyFault(path, f"there is no {what} {names.shown(name)}", hint)
 
 
 def _no_entity(path: Path, name: str) -> PolicyFault:

@@ -95,3 +95,9 @@ def test_a_file_that_is_no_export_is_refused(used: Shell) -> None:
 
     assert result.exit_code == 3
     assert "export" in result.stderr
+
+
+def test_an_action_that_no_line_has_is_not_answered_with_an_empty_table_alone(used: Shell) -> None:
+    found = used.run("audit", "show", "--action", "secretset")
+    assert "No line has the action 'secretset'" in found.stderr
+    assert "log_begun" in found.stderr

@@ -117,3 +117,35 @@ def test_without_a_policy_explain_says_so(box: Shell) -> None:
     assert found.exit_code == 4
     assert "no such file" in found.output
     assert box.run("policy", "show").exit_code == 3
+
+
+def test_each_of_several_faults_says_what_was_probably_meant(box: Shell) -> None:
+    box.write("policy.toml", POLICY.replace('"notes"', '"note"').replace('"phone"', '"fone"')).chmod(0o600)
+    found = box.run("policy", "check")
+    assert found.exit_code == 3
+    assert 'Did you mean "notes"' in found.stderr
+    assert 'Did you mean "phone"' in found.stderr
+    assert "`groundwire policy check` reads it again" in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        (["bxo", "vendor"], "box"),
+        (["box", "vendors"], "vendor"),
+        (["box", "--command", "synch"], "sync"),
+        (["box", "vendor", "--write", "creat"], "create"),
+    ],
+)
+def test_explain_does_not_speak_of_rules_for_what_does_not_exist(
+    box: Shell, asked: list[str], meant: str
+) -> None:
+    found = box.run("policy", "explain", *asked)
+    assert found.exit_code == 3
+    assert f'Did you mean "{meant}"' in found.stderr
+
+
+def test_explain_knows_that_a_command_is_about_the_whole_agent(box: Shell) -> None:
+    box.write("policy.toml", 'commands = ["cancel"]\n' + POLICY).chmod(0o600)
+    assert box.run("policy", "explain", "box", "--command", "cancel").exit_code == 0
+    assert box.run("policy", "explain", "box", "--command", "diagnostics").exit_code == 4

@@ -119,3 +119,16 @@ def test_operations_statuses_and_fields_of_writes_are_exact_too(write: dict[str,
 def test_a_name_that_no_connection_can_have_is_refused() -> None:
     assert list(faults(PolicyFile.model_validate({"connections": {"erp*": {}}})))
     assert list(faults(PolicyFile.model_validate({"commands": ["sync"]})))
+
+
+@pytest.mark.parametrize("name", ["all", "*"])
+def test_everything_is_named_without_brackets(name: str) -> None:
+    (fault,) = found({"fields": [name]})
+    assert 'fields = "all", without brackets' in fault
+
+
+def test_a_command_in_the_wrong_place_is_told_its_place() -> None:
+    (of_agent,) = found(commands=["cancel"])
+    whole = faults(PolicyFile.model_validate({"commands": ["sync"]}))
+    assert "above all tables" in of_agent
+    assert "[connections.NAME]" in next(whole).hint
