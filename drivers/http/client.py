@@ -45,6 +45,10 @@ _FAILURES: Final = (
 Pause = Callable[[float], Awaitable[None]]
 
 
+class Redirected(BadConfiguration):
+    """The server sent the request elsewhere; whether it did something first is not known."""
+
+
 class HttpClient:
     def __init__(
         self,
@@ -198,7 +202,7 @@ class HttpClient:
     def _judged(self, answer: Answer, request: Request) -> Answer:
         if 300 <= answer.status < 400 and answer.status != 304:  # noqa: PLR2004 - HTTP's own classes
             target = urlsplit(urljoin(answer.url, answer.headers.get("location", "")))
-            raise BadConfiguration(
+            raise Redirected(
                 f"the server redirects to {target.scheme}://{target.netloc}{target.path[:100]}; redirects are not followed",
                 where=request.where,
                 hint="Name the final place in options.url. A redirect to a logon page means that the kind of sign-in is wrong.",

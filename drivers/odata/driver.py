@@ -19,7 +19,6 @@ from drivers.contract import (
     MarkKind,
     Operation,
     Outcome,
-    OutcomeStatus,
     Page,
     ReadRequest,
     SourceChanged,
@@ -27,19 +26,21 @@ from drivers.contract import (
     Table,
     WriteCommand,
 )
-from drivers.contract import Message as ContractMessage
 from drivers.http.client import HttpClient, server_time
 from drivers.odata import checks
 from drivers.odata.catalogue import tables_of
 from drivers.odata.columns import key_text
-from drivers.odata.edm import Kind
+from drivers.odata.edm import Kind, Model
 from drivers.odata.fetching import SetReader
 from drivers.odata.literals import iso
+from drivers.odata.matrix import operations_of
 from drivers.odata.options import ConnectionOptions, StreamOptions, parse_connection, parse_stream, time_zone
 from drivers.odata.ordering import START, OrderedBy
 from drivers.odata.reading import Fetched, PageReader, in_thread
+from drivers.odata.recipe_reader import read_writes
 from drivers.odata.service import Service
 from drivers.odata.shape import Node, StreamShape, shape_of
+from drivers.odata.writing import Writer
 
 VERSION: Final = "1"
 # The floor of an empty source: nothing that comes later can lie below it.
@@ -52,6 +53,7 @@ class ODataDriver:
         self._options: ConnectionOptions = parse_connection(options)
         self._client = HttpClient(self._options, secrets, agent="Groundwire")
         self._services: dict[str, Service] = {}
+        self._writer = Writer(self._service, lambda command: self._path_of(command.stream))
         self._product = ""
 
     def __repr__(self) -> str:
@@ -81,7 +83,18 @@ class ODataDriver:
         if all(hop.ok for hop in hops):
             self._product = checks.product(hops)
             hops += [await self._check_stream(stream) for stream in streams]
+            hops += [await self._check_writes(stream) for stream in streams if stream.write]
         return hops
+
+    async def _check_writes(self, stream: StreamSpec) -> CheckStep:
+        name = f"writes of {stream.name}"
+        try:
+            writes = read_writes(stream, await self._model(stream))
+        except DriverError as error:
+            return checks.failed(name, error, stream=stream.name)
+        kinds = ", ".join(kind.value for kind in writes.recipes) or "none that the service takes"
+        detail = f"{kinds}; the service knows every property, and only a write shows the rest"
+        return CheckStep(name, ok=True, detail=detail, stream=stream.name)
 
     async def _check_stream(self, stream: StreamSpec) -> CheckStep:
         name = f"stream {stream.name}"
@@ -141,15 +154,19 @@ class ODataDriver:
             ]
         return found
 
-    async def operations(self, streams: Sequence[StreamSpec]) -> Sequence[Operation]:  # noqa: ARG002 - nothing is written yet
-        return ()
+    async def operations(self, streams: Sequence[StreamSpec]) -> Sequence[Operation]:
+        found: list[Operation] = []
+        limit = timedelta(seconds=self._options.request_seconds)
+        for stream in streams:
+            if stream.write:
+                found += operations_of(stream, await self._model(stream), limit)
+        return found
 
     async def execute(self, command: WriteCommand) -> Outcome:
-        text = f"the stream {command.stream.name!r} knows no {command.operation.value}"
-        return Outcome(OutcomeStatus.FAILED, messages=(ContractMessage(text, "not_supported"),))
+        return await self._writer.execute(command)
 
-    async def find_effect(self, command: WriteCommand) -> Outcome | None:  # noqa: ARG002 - nothing is written yet
-        return None
+    async def find_effect(self, command: WriteCommand) -> Outcome | None:
+        return await self._writer.find_effect(command)
 
     async def aclose(self) -> None:
         await self._client.aclose()
@@ -170,11 +187,16 @@ class ODataDriver:
     def _service_of(self, options: StreamOptions) -> str:
         return self._options.service if options.service is None else options.service
 
+    def _path_of(self, stream: StreamSpec) -> str:
+        return self._service_of(parse_stream(stream.name, stream.options))
+
+    async def _model(self, stream: StreamSpec) -> Model:
+        return await self._service(self._path_of(stream)).model(where=f"streams.{stream.name}.read.service")
+
     async def _shape(self, stream: StreamSpec) -> StreamShape:
+        model = await self._model(stream)
         options = parse_stream(stream.name, stream.options)
-        path = self._service_of(options)
-        model = await self._service(path).model(where=f"streams.{stream.name}.read.service")
-        return shape_of(stream.name, options, model, service=path)
+        return shape_of(stream.name, options, model, service=self._service_of(options))
 
     async def _try_stream(self, stream: StreamSpec) -> str:
         shape = await self._shape(stream)

@@ -78,6 +78,11 @@ class Service:
     def address(self, path: str, query: Mapping[str, str]) -> str:
         return address(self.root, path, {**query, **self._options.query})
 
+    def with_parameters(self, path: str) -> str:
+        """A path below the root that may have a query already, with the connection's own parameters."""
+        _, _, constant = address("", "", self._options.query).partition("?")
+        return f"{path}{'&' if '?' in path else '?'}{constant}" if constant else path
+
     def followed(self, link: str, *, where: str) -> str:
         return followed(link, self.root, self._options.query, where=where)
 
@@ -86,12 +91,16 @@ class Service:
 
     async def get(self, url: str, *, version: int, where: str, page_size: int | None = None) -> Answer:
         """Raises the DriverError of an answer that is none."""
+        answer = await self.ask(url, version=version, where=where, page_size=page_size)
+        self._refuse(answer, where)
+        return answer
+
+    async def ask(self, url: str, *, version: int, where: str, page_size: int | None = None) -> Answer:
+        """Any answer may come back."""
         headers = self.headers(version)
         if page_size is not None and version == V4:
             headers["Prefer"] = f"odata.maxpagesize={page_size}"
-        answer = await self._client.send(Request("GET", url, headers, where=where, repeatable=True))
-        self._refuse(answer, where)
-        return answer
+        return await self._client.send(Request("GET", url, headers, where=where, repeatable=True))
 
     async def change(self, request: Request) -> Answer:
         """Send what changes something, with a token where the server asks for one. Any answer may come back."""

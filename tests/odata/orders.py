@@ -9,7 +9,7 @@ from typing import Any
 
 from drivers.contract import StreamSpec
 from drivers.odata.driver import ODataDriver
-from tests.odata.server import ROOT, EntityType, ODataServer, Row
+from tests.odata.server import ROOT, EntityType, ODataServer, Refused, Row
 
 ODD = ("plain", "O'Brien & Söhne", "100 % / a+b #1", "", None, "😀 ü", "a;b=c,d", "~%7E~", "line\nbreak\ttab")
 BEGIN = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
@@ -130,3 +130,123 @@ def orders(*, own_set: bool = False, **changes: Any) -> StreamSpec:
 
 def ties() -> StreamSpec:
     return StreamSpec("ties", "vendor", {"entity_set": "Ties", "replication_key": "Changed"})
+
+
+# --- writing
+
+ORDER: dict[str, Any] = {
+    "vendorKey": "V1",
+    "notes": "Bolts & nuts 'blue'",
+    "totalNetValue": "12.50",
+    "dueAt": "2026-02-03T00:00:00Z",
+    "lineItems": [
+        {"materialKey": "I-1", "quantity": "3.000000000000000001"},
+        {"materialKey": "I-2", "quantity": "1", "notes": "blue"},
+    ],
+}
+
+
+def write(**changes: Any) -> dict[str, Any]:
+    return {
+        "settles_after": "1s",
+        "keys": ["vendorKey"],
+        "create": {
+            "required": ["vendorKey", "lineItems", "lineItems.materialKey", "lineItems.quantity"],
+            "reference": "result.OrderNo",
+            "find": "Reference eq :idempotencyKey",
+            "steps": [
+                {
+                    "create": "Orders",
+                    "values": {
+                        "Vendor": "vendorKey",
+                        "Title": "notes",
+                        "Amount": "totalNetValue",
+                        "Due": "dueAt",
+                        "Status": {"const": "open"},
+                        "Reference": "idempotencyKey",
+                    },
+                    "lines": {
+                        "to_Lines": {
+                            "for_each": "lineItems",
+                            "values": {
+                                "LineNo": "line.number",
+                                "Item": "lineItems.materialKey",
+                                "Qty": "lineItems.quantity",
+                                "Text": "lineItems.notes",
+                            },
+                        }
+                    },
+                }
+            ],
+        },
+        "update": {
+            "updatable_in": {"notes": ["draft", "pending_approval"]},
+            "find": "OrderNo eq :key and Reference eq :idempotencyKey",
+            "steps": [
+                {
+                    "update": "Orders",
+                    "where": {"OrderNo": "key"},
+                    "set": {
+                        "Title": "notes",
+                        "Amount": "totalNetValue",
+                        "Due": "dueAt",
+                        "Reference": "idempotencyKey",
+                    },
+                },
+                {
+                    "update": "Lines",
+                    "for_each": "lineItems",
+                    "where": {"OrderNo": "key", "LineNo": "lineItems.lineNo"},
+                    "set": {"Qty": "lineItems.quantity"},
+                },
+            ],
+        },
+        "delete": {"steps": [{"delete": "Orders", "where": {"OrderNo": "key"}}]},
+        "set_status": {
+            "statuses": {"approved": "2", "rejected": "3"},
+            "steps": [
+                {
+                    "update": "Orders",
+                    "where": {"OrderNo": "key"},
+                    "set": {"Status": "status"},
+                    "status": "approved",
+                },
+                {"call": "RejectOrder", "values": {"OrderNo": "key"}, "status": "rejected"},
+            ],
+        },
+    } | changes
+
+
+def writable_stream(**changes: Any) -> StreamSpec:
+    options = {"entity_set": "Orders", "lines": {"lines": {"expand": "to_Lines"}}}
+    return StreamSpec("orders", "purchase_order", options, write=write(**changes))
+
+
+def writable_service(version: int) -> ODataServer:
+    """Numbers its orders, refuses a blocked vendor, and rejects by a function of its own."""
+    server = service(version)
+    server.rows["Orders"] = server.rows["Orders"][:5]
+    server.csrf = True
+
+    def number(_: ODataServer, row: Row) -> None:
+        if row["Vendor"] == "V-BLOCKED":
+            raise Refused(
+                400,
+                "06/321",
+                "Vendor V-BLOCKED is blocked",
+                (("06/321", "Vendor V-BLOCKED is blocked", "Vendor"),),
+            )
+        if row["OrderNo"] is None:
+            server.numbers += 1
+            row["OrderNo"] = f"46{server.numbers:08}"
+            row["Version"] = row["Version"] or 0
+
+    def reject(_: ODataServer, given: dict[str, Any]) -> None:
+        found = [row for row in server.rows["Orders"] if row["OrderNo"] == given["OrderNo"]]
+        if not found:
+            raise Refused(404, "PO/001", "No such order")
+        found[0]["Status"] = "3"
+
+    server.hooks["Orders"] = number
+    server.functions["RejectOrder"] = reject
+    return server

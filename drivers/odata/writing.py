@@ -1,0 +1,388 @@
+"""Carries out a write: the steps of its recipe, as one request or as one changeset.
+
+A single request is carried out by the service as a whole or not at all, and so is a changeset. What a refusal says is
+certain; what a lost or an unreadable reply leaves open is said as open, and the agent looks the effect up.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from drivers.contract import (
+    BadConfiguration,
+    CredentialsRefused,
+    DriverError,
+    Message,
+    NotPermitted,
+    OperationKind,
+    Outcome,
+    OutcomeStatus,
+    SourceBusy,
+    SourceChanged,
+    Throttled,
+    Unreachable,
+    WriteCommand,
+)
+from drivers.http.client import Redirected
+from drivers.http.messages import Answer, Request
+from drivers.http.transport import NotSent
+from drivers.keys import encode_key
+from drivers.odata.batches import Change, answers_of, changeset
+from drivers.odata.composing import (
+    Misfit,
+    Scope,
+    compose,
+    condition,
+    key_parts,
+    place_of,
+    results_of,
+    scopes,
+    shortened,
+)
+from drivers.odata.edm import Model
+from drivers.odata.errors import messages_of, refusal
+from drivers.odata.literals import V4
+from drivers.odata.recipe_reader import read_writes
+from drivers.odata.recipes import KEY, Form, Recipe, Step, Writes
+from drivers.odata.service import FAILED, Service
+from drivers.record_faults import faults_of
+
+NOT_FOUND: Final = Message("there is no such record, or it may not be changed any more", "not_found", "key")
+_SERVER_FAILED: Final = 500
+_MISSING: Final = frozenset({404, 410})
+_CODES: Final = {409: "conflict", 412: "changed_meanwhile", 423: "locked", 428: "changed_meanwhile"}
+
+
+class Refusal(Exception):
+    """The write is not carried out, and nothing was changed."""
+
+    def __init__(self, *messages: Message) -> None:
+        super().__init__(messages[0].text)
+        self.messages = messages
+
+
+class Writer:
+    def __init__(self, service: Callable[[str], Service], path_of: Callable[[WriteCommand], str]) -> None:
+        self._service = service
+        self._path_of = path_of
+
+    async def execute(self, command: WriteCommand) -> Outcome:
+        try:
+            return await self._execute(command)
+        except Refusal as fault:
+            return Outcome(OutcomeStatus.FAILED, messages=fault.messages)
+
+    async def find_effect(self, command: WriteCommand) -> Outcome | None:
+        service = self._service(self._path_of(command))
+        model = await service.model(where=_where(command))
+        writes = read_writes(command.stream, model)
+        recipe = writes.recipes.get(command.operation)
+        if recipe is None or recipe.find is None:  # None would say that there is no effect
+            raise BadConfiguration(
+                f"the effect of a {command.operation.value} cannot be looked up",
+                where=f"{_where(command)}.{command.operation.value}.find",
+                hint="Name the filter that finds it by :idempotencyKey.",
+            )
+        try:
+            return await _found(service, model, _scope(command, writes, recipe, model))
+        except Refusal:
+            return None  # a record that is refused at sight was never written
+
+    async def _execute(self, command: WriteCommand) -> Outcome:
+        service = self._service(self._path_of(command))
+        try:
+            model = await service.model(where=_where(command))
+        except (Unreachable, SourceBusy, Throttled) as error:
+            raise Refusal(_not_reached(error)) from error
+        writes = read_writes(command.stream, model)
+        recipe = writes.recipes.get(command.operation)
+        if recipe is None:
+            text = f"the stream {command.stream.name!r} knows no {command.operation.value}"
+            raise Refusal(Message(text, "not_supported"))
+        faults = faults_of(
+            command.record,
+            recipe.kind,
+            required=recipe.required,
+            any_of=recipe.any_of,
+            fields=recipe.fields,
+            statuses=recipe.statuses,
+        )
+        if faults:
+            raise Refusal(*faults)
+        return await _Run(service, model, _scope(command, writes, recipe, model)).outcome()
+
+
+class _Run:
+    """One walk over the steps of one command."""
+
+    def __init__(self, service: Service, model: Model, scope: Scope) -> None:
+        self._service = service
+        self._model = model
+        self._scope = scope
+        self._recipe = scope.recipe
+        self._results: dict[str, Any] = {}
+        self._done = False  # whether something was changed
+
+    async def outcome(self) -> Outcome:
+        try:
+            found = await self._nothing_sent(_found(self._service, self._model, self._scope))
+            if found is not None:
+                return found
+            if self._recipe.separately:
+                await self._one_by_one()
+            else:
+                await self._together()
+        except Misfit as fault:
+            raise self._refused(Message(fault.message, fault.code, fault.place)) from None
+        return outcome_of(replace(self._scope, results=self._results))
+
+    async def _together(self) -> None:
+        changes: list[tuple[Step, Change]] = []
+        for step in self._recipe.steps:
+            for scope in scopes(step, self._scope):
+                change = await self._change(step, scope)
+                if change is not None:
+                    changes.append((step, change))
+        if not changes:
+            return
+        if len(changes) == 1:
+            self._take(changes[0][0], await self._send(changes[0][1]))
+            return
+        answers = await self._send_together([change for _, change in changes])
+        for (step, _), answer in zip(changes, answers, strict=True):
+            self._take(step, answer)
+
+    async def _one_by_one(self) -> None:
+        for step in self._recipe.steps:
+            for scope in scopes(step, replace(self._scope, results=self._results)):
+                change = await self._change(step, scope)
+                if change is not None:
+                    try:
+                        self._take(step, await self._send(change))
+                    except (
+                        Refusal,
+                        BadConfiguration,
+                        CredentialsRefused,
+                        NotPermitted,
+                        SourceChanged,
+                    ) as error:
+                        # These would promise that nothing was changed.
+                        if not self._done:
+                            raise
+                        raise _half_done(error) from error
+                    self._done = True
+
+    async def _change(self, step: Step, scope: Scope) -> Change | None:
+        change = compose(step, scope)
+        if step.form in {Form.UPDATE, Form.DELETE} or step.conditions:
+            tag = await self._nothing_sent(self._etag(step, scope))
+            if change is not None and tag:
+                change = replace(change, headers={"If-Match": tag})
+        if change is None:
+            return None
+        headers = {"Accept": "application/json", **change.headers}
+        if change.body:
+            headers["Content-Type"] = "application/json"
+        if self._scope.version == V4 and change.method == "POST":
+            headers["Prefer"] = "return=representation"
+        return replace(change, path=self._service.with_parameters(change.path), headers=headers)
+
+    async def _etag(self, step: Step, scope: Scope) -> str:
+        """The mark of the record as it is now; empty where the service gives none. Raises Refusal where it is not there."""
+        names = ",".join(each.target.name for each in step.conditions)
+        url = self._service.address(place_of(step, scope), {"$select": names})
+        try:
+            answer = await self._service.ask(url, version=scope.version, where=step.where)
+        except SourceChanged as error:
+            raise BadConfiguration(error.message, where=error.where, hint=error.hint) from error
+        if answer.status in _MISSING:
+            raise self._refused(_otherwise(step, scope))
+        if answer.status >= FAILED:
+            raise refusal(answer, where=step.where, hidden=self._service.secrets)
+        tag = answer.headers.get("etag", "") or _tag_inside(answer.body)
+        return tag if tag.isprintable() and tag.isascii() else ""
+
+    async def _send(self, change: Change) -> Answer:
+        request = Request(
+            change.method,
+            f"{self._service.root}/{change.path}",
+            change.headers,
+            change.body,
+            self._recipe.where,
+        )
+        answer = await self._sent(request)
+        self._judge(answer)
+        return answer
+
+    async def _send_together(self, changes: Sequence[Change]) -> list[Answer]:
+        content_type, body = changeset(changes, uuid.uuid4().hex)
+        headers = {"Content-Type": content_type, "Accept": "multipart/mixed"}
+        url = f"{self._service.root}/{self._service.with_parameters('$batch')}"
+        answer = await self._sent(Request("POST", url, headers, body, self._recipe.where))
+        self._judge(answer)
+        try:
+            answers = answers_of(answer)
+        except ValueError:
+            answers = []
+        failed = next((each for each in answers if each.status >= FAILED), None)
+        if failed is not None:
+            self._judge(failed)
+        if len(answers) != len(changes):
+            raise _open("the answer to the changeset cannot be understood", self._recipe.where)
+        return answers
+
+    async def _sent(self, request: Request) -> Answer:
+        try:
+            return await self._service.change(request)
+        except NotSent as error:
+            raise self._refused(_not_reached(error)) from error
+        except (Redirected, SourceChanged) as error:
+            raise _open(error.message, error.where) from error
+
+    def _judge(self, answer: Answer) -> None:
+        if answer.status < FAILED:
+            return
+        kind = refusal(answer, where=self._recipe.where, hidden=self._service.secrets)
+        if answer.status >= _SERVER_FAILED or isinstance(kind, CredentialsRefused | NotPermitted):
+            raise kind
+        said = messages_of(answer, hidden=self._service.secrets)
+        general = _CODES.get(answer.status, "")
+        messages = tuple(replace(each, code=each.code or general or "refused") for each in said)
+        if answer.status in _CODES and messages:
+            messages = (replace(messages[0], code=general), *messages[1:])
+        raise Refusal(
+            *messages or (Message(f"the service refused it ({answer.status})", general or "refused"),)
+        )
+
+    def _take(self, step: Step, answer: Answer) -> None:
+        if step.form is not Form.CREATE or step.for_each is not None:
+            return
+        record = record_of(answer.body)
+        self._results |= results_of(record, self._model.type_of(step.entity_set).properties)
+
+    async def _nothing_sent(self, asking: Any) -> Any:
+        """Await a question. That it could not be answered leaves the write undone."""
+        try:
+            return await asking
+        except (Unreachable, SourceBusy, Throttled) as error:
+            if self._done:
+                raise
+            raise Refusal(_not_reached(error)) from error
+
+    def _refused(self, message: Message) -> Refusal | DriverError:
+        return _half_done(Refusal(message)) if self._done else Refusal(message)
+
+
+def outcome_of(scope: Scope) -> Outcome:
+    recipe = scope.recipe
+    key = str(scope.record.get(KEY, ""))
+    if recipe.kind is OperationKind.CREATE:
+        parts = [_outcome_value(scope, name) for name in recipe.key]
+        key = "" if any(part is None for part in parts) else encode_key([str(part) for part in parts])
+    reference = _outcome_value(scope, recipe.reference) if recipe.reference is not None else None
+    return Outcome(OutcomeStatus.SUCCEEDED, key=key, reference="" if reference is None else str(reference))
+
+
+def _outcome_value(scope: Scope, name: str) -> Any:
+    value = scope.value(name)
+    return value if isinstance(value, str | int) else None
+
+
+async def _found(service: Service, model: Model, scope: Scope) -> Outcome | None:
+    """What `find` says of the effect of this command; nothing where there is none."""
+    recipe, writes = scope.recipe, scope.writes
+    if recipe.find is None:
+        return None
+    url = service.address(writes.entity_set, {"$filter": condition(recipe.find, scope), "$top": "1"})
+    where = f"{recipe.where}.find"
+    answer = await service.get(url, version=scope.version, where=where)
+    records = _records(answer.body)
+    if records is None:
+        raise SourceChanged(
+            "the answer holds no list of records", where=where, hint="See that find is a filter."
+        )
+    if not records:
+        return None
+    return outcome_of(
+        replace(scope, results=results_of(records[0], model.type_of(writes.entity_set).properties))
+    )
+
+
+def _scope(command: WriteCommand, writes: Writes, recipe: Recipe, model: Model) -> Scope:
+    key: Mapping[str, str] | None = {}
+    if recipe.kind is not OperationKind.CREATE:
+        key = key_parts(str(command.record.get(KEY, "")), writes.key, model.version)
+        if key is None:
+            raise Refusal(NOT_FOUND)
+    return Scope(
+        version=model.version,
+        writes=writes,
+        recipe=recipe,
+        record=command.record,
+        idempotency_key=shortened(command.idempotency_key, writes.idempotency_key_length),
+        key=key or {},
+    )
+
+
+def record_of(body: bytes) -> Mapping[str, Any]:
+    """The record of an answer, numbers as they were printed; empty where there is none."""
+    content = _loaded(body)
+    held = content.get("d", content) if isinstance(content, dict) else {}
+    return held if isinstance(held, dict) else {}
+
+
+def _records(body: bytes) -> list[Any] | None:
+    content = _loaded(body)
+    if not isinstance(content, dict):
+        return None
+    held = content.get("value", content.get("d"))
+    if isinstance(held, dict):
+        held = held.get("results")
+    return [each for each in held if isinstance(each, dict)] if isinstance(held, list) else None
+
+
+def _loaded(body: bytes) -> Any:
+    try:
+        return json.loads(body, parse_float=str)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _tag_inside(body: bytes) -> str:
+    record = record_of(body)
+    inside = record.get("__metadata")
+    found = inside.get("etag") if isinstance(inside, dict) else record.get("@odata.etag")
+    return found if isinstance(found, str) else ""
+
+
+def _otherwise(step: Step, scope: Scope) -> Message:
+    if step.otherwise is not None:
+        place = scope.place(step.otherwise.field) if step.otherwise.field else ""
+        return Message(step.otherwise.text, step.otherwise.code, place)
+    if step.for_each is not None:
+        return Message("there is no such line", "not_found", f"{step.for_each}[{scope.line_index}].key")
+    return NOT_FOUND
+
+
+def _not_reached(error: DriverError) -> Message:
+    said = "could not be reached" if isinstance(error, Unreachable) else "is busy"
+    return Message(f"the system {said}; nothing was sent, so nothing was changed", error.code)
+
+
+def _open(message: str, where: str) -> SourceBusy:
+    """After this the effect is looked up."""
+    return SourceBusy(message, where=where, hint="Look into the system for what became of the write.")
+
+
+def _half_done(error: Exception) -> DriverError:
+    """A later step failed and an earlier one was carried out."""
+    said = error.messages[0].text if isinstance(error, Refusal) else str(error)
+    return _open(f"a part of the write was carried out, then: {said}", "")
+
+
+def _where(command: WriteCommand) -> str:
+    return f"streams.{command.stream.name}.write"
