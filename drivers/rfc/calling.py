@@ -135,7 +135,11 @@ class CallComposer:
             parameter = told_name.partition(".")[0]
             found = interface.find(parameter)
             if found is None:
-                raise SourceChanged(f"{call.function} has no parameter {parameter}", where=f"{where}.returns")
+                raise SourceChanged(
+                    f"{call.function} has no parameter {parameter}",
+                    where=f"{where}.returns",
+                    hint=f"Transaction SE37 shows the parameters of {call.function} on this system.",
+                )
             if found.direction.value == "T":
                 work.parameters.setdefault(parameter, [])
         return Composed(work.parameters, work.origins)
@@ -240,7 +244,7 @@ class _Work:
                 f"{self.interface.function} has no structure or table {parameter}", where=self.where
             )
         fields = found.fields
-        if not fields or any(not each.length for each in fields):
+        if found.structure:  # the dictionary knows more of each field than a WSDL tells
             fields = self.dictionary.table(found.structure, where=self.where).fields
         return {each.name: each for each in fields}
 

@@ -72,7 +72,8 @@ class _Learner:
         details = tuple(
             self._detail(name, each)
             for name, each in options.details.items()
-            if any(self._is_wanted(column) for column in each.columns)
+            if not (each.columns or each.lines)
+            or any(self._is_wanted(column) for column in each.columns)
             or any(self._has_lines(name) for name in each.lines)
         )
         needed = {*key, *(column for _, each in lines for column in each.of)}
@@ -320,6 +321,10 @@ class _Learner:
 
     def _detail(self, name: str, options: DetailOptions) -> Detail:
         place = f"{self._where}.details.{name}"
+        if not options.columns and not options.lines:
+            raise BadConfiguration(
+                "nothing of the function's answer is asked for", where=place, hint="Name columns or lines."
+            )
         interface = self._dictionary.interface(options.function, where=f"{place}.function")
         if interface is None:
             raise SourceChanged(
@@ -329,9 +334,7 @@ class _Learner:
             )
         for parameter in (*options.parameters, *options.constants):
             if interface.find(parameter) is None:
-                raise SourceChanged(
-                    f"{options.function} has no parameter {parameter}", where=f"{place}.parameters"
-                )
+                raise _no_parameter(options.function, parameter, f"{place}.parameters")
         columns = {}
         for out, told in options.columns.items():
             if not self._is_wanted(out):
@@ -374,9 +377,9 @@ class _Learner:
         interface = self._dictionary.interface(function, where=place)
         found = interface.find(parameter) if interface else None
         if found is None:
-            raise SourceChanged(f"{function} has no parameter {parameter}", where=place)
-        return found.fields or (
-            self._dictionary.table(found.structure, where=place).fields if found.structure else ()
+            raise _no_parameter(function, parameter, place)
+        return (
+            self._dictionary.table(found.structure, where=place).fields if found.structure else found.fields
         )
 
     def _member(self, function: str, parameter: str, member: str, place: str) -> Field:
@@ -395,13 +398,25 @@ class _Learner:
         return found
 
 
+def _no_parameter(function: str, parameter: str, place: str) -> SourceChanged:
+    return SourceChanged(
+        f"{function} has no parameter {parameter}",
+        where=place,
+        hint=f"Transaction SE37 shows the parameters of {function} on this system.",
+    )
+
+
 def condition_of(table: Table, where: Mapping[str, Any], place: str) -> Condition:
     """Typed literals for what the options say."""
     parts: list[Condition] = []
     for name, told in where.items():
         field = table.find(name)
         if field is None:
-            raise SourceChanged(f"{table.name} has no column {name!r}", where=place)
+            raise SourceChanged(
+                f"{table.name} has no column {name!r}",
+                where=place,
+                hint="Compare with `groundwire discover`; names are written in capitals.",
+            )
         try:
             if isinstance(told, Comparison):
                 parts += [

@@ -56,26 +56,27 @@ def _parameters(
 ) -> Iterator[Parameter]:
     for name in [*inputs, *(name for name in outputs if name not in inputs)]:
         element = inputs.get(name) or outputs[name]
-        fields, is_table = _structure(element, types)
+        fields, structure, is_table = _structure(element, types)
         direction = Direction.IMPORT if name not in outputs else Direction.EXPORT
         if name in inputs and name in outputs:
             direction = Direction.TABLES if is_table else Direction.CHANGING
         yield Parameter(
             name=abap_name(name),
             direction=direction,
-            structure=_local(element.attributes.get("type", "")) if fields else "",
+            structure=abap_name(structure) if fields else "",
             field=None if fields else _field(element, types),
             optional=element.attributes.get("minOccurs") == "0" or name not in inputs,
             fields=fields,
         )
 
 
-def _structure(element: Element, types: Mapping[str, Element]) -> tuple[tuple[Field, ...], bool]:
+def _structure(element: Element, types: Mapping[str, Element]) -> tuple[tuple[Field, ...], str, bool]:
+    """Fields, the type's name where it has one, and whether it is a table."""
     members = dict(_members(element, types))
-    if list(members) == ["item"]:
-        inner = dict(_members(members["item"], types))
-        return tuple(_field(each, types) for each in inner.values()), True
-    return tuple(_field(each, types) for each in members.values()), False
+    is_table = list(members) == ["item"]
+    holder = members["item"] if is_table else element
+    fields = tuple(_field(each, types) for each in dict(_members(holder, types)).values())
+    return fields, _local(holder.attributes.get("type", "")), is_table
 
 
 def _members(element: Element, types: Mapping[str, Element]) -> Iterator[tuple[str, Element]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from drivers.contract import StreamSpec
@@ -59,7 +59,7 @@ class Site:
 @contextmanager
 def site(name: str, fill: Callable[[System], None] | None = None) -> Iterator[Site]:
     way, profile = PROFILES[name]
-    system = System(profile)
+    system = System(replace(profile))
     (fill or fill_orders)(system)
     server = SoapServer(system) if way == "soap" else None
     try:
