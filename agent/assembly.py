@@ -17,7 +17,7 @@ from agent.access import Access
 from agent.audit.log import AuditLog
 from agent.audit.trail import AuditTrail
 from agent.calls.audited import RefusedSignIns, audited
-from agent.calls.commands import CommandCalls
+from agent.calls.commands import CommandCalls, doubts
 from agent.calls.mappings import MappingCalls
 from agent.calls.policy import PolicyCalls
 from agent.calls.secrets import SecretCalls
@@ -153,7 +153,11 @@ class Assembly:
             ground.outbox,
             lambda: self.link.state,
             self.reloads.now,
-            sections={"audit": ground.trail.status, "trace": self.tracing.status},
+            sections={
+                "audit": ground.trail.status,
+                "trace": self.tracing.status,
+                "commands": lambda: doubts(ground.outbox.journal),
+            },
         )
         changes = SecretChanges(
             lambda: self._watcher.settings, self.access, ground.trail, ground.clock, apply=self._put_in_force

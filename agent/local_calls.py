@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
@@ -33,7 +34,7 @@ class LocalCalls:
         *,
         sections: Mapping[str, Callable[[], Any]] | None = None,
     ) -> None:
-        """`sections`: further parts of the status, by name."""
+        """`sections`: further parts of the status, by name; each gives its part, or something to wait for."""
         self._sections = dict(sections or {})
         self._settings = settings
         self._connections = connections
@@ -60,7 +61,7 @@ class LocalCalls:
             "relay": _link_document(self._link()),
             "connections": self._connections.local_status(),
             "outbox": await self._outbox_stats(args, progress),
-            **{name: section() for name, section in self._sections.items()},
+            **{name: await _part_of(section) for name, section in self._sections.items()},
         }
 
     async def _sync(self, args: dict[str, Any], progress: Progress) -> dict[str, Any]:
@@ -179,6 +180,11 @@ def _letter_document(letter: StoredLetter) -> dict[str, Any]:
     document["requeued_at"] = rfc3339(letter.requeued_at) if letter.requeued_at else None
     document["raw"] = letter.raw.decode("utf-8", "replace") if letter.raw is not None else None
     return document
+
+
+async def _part_of(section: Callable[[], Any]) -> Any:
+    part = section()
+    return await part if inspect.isawaitable(part) else part
 
 
 def _texts(args: dict[str, Any], name: str) -> list[str]:

@@ -21,6 +21,11 @@ MAX_FACT_CHARS: Final = 1_000  # of what a person says when settling
 SETTLED: Final = (State.SUCCEEDED, State.FAILED)
 
 
+async def doubts(journal: CommandJournal) -> dict[str, Any]:
+    """For the status: what waits for a person."""
+    return {"in_doubt": len(await journal.recent(MAX_LISTED, State.IN_DOUBT))}
+
+
 class CommandUnknown(GroundwireError):
     """There is no such command in the journal."""
 

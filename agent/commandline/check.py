@@ -9,10 +9,10 @@ import click
 from agent.commandline.exits import ExitCode, code_of, code_of_many
 from agent.commandline.invocation import Invocation, json_option, pass_invocation, run_async, shared_options
 from agent.commandline.output import step_line
-from agent.errors import GroundwireError, NeedsPersonError
+from agent.errors import ConfigurationError, GroundwireError, NeedsPersonError
 
 if TYPE_CHECKING:
-    from agent.settings import Settings
+    from agent.settings import ConnectionSettings, Settings
 
 
 @click.command()
@@ -141,7 +141,34 @@ async def _connection_steps(settings: Settings, name: str, *, running: bool) -> 
         steps: list[dict[str, Any]] = (
             await ControlClient(settings.state_dir).ask("check", {"connection": name})
         )["steps"]
-        return steps
+        return [*steps, _policy_step(settings, connection)]
     async with hosted(settings, connection) as driver:
         amended = as_in_force(settings, connection)
-        return [asdict(step) for step in await check_connection(driver, amended)]
+        steps = [asdict(step) for step in await check_connection(driver, amended)]
+        return [*steps, _policy_step(settings, connection)]
+
+
+def _policy_step(settings: Settings, connection: ConnectionSettings) -> dict[str, Any]:
+    """What may leave of the connection. That nothing may is no fault; that nobody can tell is one."""
+    from agent.commandline.policy import agent_user  # noqa: PLC0415 - heavy
+    from agent.configuration.policy_file import read_policy  # noqa: PLC0415
+    from agent.policy.model import POLICY_FILE  # noqa: PLC0415
+
+    entities = sorted({stream.entity for stream in connection.streams.values()})
+    asked = f"`groundwire policy suggest {connection.name}` prints what would let it"
+    if not (settings.config_dir / POLICY_FILE).exists():
+        return _policy_word(f"there is no {POLICY_FILE}, so nothing leaves and no stream runs; {asked}")
+    try:
+        found = read_policy(settings.config_dir, user=agent_user(settings))
+    except ConfigurationError as error:
+        return {**_policy_word(str(error), hint=error.hint), "ok": False, "code": error.code}
+    leaving = [entity for entity in entities if found.leave(connection.name, entity) is not None]
+    staying = [entity for entity in entities if entity not in leaving]
+    if not leaving:
+        return _policy_word(f"nothing may leave, so no stream runs; {asked}")
+    rest = f"; nothing of {', '.join(staying)}" if staying else ""
+    return _policy_word(f"{', '.join(leaving)} may leave{rest}")
+
+
+def _policy_word(detail: str, *, hint: str = "") -> dict[str, Any]:
+    return {"name": "policy", "ok": True, "detail": detail, "hint": hint}

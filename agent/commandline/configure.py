@@ -36,7 +36,10 @@ def check(invocation: Invocation, *, no_drivers: bool) -> None:
         found = run_async(_problems_of(settings, connection, with_driver=not no_drivers))
         problems += found
         if not found:
-            invocation.output.line(f"{connection.where}: ok ({len(connection.streams)} streams)")
+            count = len(connection.streams)
+            invocation.output.line(
+                f"{connection.where}: ok ({count} {'stream' if count == 1 else 'streams'})"
+            )
     for problem in problems:
         # Whoever runs this command needs no hint to run it.
         problem.hint = "" if problem.hint == ConfigurationError.default_hint else problem.hint

@@ -34,7 +34,7 @@ def show(invocation: Invocation) -> None:
     """Print what policy.toml allows, connection by connection."""
     from agent.configuration.policy_file import read_policy  # noqa: PLC0415 - heavy
 
-    found = read_policy(invocation.config_dir, user=_agent_user(invocation))
+    found = read_policy(invocation.config_dir, user=agent_user(invocation.settings()))
     output = invocation.output
     if found.file.commands:
         output.line(f"agent: commands {', '.join(found.file.commands)}")
@@ -58,7 +58,7 @@ def check(invocation: Invocation) -> None:
     """Read policy.toml as the agent does, and compare it with the connections that are configured."""
     from agent.configuration.policy_file import read_policy  # noqa: PLC0415 - heavy
 
-    found = read_policy(invocation.config_dir, user=_agent_user(invocation))
+    found = read_policy(invocation.config_dir, user=agent_user(invocation.settings()))
     settings = invocation.settings()
     notes = [*_owner_notes(invocation.config_dir), *_notes(found, settings)]
     for note in notes:
@@ -130,7 +130,10 @@ def explain(
     from agent.policy.names import AGENT_COMMANDS  # noqa: PLC0415
 
     invocation.quiet_logging()
-    found, now = policy_in(invocation.config_dir, user=_agent_user(invocation)), SystemClock().utcnow()
+    found, now = (
+        policy_in(invocation.config_dir, user=agent_user(invocation.settings())),
+        SystemClock().utcnow(),
+    )
     _refuse_unknown(invocation.settings(), found, connection, name, entity, operation)
     if name is not None:
         whose = "" if name in AGENT_COMMANDS else connection
@@ -234,10 +237,10 @@ async def _in_force(settings: Settings) -> dict[str, Any] | None:
     return dict(await ControlClient(settings.state_dir).ask("policy_state"))
 
 
-def _agent_user(invocation: Invocation) -> int | None:
+def agent_user(settings: Settings) -> int | None:
     """Whose state folder it is; root asks for the agent."""
     try:
-        return invocation.settings().state_dir.stat().st_uid
+        return settings.state_dir.stat().st_uid
     except OSError:
         return None  # no agent has run yet: whoever asks
 

@@ -27,6 +27,7 @@ def status(invocation: Invocation) -> None:
         f"Outbox: {waiting['pending_batches']} batches wait ({_size(waiting['pending_bytes'])}), "
         f"{waiting['dead_letters']} dead letters"
     )
+    _show_doubts(invocation, answer.get("commands") or {})
     _show_audit(invocation, answer.get("audit") or {})
     _show_trace(invocation, answer.get("trace") or {})
     output.line()
@@ -80,6 +81,15 @@ def _show_offers(invocation: Invocation, name: str, stream: dict[str, Any]) -> N
         line(f"{name}: new in the source: {columns}; `groundwire mapping show {name}` offers them")
     if stream.get("goneColumns"):
         line(f"{name}: gone from the source, and not used: {', '.join(stream['goneColumns'])}")
+
+
+def _show_doubts(invocation: Invocation, commands: dict[str, Any]) -> None:
+    count = commands.get("in_doubt", 0)
+    if count:
+        verb = "command is" if count == 1 else "commands are"
+        invocation.output.line(
+            f"{count} {verb} in doubt: `groundwire commands list --state in_doubt`", colour="red"
+        )
 
 
 def _show_audit(invocation: Invocation, audit: dict[str, Any]) -> None:

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
+from agent.clock import ManualClock
 from agent.errors import TransientError
 from agent.local_calls import LocalCalls
 from agent.model.run import RunReport, RunTrigger
+from agent.outbox.values import OutboxStats
 from agent.sync.runner import RunResult
+from agent.tunnel.link import LinkPhase, LinkState
 
 
 class StoppedMeanwhile:
@@ -52,3 +55,26 @@ async def test_whoever_waits_for_a_run_is_told_that_its_connection_was_stopped(
 
     with pytest.raises(TransientError, match="the connection was stopped before the run ended"):
         await handler(args, _ignore)
+
+
+async def test_a_part_of_the_status_may_have_to_be_waited_for() -> None:
+    class Nothing:
+        damaged = 0
+
+        def local_status(self) -> list[Any]:
+            return []
+
+        async def stats(self) -> OutboxStats:
+            return OutboxStats({}, 0, 0, None, 0, 0, 0, 0)
+
+    async def doubts() -> dict[str, int]:
+        return {"in_doubt": 2}
+
+    link = LinkState(LinkPhase.CONNECTED, ManualClock().utcnow())
+    parts: Any = (None, Nothing(), Nothing(), lambda: link, None)
+    calls = LocalCalls(*parts, sections={"commands": doubts, "audit": dict})
+
+    status = await calls.handlers()["status"]({}, _ignore)
+
+    assert status["commands"] == {"in_doubt": 2}
+    assert status["audit"] == {}

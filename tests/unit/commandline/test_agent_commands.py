@@ -159,6 +159,16 @@ def test_status_says_of_a_paused_connection_that_it_is(shell: Shell, running_age
     assert "groundwire resume aw" in text
 
 
+def test_status_says_that_a_write_waits_for_a_person(shell: Shell, running_agent: RunningAgent) -> None:
+    with running_agent(status={**STATUS, "commands": {"in_doubt": 2}}):
+        assert (
+            "2 commands are in doubt: `groundwire commands list --state in_doubt`"
+            in shell.run("status").stdout
+        )
+    with running_agent(status={**STATUS, "commands": {"in_doubt": 0}}):
+        assert "in doubt" not in shell.run("status").stdout
+
+
 def test_dead_letters_are_listed_requeued_and_dropped(shell: Shell, running_agent: RunningAgent) -> None:
     letter = {
         "id": 7,
@@ -242,3 +252,30 @@ def test_an_agent_that_is_not_enrolled_is_told_how(shell: Shell) -> None:
 def test_a_lost_answer_is_told_as_such(shell: Shell, running_agent: RunningAgent) -> None:
     with running_agent(status=Unreachable("the agent broke off its answer")):
         assert shell.run("status").exit_code == 5
+
+
+def test_check_says_that_no_stream_runs_before_somebody_has_written_a_policy(
+    shell: Shell, running_agent: RunningAgent
+) -> None:
+    """Everything else may be well, and still nothing travels."""
+    fine = {"steps": [{"name": "open", "ok": True, "detail": "fine", "hint": ""}]}
+    streams = "".join(
+        f'[streams.{entity}s]\nentity = "{entity}"\n[streams.{entity}s.map]\n{field} = "x"\n'
+        for entity, field in (("vendor", "name"), ("asset", "code"))
+    )
+    shell.write("connections/a.toml", f'driver = "sandbox"\n{streams}')
+    with running_agent(check=fine):
+        without = shell.run("check", "a")
+        shell.write("policy.toml", "").chmod(0o600)
+        empty = shell.run("check", "a")
+        shell.write("policy.toml", '[connections.a.leave.vendor]\nfields = "all"\n').chmod(0o600)
+        partly = shell.run("check", "a")
+        shell.write("policy.toml", '[connections.a.leave.vendors]\nfields = "all"\n').chmod(0o600)
+        wrong = shell.run("check", "a")
+
+    assert "there is no policy.toml" in without.stdout
+    assert "policy suggest a" in without.stdout
+    assert "nothing may leave, so no stream runs" in empty.stdout
+    assert "policy: vendor may leave; nothing of asset" in partly.stdout
+    assert [one.exit_code for one in (without, empty, partly, wrong)] == [0, 0, 0, 3]
+    assert 'Did you mean "vendor"' in wrong.stdout

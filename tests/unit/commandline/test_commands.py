@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
+from agent.calls.commands import doubts
 from agent.clock import ManualClock
 from agent.outbox.store import Outbox
 
@@ -42,6 +43,12 @@ def leave(shell: Shell, states: Mapping[str, str]) -> None:
                 await outbox.journal.acked(command, state)
 
     journal(shell, write)
+
+
+def test_the_status_counts_the_doubts(shell: Shell) -> None:
+    leave(shell, {"c1": "succeeded", "c2": "in_doubt", "c3": "in_doubt"})
+
+    assert journal(shell, lambda outbox: doubts(outbox.journal)) == {"in_doubt": 2}
 
 
 def test_a_doubt_is_found_shown_and_settled_without_an_agent(shell: Shell) -> None:
