@@ -9,7 +9,7 @@ from drivers.contract import BadConfiguration, Driver, SecretKeeper
 
 
 def names() -> tuple[str, ...]:
-    return ("odbc", "sandbox")
+    return ("odata", "odbc", "sandbox")
 
 
 def create(
@@ -25,6 +25,10 @@ def create(
     `secrets` holds revealed values; a driver must never put one in an error, a log line or a repr.
     Raises BadConfiguration for an unknown driver or unusable options. Connects to nothing.
     """
+    if driver == "odata":
+        from drivers.odata.driver import ODataDriver  # noqa: PLC0415 - only where it is used
+
+        return ODataDriver(connection, options, secrets)
     if driver == "odbc":
         from drivers.odbc.driver import OdbcDriver  # noqa: PLC0415 - loads the ODBC driver manager
 
