@@ -74,6 +74,9 @@ def behind(columns: Sequence[str], values: Sequence[str], operator: str = ">") -
     for name, value in zip(columns[-2::-1], values[-2::-1], strict=True):
         same = all_of(Compare(name, "=", value), condition)
         condition = AnyOf((Compare(name, strict, value), same))
+    if len(columns) > 1:
+        # Says again what already holds for the first column: without it no planner uses an index here.
+        return AllOf((Compare(columns[0], f"{strict}=", values[0]), condition))
     return condition
 
 

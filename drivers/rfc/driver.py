@@ -21,6 +21,7 @@ from drivers.contract import (
     Outcome,
     Page,
     ReadRequest,
+    RecordFault,
     SourceChanged,
     StreamSpec,
     WriteCommand,
@@ -121,7 +122,14 @@ class RfcDriver:
             return await asyncio.to_thread(work, *arguments)
         except CallFailed as error:
             raise translate(error, hidden=self._engine.secrets) from error
-        except (pa.ArrowException, Unsendable, OverflowError) as error:
+        except Unsendable as error:
+            raise RecordFault(
+                f"a value cannot be sent to SAP: {error}", hint="Remove the character from the record."
+            ) from error
+        except SourceChanged:
+            self._engine.dictionary.forget()  # what is asked next time is what there is then
+            raise
+        except (pa.ArrowException, OverflowError) as error:
             raise SourceChanged(
                 f"the system's answer cannot be understood: {type(error).__name__}: {error}"[:300],
                 where="driver",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from drivers.contract import (
     BadConfiguration,
@@ -20,10 +23,13 @@ from drivers.contract import (
     StreamSpec,
     Throttled,
 )
+from drivers.rfc.authorisations import authorisations_of
+from drivers.rfc.driver import RfcDriver
 from tests.conformance.suite import keys, pages, rows
 from tests.integration.sap_sources import OPTIONS, SECRETS, Site, orders, site, work_orders
 from tests.sap.dictionary import define
-from tests.sap.system import Busy, ShortDump
+from tests.sap.soap import SoapServer
+from tests.sap.system import Busy, ShortDump, System
 
 
 @pytest.fixture
@@ -295,8 +301,6 @@ class TestMistakes:
     def test_a_connection_that_cannot_work_is_refused_at_once(
         self, options: dict[str, Any], secrets: dict[str, str], where: str
     ) -> None:
-        from drivers.rfc.driver import RfcDriver
-
         with pytest.raises(BadConfiguration) as raised:
             RfcDriver("sap", options, secrets)
         assert raised.value.where == where
@@ -371,9 +375,6 @@ class TestCheck:
         assert word in f"{found.detail} {found.hint}"
 
     async def test_a_port_that_nobody_listens_on_names_the_system_number(self) -> None:
-        from drivers.rfc.driver import RfcDriver
-        from tests.sap.system import System
-
         site_of = Site(System(), "sdk")
         options = {**OPTIONS, "host": "127.0.0.1", "router": "", "system_number": "98"}
         found = (await RfcDriver("sap", options, SECRETS, caller=site_of.caller()).check())[-1]
@@ -401,3 +402,60 @@ async def test_the_catalogue_is_bounded_and_knows_keys_and_change_columns(sap: S
     assert found["AUFK"].replication_key == "AEDAT"
     assert "BUT000" not in found  # not on this system
     assert {"EBELN", "NAME1", "items.NETPR", "schedule.EINDT"} <= set(columns)
+
+
+class TestCertificates:
+    async def test_one_that_nobody_here_trusts_is_told_and_one_that_is_named_is_taken(
+        self, tmp_path: Path
+    ) -> None:
+        authority, other = trustme.CA(), trustme.CA()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("127.0.0.1").configure_cert(context)
+        system = System()
+        server = SoapServer(system, tls=context)
+        found = []
+        for number, trusted in enumerate((other, authority)):
+            path = tmp_path / f"{number}.pem"
+            trusted.cert_pem.write_to_path(str(path))
+            http = {"url": server.url, "ca_file": str(path)}
+            driver = RfcDriver(
+                "sap", {"client": "100", "user": "RFCUSER", "way": "soap", "http": http}, SECRETS
+            )
+            found.append((await driver.check())[-1])
+            await driver.aclose()
+        server.close()
+        system.close()
+
+        refused, taken = found
+        assert (refused.ok, refused.name, refused.code) == (False, "logon", "configuration"), refused
+        assert "certificate" in f"{refused.detail} {refused.hint}".lower()
+        assert taken.ok
+
+
+def test_the_list_of_authorisations_is_what_the_streams_really_call(sap: Site) -> None:
+    from tests.integration.sap_sources import writable_orders
+
+    found = authorisations_of([writable_orders(), work_orders()])
+
+    assert {"BAPI_PO_CREATE1", "BAPI_PO_CHANGE", "BAPI_ALM_ORDER_MAINTAIN", "BAPI_TRANSACTION_COMMIT"} <= set(
+        found.functions
+    )
+    assert found.tables == ("AFKO", "AUFK", "CDHDR", "EKET", "EKKO", "EKPO", "JEST", "LFA1", "TCURX", "TJ02T")
+
+
+async def test_with_exactly_the_listed_authorisations_everything_works(sap: Site) -> None:
+    from drivers.contract import OperationKind, OutcomeStatus, WriteCommand
+    from tests.integration.sap_sources import NEW_ORDER, writable_orders
+
+    found = authorisations_of([writable_orders(), work_orders()])
+    user = sap.system.users["RFCUSER"]
+    user.functions, user.tables = frozenset((*found.functions, *found.readers)), frozenset(found.tables)
+    driver = sap.driver()
+    steps = await driver.check([writable_orders(), work_orders()])
+    outcome = await driver.execute(
+        WriteCommand(OperationKind.CREATE, "purchase_order", NEW_ORDER, "c-1", writable_orders())
+    )
+    await driver.aclose()
+
+    assert all(step.ok for step in steps), steps
+    assert outcome.status is OutcomeStatus.SUCCEEDED
