@@ -9,7 +9,7 @@ from drivers.contract import BadConfiguration, Driver, SecretKeeper
 
 
 def names() -> tuple[str, ...]:
-    return ("odata", "odbc", "sandbox")
+    return ("odata", "odbc", "rfc", "sandbox")
 
 
 def create(
@@ -33,6 +33,10 @@ def create(
         from drivers.odbc.driver import OdbcDriver  # noqa: PLC0415 - loads the ODBC driver manager
 
         return OdbcDriver(connection, options, secrets)
+    if driver == "rfc":
+        from drivers.rfc.driver import RfcDriver  # noqa: PLC0415 - may load SAP's library
+
+        return RfcDriver(connection, options, secrets)
     if driver == "sandbox":
         from drivers.sandbox.driver import SandboxDriver  # noqa: PLC0415 - only where it is used
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from drivers.contract import Catalogue, Column, DriverError, SourceChanged, StreamSpec, Table
+from drivers.contract import Catalogue, Column, SourceChanged, StreamSpec, Table
 from drivers.rfc.abap import Field, Kind
 from drivers.rfc.abap import Table as AbapTable
 from drivers.rfc.engine import Engine
@@ -17,6 +17,7 @@ KNOWN: Final = (
     "MKPF", "MSEG", "MATDOC", "AUFK", "AFIH", "AFKO", "AFVC", "AFVV", "RESB", "JEST", "TJ02T", "EQUI", "EQKT", "EQUZ",
     "ILOA", "IFLOT", "IFLOTX", "T001", "T001W", "CDHDR", "BUT000",
 )  # fmt: skip
+_MISLEADING: Final = {("EKKO", "AEDAT")}  # the day on which the order was made
 _CHANGED: Final = ("LASTCHANGEDATETIME", "AEDAT", "LAEDA", "CPUDT", "CHDAT", "UDATE")
 
 
@@ -47,7 +48,9 @@ def columns_of(engine: Engine, stream: StreamSpec) -> Sequence[Column]:
 
 def _described(table: AbapTable) -> Table:
     fields = [field for field in table.fields if field.datatype != "CLNT"]
-    replication = next((name for name in _CHANGED if table.find(name)), None)
+    replication = next(
+        (name for name in _CHANGED if table.find(name) and (table.name, name) not in _MISLEADING), None
+    )
     return Table(
         table.name,
         tuple(_column(field.name, field) for field in fields if field.kind is not Kind.LONG),
@@ -61,6 +64,3 @@ def _column(name: str, field: Field) -> Column:
     # ABAP has no null; what is null in a page is the initial date.
     nullable = field.kind in {Kind.DATE, Kind.TIME}
     return Column(name, f"{field.datatype or field.letter} {length}", nullable)
-
-
-__all__ = ["DriverError", "columns_of", "discover"]

@@ -400,6 +400,7 @@ async def test_the_catalogue_is_bounded_and_knows_keys_and_change_columns(sap: S
 
     assert found["EKPO"].key == ("EBELN", "EBELP")
     assert found["AUFK"].replication_key == "AEDAT"
+    assert found["EKKO"].replication_key is None  # its AEDAT is the day of creation
     assert "BUT000" not in found  # not on this system
     assert {"EBELN", "NAME1", "items.NETPR", "schedule.EINDT"} <= set(columns)
 
