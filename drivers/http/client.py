@@ -8,6 +8,7 @@ token or a session ended, happens inside.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
@@ -61,6 +62,9 @@ class HttpClient:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Connects to nothing. Raises BadConfiguration for options and secrets that cannot work."""
+        for name in ("httpx", "httpcore"):
+            # They log URLs, and with them values of the source; at their finest level credentials too.
+            logging.getLogger(name).setLevel(logging.WARNING)
         self._options = options
         self._secrets = tuple(value for value in secrets.values() if value)
         headers = {

@@ -139,7 +139,7 @@ def translate(error: BaseException, *, place: str, where: str) -> DriverError:
             where=where,
             hint="Name the authority that signed it in options.ca_file, and the host as the certificate has it in options.url.",
         )
-    if any(isinstance(each, ssl.SSLError) for each in _chain(error)):
+    if _is_refused_handshake(error):
         return Misconfigured(
             f"no TLS with {place}: {error}",
             where=where,
@@ -164,6 +164,13 @@ def translate(error: BaseException, *, place: str, where: str) -> DriverError:
         where=where,
         hint="It is tried again by itself. If it lasts, lower page_rows or raise silence_seconds.",
     )
+
+
+def _is_refused_handshake(error: BaseException) -> bool:
+    """TLS that failed before the request was taken. In TLS 1.3 a refused client certificate is told later than that."""
+    failures = [each for each in _chain(error) if isinstance(each, ssl.SSLError)]
+    late = any("ALERT" in str(each).upper() and "CERTIFICATE" in str(each).upper() for each in failures)
+    return bool(failures) and (isinstance(error, httpcore.ConnectError) or late)
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:

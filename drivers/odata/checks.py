@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from drivers.contract import CheckStep, DriverError, ReadMode, ReadRequest, StreamSpec, Unreachable
+from drivers.contract import CheckStep, DriverError, Mark, ReadMode, ReadRequest, StreamSpec, Unreachable
 from drivers.http.addresses import open_addresses
 from drivers.http.client import HttpClient
 from drivers.http.messages import Request
@@ -66,9 +66,9 @@ def failed(name: str, error: DriverError, *, stream: str = "") -> CheckStep:
     )
 
 
-def smallest_read(stream: StreamSpec, shape: StreamShape) -> ReadRequest:
-    mode = ReadMode.CHANGES if shape.replication is not None else ReadMode.SCAN
-    return ReadRequest(stream, mode, page_rows=1)
+def smallest_read(stream: StreamSpec, now: Mark | None) -> ReadRequest:
+    mode = ReadMode.SCAN if now is None else ReadMode.CHANGES
+    return ReadRequest(stream, mode, end=now, page_rows=1)
 
 
 def describe_stream(shape: StreamShape) -> str:

@@ -68,7 +68,6 @@ class ODataDriver:
                 keys=True,
                 by_keys=True,
                 consistent_snapshot=False,
-                max_parallel_reads=self._options.parallel,
                 granularity=timedelta(seconds=1),
             ),
             product=self._product,
@@ -194,13 +193,17 @@ class ODataDriver:
         return await self._service(self._path_of(stream)).model(where=f"streams.{stream.name}.read.service")
 
     async def _shape(self, stream: StreamSpec) -> StreamShape:
-        model = await self._model(stream)
         options = parse_stream(stream.name, stream.options)
-        return shape_of(stream.name, options, model, service=self._service_of(options))
+        path = self._service_of(options)
+        try:
+            return shape_of(stream.name, options, await self._model(stream), service=path)
+        except SourceChanged:
+            self._service(path).forget()  # what is not in the model may be in the service by now
+        return shape_of(stream.name, options, await self._model(stream), service=path)
 
     async def _try_stream(self, stream: StreamSpec) -> str:
         shape = await self._shape(stream)
-        request = checks.smallest_read(stream, shape)
+        request = checks.smallest_read(stream, await self.signpost(stream))
         reader = PageReader(self._service(shape.service), self._options, shape, request)
         reader.finish(await reader.fetch(None))
         return checks.describe_stream(shape)
@@ -226,5 +229,10 @@ class ODataDriver:
 
     def _reader_of(self, shape: StreamShape, node: Node) -> SetReader:
         return SetReader(
-            self._service(shape.service), shape.options.entity_set, node, shape.version, where=shape.where
+            self._service(shape.service),
+            shape.options.entity_set,
+            node,
+            shape.version,
+            url_chars=self._options.url_chars,
+            where=shape.where,
         )

@@ -14,6 +14,7 @@ from drivers.odata.requests import all_of, choices
 from drivers.odata.service import Service
 from drivers.odata.shape import Node
 
+_ROOM_FOR_CONDITIONS: Final = 800  # characters of a URL for the conditions and the order of one page
 MAX_LINKS: Final = (
     10_000  # followed for one list or one empty answer; longer is a server that goes in circles
 )
@@ -22,13 +23,19 @@ MAX_LINKS: Final = (
 class SetReader:
     """Reads records of one entity set as one tree of properties."""
 
-    def __init__(self, service: Service, entity_set: str, tree: Node, version: int, *, where: str) -> None:
+    def __init__(
+        self, service: Service, entity_set: str, tree: Node, version: int, *, url_chars: int, where: str
+    ) -> None:
         self._service = service
         self._entity_set = entity_set
         self._tree = tree
         self._version = version
         self._where = where
         self._choices = choices(tree, version)
+        if len(service.address(entity_set, self._choices)) > url_chars - _ROOM_FOR_CONDITIONS:
+            # So wide that naming what is wanted leaves no room to say of which records: take everything.
+            self._choices.pop("$select", None)
+        self.room = max(url_chars - len(service.address(entity_set, self._choices)), _ROOM_FOR_CONDITIONS)
         self._readers: dict[int, AnswerReader] = {}
         self.answer: Answer | None = None  # the last one
 

@@ -45,10 +45,12 @@ from drivers.odata.ordering import (
     texts_of,
     up,
 )
-from drivers.odata.requests import any_of
+from drivers.odata.requests import any_of, encoded
 from drivers.odata.service import Service
-from drivers.odata.shape import LineShape, StreamShape, projected
+from drivers.odata.shape import LineShape, Node, StreamShape, projected
 
+_BETWEEN: Final = 8  # characters of an encoded `or` and its blanks
+_ROOM_FOR_ORDER: Final = 300  # characters of a URL besides the keys that it names
 VERIFY_TRIES: Final = 4  # a page that changes under each of these reads is given back as "busy"
 
 
@@ -72,27 +74,21 @@ class PageReader:
         self._tree = shape.tree
         if request.page_rows < 1:
             raise BadConfiguration("a page has at least one row", where="sync.page_rows")
-        # Readers fetch; one that only looks whether the headers are still the same leaves the lines out.
-        self._set = SetReader(service, shape.options.entity_set, self._tree, shape.version, where=self._where)
-        self._headers = SetReader(
-            service, shape.options.entity_set, shape.node, shape.version, where=self._where
-        )
+        # One reads the pages; the other looks whether the headers are still the same, and leaves the lines out.
+        self._set = self._reader(service, shape.options.entity_set, self._tree, self._where)
+        self._headers = self._reader(service, shape.options.entity_set, shape.node, self._where)
         self._line_sets = [
-            (
-                each,
-                SetReader(
-                    service,
-                    each.entity_set,
-                    each.node,
-                    shape.version,
-                    where=f"{self._where}.lines.{each.name}",
-                ),
-            )
+            (each, self._reader(service, each.entity_set, each.node, f"{self._where}.lines.{each.name}"))
             for each in shape.lines
             if each.entity_set
         ]
         self._columns = self._ordering()
         self._bounds = self._fixed_bounds()
+
+    def _reader(self, service: Service, entity_set: str, tree: Node, where: str) -> SetReader:
+        return SetReader(
+            service, entity_set, tree, self._shape.version, url_chars=self._options.url_chars, where=where
+        )
 
     def start(self) -> Position | None:
         """Where this read goes on, or None at its beginning."""
@@ -176,28 +172,29 @@ class PageReader:
         for shape, reader in self._line_sets:
             fixed = [f"({shape.filter})"] if shape.filter else []
             lines: list[Any] = []
-            for chunk in self._chunks(shape.parent, keys):
-                answer = await reader.matching(
-                    [any_of(chunk), *fixed],
-                    [each.name for each in (*shape.parent, *shape.key)],
-                    self._options.page_size,
-                )
-                lines += answer.rows
+            order_by = [each.name for each in (*shape.parent, *shape.key)]
+            for asked, chunk in self._chunks(shape.parent, keys, reader.room):
+                conditions = [any_of(chunk), *fixed]
+                answer = await reader.matching(conditions, order_by, self._options.page_size)
+                lines += _of_keys(answer.rows, shape.parent, shape.node, asked)
             found.append((shape, lines))
         return tuple(found)
 
-    def _chunks(self, columns: Sequence[Property], keys: Sequence[Sequence[str | None]]) -> list[list[str]]:
-        """Conditions that name the keys, as many to a request as a URL may hold."""
-        chunks: list[list[str]] = []
-        room = 0
+    def _chunks(
+        self, columns: Sequence[Property], keys: Sequence[Sequence[str | None]], room: int
+    ) -> list[tuple[set[tuple[str | None, ...]], list[str]]]:
+        """Keys with the conditions that name them, as many to a request as a URL may hold."""
+        chunks: list[tuple[set[tuple[str | None, ...]], list[str]]] = []
+        left = 0
         for key in keys:
             condition = self._one_key(columns, key)
-            size = len(condition.encode()) * 2 + 12  # what percent-encoding usually makes of it
-            if not chunks or size > room:
-                chunks.append([])
-                room = self._options.url_chars - 1_000
-            chunks[-1].append(condition)
-            room -= size
+            size = len(encoded(condition)) + _BETWEEN
+            if not chunks or size > left:
+                chunks.append((set(), []))
+                left = room - _ROOM_FOR_ORDER
+            chunks[-1][0].add(tuple(key))
+            chunks[-1][1].append(condition)
+            left -= size
         return chunks
 
     def _one_key(self, columns: Sequence[Property], key: Sequence[str | None]) -> str:
@@ -216,10 +213,11 @@ class PageReader:
         wanted = [key for key in dict.fromkeys(chosen) if key not in seen]
         found: list[Any] = []
         order_by = [each.name for each in self._shape.key]
-        for chunk in self._chunks(self._shape.key, [parts for key in wanted if (parts := self._parts(key))]):
+        asked = [parts for key in wanted if (parts := self._parts(key))]
+        for named, chunk in self._chunks(self._shape.key, asked, self._set.room):
             conditions = [any_of(chunk), *self._operators_filter()]
-            found += (await self._set.matching(conditions, order_by, self._options.page_size)).rows
-        found = self._named(found, set(wanted))
+            answer = await self._set.matching(conditions, order_by, self._options.page_size)
+            found += _of_keys(answer.rows, self._shape.key, self._tree, named)
         place = Position(ReadMode.BY_KEYS, taken=after)
         complete = after >= len(self._request.keys)
         return Fetched(found, await self._lines_of(found), place, complete)
@@ -234,11 +232,6 @@ class PageReader:
         except NoLiteral:
             return None
         return parts
-
-    def _named(self, rows: list[Any], wanted: set[str]) -> list[Any]:
-        """The source may find more than was named, where its equality ignores case."""
-        keys = self._keys_of(rows).to_pylist()
-        return [row for row, key in zip(rows, keys, strict=True) if key in wanted]
 
     # --- one page
 
@@ -377,6 +370,15 @@ class PageReader:
             where=f"{self._where}.key",
             hint="Add the properties that tell such records apart to the key.",
         )
+
+
+def _of_keys(
+    rows: list[Any], columns: Sequence[Property], node: Node, keys: set[tuple[str | None, ...]]
+) -> list[Any]:
+    """The source may find more than was named, where its equality ignores case."""
+    numbers = {each.name: number for number, each in enumerate(node.properties)}
+    texts = [key_texts(each, [getattr(row, f"p{numbers[each.name]}") for row in rows]) for each in columns]
+    return [row for row, key in zip(rows, zip(*texts, strict=True), strict=True) if key in keys]
 
 
 def _same(one: list[Any], other: list[Any], tree: Any, shape: StreamShape) -> bool:

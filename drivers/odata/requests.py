@@ -15,8 +15,12 @@ _PLAIN: Final = "$'(),*:@!~"
 
 
 def address(root: str, path: str, query: Mapping[str, str]) -> str:
-    parts = [f"{quote(name, safe='$-_.~')}={quote(value, safe=_PLAIN)}" for name, value in query.items()]
+    parts = [f"{quote(name, safe='$-_.~')}={encoded(value)}" for name, value in query.items()]
     return f"{root}/{path}" + (f"?{'&'.join(parts)}" if parts else "")
+
+
+def encoded(value: str) -> str:
+    return quote(value, safe=_PLAIN)
 
 
 def key_predicate(names: Sequence[str], literals: Sequence[str]) -> str:
@@ -111,8 +115,6 @@ def followed(link: str, root: str, constant: Mapping[str, str], *, where: str) -
         )
     known = {name for name, _ in parse_qsl(target.query, keep_blank_values=True)}
     query = target.query.replace("+", "%20").replace(" ", "%20")
-    missing = [
-        f"{quote(n, safe='$-_.~')}={quote(v, safe=_PLAIN)}" for n, v in constant.items() if n not in known
-    ]
+    missing = [f"{quote(n, safe='$-_.~')}={encoded(v)}" for n, v in constant.items() if n not in known]
     whole = "&".join(part for part in (query, *missing) if part)
     return f"{target.scheme}://{target.netloc}{target.path}" + (f"?{whole}" if whole else "")

@@ -17,6 +17,7 @@ from drivers.odata.options import ConnectionOptions
 from drivers.odata.requests import address, followed
 
 FAILED: Final = 400
+_NAMES_WRONG: Final = frozenset({400, 404, 410})
 _TOKEN: Final = "x-csrf-token"  # noqa: S105 - the name of a header
 _VERSIONS: Final[Mapping[int, Mapping[str, str]]] = {
     2: {"DataServiceVersion": "2.0", "MaxDataServiceVersion": "2.0"},
@@ -66,6 +67,10 @@ class Service:
                 self._model = self._as_configured(model, where)
             return self._model
 
+    def forget(self) -> None:
+        """Read the metadata anew when it is needed next: the service may have changed."""
+        self._model = None
+
     def _as_configured(self, model: Model, where: str) -> Model:
         if self._options.version not in {None, model.version}:
             raise SourceChanged(
@@ -92,6 +97,8 @@ class Service:
     async def get(self, url: str, *, version: int, where: str, page_size: int | None = None) -> Answer:
         """Raises the DriverError of an answer that is none."""
         answer = await self.ask(url, version=version, where=where, page_size=page_size)
+        if answer.status in _NAMES_WRONG:
+            self.forget()
         self._refuse(answer, where)
         return answer
 
