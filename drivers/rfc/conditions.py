@@ -18,7 +18,7 @@ from drivers.rfc.conversions import NotConvertible, raw_text, to_abap
 LINE: Final = 72  # of OPTIONS-TEXT, in UTF-16 units as ABAP counts
 OPERATORS: Final = ("=", "<>", "<", "<=", ">", ">=")
 _NAME: Final = re.compile(r"[A-Z0-9_/]{1,30}")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
 class Unwritable(ValueError):

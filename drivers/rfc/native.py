@@ -60,8 +60,9 @@ def judge(error: BaseException, function: str, *, sent: bool) -> CallFailed:
         str(getattr(error, "msg_type", "") or ""),
     )
     key = str(getattr(error, "key", "") or "")
+    broken = isinstance(error, OSError)  # below its protocol the library lets the system's own errors through
     return CallFailed(
-        _trouble(name, key, said, sent=sent),
+        _trouble("CommunicationError" if broken else name, key, said, sent=sent),
         words or key,
         function=function,
         key=key if name == "AbapApplicationError" else "",
@@ -79,7 +80,5 @@ def _trouble(name: str, key: str, said: Trouble | None, *, sent: bool) -> Troubl
             return said or Trouble.LOGON
         return said if said in {Trouble.AUTHORITY, Trouble.BUSY, Trouble.MISSING} else Trouble.FAILURE
     if not sent:
-        return (
-            Trouble.UNREACHED if name in {"CommunicationError", "OSError", "TimeoutError"} else Trouble.SETUP
-        )
+        return Trouble.UNREACHED if name == "CommunicationError" else Trouble.SETUP
     return Trouble.LOST

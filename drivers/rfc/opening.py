@@ -76,12 +76,14 @@ def _logon(options: ConnectionOptions, secrets: Mapping[str, str]) -> dict[str, 
 
 def _native(parameters: Mapping[str, str], options: ConnectionOptions) -> dict[str, Any]:
     """The same for saprfclib, which wants host and system number whatever way it takes."""
+    qop = parameters.get("snc_qop", "")
     return {
         "ashost": options.host,
         "sysnr": options.system_number,
         "connect_timeout": float(options.connect_seconds),
         "read_timeout": float(options.call_seconds),
         **parameters,
+        **({"snc_qop": int(qop)} if qop.isdigit() else {}),
     }
 
 

@@ -77,7 +77,8 @@ def judge(error: BaseException, function: str, *, sent: bool) -> CallFailed:
         str(getattr(error, "abap_msg_type", "") or ""),
     )
     key, code = str(getattr(error, "key", "") or ""), int(getattr(error, "code", 0) or 0)
-    trouble = _trouble(name, key, code, words, sent=sent)
+    broken = "CommunicationError" if isinstance(error, OSError) else name
+    trouble = _trouble(broken, key, code, words, sent=sent)
     return CallFailed(
         trouble,
         words or key,

@@ -335,3 +335,38 @@ async def test_the_matrix_says_what_can_be_written_and_whether_it_can_be_found_a
     assert {"vendorKey", "lineItems.quantity"} <= set(create.fields)
     assert create.effect_settles_after is not None
     assert create.effect_settles_after.total_seconds() == 120
+
+
+@pytest.mark.parametrize("way", ["native, wide reader", "soap, plain reader"])
+@pytest.mark.parametrize("carried_out", [True, False])
+async def test_whichever_call_is_cut_at_most_one_order_is_made_and_the_outcome_is_true(
+    way: str, carried_out: bool
+) -> None:
+    """The line is cut at the first call, at the second, and so on until none is left to cut."""
+    for number in range(1, 60):
+        with site(way) as sap:
+            before = orders_of(sap)
+            left = [number]
+
+            def cut(_function: str, _parameters: Any, left: list[int] = left) -> None:
+                left[0] -= 1
+                if left[0] == 0:
+                    raise LineCut(carried_out=carried_out)
+
+            sap.system.before_call = cut
+            driver, wanted = sap.driver(), command(CREATE, NEW_ORDER)
+            outcome = await driver.execute(wanted)
+            sap.system.before_call = lambda _f, _p: None
+            found = await driver.find_effect(wanted)
+            await driver.aclose()
+
+            new = orders_of(sap) - before
+            assert len(new) <= 1
+            assert (found.key if found else None) == next(iter(new), None)
+            if outcome.status is OutcomeStatus.SUCCEEDED:
+                assert new == {outcome.key}
+            elif outcome.status is OutcomeStatus.FAILED:
+                assert not new
+            if left[0] > 0:
+                return
+    pytest.fail("the write never came through")

@@ -27,7 +27,7 @@ from drivers.rfc.conditions import (
 )
 
 NAMES = ["EBELN", "EBELP", "BSART", "/BEV/X"]
-TEXTS = st.text(st.characters(blacklist_categories=["Cs", "Cc"]), max_size=30)
+TEXTS = st.text(st.characters(blacklist_categories=["Cs", "Cc", "Cn"]), max_size=30)
 
 
 class Parser:
@@ -165,7 +165,7 @@ class TestLines:
             with pytest.raises(Unwritable):
                 lines(Compare("TXZ01", "=", text))
 
-    @pytest.mark.parametrize("text", ["a\nb", "nul\0", "\x1f", "\ud800"])
+    @pytest.mark.parametrize("text", ["a\nb", "nul\0", "\x1f", "\ud800", "\uffff"])
     def test_characters_that_no_line_can_hold_are_refused(self, text: str) -> None:
         with pytest.raises(Unwritable):
             lines(Compare("TXZ01", "=", text))

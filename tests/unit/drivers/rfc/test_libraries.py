@@ -208,6 +208,15 @@ class TestInstallation:
         assert not native.available()
 
 
+@pytest.mark.parametrize("judge", [sdk.judge, native.judge])
+@pytest.mark.parametrize(
+    "error", [ConnectionRefusedError(111, "refused"), TimeoutError("slow"), OSError("no route")]
+)
+def test_an_error_of_the_system_itself_is_the_networks(judge: Any, error: OSError) -> None:
+    assert judge(error, "", sent=False).trouble is Trouble.UNREACHED
+    assert judge(error, "F", sent=True).trouble is Trouble.LOST
+
+
 def test_values_are_handed_over_as_the_libraries_take_them() -> None:
     given = {"D": date(2026, 1, 31), "T": time(10, 11, 12), "F": True, "L": [{"D": date(1, 1, 1)}], "N": None}
 
