@@ -128,7 +128,7 @@ class ODataDriver:
 
     async def read(self, request: ReadRequest) -> AsyncIterator[Page]:
         shape = await self._shape(request.stream)
-        reader = PageReader(self._service(shape.service), self._options, shape, request)
+        reader = PageReader(self._service, self._options, shape, request)
         # One page is fetched ahead while the one before it is finished. The task never outlives this generator.
         ahead: asyncio.Task[Fetched] | None = asyncio.create_task(reader.fetch(reader.start()))
         try:
@@ -195,16 +195,27 @@ class ODataDriver:
     async def _shape(self, stream: StreamSpec) -> StreamShape:
         options = parse_stream(stream.name, stream.options)
         path = self._service_of(options)
+        paths = list(
+            dict.fromkeys(each.service for each in options.lines.values() if each.service is not None)
+        )
         try:
-            return shape_of(stream.name, options, await self._model(stream), service=path)
+            return await self._shape_of(stream, options, path, paths)
         except SourceChanged:
-            self._service(path).forget()  # what is not in the model may be in the service by now
-        return shape_of(stream.name, options, await self._model(stream), service=path)
+            for each in (path, *paths):
+                self._service(each).forget()  # what is not in the model may be in the service by now
+        return await self._shape_of(stream, options, path, paths)
+
+    async def _shape_of(
+        self, stream: StreamSpec, options: StreamOptions, path: str, paths: Sequence[str]
+    ) -> StreamShape:
+        where = f"streams.{stream.name}.read.lines"
+        others = {each: await self._service(each).model(where=where) for each in paths}
+        return shape_of(stream.name, options, await self._model(stream), service=path, others=others)
 
     async def _try_stream(self, stream: StreamSpec) -> str:
         shape = await self._shape(stream)
         request = checks.smallest_read(stream, await self.signpost(stream))
-        reader = PageReader(self._service(shape.service), self._options, shape, request)
+        reader = PageReader(self._service, self._options, shape, request)
         reader.finish(await reader.fetch(None))
         return checks.describe_stream(shape)
 

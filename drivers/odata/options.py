@@ -54,6 +54,7 @@ class LineOptions(Strict):
 
     expand: Path | None = None  # navigation properties, or a collection inside the record
     entity_set: Name | None = None  # or a set of its own, with `parent`
+    service: ServicePath | None = None  # of that set, where it is not the stream's
     parent: tuple[Name, ...] = ()
     order_by: tuple[Name, ...] = ()
     filter: str | None = Field(default=None, min_length=1)
@@ -120,6 +121,12 @@ def _check_lines(lines: LineOptions, where: str) -> None:
             "parent belongs to entity_set, and entity_set needs it",
             where=f"{where}.parent",
             hint="Name the properties of the line set that hold the header's key, in the key's order.",
+        )
+    if lines.service is not None and lines.entity_set is None:
+        raise BadConfiguration(
+            "service belongs to entity_set",
+            where=f"{where}.service",
+            hint="What is expanded comes from the stream's own service.",
         )
     if lines.filter is not None and lines.entity_set is None:
         raise BadConfiguration(

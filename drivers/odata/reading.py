@@ -27,7 +27,7 @@ from drivers.contract import (
 from drivers.keys import decode_key, encode_key, encode_keys
 from drivers.nesting import LineSet, nested
 from drivers.odata.answers import Records
-from drivers.odata.columns import header_columns, key_texts, line_list, lines_table
+from drivers.odata.columns import header_columns, key_texts, line_list, lines_table, values_of
 from drivers.odata.edm import Property
 from drivers.odata.fetching import SetReader
 from drivers.odata.literals import NoLiteral
@@ -64,8 +64,13 @@ class Fetched:
 
 class PageReader:
     def __init__(
-        self, service: Service, options: ConnectionOptions, shape: StreamShape, request: ReadRequest
+        self,
+        services: Callable[[str], Service],
+        options: ConnectionOptions,
+        shape: StreamShape,
+        request: ReadRequest,
     ) -> None:
+        service = services(shape.service)
         self._keys_only = request.mode is ReadMode.KEYS
         self._shape = shape = projected(shape, request.stream.columns, keys_only=self._keys_only)
         self._request = request
@@ -78,7 +83,15 @@ class PageReader:
         self._set = self._reader(service, shape.options.entity_set, self._tree, self._where)
         self._headers = self._reader(service, shape.options.entity_set, shape.node, self._where)
         self._line_sets = [
-            (each, self._reader(service, each.entity_set, each.node, f"{self._where}.lines.{each.name}"))
+            (
+                each,
+                self._reader(
+                    service if each.service is None else services(each.service),
+                    each.entity_set,
+                    each.node,
+                    f"{self._where}.lines.{each.name}",
+                ),
+            )
             for each in shape.lines
             if each.entity_set
         ]
@@ -242,7 +255,7 @@ class PageReader:
         lines = next((found for each, found in fetched.lines if each is shape), [])
         names = {each.name: number for number, each in enumerate(shape.node.properties)}
         parents = [
-            pa.array(key_texts(each, [getattr(row, f"p{names[each.name]}") for row in lines]), pa.string())
+            pa.array(key_texts(each, values_of(lines, f"p{names[each.name]}")), pa.string())
             for each in shape.parent
         ]
         table = lines_table(lines, shape.node, shape.node)
@@ -265,7 +278,7 @@ class PageReader:
 
     def _values(self, rows: list[Any]) -> Callable[[Property], Sequence[Any]]:
         names = {each.name: number for number, each in enumerate(self._tree.properties)}
-        return lambda each: [getattr(row, f"p{names[each.name]}") for row in rows]
+        return lambda each: values_of(rows, f"p{names[each.name]}")
 
     def _behind_last(self, rows: list[Any]) -> Position | None:
         if not rows:
@@ -377,7 +390,7 @@ def _of_keys(
 ) -> list[Any]:
     """The source may find more than was named, where its equality ignores case."""
     numbers = {each.name: number for number, each in enumerate(node.properties)}
-    texts = [key_texts(each, [getattr(row, f"p{numbers[each.name]}") for row in rows]) for each in columns]
+    texts = [key_texts(each, values_of(rows, f"p{numbers[each.name]}")) for each in columns]
     return [row for row, key in zip(rows, zip(*texts, strict=True), strict=True) if key in keys]
 
 

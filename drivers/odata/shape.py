@@ -45,6 +45,7 @@ class LineShape:
     order_by: tuple[str, ...]
     path: tuple[str, ...] = ()  # inside the header's answer
     entity_set: str = ""  # or a set of its own
+    service: str | None = None  # which lies in another service than the stream's
     parent: tuple[Property, ...] = ()
     key: tuple[Property, ...] = ()
     filter: str | None = None
@@ -76,8 +77,15 @@ class StreamShape:
         return found
 
 
-def shape_of(name: str, options: StreamOptions, model: Model, *, service: str) -> StreamShape:
-    """Raises SourceChanged for a name that the service does not have."""
+def shape_of(
+    name: str,
+    options: StreamOptions,
+    model: Model,
+    *,
+    service: str,
+    others: Mapping[str, Model] | None = None,
+) -> StreamShape:
+    """`others`: the models of the services that line sets name. Raises SourceChanged for a name that a service lacks."""
     where = f"streams.{name}.read"
     type_ = entity_type(model, options.entity_set, f"{where}.entity_set")
     key_names = options.key or type_.key
@@ -108,7 +116,15 @@ def shape_of(name: str, options: StreamOptions, model: Model, *, service: str) -
         mark_kind=_mark_kind(replication, options, where),
         node=_header(model, type_, options.expand, where),
         lines=tuple(
-            _lines(model, type_, key, set_name, each, f"{where}.lines.{set_name}")
+            _lines(
+                model if each.service is None else (others or {})[each.service],
+                type_,
+                key,
+                set_name,
+                each,
+                f"{where}.lines.{set_name}",
+                version=model.version,
+            )
             for set_name, each in options.lines.items()
         ),
     )
@@ -203,9 +219,22 @@ def _with_one(model: Model, node: Node, type_: StructuredType, path: tuple[str, 
 
 
 def _lines(
-    model: Model, header: StructuredType, key: Sequence[Property], name: str, options: LineOptions, where: str
+    model: Model,
+    header: StructuredType,
+    key: Sequence[Property],
+    name: str,
+    options: LineOptions,
+    where: str,
+    *,
+    version: int,
 ) -> LineShape:
     if options.entity_set is not None:
+        if model.version != version:
+            raise BadConfiguration(
+                f"{options.service} speaks OData V{model.version}, the stream's service V{version}",
+                where=f"{where}.service",
+                hint="Name a service of the same version.",
+            )
         return _lines_of_their_own(model, key, name, options, where)
     path = tuple((options.expand or "").split("/"))
     type_, navigation = header, False
@@ -249,7 +278,9 @@ def _lines_of_their_own(
     order_by = options.order_by or tuple(each.name for each in own)
     for each in order_by:
         named(type_, each, f"{where}.order_by")
-    return LineShape(name, node_of(model, type_), order_by, (), entity_set, parent, own, options.filter)
+    return LineShape(
+        name, node_of(model, type_), order_by, (), entity_set, options.service, parent, own, options.filter
+    )
 
 
 def _with_lines(node: Node, path: tuple[str, ...], lines: Node) -> Node:
