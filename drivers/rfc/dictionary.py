@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
-from drivers.contract import SourceChanged
+from drivers.contract import DriverError, SourceChanged
 from drivers.rfc.abap import Field, Interface, Table
-from drivers.rfc.caller import Caller, CallFailed, number, rows, text
+from drivers.rfc.caller import Caller, CallFailed, Trouble, number, rows, text
 from drivers.rfc.errors import translate
 
-_DESCRIBE = "DDIF_FIELDINFO_GET"
+_DESCRIBE: Final = "DDIF_FIELDINFO_GET"
+# The next call would fare no better.
+_HOPELESS: Final = frozenset(
+    {
+        Trouble.UNREACHED,
+        Trouble.LOGON,
+        Trouble.LOCKED,
+        Trouble.EXPIRED,
+        Trouble.CLIENT,
+        Trouble.SETUP,
+        Trouble.BUSY,
+    }
+)
 
 
 class Dictionary:
-    def __init__(self, caller: Caller) -> None:
+    def __init__(
+        self, caller: Caller, other_way: Callable[[Dictionary, str], Table | None] | None = None
+    ) -> None:
+        """`other_way`: asks for a table's definition where DDIF_FIELDINFO_GET does not answer."""
         self._caller = caller
+        self._other_way = other_way
         self._tables: dict[str, Table] = {}
         self._interfaces: dict[str, Interface | None] = {}
 
@@ -52,19 +68,36 @@ class Dictionary:
         try:
             reply = self._caller.call(_DESCRIBE, TABNAME=name, ALL_TYPES="X", DFIES_TAB=[])
         except CallFailed as error:
-            if error.key in {"NOT_FOUND", "INTERNAL_ERROR"}:
-                raise SourceChanged(
-                    f"the system's dictionary has no table {name!r}",
-                    where=where,
-                    hint="Correct the name; a table of a component that is not installed here cannot be read.",
-                ) from error
-            raise translate(error, where=where) from error
+            if error.key == "NOT_FOUND":
+                raise _no_table(name, where) from error
+            if self._other_way is None or error.trouble in _HOPELESS:
+                raise translate(error, where=where) from error
+            found = self._otherwise(name, error, where)
+            if found is None:
+                raise _no_table(name, where) from error
+            return found
         fields = tuple(
             _field(row) for row in rows(reply, "DFIES_TAB") if not text(row, "FIELDNAME").startswith(".")
         )
         if not fields:
             raise SourceChanged(f"the system's dictionary describes no fields of {name!r}", where=where)
         return Table(name, fields)
+
+    def _otherwise(self, name: str, error: CallFailed, where: str) -> Table | None:
+        if self._other_way is None:
+            return None
+        try:
+            return self._other_way(self, name)
+        except DriverError:
+            raise translate(error, where=where) from error  # what was asked first says more
+
+
+def _no_table(name: str, where: str) -> SourceChanged:
+    return SourceChanged(
+        f"the system's dictionary has no table {name!r}",
+        where=where,
+        hint="Correct the name; a table of a component that is not installed here cannot be read.",
+    )
 
 
 def _field(row: Mapping[str, Any]) -> Field:

@@ -11,6 +11,7 @@ from drivers.rfc.caller import Caller, CallFailed, structure, text
 from drivers.rfc.changes import plan_of
 from drivers.rfc.composing import Composer
 from drivers.rfc.conditions import EVERYTHING
+from drivers.rfc.definitions import read_definition
 from drivers.rfc.dictionary import Dictionary
 from drivers.rfc.errors import translate
 from drivers.rfc.groups import refuse_long
@@ -30,7 +31,9 @@ class Engine:
         self.options = options
         self.caller = caller
         self.secrets = tuple(secrets)
-        self.dictionary = Dictionary(caller)
+        self.dictionary = Dictionary(
+            caller, lambda _, name: read_definition(caller, lambda: self._chosen()[1] or self.reader, name)
+        )
         self.product = ""
         self._readers: tuple[Reader, Reader | None] | None = None
         self._decimals: Mapping[str, int] | None = None

@@ -11,6 +11,8 @@ from drivers.rfc.errors import trouble_in
 
 _LOGON_TROUBLES: Final = frozenset({Trouble.LOGON, Trouble.LOCKED, Trouble.EXPIRED, Trouble.CLIENT})
 
+_OF_A_FAILURE: Final = frozenset({Trouble.AUTHORITY, Trouble.BUSY, Trouble.MISSING})
+
 
 def caller(parameters: Mapping[str, Any], library: Callable[[], Any] | None = None) -> ConnectedCaller:
     """Connects to nothing."""
@@ -75,10 +77,11 @@ def _trouble(name: str, key: str, said: Trouble | None, *, sent: bool) -> Troubl
         return said or Trouble.LOGON
     if name == "AbapApplicationError":
         return Trouble.MISSING if key == "FU_NOT_FOUND" else Trouble.EXCEPTION
+    if name == "AbapSystemFailure" and not sent:
+        return said or Trouble.LOGON
     if name == "AbapSystemFailure":
-        if not sent:
-            return said or Trouble.LOGON
-        return said if said in {Trouble.AUTHORITY, Trouble.BUSY, Trouble.MISSING} else Trouble.FAILURE
-    if not sent:
-        return Trouble.UNREACHED if name == "CommunicationError" else Trouble.SETUP
-    return Trouble.LOST
+        return said if said is not None and said in _OF_A_FAILURE else Trouble.FAILURE
+    if sent:
+        # A layout that the library could not learn says nothing about the line.
+        return Trouble.FAILURE if name == "IncompleteDescriptorError" else Trouble.LOST
+    return Trouble.UNREACHED if name == "CommunicationError" else Trouble.SETUP

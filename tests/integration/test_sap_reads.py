@@ -29,7 +29,7 @@ from tests.conformance.suite import keys, pages, rows
 from tests.integration.sap_sources import OPTIONS, SECRETS, Site, orders, site, work_orders
 from tests.sap.dictionary import define
 from tests.sap.soap import SoapServer
-from tests.sap.system import Busy, ShortDump, System
+from tests.sap.system import Busy, NoAuthority, ShortDump, System
 
 
 @pytest.fixture
@@ -460,3 +460,18 @@ async def test_with_exactly_the_listed_authorisations_everything_works(sap: Site
 
     assert all(step.ok for step in steps), steps
     assert outcome.status is OutcomeStatus.SUCCEEDED
+
+
+async def test_where_the_dictionary_may_not_be_asked_its_tables_are_read(any_sap: Site) -> None:
+    expected = await read(any_sap, orders(where={"LIFNR": "100"}))
+    any_sap.system.fill_catalogue()
+
+    def refuse(function: str, _parameters: Any) -> None:
+        if function == "DDIF_FIELDINFO_GET":
+            raise NoAuthority("No RFC authorization for function module DDIF_FIELDINFO_GET.")
+
+    any_sap.system.before_call = refuse
+    assert expected
+    assert await read(any_sap, orders(where={"LIFNR": "100"})) == expected
+    with pytest.raises(SourceChanged, match="no table"):
+        await read(any_sap, orders(table="ZNONE"))

@@ -226,6 +226,19 @@ class System:
             "USERNAME": session.user.name, "UDATE": self.today, "UTIME": self.clock, "TCODE": tcode,
         })  # fmt: skip
 
+    def fill_catalogue(self) -> None:
+        """The dictionary in its own tables, for who reads those instead of asking."""
+        for definition in list(self.dictionary.values()):
+            for position, column in enumerate(definition.columns, 1):
+                self.put(
+                    "DD03L", TABNAME=definition.name, FIELDNAME=column.name, AS4LOCAL="A", POSITION=f"{position:04d}",
+                    KEYFLAG="X" if column.key else "", DATATYPE=column.type, LENG=f"{column.length:06d}",
+                    DECIMALS=f"{column.decimals:06d}", REFTABLE=column.reference[0], REFFIELD=column.reference[1],
+                    DOMNAME=f"D_{column.exit}" if column.exit else "",
+                )  # fmt: skip
+        for name in ("ALPHA", "MATN1", "CUNIT"):
+            self.put("DD01L", DOMNAME=f"D_{name}", AS4LOCAL="A", CONVEXIT=name)
+
     # --- time
 
     @property

@@ -18,7 +18,7 @@ from tests.sap.soap import SoapServer
 from tests.sap.system import Profile, System
 
 # Fields that the fake has beside the captured lists, and tables of which no list was captured.
-NOT_CAPTURED = {"CDHDR", "EQUI", "EQKT", "ZLONG"}
+NOT_CAPTURED = {"CDHDR", "DD01L", "EQUI", "EQKT", "ZLONG"}
 
 
 @pytest.fixture
