@@ -11,6 +11,13 @@ import orjson
 from agent.commands.ports import Answer, FieldFault, State
 from agent.policy.decision import Decision
 
+_WORDS: Final[Mapping[str, str]] = {
+    "amount_unknown": "the local policy limits amounts, and what this comes to cannot be told: give the currency, and "
+    "of each line quantity and price, or a total",
+    "currency_not_allowed": "the local policy does not allow this currency",
+    "field_not_allowed": "the local policy does not allow this field to be set",
+    "status_not_allowed": "the local policy does not allow this status to be set",
+}
 RESULT_BYTES: Final = 60 * 1024  # a control frame holds 64 KiB, with its other fields
 
 
@@ -20,7 +27,7 @@ def refusal(code: str, faults: Sequence[FieldFault] = ()) -> Answer:
 
 def refusal_of(decision: Decision) -> Answer:
     """What the relay learns of a decision: its code and the fields, never its reason."""
-    message = "the local policy does not allow it"
+    message = _WORDS.get(decision.code, "the local policy does not allow it")
     return refusal(decision.code, [FieldFault(name, decision.code, message) for name in decision.fields])
 
 

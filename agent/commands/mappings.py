@@ -19,7 +19,7 @@ from agent.commands.arguments import Name
 from agent.commands.gate import JudgeCommand
 from agent.commands.kind import ConnectionKind, OfConnection
 from agent.commands.ports import Answer, Call, FieldFault, Refused, State
-from agent.errors import ConfigurationError, GroundwireError
+from agent.errors import ConfigurationError, GroundwireError, SourceChanged
 from agent.mapping.describe import FieldLine, describe, sample_of
 from agent.mapping.overlay import Change
 from agent.mapping.paths import MAX_CHANGES, read_changes, text_of
@@ -82,7 +82,15 @@ class _Guarded(ConnectionKind):
 
     def _leave(self, arguments: OfStream) -> LeaveFilter:
         """Raises PolicyDenied where nothing of the entity leaves: then there is nothing to be told or changed."""
+        self._refuse_absent(arguments)
         return self._leaving(arguments.connection, self._entity(arguments))
+
+    def _refuse_absent(self, arguments: OfStream) -> None:
+        try:
+            self._mappings.read(arguments.connection, arguments.stream)
+        except ConfigurationError:
+            fault = FieldFault("stream", "not_found", "there is no such stream, or it has no mapping now")
+            raise Refused("bad_arguments", (fault,)) from None
 
     def _entity(self, arguments: OfStream) -> str:
         return self._mappings.read(arguments.connection, arguments.stream).stream.entity
@@ -95,7 +103,7 @@ class ReadMapping(_Guarded):
     arguments: ClassVar[type[OfStream]] = ReadArguments
 
     async def prepare(self, arguments: ReadArguments) -> None:
-        self._mappings.read(arguments.connection, arguments.stream)
+        self._refuse_absent(arguments)
         if arguments.samples:
             self._leave(arguments)
 
@@ -125,14 +133,17 @@ class PreviewMapping(_Guarded):
     async def run(self, _call: Call, arguments: PreviewArguments) -> Answer:
         reading = self._mappings.read(arguments.connection, arguments.stream)
         leave = self._leave(arguments)
-        comparison = await self._mappings.preview(
-            arguments.connection,
-            arguments.stream,
-            read_changes(arguments.changes, reading.stream.entity),
-            count=arguments.rows,
-            allow=_allow(leave),
-            leave=_records(leave),
-        )
+        try:
+            comparison = await self._mappings.preview(
+                arguments.connection,
+                arguments.stream,
+                read_changes(arguments.changes, reading.stream.entity),
+                count=arguments.rows,
+                allow=_allow(leave),
+                leave=_records(leave),
+            )
+        except SourceChanged as error:
+            return _no_such_column(error)
         document = {"version": reading.history.number, **comparison_document(comparison)}
         return Answer(State.SUCCEEDED, _with_rows(document, comparison, comparison.rows(_records(leave))))
 
@@ -196,7 +207,10 @@ class ChangeMapping(_Changing):
             command=call.id,
             allow=_allow(leave),
         )
-        return await self._answer(call, arguments, leave, work)
+        try:
+            return await self._answer(call, arguments, leave, work)
+        except SourceChanged as error:
+            return _no_such_column(error)
 
 
 class RevertMapping(_Changing):
@@ -209,6 +223,9 @@ class RevertMapping(_Changing):
             self._mappings.judge_revert(arguments.connection, arguments.stream, arguments.to, allow)
         except KeptHere as error:
             raise _refused(error) from error
+        except ConfigurationError:
+            fault = FieldFault("to", "not_found", "this version cannot be put in force, or is not kept")
+            raise Refused("bad_arguments", (fault,)) from None
 
     async def run(self, call: Call, arguments: RevertArguments) -> Answer:
         leave = self._leave(arguments)
@@ -345,6 +362,12 @@ def _check(
         raise Refused("bad_mapping", _faults(error, changes)) from error
     except KeptHere as error:
         raise _refused(error) from error
+
+
+def _no_such_column(error: SourceChanged) -> Answer:
+    """Not which: it may be a column of what else is mapped."""
+    message = "with this the mapping would read a column that the source has not"
+    return Answer(State.FAILED, told(error.code, [FieldFault("changes", error.code, message)]))
 
 
 def _refused(error: KeptHere) -> Refused:

@@ -24,7 +24,7 @@ from drivers.contract import Operation, OperationKind, StreamSpec
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS: Final = 30.0  # between two looks at the policy, and at who is to be asked
+LOOK_SECONDS: Final = 5.0  # between two looks at the policy, and at who is to be asked
 RETRY_FIRST_SECONDS: Final = 30.0  # between two tries to ask a driver whose source does not answer
 RETRY_MOST_SECONDS: Final = 600.0
 # Of one connection in a status frame. A control frame has 64 KiB, which its streams share.
@@ -226,18 +226,23 @@ def _document(operation: Operation, rule: WriteRule | None) -> dict[str, Any]:
     entity, kind = ENTITIES[operation.entity], operation.kind
     sets_status = kind is OperationKind.SET_STATUS
     allowed = rule is not None and kind.value in rule.operations
+    fields = [
+        name
+        for name in operation.fields
+        if rule is None or not allowed or sets_status or field_allowed(rule, entity, name)
+    ]
     return {
         "entity": operation.entity,
         "operation": kind.value,
         "allowed": allowed,
         "required": list(operation.required),
         "anyOf": [list(group) for group in operation.any_of],
-        "fields": [
-            name
-            for name in operation.fields
-            if rule is None or not allowed or sets_status or field_allowed(rule, entity, name)
-        ],
-        "updatableIn": {name: list(statuses) for name, statuses in operation.updatable_in.items()},
+        "fields": fields,
+        "updatableIn": {
+            name: list(statuses)
+            for name, statuses in operation.updatable_in.items()
+            if any(one == name or one.startswith(f"{name}.") for one in fields)
+        },
         "statuses": [
             status for status in operation.statuses if rule is None or not allowed or status in rule.statuses
         ],

@@ -12,7 +12,8 @@ from agent.commands.answers import told
 from agent.commands.arguments import EntityName, KeyText, Name
 from agent.commands.gate import JudgeCommand
 from agent.commands.kind import ConnectionKind, OfConnection
-from agent.commands.ports import Answer, Call, Refused, State
+from agent.commands.ports import Answer, Call, FieldFault, Refused, State
+from agent.errors import ConfigurationError
 from agent.model.run import RunReport, RunTrigger
 from agent.outbox.store import StoredLetter
 from agent.sync.runner import RunResult
@@ -96,6 +97,12 @@ class Sync(ConnectionKind):
         return await followed(self._syncs, call, wanted, lambda: self._start(wanted, arguments))
 
     def _chosen(self, arguments: SyncArguments) -> list[tuple[str, str]]:
+        """Raises Refused for a stream or an entity that the connection has not."""
+        for field, streams, entities in (
+            ("streams", arguments.streams, None),
+            ("entities", None, arguments.entities),
+        ):
+            _refuse_absent(self._syncs, arguments.connection, field, streams, entities)
         return self._syncs.choose(arguments.connection, arguments.streams, arguments.entities)
 
     def _start(self, wanted: Sequence[tuple[str, str]], _arguments: SyncArguments) -> Runs:
@@ -136,6 +143,9 @@ class Requeue(ConnectionKind):
         return Answer(answer.state, {"requeued": sum(map(len, keys.values())), **answer.result})
 
     def _streams(self, arguments: RequeueArguments) -> list[tuple[str, str]]:
+        """Raises Refused for a stream that the connection has not."""
+        named = None if arguments.stream is None else [arguments.stream]
+        _refuse_absent(self._syncs, arguments.connection, "stream", named, None)
         return self._syncs.choose(arguments.connection, [arguments.stream] if arguments.stream else None)
 
     async def _ids(self, arguments: RequeueArguments) -> list[int]:
@@ -150,6 +160,22 @@ class Requeue(ConnectionKind):
                 found += [letter.id for letter in page if keys is None or letter.key in keys]
                 last = page[-1].id
         return found
+
+
+def _refuse_absent(
+    syncs: Syncs,
+    connection: str,
+    field: str,
+    streams: Sequence[str] | None,
+    entities: Sequence[str] | None,
+) -> None:
+    """Whoever asked is told which word of theirs it was; not what the connection has instead."""
+    syncs.choose(connection)  # a connection that is not there is no matter of its streams
+    try:
+        syncs.choose(connection, streams, entities)
+    except ConfigurationError:
+        fault = FieldFault(field, "not_found", "the connection has nothing of this name")
+        raise Refused("bad_arguments", (fault,)) from None
 
 
 async def followed(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 from relay.api.schemas import Answer, Body
 from relay.lifecycle import CommandState
 
 RFC_3339 = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
 DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_SINCE = re.compile(f"{RFC_3339}|{DATE}")
 MAX_KEY = 4_000  # characters; longer than any key that a source has
 MAX_KEYS = 1_000
 
@@ -60,6 +63,14 @@ def _with_example(example: dict[str, Any]) -> ConfigDict:
     )
 
 
+def _since(text: str) -> str:
+    if not _SINCE.fullmatch(text):
+        raise PydanticCustomError(
+            "since", 'A day such as "2026-01-31", or a moment with its offset such as "2026-01-31T08:00:00Z".'
+        )
+    return text
+
+
 class SyncIn(Body):
     """Name streams or entities; with neither, every stream of the connection is meant."""
 
@@ -70,9 +81,12 @@ class SyncIn(Body):
         default=False,
         description="Read everything again instead of what changed since the last sync: the command `resync`.",
     )
-    since: str | None = Field(
+    since: Annotated[str, AfterValidator(_since)] | None = Field(
         default=None,
-        pattern=f"^({RFC_3339}|{DATE})$",
+        json_schema_extra={
+            "pattern": f"^({RFC_3339}|{DATE})$",
+            "examples": ["2026-01-31", "2026-01-31T08:00:00Z"],
+        },
         description="Read again what changed at or after this moment or day: the command `resync`.",
     )
 

@@ -109,7 +109,8 @@ async def cancel_command(  # noqa: PLR0913, RUF100 - what FastAPI injects
     status_code=HTTPStatus.ACCEPTED,
     summary="Start a sync, a full re-sync, or one from a moment on",
 )
-async def start_sync(asked: Asked, body: Annotated[SyncIn, Body()]) -> CommandOut:
+async def start_sync(asked: Asked, body: Annotated[SyncIn | None, Body()] = None) -> CommandOut:
+    body = body or SyncIn()
     for entity in body.entities:
         if entity not in ENTITIES:
             raise Problem(

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -68,6 +69,8 @@ class FakeConnections:
     ) -> list[tuple[str, str]]:
         if connection != "erp":
             raise ConfigurationError(f"there is no connection named {connection!r}")
+        if "nothing" in [*(streams or ()), *(entities or ())]:
+            raise ConfigurationError("the connection erp has no such stream; there are: orders, vendors")
         return [(connection, name) for name in streams or ("orders", "vendors")]
 
     def require(self, wanted: Sequence[tuple[str, str]]) -> None:
@@ -158,6 +161,25 @@ async def test_a_resync_is_of_everything_or_since_a_moment(
     await carry_out(Resync(connections, judge), {"connection": "erp", **args})
 
     assert (connections.started[0]["full"], connections.started[0]["since"]) == (full, since)
+
+
+@pytest.mark.parametrize(
+    ("kind", "args", "field"),
+    [
+        (Sync, {"streams": ["nothing"]}, "streams"),
+        (Resync, {"entities": ["nothing"]}, "entities"),
+        (partial(Requeue, letters=None), {"stream": "nothing"}, "stream"),
+    ],
+)
+async def test_a_stream_that_is_not_there_is_a_fault_of_its_argument(
+    kind: Any, args: dict[str, Any], field: str
+) -> None:
+    """And what there is instead is not told."""
+    with pytest.raises(Refused, match="bad_arguments") as refused:
+        await carry_out(kind(FakeConnections(), judge=judge), {"connection": "erp", **args})
+
+    assert [fault.field for fault in refused.value.faults] == [field]
+    assert "vendors" not in refused.value.faults[0].message
 
 
 @pytest.mark.parametrize("since", ["yesterday", "2026-01-01T00:00:00", 7])

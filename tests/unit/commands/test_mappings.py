@@ -235,6 +235,36 @@ async def test_changes_that_cannot_work_are_refused_before_anything_is_tried(
     assert desk.world.source.requests == []
 
 
+@pytest.mark.parametrize(("name", "more"), [("preview_mapping", {}), ("change_mapping", {"based_on": 0})])
+async def test_a_column_that_the_source_has_not_is_a_fault_of_the_changes(
+    desk: Desk, name: str, more: dict[str, Any]
+) -> None:
+    answer = await desk.send(name, changes=[{"path": ["title"], "spec": "nowhere"}], **more)
+
+    assert answer.state is State.FAILED
+    assert answer.result["code"] == "source_changed"
+    assert [fault["field"] for fault in answer.result["fields"]] == ["changes"]
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "field"),
+    [
+        ("read_mapping", {"stream": "nowhere"}, "stream"),
+        ("preview_mapping", {"stream": "nowhere", "changes": TITLE}, "stream"),
+        ("change_mapping", {"stream": "nowhere", "changes": TITLE, "based_on": 0}, "stream"),
+        ("revert_mapping", {"stream": "nowhere", "to": 0}, "stream"),
+        ("revert_mapping", {"to": 99}, "to"),
+    ],
+)
+async def test_a_stream_or_version_that_is_not_there_is_a_fault_of_its_argument(
+    desk: Desk, name: str, args: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(Refused, match="bad_arguments") as refused:
+        await desk.send(name, **args)
+
+    assert [fault.field for fault in refused.value.faults] == [field]
+
+
 async def test_a_change_for_an_older_version_is_refused_as_stale(desk: Desk) -> None:
     await desk.send("change_mapping", changes=TITLE, based_on=0)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -167,6 +168,17 @@ def test_the_policy_narrows_what_is_published():
     assert "closed" in set_status["statuses"]  # what the system can do, where nothing is allowed anyway
     allowed = policy(operations=["set_status"], statuses=["approved"])
     assert documents(operations_of([ORDERS]), allowed, "erp")[2]["statuses"] == ["approved"]
+
+
+def test_statuses_are_told_of_those_fields_alone_that_may_be_changed():
+    """A form that is built of them would otherwise offer what is refused."""
+    orders = [
+        replace(one, updatable_in={"title": ["draft"], "lineItems": ["draft"], "vendorKey": ["draft"]})
+        for one in operations_of([ORDERS])
+    ]
+    _, update, _ = documents(orders, policy(operations=["update"], fields=["title", "lineItems"]), "erp")
+
+    assert set(update["updatableIn"]) == {"title", "lineItems"}
 
 
 def test_of_several_streams_of_an_entity_the_first_in_the_file_is_written_to():

@@ -268,6 +268,20 @@ async def test_a_request_that_cannot_be_understood_is_refused(api: Served, path:
     assert api.agents.dispatched == []
 
 
+async def test_a_sync_of_everything_needs_no_body(api: Served) -> None:
+    made = await api.acme.post("/connections/nav/syncs")
+
+    assert made.status_code == 202
+    assert (made.json()["kind"], made.json()["args"]) == ("sync", {"connection": "nav"})
+
+
+async def test_a_moment_that_is_none_is_answered_with_how_one_is_written(api: Served) -> None:
+    answer = await api.acme.post("/connections/nav/syncs", json={"since": "yesterday"})
+
+    (fault,) = answer.json()["errors"]
+    assert (fault["where"], "2026-01-31T08:00:00Z" in fault["message"]) == ("body.since", True)
+
+
 @pytest.mark.parametrize(
     ("headers", "body", "status"),
     [
