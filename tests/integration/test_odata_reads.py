@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import trustme
@@ -318,3 +321,37 @@ async def test_check_tells_each_stream_and_discover_names_each_set(server: OData
     assert set(found) == set(server.types)
     assert found["Lines"].key == ("OrderNo", "LineNo")
     assert {"OrderNo", "Amount", "lines.Qty"} <= set(columns)
+
+
+async def test_the_configured_proxy_is_used_and_nothing_else_is_connected_to(server: ODataServer) -> None:
+    async with _proxy() as (port, log):
+        found = await scan(server, orders(), proxy=f"http://127.0.0.1:{port}", proxy_user="me")
+
+    assert len(found) == len(server.rows["Orders"])
+    assert log
+    assert all(line.startswith(f"GET {server.url}/") for line in log)
+
+
+@asynccontextmanager
+async def _proxy() -> AsyncIterator[tuple[int, list[str]]]:
+    """A forward proxy that does no more than pass on, and notes what for."""
+    log: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        first, _, rest = head.decode().partition("\r\n")
+        log.append(first)
+        assert "proxy-authorization: basic " in rest.lower()
+        method, target, version = first.split(" ")
+        parts = urlsplit(target)
+        upstream, sending = await asyncio.open_connection(parts.hostname, parts.port)
+        path = target.partition(parts.netloc)[2]
+        sending.write(f"{method} {path} {version}\r\nConnection: close\r\n{rest}".encode())
+        body = await upstream.read()
+        writer.write(body)
+        await writer.drain()
+        writer.close()
+        sending.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
+        yield listening.sockets[0].getsockname()[1], log

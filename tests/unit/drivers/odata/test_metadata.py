@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.contract import MarkKind, SourceChanged
+from drivers.contract import BadConfiguration, MarkKind, SourceChanged
 from drivers.odata.catalogue import tables_of
 from drivers.odata.edm import Kind, Model
 from drivers.odata.metadata import read_model
@@ -147,3 +147,51 @@ def test_inheritance_aliases_and_the_types_of_v4() -> None:
         "Places",
         "Tags",
     ]
+
+
+def test_lines_that_are_a_collection_inside_the_record_are_selected_and_not_expanded() -> None:
+    """Business One keeps DocumentLines so."""
+    model = read_model(INHERITED, where="")
+    lines = {"places": {"expand": "Places"}, "deeper": {"expand": "Lines/Places"}}
+    options = parse_stream("orders", {"entity_set": "Orders", "lines": lines, "expand": ["One"]})
+
+    shape = shape_of("orders", options, model, service="")
+    narrow = projected(shape, ["Total", "Home/City", "One/Total", "places.City", "deeper.City"])
+
+    assert choices(shape.tree, 4) == {"$expand": "One,Lines"}
+    assert choices(narrow.tree, 4) == {
+        "$select": "Id,Total,Home,Places",
+        "$expand": "One($select=Total),Lines($select=Places)",
+    }
+    assert choices(narrow.tree, 2) == {
+        "$select": "Id,Total,Home,Places,One/Total,Lines/Places",
+        "$expand": "One,Lines",
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "place"),
+    [
+        ({"entity_set": "Order"}, "entity_set"),
+        ({"entity_set": "Orders", "key": ["Tags"]}, "key"),
+        ({"entity_set": "Orders", "replication_key": "Colour"}, "replication_key"),
+        ({"entity_set": "Orders", "expand": ["Lines"]}, "expand"),
+        ({"entity_set": "Orders", "lines": {"l": {"expand": "One"}}}, "lines.l.expand"),
+        (
+            {"entity_set": "Orders", "lines": {"l": {"expand": "Places", "order_by": ["Town"]}}},
+            "lines.l.order_by",
+        ),
+        (
+            {"entity_set": "Orders", "lines": {"l": {"entity_set": "Orders", "parent": ["Id", "Total"]}}},
+            "lines.l.parent",
+        ),
+    ],
+)
+def test_a_name_that_the_service_does_not_have_is_told_with_its_place(
+    options: dict[str, object], place: str
+) -> None:
+    model = read_model(INHERITED, where="")
+    with pytest.raises((SourceChanged, BadConfiguration)) as caught:
+        shape_of("s", parse_stream("s", options), model, service="")
+    assert caught.value.where == f"streams.s.read.{place}"
+    assert caught.value.hint
