@@ -79,6 +79,9 @@ def preview(
     changes += [_unset(invocation, stream, name) for name in unset]
     answer = _ask(invocation, "mapping_preview", stream, changes=changes, rows=rows, keys=list(key))
     show_comparison(invocation.output, answer)
+    absent = len(set(key)) - answer["tried"] if key else 0
+    if absent > 0:
+        invocation.output.note(f"{absent} of the keys named no record at the source.")
     invocation.output.document(answer)
 
 

@@ -65,7 +65,10 @@ def _refuse_missing(entity: Entity, rules: Iterable[Rule], place: Place) -> None
     made = {rule.name for rule in rules}
     missing = [field.alias for field in entity.fields if field.required and field.name not in {*made, "key"}]
     if missing:
-        raise place.error(f"{entity.name} needs {', '.join(missing)}, which the mapping does not make")
+        raise place.error(
+            f"{entity.name} needs {', '.join(missing)}, which the mapping does not make",
+            hint="No record is without it: map it to a column, or to something else.",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
 from contextlib import aclosing
 from datetime import timedelta
@@ -37,10 +38,15 @@ def refuse_missing(needed: Iterable[str], present: Collection[str], *, where: st
     missing = sorted(set(needed) - there)
     if missing:
         raise SourceChanged(
-            f"the source has no {', '.join(missing)}",
+            f"the source has no column {', '.join(map(repr, missing))}",
             where=where,
-            hint="`groundwire mapping show` lists the columns that it has.",
+            hint=f"{_meant(missing, there)}`groundwire mapping show` lists the columns that it has.",
         )
+
+
+def _meant(missing: Iterable[str], there: Collection[str]) -> str:
+    near = [name for one in missing for name in difflib.get_close_matches(one, sorted(there), n=1)]
+    return f"Did you mean {', '.join(dict.fromkeys(near))}? " if near else ""
 
 
 def with_line_sets(columns: Iterable[str]) -> set[str]:

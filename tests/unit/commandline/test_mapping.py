@@ -106,7 +106,7 @@ def test_a_mistake_is_an_error_with_what_to_do(box: Shell) -> None:
     unknown = box.run("mapping", "set", STREAM, "nam", "name")
     assert (unknown.exit_code, "Did you mean name?" in unknown.stderr) == (3, True)
     missing = box.run("mapping", "set", STREAM, "notes", "no_such_column")
-    assert (missing.exit_code, "the source has no no_such_column" in missing.stderr) == (4, True)
+    assert (missing.exit_code, "the source has no column 'no_such_column'" in missing.stderr) == (4, True)
     worse = box.run("mapping", "set", STREAM, "isActive", "city")
     assert (worse.exit_code, "would be rejected" in worse.stderr) == (4, True)
     assert box.run("mapping", "set", STREAM, "isActive", "city", "--accept-rejects").exit_code == 0
@@ -124,3 +124,22 @@ def test_the_running_agent_is_asked(box: Shell, running_agent: RunningAgent) -> 
     assert [name for name, _ in agent.calls] == ["mapping_change", "mapping_change", "resync"]
     assert agent.calls[0][1]["changes"] == [{"path": ["notes"], "spec": "city"}]
     assert agent.calls[2][1]["streams"] == [STREAM]
+
+
+def test_a_misspelt_column_is_told_with_the_nearest_right_name(box: Shell) -> None:
+    found = box.run("mapping", "set", STREAM, "notes", "ctiy")
+
+    assert found.exit_code == 4
+    assert "the source has no column 'ctiy'" in found.stderr
+    assert "Did you mean city?" in found.stderr
+
+
+def test_a_key_that_no_record_has_is_not_taken_for_a_change_without_effect(box: Shell) -> None:
+    assert "1 of the keys named no record" in box.run("mapping", "preview", STREAM, "--key", "nowhere").stderr
+
+
+def test_a_field_that_every_record_needs_is_not_said_to_be_the_fault_of_a_file(box: Shell) -> None:
+    found = box.run("mapping", "unset", STREAM, "name")
+
+    assert found.exit_code == 3
+    assert "map it to a column" in found.stderr
