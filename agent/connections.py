@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,13 +22,13 @@ from agent.hosting.driver import HostedDriver
 from agent.mapping.compile import compile_mapping
 from agent.mapping.form import form_of
 from agent.mappings.columns import ColumnWatch, News
-from agent.model.run import RunReport, RunStatus, RunTrigger
+from agent.model.run import RunReport, RunTrigger
 from agent.outbox.store import Outbox
 from agent.policies import Leaves
 from agent.policy.leave import LeaveFilter
 from agent.run_id import new_run_id
 from agent.settings import ConnectionSettings, LimitsTable, StreamSettings
-from agent.stream_status import state_of, stream_status
+from agent.stream_status import last_complete, report_of, state_of, stream_status
 from agent.sync.cursor import read_checkpoint
 from agent.sync.page import StreamFacts
 from agent.sync.reconcile import DeletionSettings
@@ -160,7 +160,7 @@ class Connections:
             )
             fault, faults, streams = error, dict.fromkeys(settings.streams, error), {}
         remap = {name: await self._needs_remap(stream) for name, stream in streams.items()}
-        complete = {name: await self._last_complete(stream.address) for name, stream in streams.items()}
+        last = {name: await self._last_run(stream.address) for name, stream in streams.items()}
         paused = settings.name in await self._outbox.paused()
         if self._closed:
             return  # a reload that was under way when the agent began to stop: nobody would end what it begins
@@ -182,12 +182,12 @@ class Connections:
             paused=paused,
         )
         for name in streams:
-            supervisor.views[name] = replace(supervisor.views[name], remap=remap[name])
+            supervisor.views[name] = replace(supervisor.views[name], remap=remap[name], report=last[name])
         task = group.create_task(supervisor.run(), name=f"connection {settings.name}")
         self._running[settings.name] = Connection(settings, driver, supervisor, task, secrets, fault)
         self._changing.discard(settings.name)
         for name, stream in streams.items():
-            self._schedule.add(stream.address, settings.streams[name].sync, complete[name])
+            self._schedule.add(stream.address, settings.streams[name].sync, last_complete(last[name]))
         log.info("connection_started", connection=settings.name, streams=len(streams), faulty=len(faults))
         self._on_change()
 
@@ -425,10 +425,9 @@ class Connections:
             return False  # the stream's next run says what is wrong with it
         return checkpoint.needs_remap(stream.form)
 
-    async def _last_complete(self, address: str) -> datetime | None:
-        """When the last run began; None too where it did not reach its end, for then there is work left to do."""
+    async def _last_run(self, address: str) -> RunReport | None:
         runs = await self._outbox.runs(address, 1)
-        return runs[0].started_at if runs and runs[0].status == RunStatus.SUCCEEDED.value else None
+        return report_of(runs[0]) if runs else None
 
 
 class _NoSource:

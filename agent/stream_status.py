@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final
 
-from agent.model.run import rfc3339
+from agent.model.run import RunCounts, RunMode, RunReport, RunStatus, RunTrigger, rfc3339
+from agent.outbox.values import RunRecord
 from agent.sync.supervisor import StreamState, StreamView
 
 PAUSED: Final = "paused"  # the state of a connection of which nothing runs, whatever its streams' states
@@ -36,3 +38,25 @@ def stream_status(view: StreamView, next_look: datetime | None) -> dict[str, Any
         "nextRunAt": rfc3339(next_look) if next_look else None,
         "lastRun": None if report is None else {**report.to_document(), "error": None},
     }
+
+
+def report_of(record: RunRecord) -> RunReport:
+    """A run of an earlier life of the connection, as it was told then, but for the words of its error."""
+    counts = {item.name: record.counts.get(item.name, 0) for item in fields(RunCounts)}
+    return RunReport(
+        run=record.run,
+        stream=record.stream,
+        connection=record.connection,
+        entity=record.entity,
+        trigger=RunTrigger(record.trigger),
+        mode=RunMode(record.mode),
+        status=RunStatus(record.status),
+        started_at=record.started_at,
+        finished_at=record.finished_at,
+        counts=RunCounts(**counts),
+    )
+
+
+def last_complete(last: RunReport | None) -> datetime | None:
+    """When the last run began; None where it did not reach its end, for then there is work left to do."""
+    return last.started_at if last is not None and last.status is RunStatus.SUCCEEDED else None

@@ -12,6 +12,7 @@ from agent.clock import ManualClock
 from agent.configuration.load import load
 from agent.connections import Connections, build_stream
 from agent.errors import ConfigurationError, PolicyDenied, Restarting
+from agent.model.run import rfc3339
 from agent.outbox.store import Outbox, RunRecord
 from agent.policies import Leaves
 from agent.policy.leave import EVERYTHING, LeaveFilter
@@ -97,6 +98,22 @@ async def test_a_stream_that_has_just_been_read_waits_for_its_next_tick(
     await world.ran("succeeded", began)
 
     assert world.clock.utcnow() < await world.next_look(erp) <= began + EVERY + timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("status", ["succeeded", "failed"])
+async def test_a_restart_does_not_forget_the_last_run(
+    world: World, erp: ConnectionSettings, status: str
+) -> None:
+    """Whoever changes a mapping or a policy would otherwise see nothing of the nightly run until the next one."""
+    await world.ran(status, began := world.clock.utcnow() - timedelta(hours=1))
+    async with asyncio.TaskGroup() as group:
+        await world.connections.start(erp, group)
+        (told,) = world.connections.local_status()
+        await world.connections.stop_all()
+
+    last = told["streams"][0]["lastRun"]
+    assert (last["run"], last["status"], last["startedAt"]) == ("r1", status, rfc3339(began))
+    assert last["counts"]["read"] == 0
 
 
 async def test_a_reload_under_way_starts_nothing_once_the_agent_stops(
