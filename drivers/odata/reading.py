@@ -24,9 +24,8 @@ from drivers.contract import (
     SourceBusy,
     SourceChanged,
 )
-from drivers.keys import decode_key, encode_key, encode_keys
+from drivers.keys import decode_key, encode_keys
 from drivers.nesting import LineSet, nested
-from drivers.odata.answers import Records
 from drivers.odata.columns import header_columns, key_texts, line_list, lines_table, values_of
 from drivers.odata.edm import Property
 from drivers.odata.fetching import SetReader
@@ -37,17 +36,17 @@ from drivers.odata.ordering import (
     OrderedBy,
     Position,
     Values,
-    cut,
     decode_cursor,
     encode_cursor,
     mark_text,
     step_of,
     texts_of,
-    up,
 )
 from drivers.odata.requests import any_of, encoded
 from drivers.odata.service import Service
 from drivers.odata.shape import LineShape, Node, StreamShape, projected
+from drivers.odata.walking import Walk, column_values
+from drivers.odata.walking import repeated as repeated_key
 
 _BETWEEN: Final = 8  # characters of an encoded `or` and its blanks
 _ROOM_FOR_ORDER: Final = 300  # characters of a URL besides the keys that it names
@@ -97,6 +96,7 @@ class PageReader:
         ]
         self._columns = self._ordering()
         self._bounds = self._fixed_bounds()
+        self._walk = Walk(self._set, self._columns, self._bounds, self._tree, self._where)
 
     def _reader(self, service: Service, entity_set: str, tree: Node, where: str) -> SetReader:
         return SetReader(
@@ -114,11 +114,13 @@ class PageReader:
     async def fetch(self, position: Position | None) -> Fetched:
         if self._request.mode is ReadMode.BY_KEYS:
             return await self._fetch_keys(position.taken if position else 0)
+        wanted = min(self._request.page_rows, self._options.page_size)
         for _ in range(VERIFY_TRIES):
-            asked, found, place = await self._next_records(position.at if position else START)
-            lines = await self._lines_of(found.rows)
-            if not lines or await self._unchanged(asked, found.rows):
-                return Fetched(found.rows, lines, place, complete=place is None)
+            step = await self._walk.step(position.at if position else START, wanted)
+            lines = await self._lines_of(step.rows)
+            if not lines or await self._unchanged(step.asked, step.rows, wanted):
+                place = Position(self._request.mode, step.at) if step.at is not None else None
+                return Fetched(step.rows, lines, place, complete=place is None)
         raise SourceBusy(
             f"the same page changed during {VERIFY_TRIES} reads of it",
             where=self._where,
@@ -143,55 +145,50 @@ class PageReader:
 
     # --- pages in order
 
-    async def _next_records(self, at: Values) -> tuple[tuple[Values, int], Records, Position | None]:
-        """The request that gave the page, its records, and where the read stands behind it (None: at the end)."""
-        wanted = min(self._request.page_rows, self._options.page_size)
-        while True:
-            # The row behind the page tells whether there is more, and whether its key is new.
-            found = await self._set.ordered(self._columns, at, self._bounds, wanted + 1)
-            if not found.rows:
-                above = up(at)
-                if above is None:
-                    return (at, wanted + 1), found, None
-                at = above
-                continue
-            texts = texts_of(self._columns, self._values(found.rows), self._where)
-            self._refuse_standing_still(at, texts)
-            more = found.next is not None or len(found.rows) > wanted
-            made = cut(self._columns, at, texts, wanted, more=more)
-            self._refuse_straddling(texts, made.rows)
-            if made.at == at and not made.complete:
-                raise self._standing_still()
-            if made.rows:
-                page = Records(found.rows[: made.rows], None)
-                place = None if made.complete else Position(self._request.mode, made.at)
-                return (at, wanted + 1), page, place
-            at = made.at
-
-    async def _unchanged(self, asked: tuple[Values, int], rows: list[Any]) -> bool:
+    async def _unchanged(self, asked: Values, rows: list[Any], wanted: int) -> bool:
         """Headers that read the same before and after their lines belong together with them."""
-        at, count = asked
-        again = await self._headers.ordered(self._columns, at, self._bounds, count)
-        mine = Records(rows, None)
-        return _same(mine.rows, again.rows[: len(rows)], self._tree, self._shape)
+        again = await self._headers.ordered(self._columns, asked, self._bounds, wanted + 1)
+        return _same(rows, again.rows[: len(rows)], self._tree, self._shape)
 
     async def _lines_of(self, rows: list[Any]) -> tuple[tuple[LineShape, list[Any]], ...]:
         if self._keys_only or not rows:
             return ()
-        keys = list(
-            zip(*(key_texts(each, self._values(rows)(each)) for each in self._shape.key), strict=True)
+        values = column_values(rows, self._tree)
+        keys = list(zip(*(key_texts(each, values(each)) for each in self._shape.key), strict=True))
+        return tuple(
+            [(shape, await self._lines_of_set(shape, reader, keys)) for shape, reader in self._line_sets]
         )
-        found = []
-        for shape, reader in self._line_sets:
-            fixed = [f"({shape.filter})"] if shape.filter else []
-            lines: list[Any] = []
-            order_by = [each.name for each in (*shape.parent, *shape.key)]
-            for asked, chunk in self._chunks(shape.parent, keys, reader.room):
-                conditions = [any_of(chunk), *fixed]
-                answer = await reader.matching(conditions, order_by, self._options.page_size)
-                lines += _of_keys(answer.rows, shape.parent, shape.node, asked)
-            found.append((shape, lines))
-        return tuple(found)
+
+    async def _lines_of_set(
+        self, shape: LineShape, reader: SetReader, keys: Sequence[tuple[str | None, ...]]
+    ) -> list[Any]:
+        """The lines of these headers, by key as everything else: each request is one that can be made again."""
+        where = f"{self._where}.lines.{shape.name}"
+        columns = [OrderedBy(each, self._shape.version) for each in (*shape.parent, *shape.key)]
+        fixed = [f"({shape.filter})"] if shape.filter else []
+        found: list[Any] = []
+        for asked, conditions in self._asked_lines(shape, keys, reader.room):
+            walk = Walk(reader, columns, [*conditions, *fixed], shape.node, where)
+            rows = await walk.to_the_end(self._options.page_size)
+            found += _of_keys(rows, shape.parent, shape.node, asked)
+        return found
+
+    def _asked_lines(
+        self, shape: LineShape, keys: Sequence[tuple[str | None, ...]], room: int
+    ) -> list[tuple[set[tuple[str | None, ...]], list[str]]]:
+        """Headers that follow each other in the source are named by the first and the last, others one by one."""
+        if self._in_a_row and len(shape.parent) == 1:
+            by, first, last = OrderedBy(shape.parent[0], self._shape.version), keys[0][0], keys[-1][0]
+            return [(set(keys), [by.from_(str(first)), by.up_to(str(last))])]
+        chunks = self._chunks(shape.parent, keys, room)
+        return [(asked, [any_of(conditions)]) for asked, conditions in chunks]
+
+    @property
+    def _in_a_row(self) -> bool:
+        """Whether a page holds every record between its first and its last."""
+        mode, start = self._request.mode, self._request.start
+        whole = mode is ReadMode.SCAN or (mode is ReadMode.WINDOW and start is None)
+        return whole and self._shape.options.filter is None
 
     def _chunks(
         self, columns: Sequence[Property], keys: Sequence[Sequence[str | None]], room: int
@@ -266,7 +263,7 @@ class PageReader:
         return nested(pa.chunked_array([keys]), LineSet(shape.name, joined, table))
 
     def _keys_of(self, rows: list[Any]) -> pa.Array:
-        values = self._values(rows)
+        values = column_values(rows, self._tree)
         parts = [pa.array(key_texts(each, values(each)), pa.string()) for each in self._shape.key]
         if any(part.null_count for part in parts):
             raise SourceChanged(
@@ -276,14 +273,10 @@ class PageReader:
             )
         return encode_keys(parts)
 
-    def _values(self, rows: list[Any]) -> Callable[[Property], Sequence[Any]]:
-        names = {each.name: number for number, each in enumerate(self._tree.properties)}
-        return lambda each: values_of(rows, f"p{names[each.name]}")
-
     def _behind_last(self, rows: list[Any]) -> Position | None:
         if not rows:
             return None
-        texts = texts_of(self._columns, self._values(rows[-1:]), self._where)
+        texts = texts_of(self._columns, column_values(rows[-1:], self._tree), self._where)
         values = [column.group(each[0]) for column, each in zip(self._columns, texts, strict=True)]
         return Position(self._request.mode, tuple(values))
 
@@ -348,41 +341,12 @@ class PageReader:
 
     # --- what cannot be right
 
-    def _refuse_standing_still(self, at: Values, texts: Sequence[Sequence[str]]) -> None:
-        """A record at or before the position would come again and again."""
-        last = at[-1]
-        if last is None:
-            return
-        by = self._columns[len(at) - 1]
-        if by.group(texts[len(at) - 1][0]) == last:
-            raise self._standing_still()
-
-    def _standing_still(self) -> SourceChanged:
-        return SourceChanged(
-            "the server gave a record again that lies before the place asked for",
-            where=self._where,
-            hint="Either it ignores $filter, or it compares time stamps more finely than it prints them: "
-            'set replication_step = "1ms" or "1s".',
-        )
-
-    def _refuse_straddling(self, texts: Sequence[Sequence[str]], taken: int) -> None:
-        keys = texts[-len(self._shape.key) :]
-        if 0 < taken < len(keys[0]) and all(each[taken - 1] == each[taken] for each in keys):
-            raise self._repeated(encode_key([each[taken] for each in keys]))
-
     def _refuse_repeated(self, keys: pa.Array) -> None:
         if len(keys) == pc.count_distinct(keys).as_py():
             return
         counts = pc.value_counts(keys)
         repeated = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
-        raise self._repeated(str(repeated[0].as_py()))
-
-    def _repeated(self, key: str) -> SourceChanged:
-        return SourceChanged(
-            f"{self._shape.options.entity_set} gives more than one record with the key {key!r}",
-            where=f"{self._where}.key",
-            hint="Add the properties that tell such records apart to the key.",
-        )
+        raise repeated_key(str(repeated[0].as_py()), f"{self._where}.key")
 
 
 def _of_keys(

@@ -278,6 +278,8 @@ def _lines_of_their_own(
     order_by = options.order_by or tuple(each.name for each in own)
     for each in order_by:
         named(type_, each, f"{where}.order_by")
+    if not own:  # a type without a key of its own: what puts its records in order has to tell them apart
+        own = tuple(type_.properties[each] for each in order_by if each not in options.parent)
     return LineShape(
         name, node_of(model, type_), order_by, (), entity_set, options.service, parent, own, options.filter
     )

@@ -1,0 +1,98 @@
+"""One step of a walk over an ordered set: the records of the next page, and where the walk stands behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from drivers.contract import SourceChanged
+from drivers.keys import encode_key
+from drivers.odata.columns import values_of
+from drivers.odata.edm import Property
+from drivers.odata.fetching import SetReader
+from drivers.odata.ordering import START, OrderedBy, Values, cut, texts_of, up
+from drivers.odata.shape import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    asked: Values  # from where the records were asked for
+    rows: list[Any]
+    at: Values | None  # None: the end
+
+
+class Walk:
+    def __init__(
+        self, reader: SetReader, columns: Sequence[OrderedBy], bounds: Sequence[str], tree: Node, where: str
+    ) -> None:
+        """The last of `columns` that are key columns make records unique; a stamp may stand before them."""
+        self._reader = reader
+        self._columns = columns
+        self._bounds = bounds
+        self._tree = tree
+        self._where = where
+
+    async def step(self, at: Values, wanted: int) -> Step:
+        """At most `wanted` records, and at least one unless the set ends."""
+        while True:
+            # The row behind the page tells whether there is more, and whether its key is new.
+            found = await self._reader.ordered(self._columns, at, self._bounds, wanted + 1)
+            if not found.rows:
+                above = up(at)
+                if above is None:
+                    return Step(at, [], None)
+                at = above
+                continue
+            texts = texts_of(self._columns, column_values(found.rows, self._tree), self._where)
+            self._refuse_standing_still(at, texts)
+            more = found.next is not None or len(found.rows) > wanted
+            made = cut(self._columns, at, texts, wanted, more=more)
+            self._refuse_straddling(texts, made.rows)
+            if made.at == at and not made.complete:
+                raise self._standing_still()
+            if made.rows:
+                return Step(at, found.rows[: made.rows], None if made.complete else made.at)
+            at = made.at
+
+    async def to_the_end(self, page: int) -> list[Any]:
+        rows: list[Any] = []
+        at: Values | None = START
+        while at is not None:
+            step = await self.step(at, page)
+            rows += step.rows
+            at = step.at
+        return rows
+
+    def _refuse_standing_still(self, at: Values, texts: Sequence[Sequence[str]]) -> None:
+        """A record at or before the position would come again and again."""
+        last = at[-1]
+        if last is not None and self._columns[len(at) - 1].group(texts[len(at) - 1][0]) == last:
+            raise self._standing_still()
+
+    def _standing_still(self) -> SourceChanged:
+        return SourceChanged(
+            "the server gave a record again that lies before the place asked for",
+            where=self._where,
+            hint="Either it ignores $filter, or it compares time stamps more finely than it prints them: "
+            'set replication_step = "1ms" or "1s".',
+        )
+
+    def _refuse_straddling(self, texts: Sequence[Sequence[str]], taken: int) -> None:
+        keys = [each for each, column in zip(texts, self._columns, strict=True) if column.step is None]
+        if 0 < taken < len(texts[0]) and keys and all(each[taken - 1] == each[taken] for each in keys):
+            raise repeated(encode_key([each[taken] for each in keys]), self._where)
+
+
+def repeated(key: str, where: str) -> SourceChanged:
+    return SourceChanged(
+        f"there is more than one record with the key {key!r}",
+        where=where,
+        hint="Add the properties that tell such records apart to the key.",
+    )
+
+
+def column_values(rows: list[Any], node: Node) -> Callable[[Property], Sequence[Any]]:
+    """The values of one of the node's own properties, by property."""
+    names = {each.name: number for number, each in enumerate(node.properties)}
+    return lambda each: values_of(rows, f"p{names[each.name]}")
