@@ -19,6 +19,7 @@ from drivers.rfc.write_options import CallTable, Source, TableParameter, Values
 
 _ABSENT: Final = object()
 _FLAG: Final = "X"
+_SEE: Final = "Transaction SE37 shows the parameters of {function} on this system."
 
 
 class Misfit(Exception):
@@ -47,10 +48,9 @@ class Scope:
 
     def value(self, source: Source, line: Mapping[str, Any], index: int, list_name: str | None) -> Any:
         """`_ABSENT` where the record does not have the field. Raises Misfit."""
-        if source.const is not None:
-            return source.const
-        if source.line_number is not None:
-            return str((index + 1) * source.line_number)
+        fixed = _fixed(source, index)
+        if fixed is not None or self.blank:
+            return _ABSENT if fixed is None else fixed
         name = source.field or source.key or ""
         head, _, rest = name.partition(".")
         own = self._own(head, rest)
@@ -97,6 +97,11 @@ class Scope:
         return parts[source.part - 1]
 
 
+def _fixed(source: Source, index: int) -> str | int | bool | None:
+    """What does not depend on the record; None: it does."""
+    return source.const if source.line_number is None else str((index + 1) * source.line_number)
+
+
 @dataclass(frozen=True)
 class Composed:
     parameters: dict[str, Any]
@@ -135,14 +140,21 @@ class CallComposer:
             parameter = told_name.partition(".")[0]
             found = interface.find(parameter)
             if found is None:
-                raise SourceChanged(
-                    f"{call.function} has no parameter {parameter}",
-                    where=f"{where}.returns",
-                    hint=f"Transaction SE37 shows the parameters of {call.function} on this system.",
-                )
+                self.require(call, parameter, f"{where}.returns")
+                continue
             if found.direction.value == "T":
                 work.parameters.setdefault(parameter, [])
         return Composed(work.parameters, work.origins)
+
+    def require(self, call: CallTable, parameter: str | None, where: str) -> None:
+        """Raises SourceChanged where the function has no such parameter."""
+        interface = self._dictionary.interface(call.function, where=where)
+        if parameter is not None and interface is not None and interface.find(parameter) is None:
+            raise SourceChanged(
+                f"{call.function} has no parameter {parameter}",
+                where=where,
+                hint=_SEE.format(function=call.function),
+            )
 
 
 @dataclass
@@ -158,7 +170,9 @@ class _Work:
         parameter = self.interface.find(name)
         if parameter is None or parameter.field is None:
             raise SourceChanged(
-                f"{self.interface.function} has no elementary parameter {name}", where=f"{self.where}.values"
+                f"{self.interface.function} has no elementary parameter {name}",
+                where=f"{self.where}.values",
+                hint=_SEE.format(function=self.interface.function),
             )
         value = self.scope.value(source, {}, 0, None)
         if value is not _ABSENT:
@@ -241,7 +255,9 @@ class _Work:
         found = self.interface.find(parameter)
         if found is None or not (found.structure or found.fields):
             raise SourceChanged(
-                f"{self.interface.function} has no structure or table {parameter}", where=self.where
+                f"{self.interface.function} has no structure or table {parameter}",
+                where=self.where,
+                hint=_SEE.format(function=self.interface.function),
             )
         fields = found.fields
         if found.structure:  # the dictionary knows more of each field than a WSDL tells

@@ -15,6 +15,7 @@ _DESCRIBE: Final = "DDIF_FIELDINFO_GET"
 _HOPELESS: Final = frozenset(
     {
         Trouble.UNREACHED,
+        Trouble.LOST,
         Trouble.LOGON,
         Trouble.LOCKED,
         Trouble.EXPIRED,

@@ -79,13 +79,23 @@ class RfcDriver:
         hops = await self._in_thread(checks.check, self._engine)
         if not all(hop.ok for hop in hops):
             return hops
-        return [*hops, *[await self._check_stream(stream) for stream in streams]]
+        reads = [await self._check_stream(stream) for stream in streams]
+        writes = [await self._check_writes(stream) for stream in streams if stream.write]
+        return [*hops, *reads, *writes]
 
     async def _check_stream(self, stream: StreamSpec) -> CheckStep:
         try:
             return await self._in_thread(checks.check_stream, self._engine, stream)
         except DriverError as error:
             return checks.failed(f"stream {stream.name}", error, stream=stream.name)
+
+    async def _check_writes(self, stream: StreamSpec) -> CheckStep:
+        name = f"writes of {stream.name}"
+        try:
+            detail = await self._in_thread(self._writer.check, stream)
+        except DriverError as error:
+            return checks.failed(name, error, stream=stream.name)
+        return CheckStep(name, ok=True, detail=detail or "none", stream=stream.name)
 
     async def discover(self) -> Catalogue:
         return await self._in_thread(discover, self._engine)

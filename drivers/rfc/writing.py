@@ -15,6 +15,7 @@ from drivers.contract import (
     Outcome,
     OutcomeStatus,
     SourceBusy,
+    StreamSpec,
     Throttled,
     Unreachable,
     WriteCommand,
@@ -75,6 +76,33 @@ class Writer:
                 hint="Name the table and the column that keep idempotencyKey.",
             )
         return self._found(command, recipe)
+
+    def check(self, stream: StreamSpec) -> str:
+        """What can be written, each call held against the system without making it; empty: nothing.
+
+        Raises DriverError with the place of what does not fit.
+        """
+        recipes = recipes_of(stream)
+        for recipe in recipes.values():
+            for number, call in enumerate(recipe.calls):
+                where = f"{recipe.where}.calls[{number}]"
+                kept = reference("check", recipe.idempotency_key_length)
+                scope = Scope(recipe, {}, kept, self._zone, blank=True)
+                self._composer.compose(call, scope, where)
+                self._composer.require(call, call.test_run, f"{where}.test_run")
+            if not recipe.table.commits_itself:
+                self._require_sessions()
+            # It has to work on the day that somebody needs it.
+            self._found(WriteCommand(recipe.kind, stream.entity, {}, "check", stream), recipe)
+        words = ", ".join(kind.value for kind in recipes)
+        return f"{words}; the system has each function and field" if words else ""
+
+    def _require_sessions(self) -> None:
+        try:
+            with self._engine.caller.session() as session:
+                session.call("RFC_PING")
+        except CallFailed as error:
+            raise translate(error, where="options.way", hidden=self._engine.secrets) from error
 
     def _execute(self, command: WriteCommand) -> Outcome:
         recipe = recipes_of(command.stream).get(command.operation)
