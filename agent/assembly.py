@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from agent.access import Access
 from agent.audit.log import AuditLog
-from agent.audit.trail import AuditTrail
+from agent.audit.trail import Actor, AuditTrail
 from agent.calls.audited import RefusedSignIns, audited
 from agent.calls.commands import CommandCalls, doubts
 from agent.calls.mappings import MappingCalls
@@ -27,6 +27,7 @@ from agent.commands.executor import Executor
 from agent.commands.mappings import mapping_kinds
 from agent.commands.ports import CommandKind, State
 from agent.commands.systems import StatusWithOperations, connect_writes
+from agent.configuration.reload import Reload
 from agent.configuration.watch import ConfigWatcher
 from agent.connections import Connections
 from agent.control import ControlServer, Handler, caller
@@ -152,7 +153,7 @@ class Assembly:
             self.connections,
             ground.outbox,
             lambda: self.link.state,
-            self.reloads.now,
+            self._reload,
             sections={
                 "audit": ground.trail.status,
                 "trace": self.tracing.status,
@@ -181,6 +182,11 @@ class Assembly:
 
     async def _cancel(self, command: str) -> State | None:
         return await self.executor.cancel(command)
+
+    async def _reload(self, actor: Actor) -> Reload:
+        """The policy first: what a changed connection reads may not leave under the one before."""
+        await self.policies.now(self.files, self.reloads.restart, self._take_back)
+        return await self.reloads.now(actor)
 
     async def _restart(self, connection: str) -> None:
         await self.reloads.restart(connection)

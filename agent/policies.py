@@ -70,6 +70,7 @@ class Policies:
         self._number = 0  # grows with each change, for whoever read something under the one before
         self._settled = False  # nothing waits or runs under an earlier one
         self._on_settled = on_settled
+        self._one_at_a_time = asyncio.Lock()
 
     @property
     def current(self) -> Policy:
@@ -126,12 +127,30 @@ class Policies:
             await self._clock.sleep(POLL_SECONDS)
             seen = _stamp(self._config_dir)
             # Two equal looks in a row: nobody is in the middle of writing.
-            changed = seen == previous and seen != self._stamp
-            previous = seen
-            if changed:
+            steady, previous = seen == previous, seen
+            await self._look(seen if steady else self._stamp, names, restart, take_back)
+
+    async def now(
+        self,
+        names: Callable[[], Iterable[str]],
+        restart: Callable[..., Awaitable[None]],
+        take_back: Settle = nothing,
+    ) -> None:
+        """As `watch` at its next look: somebody who has just written the file asks for it."""
+        await self._look(_stamp(self._config_dir), names, restart, take_back)
+
+    async def _look(
+        self,
+        seen: _Stamp,
+        names: Callable[[], Iterable[str]],
+        restart: Callable[..., Awaitable[None]],
+        take_back: Settle,
+    ) -> None:
+        async with self._one_at_a_time:
+            if seen != self._stamp:
                 self._stamp = seen
                 self._read = await asyncio.to_thread(policy_in, self._config_dir)
-            if changed or self._current is not self._read or not self._settled:
+            if self._current is not self._read or not self._settled:
                 await self._apply(names, restart)
                 await self.settle(take_back)
 

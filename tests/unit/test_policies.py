@@ -125,6 +125,18 @@ async def test_a_changed_policy_is_audited_and_restarts_the_connections_it_conce
     )
 
 
+async def test_whoever_asks_for_it_has_a_changed_policy_in_force_at_once_and_once(world: World) -> None:
+    await world.policies.start()
+    world.write(OTHER)
+    await world.policies.now(lambda: ["erp", "other"], world.restart, world.take_back)
+
+    assert world.leaves("other", "asset")
+    assert world.policies.sending is not None
+    await world.looks(3)
+    assert world.restarted == [("other",)]
+    assert [action for action, _ in world.trail.lines] == ["policy_loaded", "policy_changed"]
+
+
 async def test_a_file_that_became_wrong_closes_everything_and_one_that_is_mended_opens_it(
     world: World,
 ) -> None:
