@@ -119,7 +119,7 @@ class TestNumbers:
 
     @given(st.decimals(allow_nan=False, allow_infinity=False, places=3))
     def test_a_trailing_sign_means_what_a_leading_one_means(self, number: Decimal) -> None:
-        digits = format(abs(number), "f")
+        digits = format(number.copy_abs(), "f")
         printed = f" {digits}{'-' if number < 0 else ' '}"
         assert Decimal(decimal_text(printed)) == number
 
