@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -187,9 +188,12 @@ class Demo:
 
 def picture(demo: Demo) -> Table:
     """Every stream, from what the relay knows."""
-    table = Table(title="What the relay knows", title_justify="left")
-    for heading in ("stream", "mode", "status", "read", "sent", "unchanged", "gone", "dead letters", "at"):
-        table.add_column(heading, justify="left" if heading in ("stream", "mode", "status") else "right")
+    table = Table(
+        title="What the relay knows", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )  # fits 80 columns
+    for heading in ("stream", "mode", "status", "read", "sent", "same", "gone", "dead letters"):
+        text = heading in ("stream", "mode", "status")
+        table.add_column(heading, justify="left" if text else "right", no_wrap=text)
     newest: dict[str, dict[str, Any]] = {}
     for run in demo.runs():
         newest.setdefault(run["stream"], run)
@@ -200,13 +204,14 @@ def picture(demo: Demo) -> Table:
             run["mode"],
             run["status"],
             *(str(counts[name]) for name in ("read", "mapped", "unchanged", "tombstones", "deadLetters")),
-            (run["finishedAt"] or run["startedAt"])[11:19],
         )
     return table
 
 
 def summary(demo: Demo) -> Table:
-    table = Table(title="Initial sync and one incremental", title_justify="left")
+    table = Table(
+        title="Initial sync and one incremental", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
     for heading in ("entity", "initial", "incremental", "gone", "dead letters", "at the relay"):
         table.add_column(heading, justify="left" if heading == "entity" else "right")
     by_entity: dict[str, dict[str, Counter[str]]] = {}
