@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
 from typing import Final
 
 from drivers.contract import CheckStep, DriverError, Mark, ReadMode, ReadRequest, StreamSpec, Unreachable
@@ -33,7 +34,7 @@ async def hops(
         return await _answer(host, port, where)
 
     async def answer() -> str:
-        return await _server(client, service)
+        return await _server(client, service, used=metadata)
 
     steps: list[tuple[str, Callable[[], Awaitable[str]]]] = [
         ("host name", name),
@@ -94,11 +95,15 @@ async def _answer(host: str, port: int, where: str) -> str:
     return f"{host}:{port} answers"
 
 
-async def _server(client: HttpClient, service: Service) -> str:
-    """TLS, proxy and sign-in: what the server says of itself, whatever it says to the question."""
+async def _server(client: HttpClient, service: Service, *, used: bool) -> str:
+    """TLS, proxy and sign-in: what the server says of itself, whatever it says to the question.
+
+    Where no stream reads what lies there, as above the services of a SAP Gateway, it may say that nobody may.
+    """
     request = Request("GET", service.address("", {}), {"Accept": "application/json"}, repeatable=True)
     answer = await client.send(request)
-    service.refuse_sign_in(answer)
+    if used or answer.status == HTTPStatus.UNAUTHORIZED:
+        service.refuse_sign_in(answer)
     server = answer.headers.get("server") or answer.headers.get("sap-server") or "a server without a name"
     return server.replace("true", "SAP")
 

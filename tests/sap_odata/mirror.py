@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from tests.sap_odata.company import Company
@@ -61,6 +62,9 @@ class Mirror(Mapping[str, Table]):
             theirs = v2_name(type_.name, name)
             if theirs in row:
                 found[name] = _day(row[theirs]) if property_.type == "Edm.Date" else row[theirs]
+        if type_.name == "PurchaseOrderItem_Type":
+            per = row["NetPriceQuantity"] or Decimal(1)
+            found["NetAmount"] = found["GrossAmount"] = row["OrderQuantity"] * row["NetPriceAmount"] / per
         return Record(type_, **found)
 
     def kept(self, type_: EntityType, values: Mapping[str, Any]) -> dict[str, Any]:

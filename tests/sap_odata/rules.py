@@ -255,6 +255,11 @@ def change_partner(company: Company, partner: Record, values: Mapping[str, Any],
     partner["LastChangeTime"] = stamp.time().replace(microsecond=0)
 
 
+def change_supplier(company: Company, supplier: Record, values: Mapping[str, Any], user: str) -> None:
+    del values, user
+    not_open_elsewhere(company, "supplier", supplier["Supplier"])
+
+
 def create_equipment(company: Company, draft: Draft, user: str) -> None:
     equipment = draft.record
     if not equipment["EquipmentCategory"]:
@@ -294,6 +299,7 @@ RULES = Rules(
         "MaintenanceOrderType": change_work_order,
         "MaintenanceOrderOperationType": change_below_work_order,
         "A_BusinessPartnerType": change_partner,
+        "A_SupplierType": change_supplier,
         "EquipmentType": change_technical_object,
         "FunctionalLocationType": change_technical_object,
         "A_ProductType": change_product,
