@@ -116,5 +116,19 @@ for command in (
     main.add_command(command)
 
 
+def _tell_whole(group: click.Group) -> None:
+    """In the list of commands, each one's first sentence; click itself cuts it where the line ends."""
+    for one in group.commands.values():
+        if one.short_help is None:
+            one.short_help = (
+                " ".join((one.help or "").split("\n\n", 1)[0].split()).split(". ", 1)[0].rstrip(".") + "."
+            )
+        if isinstance(one, click.Group):
+            _tell_whole(one)
+
+
+_tell_whole(main)
+
+
 if __name__ == "__main__":
     main()

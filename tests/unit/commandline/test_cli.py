@@ -29,6 +29,13 @@ def test_every_command_says_what_it_does() -> None:
     assert [name for name, command in commands(main).items() if not command.help] == []
 
 
+def test_no_list_of_commands_breaks_off_in_the_middle_of_a_sentence(shell: Shell) -> None:
+    groups = [name for name, command in commands(main).items() if isinstance(command, click.Group)]
+
+    for name in ["groundwire", *groups]:
+        assert "..." not in shell.run(*name.split()[1:], "--help").stdout.partition("Commands:")[2]
+
+
 def test_every_command_and_option_is_documented() -> None:
     page = (Path(__file__).resolve().parents[3] / "docs" / "cli.md").read_text(encoding="utf-8")
 
