@@ -126,6 +126,10 @@ class Supervisor:
         self.views = {name: StreamView() for name in self.streams}
         if self.refused is not None:
             self._show_refused(self.refused)
+            error = self.refused
+            log.warning(
+                "credentials_still_refused", connection=self.connection, error=str(error), hint=error.hint
+            )
         for name, fault in self.faults.items():
             self.views[name] = StreamView(state=StreamState.NEEDS_PERSON, error=fault)
 

@@ -244,7 +244,8 @@ def test_refused_credentials_need_a_person_and_are_not_tried_again_by_the_schedu
     assert others.code == 0
     told = checked.stdout + checked.stderr + refused.stdout + refused.stderr + agent.log()
     assert "wrong-and-secret" not in told
-    assert agent.log().count('"stream_failed"') == 1
+    assert agent.log().count('"credentials_still_refused"') == 1  # `check` was told first
+    assert agent.log().count('"event": "credentials_refused"') == 0
 
 
 # --- the source
