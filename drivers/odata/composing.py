@@ -211,7 +211,7 @@ def _call(step: Step, scope: Scope) -> Change:
     routine = step.routine
     assert routine is not None  # noqa: S101 - what makes a call of it
     if scope.version == V4:
-        path = f"{place_of(step, scope)}/{routine.qualified}" if step.entity_set else routine.name
+        path = f"{place_of(step, scope)}/{routine.name}" if step.entity_set else routine.name
         return Change("POST", path, msgspec.json.encode(_content(step.values, scope)))
     given = [each for each in step.values if scope.json(each) is not ABSENT]
 

@@ -110,7 +110,6 @@ class Routine:
     method: str  # GET or POST
     parameters: tuple[Parameter, ...] = ()
     bound_to: str | None = None  # the entity type that a V4 action is called on
-    qualified: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,7 @@ class Model:
     version: int  # 2 or 4
     types: Mapping[str, StructuredType]
     sets: Mapping[str, EntitySet]
-    routines: Mapping[str, Routine]
+    routines: Mapping[str, Routine]  # by name; a bound one by TYPE/name
     enums: frozenset[str] = frozenset()
 
     def type_of(self, entity_set: str) -> StructuredType:

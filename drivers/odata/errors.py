@@ -58,15 +58,17 @@ def refusal(answer: Answer, *, where: str, hidden: Iterable[str] = ()) -> Driver
 def messages_of(answer: Answer, *, hidden: Iterable[str] = ()) -> tuple[Message, ...]:
     """What the system says, the most telling first; without its own words, what the status means."""
     secrets = sorted((value for value in hidden if value), key=len, reverse=True)
-    found = []
+    found: dict[tuple[str, str], Message] = {}
     for message in _messages(answer.body):
         text = " ".join(message.text.split())
         for secret in secrets:
             text = text.replace(secret, "***")
         cleaned = Message(text[:_MAX_TEXT], message.code[:100], message.field[:200])
-        if cleaned.text and cleaned not in found:
-            found.append(cleaned)
-    return tuple(found[:_MAX_MESSAGES])
+        same = (cleaned.text, cleaned.code)
+        # Systems say the same once in general and once of its field.
+        if cleaned.text and (same not in found or not found[same].field):
+            found[same] = cleaned
+    return tuple(found.values())[:_MAX_MESSAGES]
 
 
 def _messages(body: bytes) -> Iterator[Message]:

@@ -190,7 +190,7 @@ class _Reader:
             for element in self._contained("FunctionImport"):
                 name = element.get("Name", "")
                 parameters = tuple(self._parameters(element))
-                yield name, Routine(name, element.get(_METHOD, "GET"), parameters, qualified=name)
+                yield name, Routine(name, element.get(_METHOD, "GET"), parameters)
             return
         for schema in self._schemas:
             for element in schema:
@@ -198,15 +198,15 @@ class _Reader:
                     continue
                 name = element.get("Name", "")
                 parameters = tuple(self._parameters(element))
-                bound = element.get("IsBound") == "true" and parameters
+                bound_to = parameters[0].type if element.get("IsBound") == "true" and parameters else None
+                # Many types may have an action of the same name.
                 yield (
-                    name,
+                    f"{bound_to}/{name}" if bound_to else name,
                     Routine(
                         name,
                         "POST" if _local(element) == "Action" else "GET",
-                        parameters[1:] if bound else parameters,
-                        bound_to=parameters[0].type if bound else None,
-                        qualified=f"{schema.get('Namespace', '')}.{name}",
+                        parameters[1:] if bound_to else parameters,
+                        bound_to=bound_to,
                     ),
                 )
 

@@ -46,6 +46,7 @@ class ConnectionOptions(HttpOptions):
     csrf: Literal["fetch", "none"] = "none"
     page_size: int = Field(default=5_000, ge=1, le=100_000)  # rows that one answer is asked for, at most
     url_chars: int = Field(default=6_000, ge=1_000, le=60_000)  # the longest URL that the server takes
+    keys_per_request: int | None = Field(default=None, ge=1)  # where a service takes fewer than fit a URL
     max_metadata_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
 
 

@@ -199,7 +199,8 @@ class PageReader:
         for key in keys:
             condition = self._one_key(columns, key)
             size = len(encoded(condition)) + _BETWEEN
-            if not chunks or size > left:
+            full = chunks and len(chunks[-1][1]) == self._options.keys_per_request
+            if not chunks or size > left or full:
                 chunks.append((set(), []))
                 left = room - _ROOM_FOR_ORDER
             chunks[-1][0].add(tuple(key))

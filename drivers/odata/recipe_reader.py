@@ -7,7 +7,6 @@ set that cannot be created in, a property that cannot be updated) is left out of
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -15,9 +14,17 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from drivers.contract import BadConfiguration, OperationKind, SourceChanged, StreamSpec
-from drivers.odata.edm import Model, Parameter, Property, StructuredType
+from drivers.odata.edm import Model, Property, Routine, StructuredType
 from drivers.odata.literals import V4
 from drivers.odata.options import is_closed, parse_stream
+from drivers.odata.recipe_checks import (
+    assignments,
+    check_form,
+    check_whole_key,
+    nearest,
+    refuse_unknown,
+    settable,
+)
 from drivers.odata.recipes import (
     IDEMPOTENCY_KEY,
     KEY,
@@ -25,7 +32,6 @@ from drivers.odata.recipes import (
     LINE_NUMBER,
     RESERVED,
     RESULT,
-    Assignment,
     Form,
     Lines,
     Recipe,
@@ -34,16 +40,9 @@ from drivers.odata.recipes import (
     field_of,
 )
 from drivers.odata.shape import entity_type, named
-from drivers.odata.write_options import OperationTable, Source, StepTable, duration, parse_write
+from drivers.odata.write_options import OperationTable, StepTable, duration, parse_write
 
 PARAMETER: Final = re.compile(r"'(?:[^']|'')*'|:([A-Za-z_]\w*(?:\.\w+)*)")
-# Which tables a form takes, and which of them it needs.
-_TAKES: Final[Mapping[Form, tuple[frozenset[str], frozenset[str]]]] = {
-    Form.CREATE: (frozenset({"values", "lines"}), frozenset({"values"})),
-    Form.UPDATE: (frozenset({"set", "where", "method"}), frozenset({"set", "where"})),
-    Form.DELETE: (frozenset({"where"}), frozenset({"where"})),
-    Form.CALL: (frozenset({"values", "where", "on"}), frozenset()),
-}
 
 
 def read_writes(spec: StreamSpec, model: Model) -> Writes:
@@ -158,7 +157,7 @@ class _Reader:
                 hint="Split it into several steps, or remove what is too much.",
             )
         form = forms[0]
-        _check_form(form, table, where)
+        check_form(form, table, where)
         if table.status is not None and table.status not in self._statuses():
             raise BadConfiguration(
                 f"there is no status {table.status!r}", where=f"{where}.status", hint="Name it in statuses."
@@ -171,14 +170,14 @@ class _Reader:
             return self._call(table, shared, where)
         entity_set = str(getattr(table, form.value))
         type_ = entity_type(self._model, entity_set, f"{where}.{form.value}")
-        conditions = _assignments(type_.properties, table.where, f"{where}.where", type_.name)
+        conditions = assignments(type_.properties, table.where, f"{where}.where", type_.name)
         if form is not Form.CREATE:
-            _check_whole_key(type_, conditions, f"{where}.where")
+            check_whole_key(type_, conditions, f"{where}.where")
         method = table.method or ("patch" if self._model.version == V4 else "merge")
         return replace(
             shared,
             entity_set=entity_set,
-            values=_assignments(
+            values=assignments(
                 type_.properties,
                 {**table.values, **table.set},
                 f"{where}.{'set' if table.set else 'values'}",
@@ -201,43 +200,52 @@ class _Reader:
             raise SourceChanged(
                 f"{type_.name} has no navigation property {name!r} to many records",
                 where=place,
-                hint=_nearest(name, many),
+                hint=nearest(name, many),
             )
         below = self._model.types[target]
         lines = table.lines[name]
         return Lines(
-            name, lines.for_each, _assignments(below.properties, lines.values, f"{place}.values", below.name)
+            name, lines.for_each, assignments(below.properties, lines.values, f"{place}.values", below.name)
         )
 
     def _call(self, table: StepTable, step: Step, where: str) -> Step:
         name = str(table.call).rpartition(".")[2]
+        if table.on is not None:
+            return self._bound_call(table, step, where)
         routine = self._model.routines.get(name)
         if routine is None:
+            bound = [known.partition("/")[2] for known in self._model.routines if "/" in known]
+            hint = f"{name} is bound: name the entity set in `on`." if name in bound else ""
             raise SourceChanged(
                 f"the service has no function or action {table.call!r}",
                 where=f"{where}.call",
-                hint=_nearest(name, self._model.routines),
+                hint=hint or nearest(name, self._model.routines),
             )
         parameters = {each.name: each for each in routine.parameters}
-        values = _assignments(parameters, table.values, f"{where}.values", name)
-        if (routine.bound_to is not None) != (table.on is not None):
-            raise BadConfiguration(
-                "`on` names the entity set of the record that an action is bound to, and only there",
-                where=f"{where}.on",
-                hint=f"{name} is bound to {routine.bound_to}." if routine.bound_to else "Leave it out.",
-            )
-        if table.on is None:
-            return replace(step, routine=routine, values=values)
-        type_ = entity_type(self._model, table.on, f"{where}.on")
-        conditions = _assignments(type_.properties, table.where, f"{where}.where", type_.name)
-        _check_whole_key(type_, conditions, f"{where}.where")
-        return replace(step, routine=routine, values=values, entity_set=table.on, conditions=conditions)
+        values = assignments(parameters, table.values, f"{where}.values", name)
+        return replace(step, routine=routine, values=values)
+
+    def _bound_call(self, table: StepTable, step: Step, where: str) -> Step:
+        """The name stands in the path as it is written: some services want it qualified, some do not."""
+        written, entity_set = str(table.call), str(table.on)
+        type_ = entity_type(self._model, entity_set, f"{where}.on")
+        known = self._model.routines.get(f"{type_.name}/{written.rpartition('.')[2]}")
+        parameters = {each.name: each for each in known.parameters} if known is not None else {}
+        conditions = assignments(type_.properties, table.where, f"{where}.where", type_.name)
+        check_whole_key(type_, conditions, f"{where}.where")
+        return replace(
+            step,
+            routine=Routine(written, "POST", tuple(parameters.values()), bound_to=type_.name),
+            values=assignments(parameters, table.values, f"{where}.values", written),
+            entity_set=entity_set,
+            conditions=conditions,
+        )
 
     def _check_name(self, name: str, step: Step, known: set[str], where: str) -> None:
         head, _, rest = name.partition(".")
         lists = {step.for_each, *(lines.for_each for lines in step.lines)}
         if head == RESULT:
-            _refuse_unknown(rest, known, "no earlier step gives", where)
+            refuse_unknown(rest, known, "no earlier step gives", where)
             if not self._table.separately:
                 raise BadConfiguration(
                     f"{name!r} is known only when an earlier step was carried out",
@@ -278,7 +286,7 @@ class _Reader:
                 hint=f"Name one: {', '.join(f'key.{each.name}' for each in self._key)}.",
             )
         if part:
-            _refuse_unknown(part, {each.name for each in self._key}, "the key has no property", where)
+            refuse_unknown(part, {each.name for each in self._key}, "the key has no property", where)
 
     def _check_together(self, steps: tuple[Step, ...]) -> None:
         if (
@@ -306,10 +314,10 @@ class _Reader:
         word = "creatable" if step.form is Form.CREATE else "updatable"
         type_ = self._model.type_of(step.entity_set)
         lines = tuple(
-            replace(each, values=_settable(each.values, "creatable", self._below(type_, each.navigation)))
+            replace(each, values=settable(each.values, "creatable", self._below(type_, each.navigation)))
             for each in step.lines
         )
-        return replace(step, values=_settable(step.values, word, type_), lines=lines)
+        return replace(step, values=settable(step.values, word, type_), lines=lines)
 
     def _below(self, type_: StructuredType, name: str) -> StructuredType:
         navigation = type_.navigations.get(name)
@@ -331,10 +339,10 @@ class _Reader:
     def _required(self, fields: tuple[str, ...], all_fields: tuple[str, ...]) -> tuple[str, ...]:
         known = {*all_fields, *(name.partition(".")[0] for name in all_fields)}
         for name in self._table.required:
-            _refuse_unknown(name, known, "no step uses the field", f"{self._where}.required")
+            refuse_unknown(name, known, "no step uses the field", f"{self._where}.required")
         for group in self._table.any_of:
             for name in group:
-                _refuse_unknown(name, set(all_fields), "no step uses the field", f"{self._where}.any_of")
+                refuse_unknown(name, set(all_fields), "no step uses the field", f"{self._where}.any_of")
         implied = ("status",) if self._kind is OperationKind.SET_STATUS else ()
         left = {*fields, *(name.partition(".")[0] for name in fields)}
         return tuple(dict.fromkeys((*implied, *(name for name in self._table.required if name in left))))
@@ -349,7 +357,7 @@ class _Reader:
             return dict.fromkeys(fields, given) if given else {}
         known = {*fields, *(name.partition(".")[0] for name in fields)}
         for name in given:
-            _refuse_unknown(name, known, "no step uses the field", f"{self._where}.updatable_in")
+            refuse_unknown(name, known, "no step uses the field", f"{self._where}.updatable_in")
         return given
 
     def _statuses(self) -> Mapping[str, Any]:
@@ -392,11 +400,11 @@ class _Reader:
             where = f"{self._where}.{option}"
             head, _, rest = name.partition(".")
             if head == RESULT:
-                _refuse_unknown(rest, given, "no step gives", where)
+                refuse_unknown(rest, given, "no step gives", where)
             elif head in RESERVED - {KEY} or (head == KEY and recipe.kind is OperationKind.CREATE):
                 raise BadConfiguration(f"{name!r} cannot be the {option}", where=where)
             elif head != KEY:
-                _refuse_unknown(name, set(recipe.fields), "no step uses the field", where)
+                refuse_unknown(name, set(recipe.fields), "no step uses the field", where)
 
     def _check_find(self, recipe: Recipe) -> None:
         if recipe.find is None:
@@ -429,62 +437,3 @@ _ALLOWED: Final[Mapping[OperationKind, set[str | None]]] = {
     OperationKind.DELETE: {None},
     OperationKind.SET_STATUS: {None, "status"},
 }
-
-
-def _check_form(form: Form, table: StepTable, where: str) -> None:
-    takes, needs = _TAKES[form]
-    for option in ("values", "set", "where", "lines", "on", "method"):
-        if getattr(table, option) and option not in takes:
-            raise BadConfiguration(f"{form.value} takes no {option}", where=f"{where}.{option}")
-        if not getattr(table, option) and option in needs:
-            raise BadConfiguration(f"{form.value} needs {option}", where=where)
-    if table.when is not None and table.unless is not None:
-        raise BadConfiguration("when and unless exclude each other", where=where)
-
-
-def _check_whole_key(type_: StructuredType, conditions: tuple[Assignment, ...], where: str) -> None:
-    if {each.target.name for each in conditions} != set(type_.key):
-        raise BadConfiguration(
-            f"a record is named by its whole key: {', '.join(type_.key)}",
-            where=where,
-            hint=f"Write where = {{ {', '.join(f'{name} = ...' for name in type_.key)} }}.",
-        )
-
-
-def _assignments(
-    targets: Mapping[str, Property] | Mapping[str, Parameter],
-    sources: Mapping[str, Source],
-    where: str,
-    holder: str,
-) -> tuple[Assignment, ...]:
-    found = []
-    for name, source in sources.items():
-        if name not in targets:
-            raise SourceChanged(
-                f"{holder} has no property {name!r}", where=f"{where}.{name}", hint=_nearest(name, targets)
-            )
-        if (source.field is None) == (source.const is None):
-            raise BadConfiguration(
-                "a property gets exactly one of a field and const",
-                where=f"{where}.{name}",
-                hint='Write Supplier = "vendorKey" or Plant = { const = "1000" }.',
-            )
-        found.append(Assignment(targets[name], source.field or "", source.const))
-    return tuple(found)
-
-
-def _settable(values: tuple[Assignment, ...], word: str, type_: StructuredType) -> tuple[Assignment, ...]:
-    """Keys are kept: services call them not creatable where they number records themselves, and take them in lines."""
-    return tuple(each for each in values if getattr(each.target, word, True) or each.target.name in type_.key)
-
-
-def _refuse_unknown(name: str, known: Iterable[str], sentence: str, where: str) -> None:
-    names = sorted(known)
-    if name not in names:
-        raise BadConfiguration(f"{sentence} {name!r}", where=where, hint=_nearest(name, names))
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    return f"Did you mean {close[0]!r}?" if close else f"Known here: {', '.join(names[:20]) or 'none'}."

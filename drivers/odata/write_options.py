@@ -55,7 +55,7 @@ class StepTable(Strict):
     create: Name | None = None
     update: Name | None = None
     delete: Name | None = None
-    call: Text | None = None
+    call: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*$")] | None = None
     values: Sources = Field(default_factory=dict)
     set: Sources = Field(default_factory=dict)
     where: Sources = Field(default_factory=dict)
