@@ -323,6 +323,74 @@ async def test_check_tells_each_stream_and_discover_names_each_set(server: OData
     assert {"OrderNo", "Amount", "lines.Qty"} <= set(columns)
 
 
+async def test_keys_of_several_parts_are_asked_for_one_by_one_where_a_service_refuses_or(
+    server: ODataServer,
+) -> None:
+    stream = StreamSpec("lines", "purchase_order", {"entity_set": "Lines"})
+    server.or_over_columns = False
+    whole = await scan(server, stream, page_rows=7)
+    wanted = [row["__key"] for row in whole][::9]
+    made = driver(server, keys_per_request=1)
+    found = keys(await pages(made, ReadRequest(stream, ReadMode.BY_KEYS, keys=wanted)))
+    await made.aclose()
+    careless = driver(server)
+    with pytest.raises(DriverError):
+        await pages(careless, ReadRequest(stream, ReadMode.BY_KEYS, keys=wanted))
+    await careless.aclose()
+
+    assert len(whole) == len(server.rows["Lines"])
+    assert sorted(found) == sorted(wanted)
+
+
+async def test_long_lists_of_keys_are_split_to_fit_a_url(server: ODataServer) -> None:
+    stream = orders(own_set=True, filter="Urgent ne true")
+    whole = await scan(server, stream)
+    server.seen.clear()
+
+    assert await scan(server, stream, url_chars=2_000) == whole
+    assert max(len(seen.raw) for seen in server.seen) <= 2_000
+
+
+async def test_keys_that_the_server_takes_for_one_keep_their_lines_apart(server: ODataServer) -> None:
+    """Its equality ignores case, ours does not."""
+    for name in ("ab", "AB"):
+        server.rows["Orders"].append({**server.rows["Orders"][0], "OrderNo": name})
+        server.rows["Lines"].append({"OrderNo": name, "LineNo": 1, "Item": name, "Qty": None, "Text": None})
+    whole = server.collection
+
+    def blind(name: str, query: Any, *rest: Any, **more: Any) -> Any:
+        asked = query.get("$filter", "")
+        for text in ("'ab'", "'AB'"):
+            asked = asked.replace(f"OrderNo eq {text}", "(OrderNo eq 'ab' or OrderNo eq 'AB')")
+        return whole(name, {**query, "$filter": asked}, *rest, **more)
+
+    server.collection = blind  # type: ignore[method-assign]
+    made = driver(server, keys_per_request=1)
+    found = rows(await pages(made, ReadRequest(orders(own_set=True), ReadMode.BY_KEYS, keys=["ab", "AB"])))
+    await made.aclose()
+
+    assert sorted((row["__key"], [line["Item"] for line in row["lines"]]) for row in found) == [
+        ("AB", ["AB"]),
+        ("ab", ["ab"]),
+    ]
+
+
+async def test_a_service_that_gained_a_property_is_learnt_anew(server: ODataServer) -> None:
+    made = driver(server)
+    assert await made.columns(orders())
+    server.types["Orders"].properties["Extra"] = "Edm.String"
+    for row in server.rows["Orders"]:
+        row["Extra"] = "x"
+    found = rows(
+        await pages(
+            made, ReadRequest(orders(replication_key=None, key=["OrderNo", "Extra"], lines={}), ReadMode.SCAN)
+        )
+    )
+    await made.aclose()
+
+    assert {row["Extra"] for row in found} == {"x"}
+
+
 async def test_the_configured_proxy_is_used_and_nothing_else_is_connected_to(server: ODataServer) -> None:
     async with _proxy() as (port, log):
         found = await scan(server, orders(), proxy=f"http://127.0.0.1:{port}", proxy_user="me")
