@@ -106,7 +106,7 @@ class SecretChanges:
         if users and not force:
             raise ConfigurationError(
                 f"the secret {name} is in use by: {', '.join(users)}",
-                hint="With --force; from the next start of the agent every hashed value leaves with another hash."
+                hint="Repeat with --force; from the next start of the agent every hashed value then leaves with another hash."
                 if name == HASH_KEY
                 else "Take the reference out of its file first, or repeat with --force.",
             )
