@@ -138,7 +138,15 @@ class _Run:
                 await self._together()
         except Misfit as fault:
             raise self._refused(Message(fault.message, fault.code, fault.place)) from None
-        return outcome_of(replace(self._scope, results=self._results))
+        made = outcome_of(replace(self._scope, results=self._results))
+        return made if made.key or self._recipe.find is None else await self._looked_up(made)
+
+    async def _looked_up(self, made: Outcome) -> Outcome:
+        """A service that creates without saying what it made is asked for it; the write succeeded all the same."""
+        try:
+            return await _found(self._service, self._model, self._scope) or made
+        except DriverError:
+            return made
 
     async def _together(self) -> None:
         changes: list[tuple[Step, Change]] = []

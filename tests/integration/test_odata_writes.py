@@ -73,6 +73,17 @@ async def test_an_order_is_created_with_its_lines_in_one_request(
     ]
 
 
+async def test_a_service_that_does_not_say_what_it_created_is_asked(
+    server: ODataServer, erp: ODataDriver
+) -> None:
+    render = server.render
+    server.render = lambda name, row, query: render(name, row, query) if query or name == "Lines" else {}  # type: ignore[method-assign]
+
+    outcome = await erp.execute(command(CREATE, ORDER))
+
+    assert (outcome.status, outcome.key) == (OutcomeStatus.SUCCEEDED, server.rows["Orders"][-1]["OrderNo"])
+
+
 async def test_a_refusal_has_the_systems_words_code_and_field(server: ODataServer, erp: ODataDriver) -> None:
     outcome = await erp.execute(command(CREATE, {**ORDER, "vendorKey": "V-BLOCKED"}))
 
