@@ -202,7 +202,7 @@ def row_inserted_last(step: Step, scope: Scope, columns: Sequence[QueryColumn]) 
     """The query for what an insert made up, where the insert itself cannot answer it."""
     if step.form is not Form.INSERT or not step.returns:
         return None
-    names = [find(columns, name, f"{step.where}.returns").name for name in step.returns]
+    names = [_found(step, columns, name, ".returns").name for name in step.returns]
     quoted = ", ".join(quote(scope.dialect, name) for name in names)
     if scope.dialect.returning is Returning.ROW_ID:
         return Sql(f"SELECT {quoted} FROM {_table(step)} WHERE rowid = last_insert_rowid()")  # noqa: S608
@@ -224,7 +224,7 @@ def _insert(step: Step, scope: Scope, columns: Sequence[QueryColumn]) -> Sql:
     names = ", ".join(_column(each, step, scope, columns) for each in given)
     values = join([_assigned(each, scope, step, columns) for each in given], ", ")
     returned = ", ".join(
-        quote(scope.dialect, find(columns, name, f"{step.where}.returns").name) for name in step.returns
+        quote(scope.dialect, _found(step, columns, name, ".returns").name) for name in step.returns
     )
     clause = output = ""
     if returned and scope.dialect.returning is Returning.CLAUSE:
@@ -262,6 +262,11 @@ def _conditions(step: Step, scope: Scope, columns: Sequence[QueryColumn]) -> Sql
     return join(parts, " AND ")
 
 
+def _found(step: Step, columns: Sequence[QueryColumn], name: str, place: str = "") -> QueryColumn:
+    """A column of the step's table. Raises SourceChanged."""
+    return find(columns, name, f"{step.where}{place}", of=f"the table {_table(step)} has")
+
+
 def _is_given(assignment: Assignment, scope: Scope) -> bool:
     """Whether every field that the value is made of is in the record; constants always are."""
     return all(
@@ -273,7 +278,7 @@ def _is_given(assignment: Assignment, scope: Scope) -> bool:
 
 
 def _assigned(assignment: Assignment, scope: Scope, step: Step, columns: Sequence[QueryColumn]) -> Sql:
-    column = find(columns, assignment.column, step.where)
+    column = _found(step, columns, assignment.column)
     if assignment.is_constant:
         try:
             made = bound(scope.dialect, assignment.constant, type_of(column), UTC)
@@ -289,7 +294,7 @@ def _assigned(assignment: Assignment, scope: Scope, step: Step, columns: Sequenc
 
 
 def _column(assignment: Assignment, step: Step, scope: Scope, columns: Sequence[QueryColumn]) -> str:
-    return quote(scope.dialect, find(columns, assignment.column, step.where).name)
+    return quote(scope.dialect, _found(step, columns, assignment.column).name)
 
 
 def _table(step: Step) -> str:

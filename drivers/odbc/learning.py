@@ -53,7 +53,10 @@ def learn(session: Session, spec: StreamSpec) -> StreamShape:
     return StreamShape(spec.name, options, query, columns, key, replication, kind, lines)
 
 
-def find(columns: Sequence[QueryColumn], name: str, where: str) -> QueryColumn:
+def find(
+    columns: Sequence[QueryColumn], name: str, where: str, *, of: str = "the query yields"
+) -> QueryColumn:
+    """Raises SourceChanged where no column has the name, naming the nearest."""
     for column in columns:
         if column.name == name:
             return column
@@ -62,9 +65,7 @@ def find(columns: Sequence[QueryColumn], name: str, where: str) -> QueryColumn:
         return folded[0]
     names = [column.name for column in columns]
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5) or names[:10]
-    raise SourceChanged(
-        f"the query yields no column {name!r}", where=where, hint=f"Nearest: {', '.join(close)}."
-    )
+    raise SourceChanged(f"{of} no column {name!r}", where=where, hint=f"Nearest: {', '.join(close)}.")
 
 
 def _as_subquery(query: str, where: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.contract import OperationKind, StreamSpec
+from drivers.contract import OperationKind, SourceChanged, StreamSpec
 from drivers.odbc.composing import Misfit, Scope, compose, key_parts, scopes, shortened
 from drivers.odbc.dialects import DIALECTS
 from drivers.odbc.queries import Sql
@@ -54,6 +54,15 @@ def test_an_update_of_a_table_sets_only_what_is_given_with_quoted_names_and_type
         'UPDATE erp.po SET "qty" = CAST(? AS numeric), "due" = current_date WHERE "Id" = ?',
         ("1.5", "7"),
     )
+
+
+def test_a_column_that_a_table_has_not_is_told_with_the_table_and_the_nearest_one() -> None:
+    step = {**CHANGE, "set": {"qyt": "totalNetValue"}}
+
+    with pytest.raises(SourceChanged, match="the table erp.po has no column 'qyt'") as found:
+        made(OperationKind.UPDATE, [step], {"key": "7", "totalNetValue": "1.50"})
+
+    assert "qty" in found.value.hint
 
 
 def test_an_update_of_a_table_with_nothing_to_set_only_looks_whether_the_row_is_there() -> None:
