@@ -59,7 +59,7 @@ def test_an_update_of_a_table_sets_only_what_is_given_with_quoted_names_and_type
 def test_a_column_that_a_table_has_not_is_told_with_the_table_and_the_nearest_one() -> None:
     step = {**CHANGE, "set": {"qyt": "totalNetValue"}}
 
-    with pytest.raises(SourceChanged, match="the table erp.po has no column 'qyt'") as found:
+    with pytest.raises(SourceChanged, match=r"the table erp\.po has no column 'qyt'") as found:
         made(OperationKind.UPDATE, [step], {"key": "7", "totalNetValue": "1.50"})
 
     assert "qty" in found.value.hint
