@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.sap import reading, writing
 from tests.sap.dictionary import Column
-from tests.sap.modules import available, call
+from tests.sap.modules import available, call, carry_out
 from tests.sap.system import (
     AbapException,
     Busy,
@@ -118,7 +118,7 @@ class SdkConnection:
             raise AbapRuntimeError(str(error), code=3, key="RFC_ABAP_RUNTIME_FAILURE") from error
         except LineCut as error:
             if error.carried_out:
-                _carry_out(session, function, parameters)
+                carry_out(session, function, parameters)
             self.close()
             raise CommunicationError(str(error), code=1) from error
 
@@ -168,7 +168,7 @@ class NativeConnection:
             raise NativeAbapSystemFailure(str(error)) from error
         except LineCut as error:
             if error.carried_out:
-                _carry_out(self.session, function, parameters)
+                carry_out(self.session, function, parameters)
             self.close()
             raise NativeCommunicationError(str(error)) from error
         result = _reply(self.session, function, answer)
@@ -202,12 +202,3 @@ def native(system: System) -> Any:
         return NativeConnection(session, strict=True)
 
     return SimpleNamespace(connect=connect, __version__="0.0-fake")
-
-
-def _carry_out(session: Session, function: str, parameters: Any) -> None:
-    """The call is done, and its reply is what got lost."""
-    before, session.system.before_call = session.system.before_call, lambda _f, _p: None
-    try:
-        call(session, function, parameters)
-    finally:
-        session.system.before_call = before

@@ -106,6 +106,17 @@ def call(session: Session, name: str, parameters: Mapping[str, Any]) -> dict[str
         return _answered(session, found, parameters, reply)
 
 
+def carry_out(session: Session, name: str, parameters: Mapping[str, Any]) -> None:
+    """The call is done, and its reply is what gets lost."""
+    before, session.system.before_call = session.system.before_call, lambda _function, _parameters: None
+    try:
+        call(session, name, parameters)
+    except (AbapException, NoAuthority, ShortDump):
+        pass
+    finally:
+        session.system.before_call = before
+
+
 def _taken(session: Session, parameter: Parameter, value: Any) -> Any:
     if parameter.kind == "T":
         return [_structured(session, parameter.type, row) for row in value or []]

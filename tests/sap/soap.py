@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import ssl
+import sys
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from xml.sax.saxutils import escape
 
 from tests.sap import reading, writing
 from tests.sap.dictionary import Column
-from tests.sap.modules import Module, available, call
+from tests.sap.modules import Module, available, call, carry_out
 from tests.sap.system import (
     AbapException,
     Busy,
@@ -71,8 +72,15 @@ class SoapServer:
         class Handler(_Handler):
             server_of_sap = outer
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, request: Any, client_address: Any) -> None:
+                """Kept instead of printed: a client that goes away is part of many tests."""
+                outer.errors.append(sys.exc_info()[1])
+
+        self.errors: list[BaseException | None] = []
+        self._server = Server(("127.0.0.1", 0), Handler)
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         scheme = "https" if tls else "http"
@@ -84,6 +92,9 @@ class SoapServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+        for error in self.errors:
+            if error is not None and not isinstance(error, OSError):
+                raise error
 
 
 @dataclass
@@ -206,9 +217,7 @@ def _carried_out(session: Session, body: bytes, headers: dict[str, str]) -> _Ans
         return _Answer(503, b"", {"Retry-After": "7", **headers})
     except LineCut as cut:
         if cut.carried_out:
-            before, session.system.before_call = session.system.before_call, lambda _f, _p: None
-            call(session, name, parameters)
-            session.system.before_call = before
+            carry_out(session, name, parameters)
         raise
     content = "".join(_shown(session, found, key, value) for key, value in answer.items())
     text = f'<urn:{element(name)}.Response xmlns:urn="{_RFC}">{content}</urn:{element(name)}.Response>'
