@@ -108,8 +108,13 @@ def _syntax_problem(message: str, text: str, name: str) -> ConfigurationError:
 
 
 def literal_secrets(document: Document) -> list[ConfigurationError]:
-    """Find options that look like a secret written out. The errors do not repeat it."""
+    """Find options that look like a secret written out. The errors do not repeat it.
+
+    `secret = "NAME"` is none where NAME stands under [secrets]: that is how a driver's options name one.
+    """
     options = document.content.get("options")
+    named = document.content.get("secrets")
+    names = frozenset(named) if isinstance(named, Mapping) else frozenset()
     return [
         ConfigurationError(
             f'"{dotted(path)}" looks like a secret',
@@ -117,7 +122,7 @@ def literal_secrets(document: Document) -> list[ConfigurationError]:
             hint="Write it in [secrets] as a reference: env:NAME, file:/absolute/path or secret:NAME.",
         )
         for path, value in _leaves(options, ("options",))
-        if value and _looks_secret(path, value)
+        if value and _looks_secret(path, value) and not (path[-1] == "secret" and value in names)
     ]
 
 

@@ -265,6 +265,7 @@ class Books:
         )  # fmt: skip
 
     def _order(self, number: int) -> None:
+        self.now += timedelta(hours=8)
         lines = [
             {"LineNum": at, "VisualOrder": at, "DocEntry": number, "ItemCode": f"A{1 + (number + at) % 12:05}",
              "ItemDescription": "Printer part", "Quantity": Decimal(3 + at), "Price": Decimal("10.55"), "UnitPrice": Decimal("10.55"),

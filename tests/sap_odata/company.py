@@ -87,7 +87,7 @@ class Company:
             raise
 
     def _tick(self) -> datetime:
-        self.now += timedelta(milliseconds=1, microseconds=337)
+        self.now += timedelta(seconds=1, microseconds=337)
         return self.now
 
     # --- what is there from the beginning

@@ -67,10 +67,10 @@ async def test_every_reference_leads_to_a_record(driver):
 
 
 async def test_each_sync_reads_the_whole_day_of_the_last_one(service_layer, driver):
-    service_layer.books.now = service_layer.books.now.replace(day=7)
+    service_layer.books.now = service_layer.books.now.replace(day=28)
     service_layer.books.rows["PurchaseOrders"][4].update(service_layer.books.stamp())
 
-    found = await documents(driver, STREAMS["purchase_orders"], since=Mark(MarkKind.DATE, "2026-01-07"))
+    found = await documents(driver, STREAMS["purchase_orders"], since=Mark(MarkKind.DATE, "2026-01-28"))
 
     assert [each["key"] for each in found] == ["4"]
 

@@ -270,6 +270,18 @@ def test_a_secret_written_out_is_refused_and_never_repeated(
     assert "canary" not in message + hint
 
 
+@pytest.mark.parametrize(
+    ("given", "broken"), [('"box"', False), ('"canary-5"', True)], ids=["a name", "a value"]
+)
+def test_an_option_may_name_a_secret_of_the_same_file(folder: ConfigFolder, given: str, broken: bool) -> None:
+    folder.write(
+        "connections/a.toml",
+        f'driver = "odbc"\n[options]\nlogon = {{ Password = {{ secret = {given} }} }}\n[secrets]\nbox = "env:BOX"\n',
+    )
+
+    assert bool(folder.load().broken) is broken
+
+
 def test_the_fingerprint_follows_the_content_and_not_its_layout(folder: ConfigFolder) -> None:
     folder.write("connections/a.toml", GOOD)
     first = folder.load().connections["a"].fingerprint

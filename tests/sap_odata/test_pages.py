@@ -1,0 +1,54 @@
+"""The pages of the systems: their connection files work, and their tables tell what the profiles do."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from agent.configuration.load import load
+from agent.systems import profile
+from drivers.odata.options import parse_connection
+
+PAGES = Path(__file__).resolve().parents[2] / "docs" / "systems"
+SYSTEMS = ("sap-s4hana", "sap-business-one")
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_the_connection_file_of_the_page_is_taken(tmp_path, system):
+    page = (PAGES / f"{system}.md").read_text(encoding="utf-8")
+    (tmp_path / "connections").mkdir()
+    (tmp_path / "agent.toml").write_text("")
+    first = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)[0]
+    (tmp_path / "connections" / "one.toml").write_text(first)
+
+    settings = load(tmp_path, environ={})
+
+    assert settings.broken == ()
+    assert parse_connection(settings.connections["one"].options).url
+    assert settings.connections["one"].streams.keys() >= {"purchase_orders", "vendors"}
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_the_table_of_streams_is_that_of_the_profile(system):
+    page = (PAGES / f"{system}.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)`(?: \(off\))? \| (\w+) \| .*?`(\w+)`.* \| (.+?) \|$", page, re.MULTILINE)
+
+    told = {name: (entity, first, by.strip("`")) for name, entity, first, by in rows}
+    made = {
+        name: (
+            stream["entity"],
+            stream["read"]["entity_set"],
+            stream["read"].get("replication_key", "comparison"),
+        )
+        for name, stream in profile(system)["streams"].items()
+    }
+    assert told == made
+
+
+def test_the_page_names_every_service_that_is_read():
+    page = (PAGES / "sap-s4hana.md").read_text(encoding="utf-8")
+
+    for path in profile("sap-s4hana")["options"]["services"]:
+        assert path.rpartition("/")[2] in page
