@@ -15,13 +15,13 @@ from typing import Any, Final
 
 import structlog
 
-from agent.access import Access
 from agent.assembly import Assembly, Ground, make_connections, make_policies, problems_of
 from agent.audit.log import AuditLog, BriefTrail, open_trail
 from agent.audit.trail import AGENT
 from agent.audit.who import current_actor
 from agent.clock import Clock, SystemClock
 from agent.configuration.watch import ConfigWatcher
+from agent.credentials.access import Access
 from agent.errors import GroundwireError, NotPermitted
 from agent.identity import IdentityStore
 from agent.model.run import RunReport, RunTrigger

@@ -13,11 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-from agent.access import Access
 from agent.audit.log import AuditLog
 from agent.audit.trail import Actor, AuditTrail
 from agent.calls.audited import RefusedSignIns, audited
 from agent.calls.commands import CommandCalls, doubts
+from agent.calls.local import LocalCalls
 from agent.calls.mappings import MappingCalls
 from agent.calls.policy import PolicyCalls
 from agent.calls.secrets import SecretCalls
@@ -31,24 +31,24 @@ from agent.configuration.reload import Reload
 from agent.configuration.watch import ConfigWatcher
 from agent.connections import Connections
 from agent.control import ControlServer, Handler, caller
+from agent.credentials.access import Access
+from agent.credentials.changes import HASHES, PROXY, SecretChanges
 from agent.errors import ConfigurationError, GroundwireError
 from agent.identity import IdentityStore
 from agent.kinds import command_kinds
-from agent.local_calls import LocalCalls
 from agent.mappings.service import Mappings, amend
 from agent.mappings.versions import VersionStore
 from agent.outbox.store import Outbox
-from agent.policies import Policies
-from agent.policy_key import PolicyKey
+from agent.policies.in_force import Policies
+from agent.policies.key import PolicyKey
+from agent.policies.withdrawals import Withdrawals
 from agent.protocol.frames import Result
 from agent.relay_address import endpoint_of
 from agent.reloads import Reloads
-from agent.secret_changes import HASHES, PROXY, SecretChanges
 from agent.settings import ConnectionSettings, Settings
-from agent.tracing import TracedCommands, TracedOutbox, Tracing
+from agent.tracing.tracing import TracedCommands, TracedOutbox, Tracing
 from agent.tunnel.link import Link
 from agent.version import SOFTWARE
-from agent.withdrawals import Withdrawals
 
 
 @dataclass(frozen=True, slots=True)

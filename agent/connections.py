@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import structlog
 
-from agent.access import Access
 from agent.clock import Clock
 from agent.control import error_document
+from agent.credentials.access import Access
 from agent.errors import ConfigurationError, CredentialsRefused, GroundwireError, PolicyDenied, Restarting
 from agent.hosting.driver import HostedDriver
 from agent.mapping.compile import compile_mapping
@@ -24,7 +24,8 @@ from agent.mapping.form import form_of
 from agent.mappings.columns import ColumnWatch, News
 from agent.model.run import RunReport, RunTrigger
 from agent.outbox.store import Outbox
-from agent.policies import Leaves
+from agent.policies.in_force import Leaves
+from agent.policies.withdrawals import Withdrawals
 from agent.policy.leave import LeaveFilter
 from agent.run_id import new_run_id
 from agent.settings import ConnectionSettings, LimitsTable, StreamSettings
@@ -36,7 +37,6 @@ from agent.sync.runner import Runner, RunResult, Source, Stream
 from agent.sync.schedule import Schedule
 from agent.sync.supervisor import Supervisor
 from agent.sync.window import Since, WindowSettings
-from agent.withdrawals import Withdrawals
 from drivers.contract import ReadRequest, StreamSpec
 
 log = structlog.get_logger(__name__)

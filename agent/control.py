@@ -14,7 +14,7 @@ is too long for one, it is a loopback port with a token, both named in a file of
 A handler learns who asks from `caller()`. Somebody else than the agent's own user and root is sent away, and a request
 that is sent away is told of to `denied`.
 
-What the agent answers is in agent/local_calls.py and agent/calls/ (docs/cli.md has the documents).
+What the agent answers is in agent/calls/local.py and agent/calls/ (docs/cli.md has the documents).
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from agent.commands.records import LiveRecords
 from agent.commands.syncing import Requeue, Resync, Sync
 from agent.connections import Connections
 from agent.outbox.store import Outbox
-from agent.policies import Leaves
+from agent.policies.in_force import Leaves
 from agent.tunnel.link import LinkState
 
 

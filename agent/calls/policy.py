@@ -8,8 +8,8 @@ from typing import Any
 from agent.connections import Connections
 from agent.control import Handler, Progress
 from agent.errors import ConfigurationError
-from agent.explaining import read_document
-from agent.policies import Policies
+from agent.policies.explaining import read_document
+from agent.policies.in_force import Policies
 
 
 class PolicyCalls:

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent.control import Handler, Progress, caller
+from agent.credentials.changes import SecretChanges
 from agent.errors import ConfigurationError
-from agent.secret_changes import SecretChanges
 from agent.secrets import Secret
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from agent.access import Access
 from agent.clock import SystemClock
+from agent.credentials.access import Access
 from agent.errors import ConfigurationError
 from agent.hosting.driver import HostedDriver
 from agent.mappings.service import amend

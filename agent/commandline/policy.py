@@ -220,7 +220,7 @@ async def _record(
 ) -> dict[str, Any]:
     from agent.commandline.drivers import hosted  # noqa: PLC0415 - heavy
     from agent.control import ControlClient, is_running  # noqa: PLC0415
-    from agent.explaining import read_document  # noqa: PLC0415
+    from agent.policies.explaining import read_document  # noqa: PLC0415
 
     if connection.enabled and await is_running(settings.state_dir):
         args = {"connection": connection.name, "entity": entity, "key": key}

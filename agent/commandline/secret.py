@@ -14,7 +14,7 @@ from agent.commandline.invocation import Invocation, json_option, pass_invocatio
 from agent.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from agent.secret_changes import SecretChanges
+    from agent.credentials.changes import SecretChanges
     from agent.settings import Settings
 
 MAX_INPUT_BYTES = 1024 * 1024  # far above any secret; an export of a thousand is a few of these
@@ -152,10 +152,10 @@ async def _call(invocation: Invocation, call: str, args: dict[str, Any]) -> dict
 
 @asynccontextmanager
 async def _changes(settings: Settings) -> AsyncIterator[SecretChanges]:
-    from agent.access import Access  # noqa: PLC0415 - heavy
     from agent.audit.log import open_trail  # noqa: PLC0415
     from agent.clock import SystemClock  # noqa: PLC0415
-    from agent.secret_changes import SecretChanges  # noqa: PLC0415
+    from agent.credentials.access import Access  # noqa: PLC0415 - heavy
+    from agent.credentials.changes import SecretChanges  # noqa: PLC0415
 
     async def apply(_users: object) -> None:
         """The next start of the agent reads what is stored."""

@@ -65,7 +65,7 @@ async def _run(
         return list(answer["runs"]), True
 
     from agent.app import App  # noqa: PLC0415 - the whole agent
-    from agent.local_calls import result_document  # noqa: PLC0415
+    from agent.calls.local import result_document  # noqa: PLC0415
 
     refuse_unknown(settings, streams)
     results = await App(settings).run_once(

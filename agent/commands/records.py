@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from agent.clock import Clock
 from agent.errors import ConfigurationError, RecordError
 from agent.model.render import to_documents
-from agent.policies import Leaves
+from agent.policies.in_force import Leaves
 from agent.policy.leave import EVERYTHING, LeaveFilter
 from agent.sync.runner import Stream
 from drivers.contract import Page, ReadMode, ReadRequest

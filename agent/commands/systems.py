@@ -14,7 +14,7 @@ from agent.connections import Connections, build_stream
 from agent.errors import ConfigurationError
 from agent.hosting.driver import HostedDriver
 from agent.model.run import RunTrigger
-from agent.policies import Leaves
+from agent.policies.in_force import Leaves
 from agent.policy.leave import EVERYTHING
 from agent.policy.model import Policy
 from drivers.contract import StreamSpec

@@ -18,7 +18,6 @@ import psutil
 import pytest
 import structlog
 
-from agent.access import Access
 from agent.audit.log import AuditLog
 from agent.audit.trail import Actor, Origin
 from agent.calls.secrets import SecretCalls
@@ -27,12 +26,13 @@ from agent.configuration.load import load
 from agent.configuration.watch import ConfigWatcher
 from agent.connections import Connections
 from agent.control import ControlClient, ControlServer
+from agent.credentials.access import Access
+from agent.credentials.changes import SecretChanges
 from agent.errors import ConfigurationError, CredentialsRefused, GroundwireError, Unreachable
 from agent.model.run import RunTrigger
 from agent.outbox.store import Outbox
 from agent.policy.leave import EVERYTHING, LeaveFilter
 from agent.reloads import Reloads
-from agent.secret_changes import SecretChanges
 from agent.secrets import Secret
 from agent.sync.runner import RunResult
 from agent.telemetry.logging import configure_logging

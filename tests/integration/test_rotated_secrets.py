@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from agent.access import Access
 from agent.audit.trail import Actor
 from agent.clock import SystemClock
+from agent.credentials.access import Access
 from agent.errors import ConfigurationError, CredentialsRefused, DriverCrashed, GroundwireError
 from agent.hosting.driver import HostedDriver
 from agent.secrets import Secret, SecretRef

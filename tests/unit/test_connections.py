@@ -14,7 +14,7 @@ from agent.connections import Connections, build_stream
 from agent.errors import ConfigurationError, PolicyDenied, Restarting
 from agent.model.run import rfc3339
 from agent.outbox.store import Outbox, RunRecord
-from agent.policies import Leaves
+from agent.policies.in_force import Leaves
 from agent.policy.leave import EVERYTHING, LeaveFilter
 from agent.secrets import SecretRef
 from agent.settings import ConnectionSettings, Settings

@@ -10,13 +10,13 @@ import pytest
 from agent.audit.trail import Actor, Origin
 from agent.calls.audited import CHANGING, LINES_A_MINUTE, RefusedSignIns, audited
 from agent.calls.commands import CommandCalls
+from agent.calls.local import LocalCalls
 from agent.calls.mappings import MappingCalls
 from agent.calls.policy import PolicyCalls
 from agent.calls.secrets import SecretCalls
 from agent.clock import ManualClock
 from agent.control import Handler, Progress
 from agent.errors import AuditUnavailable
-from agent.local_calls import LocalCalls
 
 EVE = Actor(Origin.LOCAL, "eve")
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from agent.configuration.policy_file import policy_in
 from agent.model.entities import ENTITIES
 from agent.model.schema import arrow_schema
-from agent.policies import NoPolicy, leaving
+from agent.policies.in_force import NoPolicy, leaving
 from agent.policy.decide import decide_command, decide_write
 from agent.policy.leave import compile_leave
 from agent.policy.model import Policy

@@ -28,8 +28,8 @@ from agent.model.render import to_documents
 from agent.outbox.store import Entry, Outbox
 from agent.protocol.frames import Command
 from agent.secrets import redact
-from agent.trace_file import TraceFile, TraceFull, remove_old
-from agent.trace_order import FileFacts, TraceOrder, judge
+from agent.tracing.file import TraceFile, TraceFull, remove_old
+from agent.tracing.order import FileFacts, TraceOrder, judge
 from agent.tunnel.ports import CommandSink
 
 log = structlog.get_logger(__name__)

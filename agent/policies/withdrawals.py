@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from typing import Protocol
 
 from agent.errors import GroundwireError, VersionMismatch
-from agent.policies import Leaves, NoPolicy
+from agent.policies.in_force import Leaves, NoPolicy
 from agent.policy.leave import LeaveFilter
 from agent.sync.cursor import read_checkpoint
 

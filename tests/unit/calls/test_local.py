@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from agent.calls.local import LocalCalls
 from agent.clock import ManualClock
 from agent.errors import TransientError
-from agent.local_calls import LocalCalls
 from agent.model.run import RunReport, RunTrigger
 from agent.outbox.values import OutboxStats
 from agent.sync.runner import RunResult

@@ -11,11 +11,11 @@ import pytest
 from agent.clock import ManualClock
 from agent.errors import NotPermitted, PolicyDenied
 from agent.outbox.store import Outbox
-from agent.policies import NoPolicy
+from agent.policies.in_force import NoPolicy
+from agent.policies.withdrawals import Withdrawals
 from agent.policy.leave import EVERYTHING, LeaveFilter, compile_leave
 from agent.policy.model import LeaveRule
 from agent.sync.cursor import Checkpoint, read_checkpoint
-from agent.withdrawals import Withdrawals
 from tests.unit.outbox.making import STREAM, all_pending, entry
 
 OTHER = "gone/orders"

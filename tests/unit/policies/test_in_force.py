@@ -12,7 +12,7 @@ import pytest
 from agent.audit.trail import Actor
 from agent.clock import ManualClock
 from agent.errors import AuditUnavailable, PolicyDenied, StorageFull
-from agent.policies import Policies
+from agent.policies.in_force import Policies
 
 ALL = '[connections.erp.leave.vendor]\nfields = "all"\n'
 MORE = ALL + 'except = ["notes"]\n'

@@ -6,7 +6,7 @@ import pytest
 
 from agent.clock import ManualClock
 from agent.errors import StorageDamaged
-from agent.policy_key import NAME, PolicyKey
+from agent.policies.key import NAME, PolicyKey
 from agent.secrets import Secret
 from agent.vault.store import Vault
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.credentials import Offered, RefusedCredentials
+from agent.credentials.refused import Offered, RefusedCredentials
 from agent.errors import CredentialsRefused
 from agent.secrets import Secret, learn
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from agent.access import Access
 from agent.audit.trail import Actor, Origin
 from agent.clock import ManualClock
 from agent.configuration.load import load
+from agent.credentials.access import Access
+from agent.credentials.changes import HASHES, SecretChanges
 from agent.errors import ConfigurationError, CredentialsRefused
-from agent.policy_key import NAME as HASH_KEY
-from agent.policy_key import PolicyKey
-from agent.secret_changes import HASHES, SecretChanges
+from agent.policies.key import NAME as HASH_KEY
+from agent.policies.key import PolicyKey
 from agent.secrets import Secret, redact
 from agent.vault.store import Vault
 from drivers.contract import CheckStep

@@ -11,11 +11,11 @@ import structlog
 
 from agent.audit.trail import AGENT, Actor
 from agent.clock import Clock
-from agent.credentials import Offered, RefusedCredentials
+from agent.credentials.refused import Offered, RefusedCredentials
+from agent.credentials.rotations import Rotations
 from agent.errors import CredentialsRefused, GroundwireError
 from agent.hosting.driver import HostedDriver
 from agent.hosting.limits import HostingLimits
-from agent.rotations import Rotations
 from agent.settings import ConnectionSettings, LimitsTable
 from agent.vault.references import resolve
 

@@ -14,11 +14,11 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
-from agent.access import Access
 from agent.audit.trail import Actor, AuditTrail
 from agent.clock import Clock
+from agent.credentials.access import Access
 from agent.errors import ConfigurationError, CredentialsRefused, GroundwireError
-from agent.policy_key import NAME as HASH_KEY
+from agent.policies.key import NAME as HASH_KEY
 from agent.secrets import Secret, SecretRef, credential_file, is_secret_name, learn, plain_file
 from agent.settings import ConnectionSettings, Settings
 from agent.vault.store import Vault

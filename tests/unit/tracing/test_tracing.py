@@ -13,14 +13,15 @@ from typing import Any
 
 import pytest
 
-from agent import secrets, trace_file
+from agent import secrets
 from agent.audit.trail import Actor
 from agent.clock import ManualClock
 from agent.errors import AuditUnavailable, ConfigurationError
 from agent.protocol.frames import Command
 from agent.secrets import Secret
-from agent.trace_order import FileFacts, judge
-from agent.tracing import TRACE_FILE, TracedCommands, TracedOutbox, Tracing
+from agent.tracing import file as trace_file
+from agent.tracing.order import FileFacts, judge
+from agent.tracing.tracing import TRACE_FILE, TracedCommands, TracedOutbox, Tracing
 from tests.unit.outbox.making import entry
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -199,7 +200,9 @@ async def test_nothing_is_traced_that_the_audit_log_does_not_know_of(place: Plac
 async def test_a_full_trace_stops_and_says_so_and_goes_on_when_the_file_is_saved_again(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.tracing.TraceFile", lambda *args: trace_file.TraceFile(*args, max_bytes=1_000))
+    monkeypatch.setattr(
+        "agent.tracing.tracing.TraceFile", lambda *args: trace_file.TraceFile(*args, max_bytes=1_000)
+    )
     place.order()
     await place.tracing.look()
     for number in range(100):
@@ -219,7 +222,9 @@ async def test_a_full_trace_stops_and_says_so_and_goes_on_when_the_file_is_saved
 async def test_a_restart_makes_no_room_for_more_of_the_same_trace(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.tracing.TraceFile", lambda *args: trace_file.TraceFile(*args, max_bytes=1_000))
+    monkeypatch.setattr(
+        "agent.tracing.tracing.TraceFile", lambda *args: trace_file.TraceFile(*args, max_bytes=1_000)
+    )
     place.order()
     for _ in range(3):
         place.clock.advance(10)
