@@ -38,6 +38,7 @@ class SetReader:
         self.room = max(url_chars - len(service.address(entity_set, self._choices)), _ROOM_FOR_CONDITIONS)
         self._readers: dict[int, AnswerReader] = {}
         self.answer: Answer | None = None  # the last one
+        self.longest = 0  # records of one answer to a walk, the most so far
 
     async def ordered(
         self, columns: Sequence[OrderedBy], at: Values, conditions: Sequence[str], rows: int

@@ -9,6 +9,9 @@ never an `or` over different columns, which many servers refuse. So that one req
 where a value of cm ends; only a group that is larger than a page is walked by its next column (the last value of the
 position is then None: inside the group, nothing read yet), and behind its end the walk goes up again.
 
+A group is what the server takes for one value. Where it may ignore case or the like, a page never ends between two
+values that differ in nothing else: `cm gt 'a'` would pass over the rest of a group that holds 'A', too.
+
 A server may print a value less finely than it keeps and compares it. Such a column is compared by ranges: all values
 within one step of what is printed are one group.
 """
@@ -16,6 +19,7 @@ within one step of what is printed are one group.
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -71,6 +75,13 @@ class OrderedBy:
         moment = moment_of(text)
         passed = moment.replace(tzinfo=None) - _BEGINNING
         return _like(moment - passed % self.step, text)
+
+    def alike(self, text: str) -> str:
+        """The same for all values that a server may take for one: where it ignores case, accents, width or blanks."""
+        if self.column.kind is not Kind.TEXT:
+            return self.group(text)
+        plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+        return "".join(each for each in plain if not unicodedata.combining(each)).rstrip()
 
     def _next(self, text: str) -> str:
         assert self.step is not None  # noqa: S101 - asked only of columns with a step
@@ -129,12 +140,13 @@ def cut(
     if depth == len(columns) - 1:
         taken = min(count, wanted)
         return Cut(taken, (*prefix, columns[depth].group(mine[taken - 1])), complete=False)
-    going_on = columns[depth].group(mine[-1])
+    going_on = columns[depth].alike(mine[-1])
     taken = count
-    while taken and columns[depth].group(mine[taken - 1]) == going_on:
+    while taken and columns[depth].alike(mine[taken - 1]) == going_on:
         taken -= 1
     if not taken:
-        return Cut(0, (*prefix, going_on, None), complete=False)
+        # The first: a server that tells such values apart has the others behind it.
+        return Cut(0, (*prefix, columns[depth].group(mine[0]), None), complete=False)
     # A row too many was asked for, and it belongs to the group that goes on: so never more than wanted is taken.
     return Cut(taken, (*prefix, columns[depth].group(mine[taken - 1])), complete=False)
 

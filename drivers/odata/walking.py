@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from drivers.contract import SourceChanged
 from drivers.keys import encode_key
@@ -13,6 +13,8 @@ from drivers.odata.edm import Property
 from drivers.odata.fetching import SetReader
 from drivers.odata.ordering import START, OrderedBy, Values, cut, texts_of, up
 from drivers.odata.shape import Node
+
+_LEAST_CAP: Final = 10  # records; no service is known that gives fewer at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Walk:
                 continue
             texts = texts_of(self._columns, column_values(found.rows, self._tree), self._where)
             self._refuse_standing_still(at, texts)
-            more = found.next is not None or len(found.rows) > wanted
+            more = found.next is not None or len(found.rows) > wanted or self._may_be_capped(len(found.rows))
             made = cut(self._columns, at, texts, wanted, more=more)
             self._refuse_straddling(texts, made.rows)
             if made.at == at and not made.complete:
@@ -54,6 +56,15 @@ class Walk:
             if made.rows:
                 return Step(at, found.rows[: made.rows], None if made.complete else made.at)
             at = made.at
+
+    def _may_be_capped(self, rows: int) -> bool:
+        """Some services have a limit of their own and do not tell that they cut at it.
+
+        The end is believed of an answer that is shorter than one that they gave before; else it is asked for.
+        """
+        longest = self._reader.longest
+        self._reader.longest = max(longest, rows)
+        return rows >= max(longest, _LEAST_CAP)
 
     async def to_the_end(self, page: int) -> list[Any]:
         rows: list[Any] = []

@@ -79,7 +79,7 @@ async def test_both_versions_say_the_same_of_one_order(basic: MockSap) -> None:
         stream = StreamSpec(
             "orders", "purchase_order", {**READ[version], **ITEMS}, columns=["Supplier", "items.Material"]
         )
-        (page,) = await pages(made, ReadRequest(stream, ReadMode.SCAN))
+        read = rows(await pages(made, ReadRequest(stream, ReadMode.SCAN)))
         found.append(
             [
                 (
@@ -87,7 +87,7 @@ async def test_both_versions_say_the_same_of_one_order(basic: MockSap) -> None:
                     row["Supplier"],
                     [(item["PurchaseOrderItem"], item["Material"]) for item in row["items"]],
                 )
-                for row in page.table.to_pylist()
+                for row in read
             ]
         )
     await made.aclose()

@@ -375,6 +375,21 @@ async def test_keys_that_the_server_takes_for_one_keep_their_lines_apart(server:
     ]
 
 
+async def test_a_service_that_cuts_its_answers_without_a_word_is_read_to_the_end(
+    server: ODataServer,
+) -> None:
+    """Its records would be missing otherwise, and be taken for deleted."""
+    whole = server.collection
+
+    def capped(name: str, query: Any, *rest: Any, **more: Any) -> Any:
+        return whole(name, {**query, "$top": str(min(int(query.get("$top", 12)), 12))}, *rest, **more)
+
+    every = await scan(server, orders(own_set=True))
+    server.collection = capped  # type: ignore[method-assign]
+
+    assert await scan(server, orders(own_set=True)) == every
+
+
 async def test_a_service_that_gained_a_property_is_learnt_anew(server: ODataServer) -> None:
     made = driver(server)
     assert await made.columns(orders())

@@ -16,6 +16,7 @@ from drivers.odata.ordering import (
     START,
     OrderedBy,
     Position,
+    Values,
     all_conditions,
     cut,
     decode_cursor,
@@ -87,6 +88,37 @@ def test_every_record_comes_once_and_in_order_of_what_is_printed(
     assert sorted(found) == sorted(rows)
     stamps = [moment_of(printed(row)[0]) for row in found]
     assert stamps == sorted(stamps)
+
+
+@pytest.mark.parametrize("page", [1, 2, 3, 5])
+@pytest.mark.parametrize("blind", [True, False])
+def test_keys_that_differ_in_case_alone_are_all_read_whatever_the_server_takes_for_one(
+    page: int, *, blind: bool
+) -> None:
+    columns = (NAME, NUMBER)
+    rows = [
+        {"Name": name, "Number": number} for number, name in enumerate(("a", "A", "a", "A", "b", "É", "é"))
+    ]
+
+    def seen(text: str) -> str:
+        return text.lower() if blind else text
+
+    rows.sort(key=lambda row: (seen(str(row["Name"])), row["Number"]))
+    at: Values | None = START
+    found: list[object] = []
+    while at is not None:
+        text = " and ".join(all_conditions(columns, at)) or "Number ne null"
+        keep = Parser(text.replace("'A'", f"'{seen('A')}'").replace("'É'", f"'{seen('É')}'")).parse()
+        answer = [row for row in rows if keep({**row, "Name": seen(str(row["Name"]))})][: page + 1]
+        if not answer:
+            at = up(at)
+            continue
+        texts = [[str(row[name]) for row in answer] for name in ("Name", "Number")]
+        made = cut(columns, at, texts, page, more=len(answer) > page)
+        found += [row["Number"] for row in answer[: made.rows]]
+        at = None if made.complete else made.at
+
+    assert sorted(found, key=str) == list(range(7))
 
 
 def test_no_request_needs_an_or() -> None:
