@@ -23,7 +23,16 @@ Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 # themselves: metadata services hand out credentials to whoever asks.
 _CLOSED: Final = tuple(
     ipaddress.ip_network(text)
-    for text in ("169.254.0.0/16", "fe80::/10", "fd00:ec2::/32", "100.100.100.200/32", "0.0.0.0/32", "::/128")
+    for text in (
+        "169.254.0.0/16",
+        "fe80::/10",
+        "fd00:ec2::/32",
+        "0.0.0.0/8",
+        "::/128",
+        "100.100.100.200/32",
+        "168.63.129.16/32",
+        "192.0.0.192/32",  # of Alibaba, Azure and Oracle
+    )
 )
 
 
@@ -34,21 +43,22 @@ def is_open(text: str) -> bool:
     except ValueError:
         return False
     candidates: list[Address] = [address]
-    if isinstance(address, ipaddress.IPv6Address):
+    # ::1 would be read as 0.0.0.1.
+    if isinstance(address, ipaddress.IPv6Address) and not address.is_loopback:
         inner = (address.ipv4_mapped, address.sixtofour, address.teredo and address.teredo[1])
         candidates += [each for each in inner if each]
-        # NAT64 and the old IPv4-compatible form carry an IPv4 address in their last four bytes.
-        if address in _NAT64 or address in _COMPATIBLE:
+        if any(address in each for each in _IPV4_AT_THE_END):
             candidates.append(ipaddress.IPv4Address(address.packed[-4:]))
     return not any(
         each.is_multicast or any(each.version == net.version and each in net for net in _CLOSED)
         for each in candidates
-        if not (each.is_loopback and each.version == 6)  # noqa: PLR2004 - ::1 would read as 0.0.0.1
     )
 
 
-_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
-_COMPATIBLE: Final = ipaddress.ip_network("::/96")
+# NAT64 (well known and local), stateless translation and the old IPv4-compatible form.
+_IPV4_AT_THE_END: Final = tuple(
+    ipaddress.ip_network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96", "::/96")
+)
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:

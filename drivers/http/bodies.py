@@ -25,6 +25,9 @@ async def collect(chunks: AsyncIterator[bytes], encoding: str, *, limit: int, wh
             body += chunk if inflate is None else inflate.decompress(chunk, room)
         except zlib.error as error:
             raise SourceChanged("the answer's compression is damaged", where=where) from error
+        if inflate is not None and inflate.unused_data:
+            # Kept by the inflater without bound, and no part of an answer.
+            raise SourceChanged("the answer goes on behind the end of its compression", where=where)
         if len(body) > limit:
             raise SourceChanged(
                 f"an answer is longer than {limit} bytes",

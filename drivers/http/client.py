@@ -31,6 +31,7 @@ TOO_MANY: Final = 429
 UNAVAILABLE: Final = 503
 _DEFAULT_PAUSE: Final = 30.0  # seconds; a source that says "too many" and not for how long
 _LONGEST_PAUSE: Final = 3_600.0
+_LEAVING_SECONDS: Final = 5.0  # of a connection that is closed, for its logout
 _FAILURES: Final = (
     httpcore.NetworkError,
     httpcore.TimeoutException,
@@ -68,7 +69,7 @@ class HttpClient:
         self._options = options
         self._secrets = tuple(value for value in secrets.values() if value)
         headers = {
-            name: str(revealed(value, secrets, f"options.headers.{name}"))
+            name: _header_value(revealed(value, secrets, f"options.headers.{name}"), name)
             for name, value in options.headers.items()
         }
         self._client = httpx.AsyncClient(
@@ -80,9 +81,10 @@ class HttpClient:
                 options.silence_seconds, connect=options.connect_seconds, pool=options.request_seconds
             ),
         )
-        self._sign_in = sign_in_of(options, secrets)
+        self._sign_in = sign_in_of(options, secrets, monotonic)
         self._signing_in = asyncio.Lock()
         self._epoch = 0  # of the credentials in use: those that were refused are expired once
+        self._renewed = False  # whether the last ones that were refused could be
         self._slots = asyncio.Semaphore(options.parallel)
         self._pacing = asyncio.Lock()
         self._next_at = 0.0
@@ -108,8 +110,9 @@ class HttpClient:
 
     async def aclose(self) -> None:
         try:
-            await self._sign_in.leave(self._exchange)
-        except DriverError:
+            async with asyncio.timeout(_LEAVING_SECONDS):
+                await self._sign_in.leave(self._exchange)
+        except (DriverError, TimeoutError):
             pass  # the source ends the session by itself
         finally:
             await self._client.aclose()
@@ -127,9 +130,10 @@ class HttpClient:
     async def _renew(self, epoch: int) -> bool:
         async with self._signing_in:
             if epoch != self._epoch:
-                return True  # another request renewed them meanwhile
+                return self._renewed  # another request was refused with the same ones, and saw to it
             self._epoch += 1
-            return self._sign_in.expire()
+            self._renewed = self._sign_in.expire()
+            return self._renewed
 
     async def _exchange(self, request: Request) -> Answer:
         url = self._url_of(request)
@@ -190,14 +194,17 @@ class HttpClient:
 
     def _url_of(self, request: Request) -> str:
         """Raises BadConfiguration for a place outside the connection's hosts."""
-        url = urljoin(f"{self._options.url}/", request.target)
+        try:
+            url = urljoin(f"{self._options.url}/", request.target)
+        except ValueError:
+            url = ""
         allowed = {origin(self._options.url)}
         token_url = getattr(self._options.auth, "token_url", None)
         if token_url:
             allowed.add(origin(token_url))
         if origin(url) not in allowed:
             raise BadConfiguration(
-                f"{origin(url)} is not a host of this connection",
+                f"{'://'.join(str(part) for part in origin(url)[:2])} is not a host of this connection",
                 where=request.where,
                 hint="Only the hosts that the connection's options name are asked.",
             )
@@ -205,9 +212,8 @@ class HttpClient:
 
     def _judged(self, answer: Answer, request: Request) -> Answer:
         if 300 <= answer.status < 400 and answer.status != 304:  # noqa: PLR2004 - HTTP's own classes
-            target = urlsplit(urljoin(answer.url, answer.headers.get("location", "")))
             raise Redirected(
-                f"the server redirects to {target.scheme}://{target.netloc}{target.path[:100]}; redirects are not followed",
+                f"the server redirects to {_shown(answer)}; redirects are not followed",
                 where=request.where,
                 hint="Name the final place in options.url. A redirect to a logon page means that the kind of sign-in is wrong.",
             )
@@ -229,27 +235,46 @@ class HttpClient:
 
 
 def origin(url: str) -> tuple[str, str, int]:
-    parts = urlsplit(url)
+    """Scheme, host and port; a URL that has none of them is like no other."""
     try:
-        host, port = port_of(url)
+        scheme, (host, port) = urlsplit(url).scheme, port_of(url)
     except (KeyError, ValueError):
-        return parts.scheme, parts.netloc, 0
-    return parts.scheme, host.lower(), port
+        return "", url[:100], 0
+    return scheme, host.lower(), port
+
+
+def _shown(answer: Answer) -> str:
+    try:
+        target = urlsplit(urljoin(answer.url, answer.headers.get("location", "")))
+    except ValueError:
+        return "what is no URL"
+    return f"{target.scheme}://{target.netloc.rpartition('@')[2]}{target.path[:100]}"
+
+
+def _header_value(value: str | int | bool, name: str) -> str:  # noqa: FBT001 - a value of a table
+    text = str(value)
+    if not text.isascii() or not text.isprintable():
+        raise BadConfiguration(
+            "a header holds printable ASCII characters only",  # not which: it may be a secret
+            where=f"options.headers.{name}",
+            hint="Correct the value, or the secret that it names: a line end at its end is a usual cause.",
+        )
+    return text
 
 
 def server_time(answer: Answer) -> datetime | None:
     """The source's own present time, to the second."""
     try:
         found = parsedate_to_datetime(answer.headers.get("date", ""))
-    except (TypeError, ValueError):
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (TypeError, ValueError, OverflowError):
         return None
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def retry_after(answer: Answer) -> float | None:
     """Seconds; a date is counted from the server's own clock."""
     text = answer.headers.get("retry-after", "").strip()
-    if text.isdigit():
+    if text.isascii() and text.isdigit():
         return min(float(text), _LONGEST_PAUSE)
     now = server_time(answer)
     try:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Protocol
 from urllib.parse import quote, urlencode
 
-from drivers.contract import CredentialsRefused, SourceChanged
+from drivers.contract import CredentialsRefused, SourceBusy, SourceChanged
 from drivers.http.messages import Answer, Request
 from drivers.http.options import Basic, ClientCredentials, HttpOptions, SessionLogon, revealed, secret_of
 
@@ -17,6 +16,8 @@ Send = Callable[[Request], Awaitable[Answer]]  # without signing in
 
 _EARLY_SECONDS: Final = 60.0  # a token is renewed so long before it ends
 _DEFAULT_LIFE_SECONDS: Final = 300.0
+_LONGEST_LIFE_SECONDS: Final = 400 * 86_400.0
+_SERVER_FAILED: Final = 500
 _REFUSED: Final = (400, 401, 403)
 
 
@@ -32,12 +33,12 @@ class SignIn(Protocol):
     async def leave(self, send: Send) -> None: ...
 
 
-def sign_in_of(options: HttpOptions, secrets: Mapping[str, str]) -> SignIn:
+def sign_in_of(options: HttpOptions, secrets: Mapping[str, str], monotonic: Callable[[], float]) -> SignIn:
     match options.auth:
         case Basic() as basic:
             return _Basic(basic, secrets)
         case ClientCredentials() as credentials:
-            return _Tokens(credentials, secrets)
+            return _Tokens(credentials, secrets, monotonic)
         case SessionLogon() as session:
             return _Session(session, secrets)
         case _:
@@ -68,7 +69,7 @@ class _Tokens(_Nothing):
         self,
         options: ClientCredentials,
         secrets: Mapping[str, str],
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float],
     ) -> None:
         self._options = options
         self._secret = secret_of(options.secret, secrets, "options.auth.secret")
@@ -105,6 +106,7 @@ class _Tokens(_Nothing):
                 where=where,
                 hint="Correct client_id, its secret and scope; see whether the client may use client_credentials.",
             )
+        _refuse_failing(answer, "the token endpoint", where)
         content = _object(answer.body)
         token = content.get("access_token")
         if answer.status != 200 or not isinstance(token, str) or not token.isprintable():  # noqa: PLR2004
@@ -114,10 +116,7 @@ class _Tokens(_Nothing):
                 hint="Check options.auth.token_url.",
             )
         self._token = token
-        try:
-            life = float(content.get("expires_in", _DEFAULT_LIFE_SECONDS))
-        except (TypeError, ValueError):
-            life = _DEFAULT_LIFE_SECONDS
+        life = _life_of(content)
         self._until = self._monotonic() + max(life - _EARLY_SECONDS, life / 2)
 
 
@@ -158,6 +157,7 @@ class _Session:
                 where=where,
                 hint="Correct the fields of options.auth.body and the secrets that they name.",
             )
+        _refuse_failing(answer, "the logon", where)
         if answer.status >= 300:  # noqa: PLR2004
             raise SourceChanged(
                 f"the logon answered {answer.status}", where=where, hint="Check options.auth.path."
@@ -167,6 +167,20 @@ class _Session:
 
 def _basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
+
+
+def _refuse_failing(answer: Answer, who: str, where: str) -> None:
+    if answer.status >= _SERVER_FAILED:
+        raise SourceBusy(f"{who} answered {answer.status}", where=where, hint="It is tried again by itself.")
+
+
+def _life_of(content: Mapping[str, Any]) -> float:
+    """Seconds that a token is good for."""
+    try:
+        life = float(content.get("expires_in", _DEFAULT_LIFE_SECONDS))
+    except (TypeError, ValueError, OverflowError):
+        return _DEFAULT_LIFE_SECONDS
+    return life if 0 < life < _LONGEST_LIFE_SECONDS else _DEFAULT_LIFE_SECONDS
 
 
 def _object(body: bytes) -> dict[str, Any]:

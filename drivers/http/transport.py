@@ -124,7 +124,9 @@ def _proxy(options: HttpOptions, secrets: Mapping[str, str]) -> httpcore.Proxy |
     """Only the proxy that is configured: those of the environment are for other programs."""
     if options.proxy is None:
         return None
-    auth = (options.proxy_user, secrets.get("proxy_password", "")) if options.proxy_user else None
+    auth = None
+    if options.proxy_user:
+        auth = (options.proxy_user.encode(), secrets.get("proxy_password", "").encode())
     return httpcore.Proxy(options.proxy, auth=auth)
 
 
@@ -144,6 +146,12 @@ def translate(error: BaseException, *, place: str, where: str) -> DriverError:
             f"no TLS with {place}: {error}",
             where=where,
             hint="Check that the port speaks https, and whether the server asks for a client certificate.",
+        )
+    if isinstance(error, httpcore.ProxyError) and str(error).startswith("5"):
+        return NotSent(
+            f"the proxy did not reach {place}: {error}",
+            where=where,
+            hint="It is tried again by itself. If it lasts, ask whether the proxy may and can reach the host.",
         )
     if isinstance(error, httpcore.ProxyError):
         return Misconfigured(
@@ -168,7 +176,12 @@ def translate(error: BaseException, *, place: str, where: str) -> DriverError:
 
 def _is_refused_handshake(error: BaseException) -> bool:
     """TLS that failed before the request was taken. In TLS 1.3 a refused client certificate is told later than that."""
-    failures = [each for each in _chain(error) if isinstance(each, ssl.SSLError)]
+    # A line that ends amid the handshake says nothing: a server that restarts does so.
+    failures = [
+        each
+        for each in _chain(error)
+        if isinstance(each, ssl.SSLError) and not isinstance(each, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+    ]
     late = any("ALERT" in str(each).upper() and "CERTIFICATE" in str(each).upper() for each in failures)
     return bool(failures) and (isinstance(error, httpcore.ConnectError) or late)
 

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import ssl
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from json import dumps, loads
 from typing import Any
 
@@ -131,6 +132,24 @@ async def test_damaged_or_unasked_compression_is_no_answer(body: bytes, encoding
         await client(lambda _: raw(body, **{"content-encoding": encoding})).send(Request("GET", "/x"))
 
 
+async def test_bytes_behind_a_compressed_answer_are_not_gathered() -> None:
+    taken: list[int] = []
+
+    class Endless(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield gzip.compress(b"{}")
+            for number in range(100):
+                taken.append(number)
+                yield b"x" * MIB
+
+    def respond(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"content-encoding": "gzip"}, stream=Endless())
+
+    with pytest.raises(SourceChanged, match="behind the end"):
+        await client(respond).send(Request("GET", "/x"))
+    assert taken == [0]
+
+
 async def test_a_plain_answer_that_is_too_long_is_refused() -> None:
     with pytest.raises(SourceChanged, match="longer than"):
         await client(lambda _: raw(b"x" * (MIB + 1)), max_body_bytes=MIB).send(Request("GET", "/x"))
@@ -189,6 +208,66 @@ async def test_requests_are_spaced_out_over_the_minute() -> None:
     assert waited == [2.0, 2.0, 2.0]
 
 
+@pytest.mark.parametrize("location", ["http://[", "https://[::1", "//[x"])
+async def test_a_redirect_to_what_is_no_url_is_an_error_of_the_contract(location: str) -> None:
+    with pytest.raises(DriverError):
+        await client(lambda _: answer(302, headers={"Location": location})).send(Request("GET", "/x"))
+    with pytest.raises(BadConfiguration):
+        await client(lambda _: answer(200)).send(Request("GET", location))
+
+
+async def test_a_redirect_shows_no_password() -> None:
+    location = "https://ann:hunter2@erp.example/x"
+    with pytest.raises(BadConfiguration) as caught:
+        await client(lambda _: answer(302, headers={"Location": location})).send(Request("GET", "/x"))
+    assert "hunter2" not in str(caught.value)
+
+
+def test_times_that_are_none_are_none() -> None:
+    assert retry_after(Answer(429, {"retry-after": "²"}, b"")) is None
+    assert server_time(Answer(200, {"date": "Fri, 31 Dec 9999 23:59:59 -1400"}, b"")) is None
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [
+        (httpcore.ProxyError("502 Bad Gateway"), NotSent),
+        (httpcore.ProxyError("504 Gateway Timeout"), NotSent),
+        (httpcore.ProxyError("407 Proxy Authentication Required"), BadConfiguration),
+        (httpcore.ProxyError("403 Forbidden"), BadConfiguration),
+    ],
+)
+async def test_a_proxy_that_does_not_reach_the_host_is_told_from_one_that_refuses(
+    failure: Exception, kind: type[DriverError]
+) -> None:
+    def respond(_: httpx.Request) -> httpx.Response:
+        raise failure
+
+    with pytest.raises(kind):
+        await client(respond).send(Request("POST", "/x", body=b"{}"))
+
+
+async def test_a_line_that_ends_amid_the_handshake_may_be_there_again_later() -> None:
+    def respond(_: httpx.Request) -> httpx.Response:
+        raise httpcore.ConnectError from ssl.SSLEOFError(8, "EOF occurred in violation of protocol")
+
+    with pytest.raises(NotSent):
+        await client(respond).send(Request("GET", "/x"))
+
+
+@pytest.mark.parametrize("value", ["hunter2\n", "hünter2"])
+def test_a_header_that_cannot_be_sent_is_told_without_its_value(value: str) -> None:
+    with pytest.raises(BadConfiguration) as caught:
+        client(lambda _: answer(200), {"k": value}, headers={"X-Key": {"secret": "k"}})
+    assert caught.value.where == "options.headers.X-Key"
+    assert "nter2" not in f"{caught.value!r}{caught.value.hint}"
+
+
+def test_a_proxys_password_may_hold_any_letter() -> None:
+    options = HttpOptions.model_validate({"url": URL, "proxy": "http://proxy:3128", "proxy_user": "jörg"})
+    assert HttpClient(options, {"proxy_password": "pässwörd"})
+
+
 # --- signing in
 
 
@@ -232,6 +311,58 @@ async def test_a_refused_client_is_said_in_the_endpoints_words() -> None:
 
     with pytest.raises(CredentialsRefused, match="invalid_client unknown client"):
         await client(respond, {"client_secret": "s"}, auth=OAUTH).send(Request("GET", "/x"))
+
+
+@pytest.mark.parametrize("status", [500, 502, 504])
+async def test_a_place_to_sign_in_that_fails_is_tried_again_later(status: int) -> None:
+    def respond(_: httpx.Request) -> httpx.Response:
+        return answer(status)
+
+    session = {"kind": "session", "path": "/Login", "body": {"UserName": "m"}}
+    for auth in (OAUTH, session):
+        with pytest.raises(SourceBusy):
+            await client(respond, {"client_secret": "s"}, auth=auth).send(Request("GET", "/x"))
+
+
+@pytest.mark.parametrize("life", ["NaN", "Infinity", "1" + "0" * 400, "-1", '"x"', "null"])
+async def test_a_token_of_no_sensible_life_is_kept_for_a_while(life: str) -> None:
+    tokens: list[str] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        if request.url.host != "login.example":
+            return answer(200)
+        tokens.append(str(request.url))
+        return answer(200, f'{{"access_token": "t", "expires_in": {life}}}'.encode())
+
+    now = [0.0]
+    options = HttpOptions.model_validate({"url": URL, "auth": OAUTH})
+    made = HttpClient(
+        options, {"client_secret": "s"}, transport=httpx.MockTransport(respond), monotonic=lambda: now[0]
+    )
+    for moment in (0.0, 1.0, 200.0, 301.0):
+        now[0] = moment
+        await made.send(Request("GET", "/x"))
+    assert len(tokens) == 2
+
+
+async def test_a_refused_password_is_sent_once_by_each_request() -> None:
+    """Each try counts towards the lock of an account."""
+    asked: list[str] = []
+    both = asyncio.Event()
+
+    async def respond(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        if len(asked) == 2:
+            both.set()
+        await both.wait()
+        return answer(401)
+
+    options = HttpOptions.model_validate({"url": URL, "auth": {"kind": "basic", "user": "ann"}})
+    made = HttpClient(options, {"password": "p"}, transport=httpx.MockTransport(respond))
+    answers = await asyncio.gather(made.send(Request("GET", "/a")), made.send(Request("GET", "/b")))
+
+    assert [each.status for each in answers] == [401, 401]
+    assert sorted(asked) == ["/a", "/b"]
 
 
 async def test_a_session_is_opened_carried_by_its_cookie_and_opened_anew_when_it_ended() -> None:
