@@ -156,7 +156,7 @@ def shortened(idempotency_key: str, length: int | None) -> str:
     if length is None:
         return idempotency_key
     digest = hashlib.sha256(idempotency_key.encode()).digest()
-    return base64.b32encode(digest).decode().rstrip("=").lower()[:length]
+    return base64.b32encode(digest).decode().rstrip("=")[:length]  # in capitals: SAP keeps many texts so
 
 
 def scopes(step: Step, scope: Scope) -> Iterator[Scope]:
@@ -190,8 +190,9 @@ def compose(step: Step, scope: Scope) -> Change | None:
     if not content:
         raise Misfit("", "nothing_to_write", f"none of the fields of {step.entity_set} is given")
     for lines in step.lines:
-        below = [_content(lines.values, each) for each in scope.lines(lines.for_each)]
-        if below:
+        scopes = scope.lines(lines.for_each) if lines.for_each is not None else (scope,)
+        below = [_content(lines.values, each) for each in scopes]
+        if any(below):
             content[lines.navigation] = below
     return Change("POST", step.entity_set, msgspec.json.encode(content))
 

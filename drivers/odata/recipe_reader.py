@@ -105,7 +105,9 @@ class _Reader:
         self._model = model
         self._type = type_
         self._lists = {each.for_each for each in table.steps if each.for_each}
-        self._lists |= {lines.for_each for each in table.steps for lines in each.lines.values()}
+        self._lists |= {
+            lines.for_each for each in table.steps for lines in each.lines.values() if lines.for_each
+        }
 
     def recipe(self) -> Recipe | None:
         """None: the service says that it does not take such a write."""

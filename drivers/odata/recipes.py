@@ -39,7 +39,7 @@ class Assignment:
 @dataclass(frozen=True, slots=True)
 class Lines:
     navigation: str
-    for_each: str
+    for_each: str | None  # None: one line, made of the record's own fields
     values: tuple[Assignment, ...]
 
 

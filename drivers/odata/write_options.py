@@ -45,9 +45,9 @@ class Otherwise(Strict):
 
 
 class LinesTable(Strict):
-    """Records that are created together with the one above them."""
+    """Records that are created together with the one above them: one for each line, or a single one."""
 
-    for_each: FieldName
+    for_each: FieldName | None = None
     values: Sources = Field(min_length=1)
 
 

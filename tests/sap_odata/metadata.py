@@ -33,6 +33,7 @@ class Property:
     updatable: bool = True
     filterable: bool = True
     sortable: bool = True
+    capitals: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,7 @@ def _property(element: ET.Element) -> Property:
         updatable=element.get(f"{_SAP}updatable") != "false",
         filterable=element.get(f"{_SAP}filterable") != "false",
         sortable=element.get(f"{_SAP}sortable") != "false",
+        capitals=element.get(f"{_SAP}display-format") == "UpperCase",
     )
 
 

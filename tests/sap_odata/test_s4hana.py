@@ -164,7 +164,7 @@ async def test_the_check_passes_and_its_operations_are_those_of_the_model(driver
     assert {(each.stream, each.kind.value) for each in operations} == {
         ("purchase_orders", "create"), ("purchase_orders", "update"), ("purchase_orders_v4", "create"),
         ("work_orders", "create"), ("work_orders", "update"), ("work_orders", "set_status"),
-        ("vendors", "update"), ("equipment", "update"),
+        ("vendors", "create"), ("vendors", "update"), ("equipment", "update"),
     }  # fmt: skip
 
 
@@ -268,6 +268,22 @@ async def test_a_work_order_is_created_released_and_technically_completed(gatewa
     assert [each["OperationDescription"] for each in operations] == ["Drain", "Replace"]
     assert [each.status.value for each in states] == ["succeeded", "succeeded", "failed"]
     assert "BS/007" in {message.code for message in states[-1].messages}
+
+
+async def test_a_vendor_is_created_as_a_partner_with_the_role_once(gateway, driver):
+    gateway.troubles = [Trouble("POST .*A_BusinessPartner", drop="after")]
+    record = {"name": "Neu & Söhne", "addresses": [{"city": "Kiel", "postCode": "24103", "country": "DE"}],
+              "customFields": {"grouping": "BP02"}}  # fmt: skip
+    create = command("vendors", OperationKind.CREATE, record)
+
+    with pytest.raises(Unreachable):
+        await driver.execute(create)
+    outcome = await driver.execute(create)
+
+    found = {each["key"]: each for each in await documents(driver, STREAMS["vendors"])}
+    assert (outcome.status, outcome.key) == (OutcomeStatus.SUCCEEDED, "1000101")
+    assert (found["1000101"]["name"], found["1000101"]["addresses"][0]["city"]) == ("Neu & Söhne", "Kiel")
+    assert len(found) == 9
 
 
 async def test_equipment_changes_with_the_version_that_was_read(gateway, driver):

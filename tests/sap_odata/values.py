@@ -53,7 +53,7 @@ def from_json(property_: Property, value: Any, version: int) -> Any:
             raise BadValue(f"Property '{property_.name}' has invalid value '{value}'")
         if property_.length is not None and len(value) > property_.length:
             raise BadValue(f"Property '{property_.name}' has value with invalid length")
-        return value
+        return value.upper() if property_.capitals else value
     if kind == "Edm.Boolean" and not isinstance(value, bool):
         raise BadValue(f"Property '{property_.name}' has invalid value '{value}'")
     try:
