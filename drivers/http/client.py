@@ -108,6 +108,11 @@ class HttpClient:
                 break
         return answer
 
+    async def sign_in(self) -> None:
+        """Have what a request carries, so that a request that must not be doubted fails before it is sent."""
+        async with self._signing_in:
+            await self._sign_in.headers(self._exchange)
+
     async def aclose(self) -> None:
         try:
             async with asyncio.timeout(_LEAVING_SECONDS):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Final
 
 from drivers.http.messages import Answer
 
 _BOUNDARY: Final = re.compile(r'boundary="?([^";,]{1,200})"?', re.IGNORECASE)
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] (\d{3})")
+_NUMBER: Final = "content-id"  # services name the change in the head of the part, or in that of the answer
 _DEPTH: Final = 3  # batch, changeset, answer
 
 
@@ -53,12 +55,17 @@ def answers_of(answer: Answer) -> list[Answer]:
 
     Raises ValueError for an answer that is no batch's.
     """
-    return _parts(answer.headers.get("content-type", ""), answer.body, 0)
+    answers = _parts(answer.headers.get("content-type", ""), answer.body, 0)
+    numbers = [each.headers.get(_NUMBER, "") for each in answers]
+    if sorted(numbers) != sorted(str(number) for number in range(1, len(answers) + 1)):
+        return answers
+    # A changeset has no order, so its answers may have another one than it was written in.
+    return [each for _, each in sorted(zip(map(int, numbers), answers, strict=True), key=itemgetter(0))]
 
 
-def _parts(content_type: str, body: bytes, depth: int) -> list[Answer]:
+def _parts(content_type: str, body: bytes, depth: int, number: str = "") -> list[Answer]:
     if content_type.lower().startswith("application/http"):
-        return [_answer(body)]
+        return [_answer(body, number)]
     found = _BOUNDARY.search(content_type)
     if found is None or depth >= _DEPTH or not content_type.lower().startswith("multipart/"):
         raise ValueError("no batch")
@@ -69,17 +76,17 @@ def _parts(content_type: str, body: bytes, depth: int) -> list[Answer]:
         if piece.startswith(b"--"):
             break
         headers, content = _head(piece.lstrip(b" \t").removeprefix(b"\r\n"))
-        answers += _parts(headers.get("content-type", ""), content, depth + 1)
+        answers += _parts(headers.get("content-type", ""), content, depth + 1, headers.get(_NUMBER, ""))
     return answers
 
 
-def _answer(content: bytes) -> Answer:
+def _answer(content: bytes, number: str) -> Answer:
     first, _, rest = content.lstrip().partition(b"\r\n")
     found = _STATUS.match(first)
     if found is None:
         raise ValueError("no answer")
     headers, body = _head(rest)
-    return Answer(int(found.group(1)), headers, body.strip())
+    return Answer(int(found.group(1)), {_NUMBER: number, **headers}, body.strip())
 
 
 def _head(content: bytes) -> tuple[dict[str, str], bytes]:

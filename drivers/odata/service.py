@@ -109,6 +109,12 @@ class Service:
             headers["Prefer"] = f"odata.maxpagesize={page_size}"
         return await self._client.send(Request("GET", url, headers, where=where, repeatable=True))
 
+    async def make_ready(self, *, where: str) -> None:
+        """What a change needs before it is sent. Whatever fails here leaves it unsent."""
+        await self._client.sign_in()
+        if self._options.csrf != "none":
+            await self._learn_token(where)
+
     async def change(self, request: Request) -> Answer:
         """Send what changes something, with a token where the server asks for one. Any answer may come back."""
         if self._options.csrf == "none":
@@ -121,11 +127,14 @@ class Service:
         return answer
 
     async def _with_token(self, request: Request) -> Request:
-        async with self._fetching:
-            if not self._token:
-                await self._fetch_token(request.where)
+        await self._learn_token(request.where)
         headers = {**request.headers, "X-CSRF-Token": self._token}
         return Request(request.method, request.target, headers, request.body, request.where)
+
+    async def _learn_token(self, where: str) -> None:
+        async with self._fetching:
+            if not self._token:
+                await self._fetch_token(where)
 
     async def _fetch_token(self, where: str) -> None:
         # With the slash at its end: without it some servers redirect, and the token is lost on the way.

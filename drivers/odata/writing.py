@@ -53,6 +53,8 @@ from drivers.record_faults import faults_of
 
 NOT_FOUND: Final = Message("there is no such record, or it may not be changed any more", "not_found", "key")
 _SERVER_FAILED: Final = 500
+_DONE: Final = 2  # hundred and more
+_LEAVES_OPEN: Final = frozenset({408})  # the time was up, also for work that had begun
 _MISSING: Final = frozenset({404, 410})
 _CODES: Final = {409: "conflict", 412: "changed_meanwhile", 423: "locked", 428: "changed_meanwhile"}
 
@@ -63,6 +65,10 @@ class Refusal(Exception):
     def __init__(self, *messages: Message) -> None:
         super().__init__(messages[0].text)
         self.messages = messages
+
+
+# Each would promise that nothing was changed.
+_PROMISES: Final = (Refusal, BadConfiguration, CredentialsRefused, NotPermitted, SourceChanged)
 
 
 class Writer:
@@ -167,22 +173,16 @@ class _Run:
     async def _one_by_one(self) -> None:
         for step in self._recipe.steps:
             for scope in scopes(step, replace(self._scope, results=self._results)):
-                change = await self._change(step, scope)
-                if change is not None:
-                    try:
-                        self._take(step, await self._send(change))
-                    except (
-                        Refusal,
-                        BadConfiguration,
-                        CredentialsRefused,
-                        NotPermitted,
-                        SourceChanged,
-                    ) as error:
-                        # These would promise that nothing was changed.
-                        if not self._done:
-                            raise
-                        raise _half_done(error) from error
-                    self._done = True
+                try:
+                    change = await self._change(step, scope)
+                    if change is None:
+                        continue
+                    self._take(step, await self._send(change))
+                except _PROMISES as error:
+                    if not self._done:
+                        raise
+                    raise _half_done(error) from error
+                self._done = True
 
     async def _change(self, step: Step, scope: Scope) -> Change | None:
         change = compose(step, scope)
@@ -236,14 +236,17 @@ class _Run:
             answers = answers_of(answer)
         except ValueError:
             answers = []
-        failed = next((each for each in answers if each.status >= FAILED), None)
-        if failed is not None:
-            self._judge(failed)
+        failed = [each for each in answers if each.status >= FAILED]
+        if failed and len(failed) < len(answers):
+            raise _open("the service carried out a part of the changeset", self._recipe.where)
+        for each in answers:
+            self._judge(each)
         if len(answers) != len(changes):
             raise _open("the answer to the changeset cannot be understood", self._recipe.where)
         return answers
 
     async def _sent(self, request: Request) -> Answer:
+        await self._nothing_sent(self._service.make_ready(where=request.where))
         try:
             return await self._service.change(request)
         except NotSent as error:
@@ -253,8 +256,12 @@ class _Run:
 
     def _judge(self, answer: Answer) -> None:
         if answer.status < FAILED:
+            if answer.status // 100 != _DONE or _is_page(answer):
+                raise _open(f"the answer ({answer.status}) is none of an OData service", self._recipe.where)
             return
         kind = refusal(answer, where=self._recipe.where, hidden=self._service.secrets)
+        if answer.status in _LEAVES_OPEN:
+            raise _open(kind.message, self._recipe.where)
         if answer.status >= _SERVER_FAILED or isinstance(kind, CredentialsRefused | NotPermitted):
             raise kind
         said = messages_of(answer, hidden=self._service.secrets)
@@ -358,6 +365,11 @@ def _loaded(body: bytes) -> Any:
         return json.loads(body, parse_float=str)
     except (ValueError, RecursionError):
         return None
+
+
+def _is_page(answer: Answer) -> bool:
+    """A logon page, or that of a proxy, answered in the service's place."""
+    return answer.headers.get("content-type", "").lower().startswith("text/html")
 
 
 def _tag_inside(body: bytes) -> str:

@@ -24,7 +24,7 @@ from drivers.contract import (
     WriteCommand,
 )
 from drivers.odata.driver import ODataDriver
-from tests.odata.orders import ORDER, driver, writable_service, writable_stream
+from tests.odata.orders import ORDER, driver, writable_service, writable_stream, write
 from tests.odata.server import Fault, ODataServer
 
 CREATE, UPDATE, DELETE, SET_STATUS = OperationKind
@@ -188,10 +188,24 @@ async def test_a_lost_reply_is_never_a_failure(server: ODataServer, erp: ODataDr
         (Fault("POST .*/Orders", 429, {"Retry-After": "3"}), Throttled),
         (Fault("POST .*/Orders", 303, {"Location": "/x"}), SourceBusy),
         (Fault("POST .*/Orders", 201, {"Content-Encoding": "br"}, b"x"), SourceBusy),
+        (Fault("POST .*/Orders", 200, {"Content-Type": "text/html"}, b"<html>Logon</html>"), SourceBusy),
+        (Fault("POST .*/Orders", 304), SourceBusy),
+        (Fault("POST .*/Orders", 408), SourceBusy),
         (Fault("POST .*/Orders", 403, body=b"no"), NotPermitted),
         (Fault("POST .*/Orders", 401, body=b"no"), CredentialsRefused),
     ],
-    ids=["dump", "gateway", "throttled", "redirect", "unreadable", "forbidden", "unauthorized"],
+    ids=[
+        "dump",
+        "gateway",
+        "throttled",
+        "redirect",
+        "unreadable",
+        "page",
+        "unchanged",
+        "late",
+        "forbidden",
+        "unauthorized",
+    ],
 )
 async def test_what_leaves_open_what_became_of_it_is_left_open(
     server: ODataServer, erp: ODataDriver, fault: Fault, kind: type[DriverError]
@@ -211,6 +225,46 @@ async def test_before_anything_is_sent_a_silent_system_is_a_failure(
     assert outcome.status is OutcomeStatus.FAILED
     assert "nothing was sent" in outcome.messages[0].text
     assert not [seen for seen in server.seen if seen.method == "POST"]
+
+
+@pytest.mark.parametrize("status", [500, 503, 504])
+async def test_a_token_that_cannot_be_had_leaves_the_write_unsent(
+    server: ODataServer, erp: ODataDriver, status: int
+) -> None:
+    server.faults.append(Fault(r"GET \S*/(\?\S*)?$", status, times=9))
+    outcome = await erp.execute(command(CREATE, ORDER))
+
+    assert outcome.status is OutcomeStatus.FAILED
+    assert "nothing was sent" in outcome.messages[0].text
+    assert not [seen for seen in server.seen if seen.method == "POST"]
+
+
+async def test_a_changeset_of_which_a_part_was_carried_out_is_left_open(
+    server: ODataServer, erp: ODataDriver
+) -> None:
+    made = await erp.execute(command(CREATE, ORDER))
+    part = b"--b\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 %d x\r\n\r\n\r\n"
+    body = part % 204 + part % 400 + b"--b--\r\n"
+    server.faults.append(
+        Fault(r"POST .*/\$batch", 202, {"Content-Type": "multipart/mixed; boundary=b"}, body)
+    )
+    both = {"key": made.key, "notes": "x", "lineItems": [{"lineNo": 1, "quantity": "7"}]}
+
+    with pytest.raises(SourceBusy, match="a part of the changeset"):
+        await erp.execute(command(UPDATE, both))
+
+
+async def test_a_look_that_is_refused_after_a_step_was_carried_out_promises_nothing(
+    server: ODataServer, erp: ODataDriver
+) -> None:
+    made = await erp.execute(command(CREATE, ORDER))
+    stream = writable_stream(update={**write()["update"], "separately": True})
+    server.faults.append(Fault(r"GET .*/Lines\(", 403, body=b"no"))
+    both = {"key": made.key, "notes": "half", "lineItems": [{"lineNo": 1, "quantity": "7"}]}
+
+    with pytest.raises(SourceBusy, match="a part of the write was carried out"):
+        await erp.execute(command(UPDATE, both, stream))
+    assert server.rows["Orders"][-1]["Title"] == "half"
 
 
 async def test_an_ended_token_is_renewed_and_the_write_sent_once_more(

@@ -56,6 +56,22 @@ def test_answers_come_in_the_order_of_the_changes() -> None:
     ]
 
 
+@pytest.mark.parametrize("inside", [True, False])
+def test_answers_that_name_their_change_are_put_in_order(*, inside: bool) -> None:
+    def part(number: int) -> bytes:
+        name = b"Content-ID: %d\r\n" % number
+        head, inner = (b"", name) if inside else (name, b"")
+        return b"--b\r\nContent-Type: application/http\r\n%s\r\nHTTP/1.1 201 Created\r\n%s\r\n{%d}\r\n" % (
+            head,
+            inner,
+            number,
+        )
+
+    found = answered(b"".join(map(part, (10, 2, 1, 3, 4, 5, 6, 7, 8, 9))) + b"--b--")
+
+    assert [each.body for each in found] == [b"{%d}" % number for number in range(1, 11)]
+
+
 def test_a_changeset_that_was_refused_has_one_answer() -> None:
     assert [(each.status, each.body) for each in answered(REFUSED)] == [(400, b"{}")]
 
