@@ -1,25 +1,22 @@
-"""The connection's and the streams' options, typed; an unknown key is refused with the nearest right name."""
+"""The connection's and the streams' options, typed."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Final, Literal, TypeVar, get_args
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from drivers.contract import BadConfiguration
+from drivers.option_tables import Strict, parse_table
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
+PAGE: Final = "docs/drivers/odbc.md"
 
 ColumnName = Annotated[str, Field(min_length=1, max_length=128)]
 SetName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,62}$")]
 DialectName = Literal["postgresql", "mariadb", "mysql", "sqlite", "sqlserver", "oracle", "ansi"]
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ConnectionOptions(Strict):
@@ -53,16 +50,13 @@ class StreamOptions(Strict):
     lines: dict[SetName, LineOptions] = Field(default_factory=dict)
 
 
-_Model = TypeVar("_Model", bound=Strict)
-
-
 def parse_connection(options: Mapping[str, Any]) -> ConnectionOptions:
-    return parse_table(ConnectionOptions, options, where="options")
+    return parse_table(ConnectionOptions, options, where="options", page=PAGE)
 
 
 def parse_stream(name: str, options: Mapping[str, Any]) -> StreamOptions:
     where = f"streams.{name}.read"
-    stream = parse_table(StreamOptions, options, where=where)
+    stream = parse_table(StreamOptions, options, where=where, page=PAGE)
     if stream.replication_kind is not None and stream.replication_key is None:
         raise BadConfiguration(
             "replication_kind is set, but no replication_key",
@@ -77,51 +71,3 @@ def parse_stream(name: str, options: Mapping[str, Any]) -> StreamOptions:
                 hint="Name one column of the line query per key column, in the key's order.",
             )
     return stream
-
-
-# In TOML's words, where the library speaks Python's.
-_EXPECTED: Final[Mapping[str, str]] = {
-    "tuple_type": 'should be a list of texts, such as ["orderid"]',
-    "dict_type": "should be a table",
-    "string_type": "should be a text",
-    "missing": "is missing",
-    "too_short": "should not be empty",
-}
-
-
-def parse_table(model: type[_Model], options: Mapping[str, Any], *, where: str) -> _Model:
-    """Raises BadConfiguration with the place of the first mistake."""
-    try:
-        return model.model_validate(dict(options))
-    except ValidationError as error:
-        # include_input is off: an option may hold a value that must not reach a log.
-        first = error.errors(include_input=False, include_url=False)[0]
-        path = [str(part) for part in first["loc"]]
-        place = ".".join([where, *path])
-        if first["type"] == "extra_forbidden":
-            raise BadConfiguration(
-                f"there is no option {path[-1]!r}", where=place, hint=_nearest(model, path)
-            ) from None
-        expected = _EXPECTED.get(first["type"], first["msg"])
-        raise BadConfiguration(expected, where=place, hint="See docs/drivers/odbc.md.") from None
-
-
-def _nearest(model: type[Strict], path: list[str]) -> str:
-    names = sorted(_table_at(model, path[:-1]).model_fields)
-    close = difflib.get_close_matches(path[-1], names, n=1)
-    return f"Did you mean {close[0]!r}?" if close else f"Known here: {', '.join(names)}."
-
-
-def _table_at(model: type[Strict], path: list[str]) -> type[Strict]:
-    """The innermost table on the way to a mistake."""
-    for name in path:
-        if name in model.model_fields:
-            model = next(_tables_in(model.model_fields[name].annotation), model)
-    return model
-
-
-def _tables_in(annotation: Any) -> Iterator[type[Strict]]:
-    if isinstance(annotation, type) and issubclass(annotation, Strict):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _tables_in(argument)

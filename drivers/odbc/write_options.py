@@ -10,7 +10,8 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field
 
 from drivers.contract import BadConfiguration
-from drivers.odbc.options import ColumnName, Strict, parse_table
+from drivers.odbc.options import PAGE, ColumnName
+from drivers.option_tables import Strict, parse_table
 
 _DURATION: Final = re.compile(r"(\d{1,6})(s|m|h)")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3_600}
@@ -87,7 +88,7 @@ class WriteTable(Strict):
 
 
 def parse_write(name: str, options: Mapping[str, Any]) -> WriteTable:
-    return parse_table(WriteTable, options, where=f"streams.{name}.write")
+    return parse_table(WriteTable, options, where=f"streams.{name}.write", page=PAGE)
 
 
 def duration(text: str, *, where: str) -> timedelta:
