@@ -45,9 +45,22 @@ def cut(lines: pa.Array, cuts: Sequence[Cut]) -> dict[str, pa.Array]:
         if plain:
             part = pc.binary_slice(source, each.offset, end).cast(pa.string())
         else:
-            part = pc.utf8_slice_codeunits(source, each.offset, end)
+            part = _unit_slice(source, each.offset, end)
         found[each.field.name] = pc.utf8_rtrim(part, " ")
     return found
+
+
+def _unit_slice(lines: pa.Array, start: int, end: int) -> pa.Array:
+    """Offsets count UTF-16 units: a character such as an emoji takes two of them."""
+    found = pc.utf8_slice_codeunits(lines, start, end)
+    paired = pc.match_substring_regex(lines, "[\U00010000-\U0010ffff]")
+    if not pc.any(paired).as_py():
+        return found
+    texts = [
+        text.encode("utf-16-le")[2 * start : 2 * end].decode("utf-16-le", "replace")
+        for text in lines.filter(paired).to_pylist()
+    ]
+    return pc.replace_with_mask(found, paired, pa.array(texts, pa.string()))
 
 
 def split(lines: pa.Array, fields: Sequence[Field], delimiter: str) -> dict[str, pa.Array] | None:

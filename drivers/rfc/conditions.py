@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 from drivers.contract import BadConfiguration
 from drivers.rfc.abap import Field, Kind
-from drivers.rfc.conversions import NotConvertible, raw_text, to_abap
+from drivers.rfc.conversions import NotConvertible, raw_text, to_abap, units
 
 LINE: Final = 72  # of OPTIONS-TEXT, in UTF-16 units as ABAP counts
 OPERATORS: Final = ("=", "<>", "<", "<=", ">", ">=")
@@ -109,7 +110,7 @@ def literal(field: Field, value: Any) -> str:
         return str(converted).replace("-", "")
     if field.kind is Kind.TIME:
         return str(converted).replace(":", "")
-    return str(converted)
+    return format(converted, "f") if isinstance(converted, Decimal) else str(converted)
 
 
 def quoted(text: str) -> str:
@@ -122,11 +123,6 @@ def quoted(text: str) -> str:
             f"the value {text[:20]!r}... is longer than the {LINE - 2} characters that a condition can hold"
         )
     return literal_text
-
-
-def units(text: str) -> int:
-    """Its length as ABAP counts."""
-    return len(text) + sum(character > "\uffff" for character in text)
 
 
 def lines(condition: Condition) -> list[str]:

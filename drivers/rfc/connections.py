@@ -113,13 +113,19 @@ class _Pinned:
 
     def __init__(self, caller: ConnectedCaller) -> None:
         self._caller = caller
+        self._connection: Any = None
         self._broken = False
 
     def call(self, function: str, /, **parameters: Value) -> Reply:
-        if self._broken:
+        # A question beside the session, to the dictionary, may have found the line broken and opened another.
+        replaced = self._connection is not None and self._connection is not self._caller._connection  # noqa: SLF001
+        if self._broken or replaced:
             raise CallFailed(Trouble.UNREACHED, "the session broke before this call", function=function)
         try:
-            return self._caller._called(function, parameters)  # noqa: SLF001 - its caller's own session
+            reply = self._caller._called(function, parameters)  # noqa: SLF001 - its caller's own session
         except CallFailed as error:
             self._broken = error.trouble not in _ALIVE
             raise
+        finally:
+            self._connection = self._connection or self._caller._connection  # noqa: SLF001
+        return reply

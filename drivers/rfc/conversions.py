@@ -28,6 +28,11 @@ class NotConvertible(ValueError):
     """A text that is no value of its type."""
 
 
+def units(text: str) -> int:
+    """Its length as ABAP counts: in UTF-16 units."""
+    return len(text) + sum(character > "\uffff" for character in text)
+
+
 # --- conversion exits
 
 
@@ -198,7 +203,7 @@ def to_abap(field: Field, value: Any) -> str | int | Decimal | date | time:
         return digits_in(text, field.length)
     if field.conversion == "ALPHA":
         text = alpha_in(text, field.length)
-    if kind is not Kind.LONG and field.length and len(text) > field.length:
+    if kind is not Kind.LONG and field.length and units(text) > field.length:
         raise NotConvertible(f"takes at most {field.length} characters")
     return text
 

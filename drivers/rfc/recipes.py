@@ -103,6 +103,12 @@ class _Reader:
                 for name in (entry,) if isinstance(entry, str) else entry:
                     _refuse_unknown(name, known, "no call uses the field", f"{self._where}.{option}")
         self._check_find()
+        if self._table.commits_itself and len(self._table.calls) > 1:
+            raise BadConfiguration(
+                "what a function commits by itself cannot be undone when a later call fails",
+                where=f"{self._where}.commits_itself",
+                hint="Name this one call only, or leave commits_itself out where BAPI_TRANSACTION_COMMIT is needed.",
+            )
         return Recipe(
             self._kind,
             self._where,

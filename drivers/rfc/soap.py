@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from threading import RLock
@@ -76,7 +77,8 @@ class SoapCaller:
                 session.end()
 
     def close(self) -> None:
-        self._post.close()
+        with self._one_at_a_time:  # a call at work would wait for ever for a loop that stopped
+            self._post.close()
 
     def _called(
         self,
@@ -161,7 +163,12 @@ class _HttpSession:
             )
 
     def call(self, function: str, /, **parameters: Value) -> Reply:
-        return self._caller._called(function, parameters, {}, self._cookies)  # noqa: SLF001
+        mine = _session_in(self._cookies)
+        reply = self._caller._called(function, parameters, {}, self._cookies)  # noqa: SLF001
+        if _session_in(self._cookies) != mine:
+            # The one with our unit of work is gone, and a commit in the new one would commit nothing.
+            raise CallFailed(Trouble.LOST, "the system went on in another session", function=function)
+        return reply
 
     def end(self) -> None:
         """SAP undoes what was not committed."""
@@ -169,6 +176,11 @@ class _HttpSession:
             self._caller._called("RFC_PING", {}, {"sap-sessioncmd": "close"}, self._cookies)  # noqa: SLF001
         except CallFailed:
             return  # SAP ends it by itself after a while
+
+
+def _session_in(cookies: Mapping[str, str]) -> str:
+    """SAP marks the cookie of one session as new at first and as attached later."""
+    return re.sub("-(NEW|ATT)$", "", cookies.get(_CONTEXT, ""))
 
 
 def _cookies(answer: Answer) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -41,6 +42,11 @@ NOT_FOUND: Final = Message("there is no such record", "not_found", KEY)
 _FOR_A_PERSON: Final = frozenset(
     {Trouble.LOGON, Trouble.LOCKED, Trouble.EXPIRED, Trouble.CLIENT, Trouble.AUTHORITY, Trouble.MISSING, Trouble.SETUP}
 )  # fmt: skip
+
+
+# Told of the commit, or of a function that commits by itself, these too mean that it did not begin. What else there is
+# may have come after it: a gateway's own 500, a redirect, a reply that is too large.
+_NOT_BEGUN: Final = frozenset({Trouble.UNREACHED, Trouble.LOGON, Trouble.AUTHORITY})
 
 
 class Refusal(Exception):
@@ -140,8 +146,7 @@ class Writer:
 
     def _judged(self, error: CallFailed, recipe: Recipe, run: _Run) -> Outcome:
         told = Message(error.text, str(error.message_id) or error.key or error.trouble.value)
-        never = error.trouble is Trouble.UNREACHED or error.trouble in _FOR_A_PERSON
-        if run.may_have_an_effect and not never:
+        if run.may_have_an_effect and error.trouble not in _NOT_BEGUN:
             return Outcome(OutcomeStatus.IN_DOUBT, messages=(told,))
         if error.trouble in _FOR_A_PERSON:
             raise translate(error, where=recipe.where, hidden=self._engine.secrets) from error
@@ -242,7 +247,10 @@ class _Run:
         if not any(each.failed for each in said):
             return
         if not self._recipe.table.commits_itself:
-            session.call(ROLLBACK)
+            with suppress(
+                CallFailed
+            ):  # the end of the session undoes it as well, and SAP's reason is what counts
+                session.call(ROLLBACK)
         # The first often says no more than that nothing was done; the reasons come behind it.
         failed = [_message(each, composed) for each in said if each.failed]
         raise Refusal(*failed)

@@ -154,6 +154,58 @@ async def test_a_lost_reply_to_the_commit_is_in_doubt_and_the_effect_is_found_if
     assert (found.key if found else None) == next(iter(new), None)
 
 
+@pytest.mark.parametrize(
+    "instead",
+    [
+        (500, {"Content-Type": "text/html"}, b"<html>processing timeout</html>"),
+        (500, {}, b""),
+        (302, {"Location": "https://elsewhere.example/"}, b""),
+        (400, {}, b""),
+    ],
+)
+async def test_a_gateways_own_answer_to_the_commit_does_not_mean_that_nothing_was_done(
+    instead: tuple[int, dict[str, str], bytes],
+) -> None:
+    with site("soap, plain reader") as sap:
+        assert sap.server is not None
+        node = sap.server.node
+        before = orders_of(sap)
+
+        def lose(function: str, _parameters: Any) -> None:
+            if function == COMMIT:
+                node.reply_instead = instead
+
+        sap.system.before_call = lose
+        outcome = await execute(sap.driver(), command(CREATE, NEW_ORDER))
+
+        assert len(orders_of(sap) - before) == 1
+        assert outcome.status is OutcomeStatus.IN_DOUBT
+
+
+async def test_a_session_that_was_replaced_is_noticed_and_no_commit_in_it_counts() -> None:
+    with site("soap, plain reader") as sap:
+        assert sap.server is not None
+        sap.server.node.session_ends_before = COMMIT
+        before = orders_of(sap)
+        driver, wanted = sap.driver(), command(CREATE, NEW_ORDER)
+        outcome = await driver.execute(wanted)
+        found = await driver.find_effect(wanted)
+        await driver.aclose()
+
+        assert orders_of(sap) == before
+        assert outcome.status is OutcomeStatus.IN_DOUBT
+        assert found is None
+
+
+async def test_saps_reason_is_told_even_if_the_rollback_fails(sap: Site) -> None:
+    sap.system.before_call = fails_at("BAPI_TRANSACTION_ROLLBACK", LineCut(carried_out=False))
+
+    outcome = await execute(sap.driver(), command(CREATE, {**NEW_ORDER, "vendorKey": "0000099999"}))
+
+    assert outcome.status is OutcomeStatus.FAILED
+    assert outcome.messages[-1].code == "06/321"
+
+
 @pytest.mark.parametrize("number", [1, 2])
 @pytest.mark.parametrize(
     "error", [LineCut(carried_out=True), LineCut(carried_out=False), ShortDump("BCD_OVERFLOW")]
@@ -312,6 +364,7 @@ async def test_a_closed_period_is_told_as_one(sdk_site: Site) -> None:
         ({"key": ["result.nothing"]}, "key"),
         ({"required": ["nothing"]}, "required"),
         ({"statuses": ["approved"]}, "statuses"),
+        ({"commits_itself": True, "calls": PURCHASE_ORDER_WRITES["create"]["calls"] * 2}, "commits_itself"),
     ],
 )
 async def test_a_recipe_that_is_wrong_is_refused_with_its_place(

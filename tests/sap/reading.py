@@ -46,14 +46,19 @@ def where_clause(columns: Sequence[Column], options: Sequence[Mapping[str, str]]
     return " ".join(sql), values
 
 
+def units(text: str) -> int:
+    """Its length as ABAP counts: in UTF-16 units."""
+    return len(text.encode("utf-16-le")) // 2
+
+
 def printed(column: Column, value: str) -> str:
     """A value as RFC_READ_TABLE writes it into its row."""
     if column.type in NUMERIC:
         negative = value.startswith("-")
         return (value.lstrip("-") + ("-" if negative else " ")).rjust(column.output)
-    if column.type in {"CHAR", "CLNT", "LANG", "CUKY", "UNIT"} and len(value) > column.length:
+    if column.type in {"CHAR", "CLNT", "LANG", "CUKY", "UNIT"} and units(value) > column.length:
         raise ShortDump("the table holds a text that is longer than its field")
-    return value.ljust(column.output)
+    return value + " " * (column.output - units(value))
 
 
 def read_table(

@@ -56,6 +56,10 @@ class Node:
     wsdl: bool = True
     keeps_sessions: bool = True
     answer_instead: tuple[int, dict[str, str], bytes] | None = None  # what some proxy says in its place
+    reply_instead: tuple[int, dict[str, str], bytes] | None = (
+        None  # the same once, after the call was carried out
+    )
+    session_ends_before: str = ""  # a function whose call comes too late for its session, and gets a new one
 
 
 class SoapServer:
@@ -186,8 +190,16 @@ class _Handler(BaseHTTPRequestHandler):
                 context, session = uuid.uuid4().hex, fresh
                 server.sessions[context] = fresh
                 headers["Set-Cookie"] = f"sap-contextid={context}; path=/sap/bc; HttpOnly"
+            late = server.node.session_ends_before
+            if context in server.sessions and late and f"<urn:{element(late)} ".encode() in body:
+                server.sessions.pop(context).end()
+                context, session = uuid.uuid4().hex, fresh
+                server.sessions[context] = fresh
+                headers["Set-Cookie"] = f"sap-contextid={context}; path=/sap/bc; HttpOnly"
             try:
-                return _carried_out(session, body, headers)
+                answer = _carried_out(session, body, headers)
+                instead, server.node.reply_instead = server.node.reply_instead, None
+                return answer if instead is None else _Answer(instead[0], instead[2], instead[1])
             finally:
                 if context not in server.sessions or command == "close":
                     server.sessions.pop(context, None)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from drivers.rfc.abap import Field
 from drivers.rfc.columns import BadColumn, Cut, cut, split, typed
-from drivers.rfc.conversions import from_abap
+from drivers.rfc.conversions import from_abap, units
 
 NAME = Field("NAME", "CHAR", 6)
 PRICE = Field("PRICE", "CURR", 11, 2)
@@ -25,13 +25,21 @@ TIMES = st.one_of(
 
 
 class TestCutting:
-    @given(st.lists(st.text(st.characters(blacklist_categories=["Cs"]), min_size=0, max_size=6), max_size=20))
+    @given(st.lists(st.text(st.characters(blacklist_categories=["Cs"]), min_size=0, max_size=3), max_size=20))
     def test_values_are_cut_by_offset_whatever_is_in_them(self, values: list[str]) -> None:
-        lines = pa.array([f"{'|' * 3}{value.ljust(6)}{'x' * 5}" for value in values], pa.string())
+        lines = pa.array([f"{'|' * 3}{value}{' ' * (6 - units(value))}{'x' * 5}" for value in values])
+        cuts = [Cut(NAME, 3, 6), Cut(Field("X", "CHAR", 5), 9, 5)]
 
-        found = cut(lines, [Cut(NAME, 3, 6)])
+        found = cut(lines.cast(pa.string()), cuts)
 
         assert found["NAME"].to_pylist() == [value.rstrip(" ") for value in values]
+        assert found["X"].to_pylist() == ["xxxxx"] * len(values)
+
+    def test_offsets_behind_an_emoji_count_it_twice_as_abap_does(self) -> None:
+        found = cut(pa.array(["ok😀 20", "plain10"]), [Cut(NAME, 0, 5), Cut(Field("N", "NUMC", 2), 5, 2)])
+
+        assert found["NAME"].to_pylist() == ["ok😀", "plain"]
+        assert found["N"].to_pylist() == ["20", "10"]
 
     def test_a_row_that_lost_its_last_blanks_is_cut_alike(self) -> None:
         lines = pa.array(["ab    12", "ab", ""])

@@ -226,6 +226,7 @@ class TestLiterals:
             (Field("A", "CHAR", 10, conversion="ALPHA"), "100", "0000000100"),
             (Field("A", "CHAR", 10), "100", "100"),
             (Field("A", "DEC", 5, 2), "-1.5", "-1.50"),
+            (Field("A", "DEC", 15, 8), "0", "0.00000000"),
             (Field("A", "INT4", 10), 5, "5"),
             (Field("A", "RAW", 2), "00ff", "00FF"),
         ],

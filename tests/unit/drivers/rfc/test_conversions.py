@@ -209,6 +209,12 @@ class TestIntoAbap:
         with pytest.raises(NotConvertible):
             to_abap(Field("EKGRP", "CHAR", 3), "0001")
 
+    def test_a_text_is_measured_as_abap_counts(self) -> None:
+        field = Field("A", "CHAR", 3)
+        assert to_abap(field, "a😀") == "a😀"
+        with pytest.raises(NotConvertible):
+            to_abap(field, "ab😀")
+
     def test_numbers_of_records_are_padded(self) -> None:
         assert to_abap(Field("LIFNR", "CHAR", 10, conversion="ALPHA"), "100") == "0000000100"
         assert digits_in("10", 5) == "00010"

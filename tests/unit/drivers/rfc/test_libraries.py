@@ -173,6 +173,26 @@ class TestSessions:
 
         assert not system.rows("EKKO")
 
+    def test_a_question_that_opens_another_connection_does_not_move_the_session_there(
+        self, open_caller: Open, system: System
+    ) -> None:
+        caller = open_caller()
+        with caller.session() as session:
+            session.call("BAPI_PO_CREATE1", **ORDER)
+            system.before_call = _cut_once(system)
+            assert caller.interface("BAPI_PO_CHANGE") is not None
+            assert failure(lambda: session.call("BAPI_TRANSACTION_COMMIT")).trouble is Trouble.UNREACHED
+
+        assert not system.rows("EKKO")
+
+
+def _cut_once(system: System) -> Callable[[str, Any], None]:
+    def cut(_function: str, _parameters: Any) -> None:
+        system.before_call = lambda _f, _p: None
+        raise LineCut(carried_out=False)
+
+    return cut
+
 
 def _cut(_function: str, _parameters: Any) -> None:
     raise LineCut(carried_out=False)
