@@ -25,6 +25,7 @@ from drivers.odata.recipes import (
     RESULT,
     Assignment,
     Form,
+    Lines,
     Recipe,
     Step,
     Writes,
@@ -190,11 +191,24 @@ def compose(step: Step, scope: Scope) -> Change | None:
     if not content:
         raise Misfit("", "nothing_to_write", f"none of the fields of {step.entity_set} is given")
     for lines in step.lines:
-        scopes = scope.lines(lines.for_each) if lines.for_each is not None else (scope,)
-        below = [_content(lines.values, each) for each in scopes]
+        below = _below(lines, scope)
         if any(below):
             content[lines.navigation] = below
     return Change("POST", step.entity_set, msgspec.json.encode(content))
+
+
+def _below(lines: Lines, scope: Scope) -> list[dict[str, Any]]:
+    found = []
+    for each in scope.lines(lines.for_each) if lines.for_each is not None else (scope,):
+        if lines.when is not None and not each.given(lines.when):
+            continue
+        content = _content(lines.values, each)
+        for deeper in lines.below:
+            held = _below(deeper, each)
+            if any(held):
+                content[deeper.navigation] = held
+        found.append(content)
+    return found
 
 
 def _content(values: tuple[Assignment, ...], scope: Scope) -> dict[str, Any]:

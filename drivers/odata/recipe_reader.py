@@ -40,7 +40,7 @@ from drivers.odata.recipes import (
     field_of,
 )
 from drivers.odata.shape import entity_type, named
-from drivers.odata.write_options import OperationTable, StepTable, duration, parse_write
+from drivers.odata.write_options import LinesTable, OperationTable, StepTable, duration, parse_write
 
 PARAMETER: Final = re.compile(r"'(?:[^']|'')*'|:([A-Za-z_]\w*(?:\.\w+)*)")
 
@@ -190,7 +190,7 @@ class _Reader:
             method=method.upper(),
         )
 
-    def _lines(self, type_: StructuredType, name: str, table: StepTable, where: str) -> Lines:
+    def _lines(self, type_: StructuredType, name: str, table: StepTable | LinesTable, where: str) -> Lines:
         place = f"{where}.lines.{name}"
         navigation = type_.navigations.get(name)
         held = type_.properties.get(name)
@@ -206,9 +206,15 @@ class _Reader:
             )
         below = self._model.types[target]
         lines = table.lines[name]
-        return Lines(
-            name, lines.for_each, assignments(below.properties, lines.values, f"{place}.values", below.name)
-        )
+        deeper = tuple(self._lines(below, each, lines, place) for each in lines.lines)
+        if any(each.for_each is not None for each in deeper):
+            raise BadConfiguration(
+                "for_each stands inside of for_each",
+                where=f"{place}.lines",
+                hint="A line of a record has no lists: leave for_each out, and one record is made of its fields.",
+            )
+        values = assignments(below.properties, lines.values, f"{place}.values", below.name)
+        return Lines(name, lines.for_each, values, lines.when, deeper)
 
     def _call(self, table: StepTable, step: Step, where: str) -> Step:
         name = str(table.call).rpartition(".")[2]
@@ -315,11 +321,13 @@ class _Reader:
             return step
         word = "creatable" if step.form is Form.CREATE else "updatable"
         type_ = self._model.type_of(step.entity_set)
-        lines = tuple(
-            replace(each, values=settable(each.values, "creatable", self._below(type_, each.navigation)))
-            for each in step.lines
-        )
+        lines = tuple(self._offered_lines(type_, each) for each in step.lines)
         return replace(step, values=settable(step.values, word, type_), lines=lines)
+
+    def _offered_lines(self, above: StructuredType, lines: Lines) -> Lines:
+        type_ = self._below(above, lines.navigation)
+        below = tuple(self._offered_lines(type_, each) for each in lines.below)
+        return replace(lines, values=settable(lines.values, "creatable", type_), below=below)
 
     def _below(self, type_: StructuredType, name: str) -> StructuredType:
         navigation = type_.navigations.get(name)

@@ -39,8 +39,18 @@ class Assignment:
 @dataclass(frozen=True, slots=True)
 class Lines:
     navigation: str
-    for_each: str | None  # None: one line, made of the record's own fields
+    for_each: str | None  # None: one line, made of the fields of what it lies in
     values: tuple[Assignment, ...]
+    when: str | None = None
+    below: tuple[Lines, ...] = ()
+
+    @property
+    def names(self) -> Iterator[str]:
+        yield from (each.name for each in self.values if each.name)
+        if self.when is not None:
+            yield self.when
+        for each in self.below:
+            yield from each.names
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +72,9 @@ class Step:
     @property
     def names(self) -> Iterator[str]:
         """Every word that the step uses."""
-        below = (each for lines in self.lines for each in lines.values)
-        yield from (each.name for each in (*self.values, *self.conditions, *below) if each.name)
+        yield from (each.name for each in (*self.values, *self.conditions) if each.name)
+        for lines in self.lines:
+            yield from lines.names
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,8 @@ class LinesTable(Strict):
 
     for_each: FieldName | None = None
     values: Sources = Field(min_length=1)
+    when: FieldName | None = None
+    lines: dict[Name, LinesTable] = Field(default_factory=dict)
 
 
 class StepTable(Strict):

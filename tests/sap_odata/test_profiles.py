@@ -122,13 +122,18 @@ def check_step(model: Metadata, kind: str, step: Mapping[str, Any]) -> None:
     if "create" in step:
         assert set_.creatable
         assert all(type_.properties[each].creatable for each in step["values"])
-        for navigation, lines in step.get("lines", {}).items():
-            below = walked(model, type_, navigation)
-            assert all(below.properties[each].creatable for each in lines["values"])
+        check_lines(model, type_, step)
         return
     assert set_.updatable
     assert tuple(step["where"]) == type_.key
     assert all(type_.properties[each].updatable for each in step["set"])
+
+
+def check_lines(model: Metadata, type_: EntityType, table: Mapping[str, Any]) -> None:
+    for navigation, lines in table.get("lines", {}).items():
+        below = walked(model, type_, navigation)
+        assert all(below.properties[each].creatable for each in lines["values"])
+        check_lines(model, below, lines)
 
 
 # --- Business One

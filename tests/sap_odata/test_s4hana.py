@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ ORDER: dict[str, Any] = {
     "vendorKey": "1000001", "organizationKey": "1010", "currencyKey": "EUR", "orderDate": "2026-01-20", "terms": "0004",
     "customFields": {"purchasingOrganization": "1010", "purchasingGroup": "001"},
     "lineItems": [
-        {"materialKey": "TG0001", "locationKey": "1010", "quantity": "3", "price": "9.99", "priceUnit": "1", "uomKey": "ST"},
+        {"materialKey": "TG0001", "locationKey": "1010", "quantity": "3", "price": "9.99", "priceUnit": "1", "uomKey": "ST", "dueAt": "2026-03-02T00:00:00Z"},
         {"materialKey": "TG0002", "locationKey": "1010", "storeroomKey": "101A", "quantity": "2.5"},
     ],
 }  # fmt: skip
@@ -187,6 +188,7 @@ async def test_an_order_is_created_and_read_back(gateway, driver, stream):
         "4500000031",
     )
     lines = found["4500000031"]["lineItems"]
+    assert [each["dueAt"] for each in lines] == ["2026-03-02T00:00:00Z", "2026-01-30T00:00:00Z"]
     assert [(each["materialKey"], each["quantity"], each["price"]) for each in lines] == [
         ("TG0001", "3", "9.99"),
         ("TG0002", "2.5", "0"),
@@ -337,6 +339,15 @@ async def test_oauth_signs_in(gateway):
 
     assert len(await documents(driver, STREAMS["functional_locations"])) == 6
     await driver.aclose()
+
+
+async def test_a_line_inside_a_line_is_a_single_one(driver):
+    write = json.loads(json.dumps(STREAMS["purchase_orders"].spec.write))
+    lines = write["create"]["steps"][0]["lines"]["to_PurchaseOrderItem"]["lines"]["to_ScheduleLine"]
+    lines["for_each"] = "lineItems"
+
+    with pytest.raises(BadConfiguration, match="inside of for_each"):
+        await driver.operations([replace(STREAMS["purchase_orders"].spec, write=write)])
 
 
 # --- line sets from another service
