@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -22,3 +22,10 @@ class Answer:
     headers: Mapping[str, str]  # names in lower case
     body: bytes
     url: str = ""
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """The text of a source without the secrets that it may repeat."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text

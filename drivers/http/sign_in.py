@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 from urllib.parse import quote, urlencode
 
 from drivers.contract import CredentialsRefused, SourceBusy, SourceChanged
-from drivers.http.messages import Answer, Request
+from drivers.http.messages import Answer, Request, masked
 from drivers.http.options import Basic, ClientCredentials, HttpOptions, SessionLogon, revealed, secret_of
 
 Send = Callable[[Request], Awaitable[Answer]]  # without signing in
@@ -73,6 +73,7 @@ class _Tokens(_Nothing):
     ) -> None:
         self._options = options
         self._secret = secret_of(options.secret, secrets, "options.auth.secret")
+        self._hidden = tuple(secrets.values())
         self._monotonic = monotonic
         self._token = ""
         self._until = 0.0
@@ -102,7 +103,7 @@ class _Tokens(_Nothing):
         )
         if answer.status in _REFUSED:
             raise CredentialsRefused(
-                f"the token endpoint refused: {answer.status} {_oauth_words(answer.body)}".strip(),
+                f"the token endpoint refused: {answer.status} {_oauth_words(answer.body, self._hidden)}".strip(),
                 where=where,
                 hint="Correct client_id, its secret and scope; see whether the client may use client_credentials.",
             )
@@ -127,6 +128,7 @@ class _Session:
             name: revealed(value, secrets, f"options.auth.body.{name}")
             for name, value in options.body.items()
         }
+        self._hidden = tuple(secrets.values())
         self._open = False
 
     async def headers(self, send: Send) -> Mapping[str, str]:
@@ -153,7 +155,7 @@ class _Session:
         answer = await send(request)
         if answer.status in _REFUSED:
             raise CredentialsRefused(
-                f"the logon was refused with {answer.status}: {_session_words(answer.body)}",
+                f"the logon was refused with {answer.status}: {_session_words(answer.body, self._hidden)}",
                 where=where,
                 hint="Correct the fields of options.auth.body and the secrets that they name.",
             )
@@ -191,13 +193,14 @@ def _object(body: bytes) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _oauth_words(body: bytes) -> str:
+def _oauth_words(body: bytes, hidden: Iterable[str]) -> str:
     content = _object(body)
-    return " ".join(str(content.get(name, "")) for name in ("error", "error_description")).strip()[:300]
+    words = " ".join(str(content.get(name, "")) for name in ("error", "error_description"))
+    return masked(words.strip(), hidden)[:300]
 
 
-def _session_words(body: bytes) -> str:
+def _session_words(body: bytes, hidden: Iterable[str]) -> str:
     error = _object(body).get("error")
     message = error.get("message") if isinstance(error, dict) else ""
     text = message.get("value", "") if isinstance(message, dict) else message
-    return str(text or "no reason given")[:300]
+    return masked(str(text or "no reason given"), hidden)[:300]

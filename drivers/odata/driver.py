@@ -216,7 +216,7 @@ class ODataDriver:
         shape = await self._shape(stream)
         request = checks.smallest_read(stream, await self.signpost(stream))
         reader = PageReader(self._service, self._options, shape, request)
-        reader.finish(await reader.fetch(None))
+        await in_thread(reader, await reader.fetch(None))
         return checks.describe_stream(shape)
 
     async def _server_time(self, shape: StreamShape) -> datetime:

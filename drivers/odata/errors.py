@@ -16,7 +16,7 @@ from drivers.contract import (
     SourceBusy,
     SourceChanged,
 )
-from drivers.http.messages import Answer
+from drivers.http.messages import Answer, masked
 
 _MAX_TEXT: Final = 500  # characters of the system's words
 _MAX_MESSAGES: Final = 50
@@ -57,13 +57,12 @@ def refusal(answer: Answer, *, where: str, hidden: Iterable[str] = ()) -> Driver
 
 def messages_of(answer: Answer, *, hidden: Iterable[str] = ()) -> tuple[Message, ...]:
     """What the system says, the most telling first; without its own words, what the status means."""
-    secrets = sorted((value for value in hidden if value), key=len, reverse=True)
+    secrets = tuple(hidden)
     found: dict[tuple[str, str], Message] = {}
     for message in _messages(answer.body):
-        text = " ".join(message.text.split())
-        for secret in secrets:
-            text = text.replace(secret, "***")
-        cleaned = Message(text[:_MAX_TEXT], message.code[:100], message.field[:200])
+        text = masked(" ".join(message.text.split()), secrets)
+        code, field = masked(message.code, secrets), masked(message.field, secrets)
+        cleaned = Message(text[:_MAX_TEXT], code[:100], field[:200])
         same = (cleaned.text, cleaned.code)
         # Systems say the same once in general and once of its field.
         if cleaned.text and (same not in found or not found[same].field):

@@ -15,9 +15,27 @@ from drivers.odata.service import Service
 from drivers.odata.shape import Node
 
 _ROOM_FOR_CONDITIONS: Final = 800  # characters of a URL for the conditions and the order of one page
+_ANSWERS_TOGETHER: Final = 4  # of full length, for one page
 MAX_LINKS: Final = (
     10_000  # followed for one list or one empty answer; longer is a server that goes in circles
 )
+
+
+class Allowance:
+    """Bytes that the answers of one page may have together, so that answers without end do not fill the memory."""
+
+    def __init__(self, left: int, where: str) -> None:
+        self._left = left
+        self._where = where
+
+    def take(self, answer: Answer | None) -> None:
+        self._left -= len(answer.body) if answer is not None else 0
+        if self._left < 0:
+            raise SourceChanged(
+                "what belongs to one page comes in answers that are too long together",
+                where=self._where,
+                hint="Lower sync.page_rows, name fewer columns, or raise options.max_body_bytes.",
+            )
 
 
 class SetReader:
@@ -59,10 +77,11 @@ class SetReader:
         """The records that meet the conditions, all of them, however the server pages."""
         query = {"$filter": all_of(conditions), "$orderby": ",".join(order_by)}
         found = await self._get(self._url(query), rows)
-        link, seen = found.next, 0
+        link, links, allowance = found.next, set[str](), self.allowance()
         while link is not None:
-            seen = self._counted(seen)
+            self._refuse_circle(link, links)
             further = await self._get(self._service.followed(link, where=self._where), rows)
+            allowance.take(self.answer)
             found.rows.extend(further.rows)
             link = further.next
         return Records(found.rows, None)
@@ -83,37 +102,32 @@ class SetReader:
     async def _first(self, url: str, rows: int) -> Records:
         """A server that searches may answer with nothing but a link to go on."""
         found = await self._get(url, rows)
-        seen, links = 0, set[str]()
+        links: set[str] = set()
         while not found.rows and found.next is not None:
-            seen = self._counted(seen)
-            if found.next in links:
-                raise self._circle()
-            links.add(found.next)
+            self._refuse_circle(found.next, links)
             found = await self._get(self._service.followed(found.next, where=self._where), rows)
         return found
 
     async def _get(self, url: str, rows: int) -> Records:
         self.answer = await self._service.get(url, version=self._version, where=self._where, page_size=rows)
         found = self._reader(self._tree).read(self.answer.body, where=self._where)
-        await self._complete(found.rows, self._tree, rows)
+        await self._complete(found.rows, self._tree, rows, self.allowance())
         return found
 
-    async def _complete(self, rows: list[Any], tree: Node, page: int) -> None:
+    async def _complete(self, rows: list[Any], tree: Node, page: int, allowance: Allowance) -> None:
         """Lists that the server cut inside the records."""
         for part in list(unfinished(rows, tree, where=self._where)):
             link: str | None = part.next
-            seen, links = 0, set[str]()
+            links: set[str] = set()
             while link is not None:
-                seen = self._counted(seen)
-                if link in links:
-                    raise self._circle()
-                links.add(link)
+                self._refuse_circle(link, links)
                 url = self._service.followed(link, where=self._where)
                 answer = await self._service.get(
                     url, version=self._version, where=self._where, page_size=page
                 )
+                allowance.take(answer)
                 further = self._reader(part.node).read(answer.body, where=self._where)
-                await self._complete(further.rows, part.node, page)
+                await self._complete(further.rows, part.node, page, allowance)
                 part.lines.extend(further.rows)
                 link = further.next
 
@@ -123,13 +137,15 @@ class SetReader:
             kept = self._readers[id(node)] = AnswerReader(node, self._version)
         return kept
 
-    def _counted(self, seen: int) -> int:
-        if seen >= MAX_LINKS:
-            raise self._circle()
-        return seen + 1
+    def allowance(self) -> Allowance:
+        return Allowance(_ANSWERS_TOGETHER * self._service.max_body_bytes, self._where)
 
-    def _circle(self) -> SourceChanged:
-        return SourceChanged(
+    def _refuse_circle(self, link: str, links: set[str]) -> None:
+        """`links`: those followed so far, which this one joins."""
+        if link not in links and len(links) < MAX_LINKS:
+            links.add(link)
+            return
+        raise SourceChanged(
             f"the server's links of {self._entity_set} go in circles",
             where=self._where,
             hint="This is a fault of the service: tell the ERP's team.",

@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import parse_qsl, quote, unquote, urljoin, urlsplit
 
 from drivers.contract import SourceChanged
+from drivers.http.client import origin
 from drivers.odata.literals import V4
 from drivers.odata.shape import Node
 
@@ -102,13 +103,17 @@ def any_of(conditions: Sequence[str]) -> str:
 
 def followed(link: str, root: str, constant: Mapping[str, str], *, where: str) -> str:
     """The URL that a server's link names. Raises SourceChanged for one that leads out of the service."""
-    base, target = urlsplit(root), urlsplit(urljoin(f"{root}/", link))
+    base = urlsplit(root)
+    try:
+        target = urlsplit(urljoin(f"{root}/", link))
+        same = origin(target.geturl()) == origin(root) and "@" not in target.netloc
+    except ValueError:
+        target, same = urlsplit(""), False
     decoded = unquote(unquote(target.path))
     inside = target.path == base.path or target.path.startswith(f"{base.path}/")
-    same = (target.scheme, target.netloc.lower()) == (base.scheme, base.netloc.lower())
     if not same or not inside or ".." in decoded.split("/") or "\\" in decoded or not link.isprintable():
         raise SourceChanged(
-            f"the server's link leads to {target.scheme}://{target.netloc}{target.path[:100]}, out of the service",
+            f"the server's link leads to {target.scheme}://{target.netloc.rpartition('@')[2]}{target.path[:100]}, out of the service",
             where=where,
             hint="Links are followed below the service's root only. If a proxy stands between, name in options.url "
             "the host that the server takes itself for.",
@@ -117,4 +122,4 @@ def followed(link: str, root: str, constant: Mapping[str, str], *, where: str) -
     query = target.query.replace("+", "%20").replace(" ", "%20")
     missing = [f"{quote(n, safe='$-_.~')}={encoded(v)}" for n, v in constant.items() if n not in known]
     whole = "&".join(part for part in (query, *missing) if part)
-    return f"{target.scheme}://{target.netloc}{target.path}" + (f"?{whole}" if whole else "")
+    return f"{base.scheme}://{base.netloc}{target.path}" + (f"?{whole}" if whole else "")

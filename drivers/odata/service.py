@@ -41,6 +41,10 @@ class Service:
         self._fetching = asyncio.Lock()
 
     @property
+    def max_body_bytes(self) -> int:
+        return self._options.max_body_bytes
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         return self._client.secrets
 

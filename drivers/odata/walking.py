@@ -69,8 +69,10 @@ class Walk:
     async def to_the_end(self, page: int) -> list[Any]:
         rows: list[Any] = []
         at: Values | None = START
+        allowance = self._reader.allowance()
         while at is not None:
             step = await self.step(at, page)
+            allowance.take(self._reader.answer)
             rows += step.rows
             at = step.at
         return rows

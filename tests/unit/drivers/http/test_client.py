@@ -365,6 +365,39 @@ async def test_a_refused_password_is_sent_once_by_each_request() -> None:
     assert sorted(asked) == ["/a", "/b"]
 
 
+@pytest.mark.parametrize("session", [True, False])
+async def test_a_refusal_that_repeats_the_secret_does_not_show_it(*, session: bool) -> None:
+    def respond(_: httpx.Request) -> httpx.Response:
+        if session:
+            return answer(401, json={"error": {"message": "x" * 295 + "hunter2 is wrong"}})
+        return answer(401, json={"error": "no", "error_description": "x" * 292 + "hunter2 is wrong"})
+
+    auth = {"kind": "session", "path": "/L", "body": {"Password": {"secret": "client_secret"}}}
+    with pytest.raises(CredentialsRefused) as caught:
+        await client(respond, {"client_secret": "hunter2"}, auth=auth if session else OAUTH).send(
+            Request("GET", "/x")
+        )
+    assert "hunt" not in str(caught.value)
+
+
+async def test_a_server_that_does_not_answer_the_logout_holds_up_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def respond(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/Logout":
+            await asyncio.Event().wait()
+        return answer(200)
+
+    monkeypatch.setattr("drivers.http.client._LEAVING_SECONDS", 0.01)
+    auth = {"kind": "session", "path": "/Login", "body": {"UserName": "m"}, "logout": "/Logout"}
+    options = HttpOptions.model_validate({"url": URL, "auth": auth})
+    made = HttpClient(options, {}, transport=httpx.MockTransport(respond))
+    await made.send(Request("GET", "/x"))
+
+    async with asyncio.timeout(5):
+        await made.aclose()
+
+
 async def test_a_session_is_opened_carried_by_its_cookie_and_opened_anew_when_it_ended() -> None:
     open_sessions: set[str] = set()
     logons: list[dict[str, Any]] = []

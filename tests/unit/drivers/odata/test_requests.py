@@ -37,6 +37,8 @@ ROOT = "https://erp.example/sap/opu/odata/sap/API_X"
         "file:///etc/passwd",
         "http://169.254.169.254/latest",
         "Orders?x=\r\nX-Evil: 1",
+        "http://[",
+        "https://ann:secret@erp.example/sap/opu/odata/sap/API_X/Orders",
     ],
 )
 def test_a_link_out_of_the_service_is_not_followed(link: str) -> None:
@@ -53,6 +55,9 @@ def test_a_link_below_the_root_is_followed_with_the_connections_parameters() -> 
     )
     assert (
         followed(f"{ROOT}/Orders?sap-client=200", ROOT, client, where="") == f"{ROOT}/Orders?sap-client=200"
+    )
+    assert followed("https://ERP.example:443/sap/opu/odata/sap/API_X/Orders", ROOT, {}, where="") == (
+        f"{ROOT}/Orders"
     )
     assert followed("Orders?$filter=A+eq 1", ROOT, {}, where="") == f"{ROOT}/Orders?$filter=A%20eq%201"
 
