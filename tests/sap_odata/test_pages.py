@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from agent.checking import check_connection
+from agent.clock import SystemClock
 from agent.configuration.load import load
+from agent.hosting.driver import HostedDriver
 from agent.systems import profile
 from drivers.odata.options import parse_connection
 
@@ -52,3 +55,42 @@ def test_the_page_names_every_service_that_is_read():
 
     for path in profile("sap-s4hana")["options"]["services"]:
         assert path.rpartition("/")[2] in page
+
+
+async def checked(tmp_path: Path, system: str, changes: dict[str, str], password: str) -> list[str]:
+    """What `groundwire check` finds wrong with the page's own connection file, over a driver in its process."""
+    text = re.findall(r"```toml\n(.*?)```", (PAGES / f"{system}.md").read_text(encoding="utf-8"), re.DOTALL)[
+        0
+    ]
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    (tmp_path / "connections").mkdir()
+    (tmp_path / "agent.toml").write_text("")
+    (tmp_path / "connections" / "one.toml").write_text(text)
+    settings = load(tmp_path, environ={}).connections["one"]
+    driver = HostedDriver(
+        "one", settings.driver, dict(settings.options), {"password": password}, clock=SystemClock()
+    )
+    try:
+        steps = await check_connection(driver, settings)
+    finally:
+        await driver.aclose()
+    assert len(steps) > len(settings.streams)
+    return [f"{step.name}: {step.detail}" for step in steps if not step.ok]
+
+
+async def test_groundwire_check_passes_with_the_pages_file_of_s4hana(tmp_path, gateway):
+    changes = {"https://s4.example:44300": gateway.url, 'ca_file = "/etc/groundwire/sap-ca.pem"\n': ""}
+
+    assert await checked(tmp_path, "sap-s4hana", changes, "secret-1") == []
+
+
+async def test_groundwire_check_passes_with_the_pages_file_of_business_one(tmp_path, service_layer):
+    changes = {
+        "https://b1.example:50000": service_layer.url,
+        'ca_file = "/etc/groundwire/b1-ca.pem"\n': "",
+        '"groundwire"': '"manager"',
+    }
+
+    assert await checked(tmp_path, "sap-business-one", changes, "secret-3") == []
