@@ -26,6 +26,7 @@ from agent.commandline.run import driver_host, run
 from agent.commandline.secret import secret
 from agent.commandline.status import status
 from agent.commandline.sync import resync, sync
+from agent.commandline.system import system
 from agent.commandline.version import version
 from agent.errors import GroundwireError
 
@@ -110,6 +111,7 @@ for command in (
     secret,
     enroll,
     relay,
+    system,
     version,
     driver_host,
 ):

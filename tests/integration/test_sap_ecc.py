@@ -10,6 +10,7 @@ import pytest
 from agent.mapping.compile import CompiledMapping, compile_mapping
 from agent.model.render import to_documents
 from agent.systems import profile
+from drivers.authorisations import grants_of
 from drivers.contract import (
     Mark,
     MarkKind,
@@ -272,3 +273,26 @@ async def test_the_system_has_each_function_and_field_of_the_recipes(driver: Rfc
     steps = await driver.check([spec(name)[0] for name in ECC])
 
     assert [(step.name, step.detail) for step in steps if not step.ok] == []
+
+
+async def test_a_user_with_exactly_the_authorisations_of_the_list_can_do_everything(
+    site: Site, driver: RfcDriver
+) -> None:
+    granted = grants_of("rfc", [spec(name)[0] for name in ECC]) or ()
+    user = site.system.users["RFCUSER"]
+    user.functions = frozenset(value for each in granted if each.object == "S_RFC" for value in each.values)
+    user.tables = frozenset(value for each in granted if each.object == "S_TABU_NAM" for value in each.values)
+
+    for name in ECC:
+        assert await documents(driver, name)
+        start = Mark(MarkKind.DATE, "2020-01-01")
+        if (await driver.signpost(spec(name)[0])).kind is MarkKind.TIMESTAMP:
+            start = Mark(MarkKind.TIMESTAMP, "2020-01-01T00:00:00")
+        await documents(driver, name, since=start)
+    steps = await driver.check([spec(name)[0] for name in ECC])
+    created = await execute(driver, "purchase_orders", OperationKind.CREATE, ORDER)
+
+    assert all(step.ok for step in steps)
+    assert created.status is OutcomeStatus.SUCCEEDED
+    read = {given["QUERY_TABLE"] for function, given in site.system.calls if function == "RFC_READ_TABLE"}
+    assert user.tables - read == set()  # nothing is asked for that is not read

@@ -137,6 +137,20 @@ def test_every_parameter_and_field_of_a_recipe_is_one_of_its_function(shared_dir
     assert proven == {"BAPI_PO_CREATE1", "BAPI_PO_CHANGE", "BAPI_ALM_ORDER_MAINTAIN", "BAPI_EQUI_CHANGE"}
 
 
+@pytest.mark.parametrize("name", ECC)
+def test_nothing_is_read_that_no_field_is_made_of(name: str) -> None:
+    """The list of authorisations names every table of the profile."""
+    read = ECC[name]["read"]
+    used = compile_mapping(ECC[name]["map"], entity=ECC[name]["entity"], where=name).source_columns
+
+    for lines, table in read.get("lines", {}).items():
+        assert any(column.startswith(f"{lines}.") for column in used), lines
+        for lookup in table.get("lookups", {}).values():
+            needed = {f"{lines}.{column}" for column in lookup["columns"]}
+            chained = {ours for other in table["lookups"].values() for ours in other["on"].values()}
+            assert needed & used or set(lookup["columns"]) & chained
+
+
 def test_all_five_entities_are_read() -> None:
     assert {each["entity"] for each in ECC.values()} == set(ENTITIES)
 
