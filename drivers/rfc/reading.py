@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from drivers.contract import KEY_COLUMN, BadConfiguration, MarkKind, Page, ReadMode, ReadRequest
 from drivers.keys import decode_key
-from drivers.rfc.changes import Bounds, changed
+from drivers.rfc.changes import Bounds, changed, latest
 from drivers.rfc.composing import Composer, keys_in
 from drivers.rfc.conditions import Compare, Condition, all_of, any_of
 from drivers.rfc.conversions import INITIAL_DATE
@@ -65,13 +65,9 @@ class PageReader:
     def _walked(self) -> Iterator[Page]:
         plan = self._plan()
         after = self._position(len(self._shape.key)).values or None
-        complete = False
-        while not complete:
-            found, complete = self._reader.page(plan, after, self._request.page_rows)
+        for found, complete in self._reader.pages(plan, after, self._request.page_rows):
             if found.num_rows:
                 after = keys_in(found.slice(found.num_rows - 1), plan.key_names)[0]
-            elif not complete:
-                continue  # what was there a moment ago is gone
             cursor = encode_cursor(Position(self._request.mode, after)) if after else self._request.after
             yield Page(self._finished(found, contiguous=plan.condition == all_of()), cursor, complete)
 
@@ -129,16 +125,7 @@ class PageReader:
                      names=everything.column_names)
             for part in self._reader.every(plan)
         ]  # fmt: skip
-        joined = (
-            pa.concat_tables([everything, *more])
-            .group_by(names)
-            .aggregate([(everything.column_names[0], "max")])
-        )
-        found = (
-            joined.select([joined.column_names[-1], *names]) if joined.column_names[0] in names else joined
-        )
-        found = found.rename_columns(everything.column_names)
-        return found.take(pc.sort_indices(found, sort_keys=[(name, "ascending") for name in names]))
+        return latest(pa.concat_tables([everything, *more]), names)
 
     def _in_order(self, page: pa.Table, found: pa.Table, part: pa.Table, names: list[str]) -> pa.Table:
         """As the list has them, by mark and key; a record that is gone by now is left out."""

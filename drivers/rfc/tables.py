@@ -67,25 +67,30 @@ class TableReader:
         self._by_offset = by_offset
         self._rows_per_call = rows_per_call
         self._widths: dict[str, int] = {}  # of readers that take less than they should
+        self._unsorted: set[str] = set()  # tables that came in another order than asked for
 
     def page(self, plan: Plan, after: tuple[str, ...] | None, rows: int) -> tuple[pa.Table, bool]:
         """The rows behind `after` in the order of the key, at most `rows`; whether they are the last."""
         _refuse_unordered(plan)
         rows = min(rows, self._rows_per_call)
         parts = self._groups(plan)
-        if self._reader.sorts and plan.primary and len(parts) == 1:
+        if self._sorts(plan) and len(parts) == 1:
             try:
                 found = self._called(plan, parts[0], Range(after), rows + 1)
             except Ambiguous:
                 return self._spare(plan).page(plan, after, rows)
-            _refuse_repeated(plan, found)
-            return found.slice(0, rows), found.num_rows <= rows
+            if self._sorts(plan):
+                _refuse_repeated(plan, found)
+                return found.slice(0, rows), found.num_rows <= rows
         probe = self._fetch(plan.keys_only(), plan.key, Range(after), rows + 1)
         complete = probe.num_rows <= rows
-        within = Range(after, None if complete else _key_at(plan, probe, rows))
+        within = Range(after, None if complete else _key_at(plan, probe, rows - 1))
         within, first = self._narrowed(plan, parts[0], within, rows)
         found = self._completed(plan, parts, within, first, rows)
-        return found, complete and within.upto is None
+        return found.slice(0, rows), complete and within.upto is None and found.num_rows <= rows
+
+    def _sorts(self, plan: Plan) -> bool:
+        return self._reader.sorts and plan.primary and plan.table.name not in self._unsorted
 
     def every(self, plan: Plan) -> Iterator[pa.Table]:
         """Everything that matches, in as few calls as are safe; in the order of the key."""
@@ -93,13 +98,23 @@ class TableReader:
         if found is not None:
             yield found
             return
-        after: tuple[str, ...] | None = None
-        complete = False
-        while not complete:
-            page, complete = self.page(plan, after, self._rows_per_call)
+        for page, _ in self.pages(plan, None, self._rows_per_call):
             if page.num_rows:
-                after = _key_at(plan, page, page.num_rows - 1)
                 yield page
+
+    def pages(self, plan: Plan, after: tuple[str, ...] | None, rows: int) -> Iterator[tuple[pa.Table, bool]]:
+        """`page` after page to the last one. Only the last may be empty."""
+        complete, gone = False, 0
+        while not complete:
+            page, complete = self.page(plan, after, rows)
+            if page.num_rows:
+                after, gone = _key_at(plan, page, page.num_rows - 1), 0
+            elif not complete:
+                gone += 1  # what was there a moment ago is not any more
+                if gone == TRIES:
+                    raise _changing(plan)
+                continue
+            yield page, complete
 
     def by_keys(self, plan: Plan, columns: Sequence[Field], keys: Sequence[Sequence[str]]) -> pa.Table:
         """The rows whose `columns` are one of the keys, any number for each; in the order of the plan's key."""
@@ -125,18 +140,17 @@ class TableReader:
     ) -> tuple[Range, pa.Table]:
         """A range that was read whole and has at most `rows` rows, with what was read of it.
 
-        The reader gave `rows` + 1 keys, not necessarily the lowest, so the range up to the highest of them may hold
-        more. Then the lowest of what came of that range bound the next try.
+        The reader gave some keys, not necessarily the lowest, so the range up to the highest of them may hold more.
+        Then the lowest of what came of that range bound the next try. It is never cut here: only the system's own
+        answer to a range says that nothing of it is left out in the system's order of texts.
         """
         most = max(2 * rows, 16)
         while True:
             found = self._fetch(plan, fields, within, most + 1)
             _refuse_repeated(plan, found)
-            if found.num_rows <= most:
-                if found.num_rows <= rows:
-                    return within, found
-                return Range(within.after, _key_at(plan, found, rows - 1)), found.slice(0, rows)
-            within = Range(within.after, _key_at(plan, found, rows))
+            if found.num_rows <= rows:
+                return within, found
+            within = Range(within.after, _key_at(plan, found, rows - 1))
 
     def _fetch_or_none(self, plan: Plan, rows: int) -> pa.Table | None:
         """Everything in one range; None where it is more than that many rows."""
@@ -174,11 +188,7 @@ class TableReader:
                 whole, still = self._again(plan, parts, waiting[start : start + KEYS_PER_CALL])
                 found.append(whole)
                 torn += still
-        raise SourceBusy(
-            f"rows of {plan.table.name} changed during each of {TRIES} reads of them",
-            where=plan.where,
-            hint="It is tried again by itself. If it lasts, name fewer columns, or sync at quieter hours.",
-        )
+        raise _changing(plan)
 
     def _again(
         self, plan: Plan, parts: list[tuple[Field, ...]], keys: list[tuple[str, ...]]
@@ -212,12 +222,17 @@ class TableReader:
     def part(self, plan: Plan, within: Range, limit: int) -> pa.Table:
         """The columns of one fetch, in groups of this reader's own width."""
         parts = self._groups(plan)
-        first = self._fetch(plan, parts[0], within, limit)
-        if len(parts) == 1 or not first.num_rows:
-            return first if len(parts) == 1 else _empty(plan.columns)
-        # No further than this group came: where the limit cut it short, the others would be cut elsewhere.
-        upto = _key_at(plan, first, first.num_rows - 1) if first.num_rows >= limit else within.upto
-        return self._completed(plan, parts, Range(within.after, upto), first, limit)
+        for _ in range(TRIES):
+            first = self._fetch(plan, parts[0], within, limit)
+            if len(parts) == 1 or not first.num_rows:
+                return first if len(parts) == 1 else _empty(plan.columns)
+            # No further than this group came: where the limit cut it short, the others would be cut elsewhere.
+            short = first.num_rows >= limit
+            upto = _key_at(plan, first, first.num_rows - 1) if short else within.upto
+            found = self._completed(plan, parts, Range(within.after, upto), first, limit)
+            if not short or found.num_rows >= limit:  # fewer would look as if the range were read whole
+                return found
+        raise _changing(plan)
 
     def _called(self, plan: Plan, fields: Sequence[Field], within: Range, limit: int) -> pa.Table:
         reader = self._reader
@@ -234,7 +249,11 @@ class TableReader:
             if narrowed is None:
                 raise refused(error, plan.table.name, plan.where) from error
             return self.part(narrowed, within, limit)
-        return _within(plan, _sorted(plan, pa.table({f.name: found[f.name] for f in fields})), within)
+        rows = pa.table({f.name: found[f.name] for f in fields})
+        ordered = _sorted(plan, rows)
+        if self._sorts(plan) and not ordered.select(plan.key_names).equals(rows.select(plan.key_names)):
+            self._unsorted.add(plan.table.name)
+        return _within(plan, ordered, within)
 
     def _narrower(self, plan: Plan, fields: Sequence[Field]) -> Plan | None:
         """The same columns for another try, in more groups than before; None: there is nothing left to split."""
@@ -324,6 +343,14 @@ def _refuse_repeated(plan: Plan, table: pa.Table) -> None:
         f"more than one row of {plan.table.name} has the key {repeated[0].as_py()!r}",
         where=f"{plan.where}.key",
         hint=f"Name all columns of the table's key: {', '.join(plan.table.key)}.",
+    )
+
+
+def _changing(plan: Plan) -> SourceBusy:
+    return SourceBusy(
+        f"rows of {plan.table.name} changed during each of {TRIES} reads of them",
+        where=plan.where,
+        hint="It is tried again by itself. If it lasts, name fewer columns, or sync at quieter hours.",
     )
 
 

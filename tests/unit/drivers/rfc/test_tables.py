@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.contract import BadConfiguration, NotPermitted, SourceChanged
+from drivers.contract import BadConfiguration, NotPermitted, SourceBusy, SourceChanged
 from drivers.rfc import sdk
 from drivers.rfc.caller import CallFailed
 from drivers.rfc.changes import plan_of
@@ -20,7 +20,7 @@ from drivers.rfc.dictionary import Dictionary
 from drivers.rfc.readers import Form, choose
 from drivers.rfc.tables import KEYS_PER_CALL, Plan, TableReader, keys_of
 from tests.sap import libraries
-from tests.sap.dictionary import Column, Definition
+from tests.sap.dictionary import Column, Definition, define
 from tests.sap.system import Profile, System
 
 LOGON = {"ashost": "sap.example", "sysnr": "00", "client": "100", "user": "RFCUSER", "passwd": "secret"}
@@ -54,13 +54,9 @@ class Site:
 
     def pages(self, plan: Plan, rows: int) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
-        after, complete = None, False
-        while not complete:
-            page, complete = self.tables.page(plan, after, rows)
+        for page, _ in self.tables.pages(plan, None, rows):
             assert page.num_rows <= rows
             found += page.to_pylist()
-            if page.num_rows:
-                after = tuple(page.column(name)[-1].as_py() for name in plan.key_names)
         return found
 
     def source(self, table: str = "ZWIDE") -> list[dict[str, str]]:
@@ -186,6 +182,51 @@ def test_any_keys_and_any_page_size(keys: set[tuple[str, int]], rows: int, profi
         found.system.put_many("ZWIDE", (("100", a, f"{b:05d}", *["v"] * 58) for a, b in keys))
 
         assert found.pages(found.plan(), rows) == sorted(found.source(), key=lambda row: (row["A"], row["B"]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sets(st.text("AB12", min_size=1, max_size=3), min_size=1, max_size=30),
+    st.integers(1, 9),
+    st.booleans(),
+)
+def test_a_system_that_orders_texts_otherwise_is_read_whole_or_refused(
+    keys: set[str], rows: int, et_data: bool
+) -> None:
+    with site(Profile(et_data=et_data, letters_first=True), rows_per_call=10) as found:
+        found.system.add_table(define("ZCODE", "MANDT CLNT 3 k; CODE CHAR 4 k; NAME CHAR 5"))
+        found.system.put_many("ZCODE", (("100", key, "x") for key in keys))
+        try:
+            read = [row["CODE"] for row in found.pages(found.plan("ZCODE"), rows)]
+        except SourceChanged as error:
+            assert "orders" in error.message
+        else:
+            assert read == sorted(keys)
+
+
+def test_a_reader_that_says_it_sorts_and_does_not_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with site(SORTED) as found:
+        found.system.add_table(define("ZCODE", "MANDT CLNT 3 k; CODE CHAR 4 k; NAME CHAR 5"))
+        found.system.put_many("ZCODE", (("100", f"{n:04d}", "x") for n in range(300)))
+        select = found.system.select
+        monkeypatch.setattr(found.system, "select", lambda *a, **k: select(*a, **(k | {"sort": False})))
+
+        assert found.pages(found.plan("ZCODE"), 40) == found.source("ZCODE")
+
+
+def test_what_vanishes_before_every_look_at_it_ends_the_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    with site(PLAIN) as found:
+        fill(found.system, 300)
+        real = found.caller.call
+
+        def without_rows(function: str, /, **parameters: Any) -> Any:
+            reply = real(function, **parameters)
+            wide = len(parameters.get("FIELDS", ())) > len(found.plan().key)
+            return {**reply, "DATA": []} if wide else reply
+
+        monkeypatch.setattr(found.caller, "call", without_rows)
+        with pytest.raises(SourceBusy):
+            found.pages(found.plan(), 40)
 
 
 class TestReaders:
