@@ -45,7 +45,7 @@ from drivers.odata.ordering import (
 from drivers.odata.requests import any_of, encoded
 from drivers.odata.service import Service
 from drivers.odata.shape import LineShape, Node, StreamShape, projected
-from drivers.odata.walking import Walk, column_values
+from drivers.odata.walking import LEAST_CAP, Walk, column_values
 from drivers.odata.walking import repeated as repeated_key
 
 _BETWEEN: Final = 8  # characters of an encoded `or` and its blanks
@@ -153,8 +153,7 @@ class PageReader:
     async def _lines_of(self, rows: list[Any]) -> tuple[tuple[LineShape, list[Any]], ...]:
         if self._keys_only or not rows:
             return ()
-        values = column_values(rows, self._tree)
-        keys = list(zip(*(key_texts(each, values(each)) for each in self._shape.key), strict=True))
+        keys = _keys_in(rows, self._shape.key, self._tree)
         return tuple(
             [(shape, await self._lines_of_set(shape, reader, keys)) for shape, reader in self._line_sets]
         )
@@ -223,15 +222,29 @@ class PageReader:
         seen = set(self._request.keys[:taken])
         wanted = [key for key in dict.fromkeys(chosen) if key not in seen]
         found: list[Any] = []
-        order_by = [each.name for each in self._shape.key]
         asked = [parts for key in wanted if (parts := self._parts(key))]
-        for named, chunk in self._chunks(self._shape.key, asked, self._set.room):
-            conditions = [any_of(chunk), *self._operators_filter()]
-            answer = await self._set.matching(conditions, order_by, self._options.page_size)
-            found += _of_keys(answer.rows, self._shape.key, self._tree, named)
+        while asked:
+            rows, asked = await self._named(asked)
+            found += rows
         place = Position(ReadMode.BY_KEYS, taken=after)
         complete = after >= len(self._request.keys)
         return Fetched(found, await self._lines_of(found), place, complete)
+
+    async def _named(self, keys: list[list[str]]) -> tuple[list[Any], list[list[str]]]:
+        """The records of the keys, and the keys to ask for again: where an answer may have been cut without a word."""
+        columns = self._shape.key
+        order_by = [each.name for each in columns]
+        found: list[Any] = []
+        again: list[list[str]] = []
+        for named, chunk in self._chunks(columns, keys, self._set.room):
+            conditions = [any_of(chunk), *self._operators_filter()]
+            answer = await self._set.matching(conditions, order_by, self._options.page_size)
+            rows = _of_keys(answer.rows, columns, self._tree, named)
+            found += rows
+            if rows and len(answer.rows) >= LEAST_CAP:
+                missing = named - set(_keys_in(rows, columns, self._tree))
+                again += [list(map(str, key)) for key in missing]
+        return found, again
 
     def _parts(self, key: str) -> list[str] | None:
         """The key's parts, where a record of the source can have them at all."""
@@ -354,9 +367,12 @@ def _of_keys(
     rows: list[Any], columns: Sequence[Property], node: Node, keys: set[tuple[str | None, ...]]
 ) -> list[Any]:
     """The source may find more than was named, where its equality ignores case."""
-    numbers = {each.name: number for number, each in enumerate(node.properties)}
-    texts = [key_texts(each, values_of(rows, f"p{numbers[each.name]}")) for each in columns]
-    return [row for row, key in zip(rows, zip(*texts, strict=True), strict=True) if key in keys]
+    return [row for row, key in zip(rows, _keys_in(rows, columns, node), strict=True) if key in keys]
+
+
+def _keys_in(rows: list[Any], columns: Sequence[Property], node: Node) -> list[tuple[str | None, ...]]:
+    values = column_values(rows, node)
+    return list(zip(*(key_texts(each, values(each)) for each in columns), strict=True))
 
 
 def _same(one: list[Any], other: list[Any], tree: Any, shape: StreamShape) -> bool:

@@ -14,7 +14,7 @@ from drivers.odata.fetching import SetReader
 from drivers.odata.ordering import START, OrderedBy, Values, cut, texts_of, up
 from drivers.odata.shape import Node
 
-_LEAST_CAP: Final = 10  # records; no service is known that gives fewer at a time
+LEAST_CAP: Final = 10  # records; no service is known that gives fewer at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Walk:
         """
         longest = self._reader.longest
         self._reader.longest = max(longest, rows)
-        return rows >= max(longest, _LEAST_CAP)
+        return rows >= max(longest, LEAST_CAP)
 
     async def to_the_end(self, page: int) -> list[Any]:
         rows: list[Any] = []

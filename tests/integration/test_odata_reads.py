@@ -385,9 +385,16 @@ async def test_a_service_that_cuts_its_answers_without_a_word_is_read_to_the_end
         return whole(name, {**query, "$top": str(min(int(query.get("$top", 12)), 12))}, *rest, **more)
 
     every = await scan(server, orders(own_set=True))
+    names = [row["__key"] for row in every]
     server.collection = capped  # type: ignore[method-assign]
 
     assert await scan(server, orders(own_set=True)) == every
+    made = driver(server)
+    found = rows(
+        await pages(made, ReadRequest(orders(), ReadMode.BY_KEYS, keys=["none", *names, "nor this"]))
+    )
+    await made.aclose()
+    assert sorted(row["__key"] for row in found) == sorted(names)
 
 
 async def test_a_service_that_gained_a_property_is_learnt_anew(server: ODataServer) -> None:
