@@ -115,6 +115,12 @@ class Profile:
     et_data: bool = False  # RFC_READ_TABLE returns rows in ET_DATA where it is asked to, and sorts
     scrambled: bool = True  # rows come in no order that anybody could rely on
     rows_in_memory: int = 200_000  # more in one call end with a short dump
+    letters_first: bool = False  # its database orders texts as EBCDIC does
+
+
+def _by_ebcdic(left: str, right: str) -> int:
+    one, other = left.encode("cp037"), right.encode("cp037")
+    return (one > other) - (one < other)
 
 
 class System:
@@ -133,6 +139,7 @@ class System:
         self.before_call: Callable[[str, Mapping[str, Any]], None] = lambda _function, _parameters: None
         self.lock = RLock()
         self._db = sqlite3.connect(":memory:", check_same_thread=False)
+        self._db.create_collation("EBCDIC", _by_ebcdic)
         self._numbers = {
             "EBELN": itertools.count(4500001000),
             "AUFNR": itertools.count(800001000),
@@ -256,7 +263,8 @@ class System:
         self._db.close()
 
     def _create(self, definition: Definition) -> None:
-        columns = ", ".join(f'"{column.name}" TEXT NOT NULL' for column in definition.columns)
+        order = "COLLATE EBCDIC " if self.profile.letters_first else ""
+        columns = ", ".join(f'"{column.name}" TEXT {order}NOT NULL' for column in definition.columns)
         key = ", ".join(f'"{name}"' for name in definition.key)
         self._db.execute(f'CREATE TABLE "{definition.name}" ({columns}, PRIMARY KEY ({key}))')
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from drivers.contract import BadConfiguration, NotPermitted, SourceBusy, SourceChanged
@@ -184,7 +184,9 @@ def test_any_keys_and_any_page_size(keys: set[tuple[str, int]], rows: int, profi
         assert found.pages(found.plan(), rows) == sorted(found.source(), key=lambda row: (row["A"], row["B"]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
+@example(keys={"AA", "A1", "B1"}, rows=1, et_data=True)
+@example(keys={"AA", "A1", "B1"}, rows=1, et_data=False)
 @given(
     st.sets(st.text("AB12", min_size=1, max_size=3), min_size=1, max_size=30),
     st.integers(1, 9),
@@ -196,12 +198,13 @@ def test_a_system_that_orders_texts_otherwise_is_read_whole_or_refused(
     with site(Profile(et_data=et_data, letters_first=True), rows_per_call=10) as found:
         found.system.add_table(define("ZCODE", "MANDT CLNT 3 k; CODE CHAR 4 k; NAME CHAR 5"))
         found.system.put_many("ZCODE", (("100", key, "x") for key in keys))
+        refused, read = "", []
         try:
             read = [row["CODE"] for row in found.pages(found.plan("ZCODE"), rows)]
         except SourceChanged as error:
-            assert "orders" in error.message
-        else:
-            assert read == sorted(keys)
+            refused = error.message
+
+        assert "orders the key" in refused or read == sorted(keys)
 
 
 def test_a_reader_that_says_it_sorts_and_does_not_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,16 +220,16 @@ def test_a_reader_that_says_it_sorts_and_does_not_loses_nothing(monkeypatch: pyt
 def test_what_vanishes_before_every_look_at_it_ends_the_read(monkeypatch: pytest.MonkeyPatch) -> None:
     with site(PLAIN) as found:
         fill(found.system, 300)
-        real = found.caller.call
+        real, plan = found.caller.call, found.plan()
 
         def without_rows(function: str, /, **parameters: Any) -> Any:
             reply = real(function, **parameters)
-            wide = len(parameters.get("FIELDS", ())) > len(found.plan().key)
+            wide = len(parameters.get("FIELDS", ())) > len(plan.key)
             return {**reply, "DATA": []} if wide else reply
 
         monkeypatch.setattr(found.caller, "call", without_rows)
         with pytest.raises(SourceBusy):
-            found.pages(found.plan(), 40)
+            found.pages(plan, 40)
 
 
 class TestReaders:
