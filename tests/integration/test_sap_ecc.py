@@ -160,9 +160,6 @@ async def test_functional_locations_lead_to_their_superior_ones(driver: RfcDrive
     assert found["K1-B02"]["name"] == "Pump house"
 
 
-NOON = {"day": "20260315", "clock": "120000"}
-
-
 @pytest.mark.parametrize(
     ("name", "row", "key"),
     [
@@ -194,21 +191,44 @@ async def test_each_table_that_tells_of_changes_brings_its_record(
     assert (await documents(driver, name, since=since)).keys() == {key}
 
 
+MOVEMENT: dict[str, Any] = {
+    "key": BEARING,
+    "customFields": {"movementCode": "03", "movementType": "201", "postingDate": "2026-03-15"},
+    "stocks": [{"siteKey": "1000", "storeroomKey": "0001", "quantity": "2.5", "uomKey": "ST"}],
+}
+
+
 async def test_a_goods_movement_brings_its_material_with_the_new_stock(site: Site, driver: RfcDriver) -> None:
     before = await driver.signpost(spec("inventory_items")[0])
     site.system.pass_time(minutes=5)
-    record = {
-        "key": BEARING,
-        "customFields": {"movementCode": "03", "movementType": "201", "postingDate": "2026-03-15"},
-        "stocks": [{"siteKey": "1000", "storeroomKey": "0001", "quantity": "2.5", "uomKey": "ST"}],
-    }
 
-    outcome = await execute(driver, "inventory_items", OperationKind.UPDATE, record)
+    outcome = await execute(driver, "inventory_items", OperationKind.UPDATE, MOVEMENT)
     site.system.pass_time(minutes=5)
     found = await documents(driver, "inventory_items", since=before)
 
     assert (outcome.status, outcome.key) == (OutcomeStatus.SUCCEEDED, BEARING)
     assert found[BEARING]["stocks"][0]["quantity"] == "15"
+
+
+async def test_the_same_goods_movement_moves_once(site: Site, driver: RfcDriver) -> None:
+    for _ in range(2):
+        outcome = await execute(driver, "inventory_items", OperationKind.UPDATE, MOVEMENT)
+        assert (outcome.status, outcome.key) == (OutcomeStatus.SUCCEEDED, BEARING)
+
+    assert len(site.system.rows("MKPF")) == 1
+
+
+@pytest.mark.parametrize("missing", ["movementCode", "movementType", "postingDate", ""])
+async def test_a_change_of_a_material_is_not_taken_for_a_movement(
+    site: Site, driver: RfcDriver, missing: str
+) -> None:
+    given = {name: value for name, value in MOVEMENT["customFields"].items() if name != missing}
+    record = MOVEMENT | {"customFields": given if missing else {}}
+
+    outcome = await execute(driver, "inventory_items", OperationKind.UPDATE, record)
+
+    assert (outcome.status, outcome.messages[0].code) == (OutcomeStatus.FAILED, "required")
+    assert not site.system.rows("MKPF")
 
 
 async def test_a_new_order_is_read_as_it_was_written(driver: RfcDriver) -> None:

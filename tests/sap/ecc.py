@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tests.sap.dictionary import Column, Definition, define, flags_of
-from tests.sap.system import Profile, System
+from tests.sap.system import Change, Profile, System
 
 # Columns beside those of the fake's own dictionary.
 _MORE = {
@@ -70,6 +72,19 @@ class EccSystem(System):
         for name, text in _MORE_OF_STRUCTURES.items():
             self.dictionary[name] = _with(self.dictionary[name], text)
         self.dictionary["BAPI_ITOBX"] = flags_of(self.dictionary["BAPI_ITOB"], "BAPI_ITOBX")
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """MSEG repeats the reference of its document."""
+        documents = {
+            (change.row["MBLNR"], change.row["MJAHR"]): change.row.get("XBLNR", "")
+            for change in changes
+            if change.table == "MKPF"
+        }
+        for change in changes:
+            if change.table == "MSEG":
+                kept = documents.get((change.row["MBLNR"], change.row["MJAHR"]), "")
+                change.row.setdefault("XBLNR_MKPF", kept)
+        super().apply(changes)
 
     def _create(self, definition: Definition) -> None:
         whole = _with(definition, _MORE.get(definition.name, ""))
