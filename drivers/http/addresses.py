@@ -79,12 +79,27 @@ async def open_addresses(host: str, port: int, *, where: str, resolver: Resolver
         ) from error
     closed = [address for address in found if not is_open(address)]
     if closed:
-        raise BadConfiguration(
-            f"{host!r} is at {closed[0]}, an address that drivers never connect to",
-            where=where,
-            hint="It belongs to the machine's own network or to a cloud's metadata service. Name the ERP's host.",
-        )
+        raise _closed(host, closed[0], where)
     return found
+
+
+def refuse_closed(host: str, *, where: str) -> None:
+    """For a host that is written as an address and that somebody else, such as a proxy, will connect to."""
+    try:
+        address = socket.inet_ntoa(socket.inet_aton(host))  # takes 2852039166 and 0xa9fea9fe, as resolvers do
+    except (OSError, UnicodeError):
+        address = host
+    is_address = address != host or address.replace(".", "").isdigit() or ":" in address
+    if is_address and not is_open(address):
+        raise _closed(host, address, where)
+
+
+def _closed(host: str, address: str, where: str) -> BadConfiguration:
+    return BadConfiguration(
+        f"{host!r} is at {address}, an address that drivers never connect to",
+        where=where,
+        hint="It belongs to the machine's own network or to a cloud's metadata service. Name the ERP's host.",
+    )
 
 
 class GuardedNetwork(httpcore.AsyncNetworkBackend):

@@ -12,7 +12,7 @@ import httpx
 import truststore
 
 from drivers.contract import BadConfiguration, DriverError, Unreachable
-from drivers.http.addresses import GuardedNetwork
+from drivers.http.addresses import GuardedNetwork, refuse_closed
 from drivers.http.options import DEFAULT_PORTS, ClientCredentials, HttpOptions
 
 _IDLE_SECONDS: Final = 30.0  # firewalls drop idle connections without a word, the shortest after a minute
@@ -32,11 +32,15 @@ def port_of(url: str) -> tuple[str, int]:
 
 
 def hosts_of(options: HttpOptions) -> list[str]:
-    """The URLs of everything that the client may connect to."""
-    urls = [options.url]
+    """The URLs of everything that the client may connect to. Raises BadConfiguration."""
+    urls = {"options.url": options.url}
     if isinstance(options.auth, ClientCredentials):
-        urls.append(options.auth.token_url)
-    return [options.proxy] if options.proxy else urls
+        urls["options.auth.token_url"] = options.auth.token_url
+    if options.proxy is None:
+        return list(urls.values())
+    for where, url in urls.items():
+        refuse_closed(port_of(url)[0], where=where)  # names are the proxy's to resolve
+    return [options.proxy]
 
 
 class Transport(httpx.AsyncBaseTransport):

@@ -263,6 +263,23 @@ def test_a_header_that_cannot_be_sent_is_told_without_its_value(value: str) -> N
     assert "nter2" not in f"{caught.value!r}{caught.value.hint}"
 
 
+@pytest.mark.parametrize("host", ["169.254.169.254", "2852039166", "0xa9fea9fe", "[::ffff:169.254.169.254]"])
+def test_a_proxy_is_not_asked_for_an_address_that_is_closed(host: str) -> None:
+    for options, where in (
+        ({"url": f"http://{host}/sap"}, "options.url"),
+        ({"url": URL, "auth": {**OAUTH, "token_url": f"http://{host}/t"}}, "options.auth.token_url"),
+    ):
+        made = HttpOptions.model_validate({**options, "proxy": "http://proxy:3128"})
+        with pytest.raises(BadConfiguration) as caught:
+            HttpClient(made, {"client_secret": "s"})
+        assert caught.value.where == where
+
+
+def test_a_proxy_may_be_asked_for_any_other_host() -> None:
+    for host in ("erp.example", "10.0.0.5", "[fd12::1]", "cafe"):
+        assert HttpClient(HttpOptions.model_validate({"url": f"http://{host}", "proxy": "http://p:1"}), {})
+
+
 def test_a_proxys_password_may_hold_any_letter() -> None:
     options = HttpOptions.model_validate({"url": URL, "proxy": "http://proxy:3128", "proxy_user": "jörg"})
     assert HttpClient(options, {"proxy_password": "pässwörd"})
