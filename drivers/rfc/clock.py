@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from drivers.contract import SourceChanged
 from drivers.rfc.caller import CallFailed, Session, structure, text
+from drivers.rfc.conversions import NotConvertible, integer
 from drivers.rfc.errors import translate
 
 _TOLD: Final = re.compile(r"Date:\s*(\d{8})\s+Time:\s*(\d{6})")
@@ -31,6 +32,20 @@ def local_time(session: Session) -> datetime:
     return datetime.strptime("".join(found.groups()), "%Y%m%d%H%M%S")  # noqa: DTZ007 - its zone is not told
 
 
+def settled_time(session: Session, time_zone: str) -> datetime:
+    """As `local_time`; in the hour that comes twice its beginning, for what changes in its second pass looks older."""
+    local = local_time(session)
+    zone = ZoneInfo(time_zone) if time_zone else None
+    while zone is not None and _comes_twice(local, zone):
+        local = local.replace(second=0) - timedelta(minutes=0 if local.second else 1)
+    return local
+
+
+def _comes_twice(local: datetime, zone: ZoneInfo) -> bool:
+    first, second = (local.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1))
+    return first is not None and second is not None and first > second
+
+
 def utc_time(session: Session, time_zone: str) -> datetime:
     """Where an hour comes twice, the earlier of the two: what is read up to then is surely over."""
     local = local_time(session)
@@ -41,12 +56,13 @@ def utc_time(session: Session, time_zone: str) -> datetime:
     except CallFailed as error:
         raise translate(error, where=_WHERE) from error
     told = structure(reply, "RFCSI_EXPORT")
-    offset = text(told, "RFCTZONE").strip()
-    if not offset.lstrip("-").isdigit():
+    try:
+        offset = integer(text(told, "RFCTZONE").strip() or "unknown")  # ABAP writes a minus behind
+    except NotConvertible:
         raise SourceChanged(
             "the system does not tell its time zone",
             where="options.time_zone",
             hint='Set it: time_zone = "Europe/Berlin".',
-        )
+        ) from None
     summer = timedelta(hours=1) if text(told, "RFCDAYST") else timedelta(0)
-    return (local - timedelta(seconds=int(offset)) - summer).replace(tzinfo=UTC)
+    return (local - timedelta(seconds=offset) - summer).replace(tzinfo=UTC)

@@ -11,13 +11,13 @@ import pyarrow.compute as pc
 
 from drivers.contract import KEY_COLUMN, SourceChanged
 from drivers.nesting import LineSet, nested
-from drivers.rfc.abap import Kind
-from drivers.rfc.caller import CallFailed, Session, rows, structure
+from drivers.rfc.abap import Field, Kind
+from drivers.rfc.caller import CallFailed, Session, Trouble, rows, structure
 from drivers.rfc.changes import plan_of
 from drivers.rfc.columns import BadColumn, type_of, typed
 from drivers.rfc.conditions import all_of, behind
-from drivers.rfc.conversions import NotConvertible, decimal_text, from_abap
-from drivers.rfc.errors import translate
+from drivers.rfc.conversions import NotConvertible, decimal_text, from_abap, raw_in_reply
+from drivers.rfc.errors import NO_AUTHORITY, translate
 from drivers.rfc.returns import failure_in
 from drivers.rfc.shape import Currency, Detail, Lines, Rows, StreamShape
 from drivers.rfc.tables import Plan, TableReader, keys_of
@@ -143,18 +143,19 @@ class Composer:
             for values in zip(*(header.column(name).to_pylist() for name in names), strict=True)
         ]
         for name, (parameter, member, field) in detail.columns.items():
-            texts = []
-            for reply in replies:
-                holder = structure(reply, parameter) if member else reply
-                texts.append(_value(field, holder.get(member or parameter)))
-            yield name, pa.array(texts, type_of(field))
+            holders = [structure(reply, parameter) if member else reply for reply in replies]
+            values = [_value(field, holder.get(member or parameter), detail) for holder in holders]
+            yield name, pa.array(values, type_of(field))
         for lines in detail.lines:
             kind = pa.list_(
                 pa.struct([pa.field(name, type_of(field)) for name, field in lines.columns.items()])
             )
             content = [
                 [
-                    {name: _value(field, row.get(field.name)) for name, field in lines.columns.items()}
+                    {
+                        name: _value(field, row.get(field.name), detail)
+                        for name, field in lines.columns.items()
+                    }
                     for row in rows(reply, lines.parameter)
                 ]
                 for reply in replies
@@ -166,6 +167,8 @@ class Composer:
         try:
             reply = self.session.call(detail.function, **parameters, **detail.constants, **tables)
         except CallFailed as error:
+            if error.trouble is Trouble.EXCEPTION and not detail.stops and error.key not in NO_AUTHORITY:
+                return {}
             raise translate(error, where=detail.where) from error
         failed = failure_in(reply)
         if failed is not None and detail.stops:
@@ -177,11 +180,20 @@ class Composer:
         return {} if failed is not None else reply
 
 
-def _value(field: Any, value: Any) -> str | int | None:
+def _value(field: Field, value: Any, detail: Detail) -> str | int | None:
     """A BAPI's value: its amounts are real ones already, whatever the currency."""
     if value is None:
         return None
-    return decimal_text(value) if field.kind is Kind.CURRENCY else from_abap(field, value)
+    try:
+        if field.kind is Kind.RAW:
+            return raw_in_reply(value, field.length)
+        return decimal_text(value) if field.kind is Kind.CURRENCY else from_abap(field, value)
+    except NotConvertible as error:
+        raise SourceChanged(
+            f"{detail.function} gave {field.name} a value that is none of its type: {error}",
+            where=detail.where,
+            hint="Leave the column out.",
+        ) from error
 
 
 def _currencies(beside: Currency, table: pa.Table, header: pa.Table | None) -> pa.Array:

@@ -7,6 +7,7 @@ form, and nothing is rounded, cut or guessed: what cannot be a value of its type
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
@@ -150,8 +151,19 @@ def float_text(value: Any) -> str:
 
 
 def raw_text(value: Any) -> str:
-    """Hexadecimal in capitals, as ABAP prints it; SOAP's base64 is told apart by the callers."""
+    """Hexadecimal in capitals, as ABAP prints it."""
     return value.hex().upper() if isinstance(value, bytes | bytearray) else str(value).strip().upper()
+
+
+def raw_in_reply(value: Any, length: int) -> str:
+    """RAW of a function's answer, which is base64 over SOAP. Of no length do both have the same number of digits."""
+    text = raw_text(value)
+    if re.fullmatch(r"[0-9A-F]*", text) and len(text) in {0, 2 * length}:
+        return text
+    try:
+        return base64.b64decode(str(value).strip(), validate=True).hex().upper()
+    except ValueError as error:
+        raise NotConvertible(f"{str(value)[:40]!r} is neither hexadecimal nor base64") from error
 
 
 def integer(value: Any) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
@@ -30,7 +31,7 @@ from drivers.rfc import checks
 from drivers.rfc.caller import Caller, CallFailed, Unsendable
 from drivers.rfc.catalogue import columns_of, discover
 from drivers.rfc.engine import Engine
-from drivers.rfc.errors import translate
+from drivers.rfc.errors import masked, translate
 from drivers.rfc.opening import open_caller
 from drivers.rfc.options import parse_connection
 from drivers.rfc.recipes import operations_of
@@ -76,7 +77,8 @@ class RfcDriver:
         )
 
     async def check(self, streams: Sequence[StreamSpec] = ()) -> Sequence[CheckStep]:
-        hops = await self._in_thread(checks.check, self._engine)
+        found = await self._in_thread(checks.check, self._engine)
+        hops = [replace(hop, detail=masked(hop.detail, self._engine.secrets)) for hop in found]
         if not all(hop.ok for hop in hops):
             return hops
         reads = [await self._check_stream(stream) for stream in streams]
@@ -136,8 +138,11 @@ class RfcDriver:
             raise RecordFault(
                 f"a value cannot be sent to SAP: {error}", hint="Remove the character from the record."
             ) from error
-        except SourceChanged:
-            self._engine.dictionary.forget()  # what is asked next time is what there is then
+        except DriverError as error:
+            if isinstance(error, SourceChanged):
+                self._engine.dictionary.forget()  # what is asked next time is what there is then
+            error.message = masked(error.message, self._engine.secrets)
+            error.args = (error.message,)
             raise
         except (pa.ArrowException, OverflowError) as error:
             raise SourceChanged(

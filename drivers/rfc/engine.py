@@ -68,7 +68,7 @@ class Engine:
             return None
         if kind is MarkKind.TIMESTAMP and shape.in_utc:
             return mark_at(clock.utc_time(self.caller, self.options.time_zone), kind)
-        return mark_at(clock.local_time(self.caller), kind)
+        return mark_at(clock.settled_time(self.caller, self.options.time_zone), kind)
 
     def decimals(self) -> Mapping[str, int]:
         """Of currencies that have more or less than two."""

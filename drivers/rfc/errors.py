@@ -22,7 +22,11 @@ _MAX_TEXT: Final = 500
 _RETRY_AFTER: Final = 30.0  # seconds, where SAP names none
 
 # SAP's texts for what has no code of its own. English and German: these two are on every system.
-_LOCKED: Final = r"user.{0,40}locked|password logon no longer possible|too many failed|benutzer.{0,40}gesperrt|zu viele fehl"
+# Of the user, not of a record: "Order 4711 is locked by user MEIER" says nothing of the logon.
+_LOCKED: Final = (
+    r"user (\S+ )?(is |account |has been |currently )*locked|password logon no longer possible|too many failed|"
+    r"benutzer (\S+ )?(ist|wurde) (.{0,20} )?gesperrt|zu viele fehl"
+)
 _EXPIRED: Final = (
     r"password.{0,30}(expired|must be changed|change your)|initial password|password_change|change of password|"
     r"kennwort.{0,30}(abgelaufen|ändern)|initialkennwort"
@@ -56,10 +60,13 @@ _BY_WORDS: Final = tuple(
         (_BUSY, Trouble.BUSY),
     )
 )
+NO_AUTHORITY: Final = (
+    "NOT_AUTHORIZED",
+    "NO_AUTHORITY",
+    "NO_AUTHORIZATION",
+)  # as functions name their exceptions
 _BY_KEY: Final = {
-    "NOT_AUTHORIZED": NotPermitted,
-    "NO_AUTHORITY": NotPermitted,
-    "NO_AUTHORIZATION": NotPermitted,
+    **dict.fromkeys(NO_AUTHORITY, NotPermitted),
     "TABLE_NOT_AVAILABLE": SourceChanged,
     "TABLE_WITHOUT_DATA": SourceChanged,
     "FIELD_NOT_VALID": SourceChanged,
@@ -103,10 +110,16 @@ def trouble_in(words: str) -> Trouble | None:
     return next((trouble for pattern, trouble in _BY_WORDS if pattern.search(words)), None)
 
 
+def masked(words: str, hidden: Iterable[str]) -> str:
+    """Without secrets, the longest first: one may be part of another."""
+    for secret in sorted((value for value in hidden if value), key=len, reverse=True):
+        words = words.replace(secret, "***")
+    return words
+
+
 def translate(error: CallFailed, *, where: str = "", hidden: Iterable[str] = ()) -> DriverError:
     shown = " ".join(error.text.split())[:_MAX_TEXT] or error.key or error.trouble.value
-    for secret in sorted((value for value in hidden if value), key=len, reverse=True):
-        shown = shown.replace(secret, "***")
+    shown = masked(shown, hidden)
     if error.key and error.key not in shown:
         shown = f"{error.key}: {shown}"
     if str(error.message_id):

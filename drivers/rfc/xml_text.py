@@ -1,7 +1,7 @@
 """Pure: XML documents as trees of dicts, lists and texts.
 
-Documents with a DTD are refused before anything in them is expanded, and so are those that nest too deep; their size
-is bounded by who fetched them.
+Documents with a DTD are refused before anything in them is expanded, and so are those that nest too deep or have too
+many elements; their size in bytes is bounded by who fetched them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ from typing import Any, Final
 from xml.parsers import expat
 
 MAX_DEPTH: Final = 64
+MAX_ELEMENTS: Final = (
+    2_000_000  # twice what the largest table read has; each takes some 300 bytes here, and 4 in a reply
+)
 
 
 class BadXml(ValueError):
@@ -73,10 +76,14 @@ class _Builder:
         self.root: Element | None = None
         self._open: list[Element] = []
         self._parts: list[list[str]] = []
+        self._count = 0
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if len(self._open) >= MAX_DEPTH:
             raise BadXml(f"more than {MAX_DEPTH} elements in one another")
+        self._count += 1
+        if self._count > MAX_ELEMENTS:
+            raise BadXml(f"more than {MAX_ELEMENTS} elements")
         element = Element(
             name.rpartition("}")[2], {key.rpartition("}")[2]: value for key, value in attributes.items()}
         )

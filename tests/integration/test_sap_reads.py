@@ -16,6 +16,7 @@ from drivers.contract import (
     DriverError,
     Mark,
     MarkKind,
+    NotPermitted,
     ReadMode,
     ReadRequest,
     SourceBusy,
@@ -27,9 +28,10 @@ from drivers.rfc.authorisations import authorisations_of
 from drivers.rfc.driver import RfcDriver
 from tests.conformance.suite import keys, pages, rows
 from tests.integration.sap_sources import OPTIONS, SECRETS, Site, orders, site, work_orders
+from tests.sap import libraries
 from tests.sap.dictionary import define
 from tests.sap.soap import SoapServer
-from tests.sap.system import Busy, NoAuthority, ShortDump, System
+from tests.sap.system import AbapException, Busy, NoAuthority, ShortDump, System
 
 
 @pytest.fixture
@@ -142,6 +144,45 @@ class TestPages:
             await read(sap, StreamSpec("po", "purchase_order", stream))
         stream["details"] = {"bapi": detail | {"on_error": "empty"}}
         assert {row["S"] for row in await read(sap, StreamSpec("po", "purchase_order", stream))} == {None}
+
+    @pytest.mark.parametrize(("key", "goes_on"), [("ENTRY_NOT_FOUND", True), ("NO_AUTHORITY", False)])
+    async def test_an_exception_of_the_function_counts_as_an_error_of_the_record(
+        self, sap: Site, key: str, goes_on: bool
+    ) -> None:
+        def refuse(function: str, parameters: Any) -> None:
+            if function == "BAPI_PO_GETDETAIL1" and parameters["PURCHASEORDER"] == "4500000003":
+                raise AbapException(key)
+
+        sap.system.before_call = refuse
+        detail = {
+            "function": "BAPI_PO_GETDETAIL1",
+            "parameters": {"PURCHASEORDER": "EBELN"},
+            "columns": {"S": "POHEADER.STATUS"},
+            "on_error": "empty",
+        }
+        options = {"table": "EKKO", "where": {"BSTYP": "F"}, "details": {"bapi": detail}}
+        stream = StreamSpec("po", "purchase_order", options)
+
+        if not goes_on:
+            with pytest.raises(NotPermitted):
+                await read(sap, stream)
+            return
+        assert [row["EBELN"] for row in await read(sap, stream) if row["S"] is None] == ["4500000003"]
+
+    async def test_a_value_that_is_none_of_its_type_is_told_with_its_field(
+        self, sap: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        detail = {
+            "function": "BAPI_PO_GETDETAIL1",
+            "parameters": {"PURCHASEORDER": "EBELN"},
+            "lines": {"items": {"parameter": "POITEM", "columns": ["QUANTITY"]}},
+        }
+        stream = StreamSpec("po", "purchase_order", {"table": "EKKO", "details": {"bapi": detail}})
+        monkeypatch.setattr(libraries, "_value", lambda _column, text: "many" if text == "12.500" else text)
+
+        with pytest.raises(SourceChanged, match="QUANTITY") as raised:
+            await read(sap, stream)
+        assert raised.value.where == "streams.po.read.details.bapi"
 
 
 class TestChanges:
@@ -307,6 +348,21 @@ class TestMistakes:
 
 
 class TestTrouble:
+    async def test_no_error_tells_the_password(self, any_sap: Site) -> None:
+        def echo(function: str, _parameters: Any) -> None:
+            if function == "RFC_READ_TABLE":
+                raise AbapException("OPTION_NOT_VALID", "passwd=secret is no option")
+
+        any_sap.system.before_call = echo
+        driver = any_sap.driver()
+        with pytest.raises(DriverError, match=r"passwd=\*\*\*") as raised:
+            await pages(driver, ReadRequest(orders(), ReadMode.SCAN))
+        steps = await driver.check()
+        await driver.aclose()
+
+        assert "secret" not in str(raised.value)
+        assert "passwd=***" in steps[-1].detail
+
     async def test_busy_answers_and_dumps_are_told_apart(self, any_sap: Site) -> None:
         driver = any_sap.driver()
         for error, kinds in (

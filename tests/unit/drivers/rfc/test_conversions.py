@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -26,6 +27,7 @@ from drivers.rfc.conversions import (
     from_abap,
     integer,
     moment,
+    raw_in_reply,
     raw_text,
     time_text,
     to_abap,
@@ -172,6 +174,15 @@ class TestNumbers:
 class TestTexts:
     def test_blanks_at_the_end_are_padding_and_in_front_are_not(self) -> None:
         assert char("  ab  ") == "  ab"
+
+    @given(st.binary(max_size=40))
+    def test_raw_of_an_answer_is_the_same_as_hexadecimal_and_as_base64(self, value: bytes) -> None:
+        for shown in (value, value.hex(), base64.b64encode(value).decode()):
+            assert raw_in_reply(shown, len(value)) == value.hex().upper()
+
+    def test_raw_that_is_neither_is_refused(self) -> None:
+        with pytest.raises(NotConvertible):
+            raw_in_reply("¦", 4)
 
     def test_raw_is_hexadecimal(self) -> None:
         assert raw_text(b"\x00\xff") == "00FF"

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drivers.rfc import xml_text
 from drivers.rfc.abap import Direction
 from drivers.rfc.caller import CallFailed, Trouble, Unsendable
 from drivers.rfc.soap_text import abap_name, element_name, envelope, reply
@@ -101,6 +102,10 @@ class TestReplies:
             ("No RFC authorization for function module RFC_READ_TABLE.", Trouble.AUTHORITY),
             ("TSV_TNEW_PAGE_ALLOC_FAILED: No more memory available", Trouble.BUSY),
             ("ASSIGN_BASE_TOO_SHORT", Trouble.FAILURE),
+            ("User is locked. Please notify the person responsible", Trouble.LOCKED),
+            ("Benutzer MEIER ist gesperrt", Trouble.LOCKED),
+            ("User MEIER has locked order 4711", Trouble.FAILURE),
+            ("Material M-1 ist durch Benutzer MEIER gesperrt", Trouble.FAILURE),
         ],
     )
     def test_other_faults_are_told_by_their_words(self, text: str, trouble: Trouble) -> None:
@@ -126,6 +131,13 @@ class TestHostileXml:
     def test_is_refused_before_anything_is_expanded(self, content: bytes) -> None:
         with pytest.raises(BadXml):
             parse(content)
+
+    def test_more_elements_than_any_reply_has_are_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(xml_text, "MAX_ELEMENTS", 10)
+
+        assert len(parse(b"<a>" + b"<b/>" * 9 + b"</a>").children) == 9
+        with pytest.raises(BadXml):
+            parse(b"<a>" + b"<b/>" * 10 + b"</a>")
 
 
 class TestRequests:
