@@ -220,6 +220,8 @@ class Gateway(HttpServer):
     # --- one request to one service
 
     def _answered(self, service: Service, part: Part, query: dict[str, str], user: str) -> Answer:
+        if isinstance(service.tables, Mirror):
+            service.tables.fresh()
         for name in [each for each in query if each.startswith("sap-")]:
             del query[name]
         method = part.headers.get("x-http-method", part.method).upper()

@@ -36,13 +36,23 @@ def v2_name(type_: str, name: str) -> str:
 
 
 class Mirror(Mapping[str, Table]):
-    """Tables made for each request anew; nothing is kept here."""
+    """Tables made anew for each request that asks for them; nothing is kept here."""
 
     def __init__(self, company: Company, metadata: Metadata) -> None:
         self._company = company
         self._metadata = metadata
+        self._made: dict[str, Table] = {}
+
+    def fresh(self) -> None:
+        """Call before each request: what was made for the one before it may be outdated."""
+        self._made.clear()
 
     def __getitem__(self, type_: str) -> Table:
+        if type_ not in self._made:
+            self._made[type_] = self._table(type_)
+        return self._made[type_]
+
+    def _table(self, type_: str) -> Table:
         entity_type = self._metadata.types[type_]
         table = Table(entity_type)
         if type_ in TYPES:
