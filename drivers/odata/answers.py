@@ -84,6 +84,7 @@ class AnswerReader:
                 where=where,
                 hint="See that entity_set names a collection, and that the server speaks JSON.",
             )
+        _refuse_unexpanded(rows, self._node, where=where)
         return Records(rows, next((link for name in _LINKS if (link := getattr(links, name))), None))
 
 
@@ -122,7 +123,8 @@ def _struct(node: Node, version: int, *, lenient: bool) -> Any:
             ],
             gc=False,
         )
-        fields.append((f"l{number}", results | _list_of(line), msgspec.field(name=name, default=None)))
+        absent = msgspec.field(name=name, default=msgspec.UNSET)
+        fields.append((f"l{number}", results | _list_of(line) | msgspec.UnsetType, absent))
         for order, word in enumerate(_NEXT_OF_A_LIST):
             link = msgspec.field(name=f"{name}{word}", default=None)
             fields.append((f"n{number}_{order}", str | None, link))
@@ -146,16 +148,27 @@ def lines_of(row: Any, number: int, *, name: str, where: str) -> list[Any]:
     held = getattr(row, f"l{number}")
     if isinstance(held, list):
         return held
-    if held is None:
+    if held is None or held is msgspec.UNSET:
         return []
     if held.rows is None:
-        raise SourceChanged(
-            f"the server did not expand {name!r}",
-            where=where,
-            hint="Read the lines from a set of their own: entity_set and parent.",
-        )
+        raise _unexpanded(name, where)
     found: list[Any] = held.rows
     return found
+
+
+def _refuse_unexpanded(rows: list[Any], node: Node, *, where: str) -> None:
+    """Lists that no record has were not expanded: an expanded one is there, if only empty."""
+    for number, (name, below) in enumerate(node.lists.items()):
+        if below.navigation and rows and all(getattr(row, f"l{number}") is msgspec.UNSET for row in rows):
+            raise _unexpanded(name, where)
+
+
+def _unexpanded(name: str, where: str) -> SourceChanged:
+    return SourceChanged(
+        f"the server did not expand {name!r}",
+        where=where,
+        hint="Read the lines from a set of their own: entity_set and parent.",
+    )
 
 
 def unfinished(rows: list[Any], node: Node, *, where: str) -> Iterator[Unfinished]:
@@ -172,7 +185,7 @@ def unfinished(rows: list[Any], node: Node, *, where: str) -> Iterator[Unfinishe
 
 def _link_of(row: Any, number: int) -> str | None:
     held = getattr(row, f"l{number}")
-    if held is not None and not isinstance(held, list) and held.next:
+    if held and not isinstance(held, list) and held.next:
         return str(held.next)
     found = (getattr(row, f"n{number}_{order}") for order in range(len(_NEXT_OF_A_LIST)))
     return next((str(link) for link in found if link), None)

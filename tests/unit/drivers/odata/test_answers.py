@@ -122,6 +122,17 @@ def test_lists_inside_records_are_found_with_what_the_server_cut() -> None:
         assert made.to_pylist() == [[{"No": 1, "Text": None}, {"No": 2, "Text": None}], []]
 
 
+def test_lists_that_no_record_of_v4_has_were_not_expanded() -> None:
+    node = Node(PLAIN.properties, lists={"to_Items": Node((prop("No", "Edm.Int32"),), navigation=True)})
+
+    with pytest.raises(SourceChanged, match="did not expand 'to_Items'"):
+        read(node, 4, {"value": [{"Id": "1"}, {"Id": "2"}]})
+    assert read(node, 4, {"value": []}).rows == []
+    (one, other) = read(node, 4, {"value": [{"Id": "1"}, {"Id": "2", "to_Items": []}]}).rows
+    lists = line_list([one, other], node, ["to_Items"], node.lists["to_Items"], (), where="here")
+    assert lists.to_pylist() == [[], []]
+
+
 def test_a_list_that_was_not_expanded_is_an_error_and_not_an_empty_list() -> None:
     rows = read(LINES, 2, {"d": {"results": [{"to_Items": {"__deferred": {"uri": "x"}}}]}}).rows
 
