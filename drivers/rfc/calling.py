@@ -6,7 +6,7 @@ import base64
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from typing import Any, Final
 
 from drivers.contract import BadConfiguration, SourceChanged
@@ -38,7 +38,7 @@ class Scope:
     recipe: Recipe
     record: Mapping[str, Any]
     idempotency_key: str
-    zone: tzinfo
+    zone: tzinfo | None
     key: Mapping[str, str] = field(default_factory=dict)  # by column of the stream's key
     results: Mapping[str, str] = field(default_factory=dict)
     blank: bool = False  # for a check: every field is there, without a value
@@ -249,7 +249,15 @@ class _Work:
             moment = datetime.fromisoformat(text)
         except ValueError:
             return text
-        return moment.astimezone(self.scope.zone).isoformat() if moment.tzinfo else text
+        if moment.tzinfo is None:
+            return text
+        if self.scope.zone is None:  # around midnight a guess would be the day before, or the one after
+            raise BadConfiguration(
+                "a moment is to be written as SAP's own date or time, and the system's time zone is not named",
+                where="options.time_zone",
+                hint='Set it: time_zone = "Europe/Berlin" (transaction STZAC shows it).',
+            )
+        return moment.astimezone(self.scope.zone).isoformat()
 
     def _fields(self, parameter: str) -> Mapping[str, Field]:
         found = self.interface.find(parameter)
@@ -271,6 +279,3 @@ def reference(idempotency_key: str, length: int | None) -> str:
         return idempotency_key
     digest = hashlib.sha256(idempotency_key.encode()).digest()
     return base64.b32encode(digest).decode().rstrip("=")[:length]
-
-
-UTC_ZONE: Final = UTC

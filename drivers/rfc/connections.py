@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime, time
-from threading import RLock
+from threading import Lock, RLock, Timer
 from typing import Any, Final, Protocol
 
 from drivers.rfc import interfaces
@@ -24,9 +24,17 @@ class ConnectedCaller:
     """Opens its connection with the first call. Calls follow each other: a connection that two threads share breaks."""
 
     def __init__(
-        self, way: str, connect: Callable[[], Any], judge: Judge, version: Callable[[], str]
+        self,
+        way: str,
+        connect: Callable[[], Any],
+        judge: Judge,
+        version: Callable[[], str],
+        *,
+        call_seconds: float | None = None,
     ) -> None:
+        """`call_seconds`: after so long a call is cancelled; None: the library ends it by itself."""
         self.way = way
+        self._call_seconds = call_seconds
         self.version = version
         self._connect = connect
         self._judge = judge
@@ -46,7 +54,7 @@ class ConnectedCaller:
             except CallFailed as error:
                 # An idle connection may have been closed by a firewall or a restart; that says nothing about now.
                 # Outside a session a call only reads.
-                if error.trouble is not Trouble.LOST or not reused:
+                if error.trouble is not Trouble.LOST or not reused or isinstance(error, TookTooLong):
                     raise
             return self._called(function, parameters)
 
@@ -72,10 +80,19 @@ class ConnectedCaller:
                 self._connection = self._connect()
             except Exception as error:
                 raise self._judge(error, "", sent=False) from error
+        limit = _Limit(self._connection, self._call_seconds)
         try:
-            reply = self._connection.call(function, **_plain(parameters))
+            with limit:
+                reply = self._connection.call(function, **_plain(parameters))
         except Exception as error:
             failed = self._judge(error, function, sent=True)
+            if limit.exceeded:
+                failed = TookTooLong(
+                    Trouble.LOST,
+                    f"no answer within {self._call_seconds} seconds; the call was cancelled",
+                    function=function,
+                    hint="See in SM50 what this user's call does; lower rows_per_call or raise options.call_seconds.",
+                )
             if failed.trouble not in _ALIVE:
                 self._drop()
             raise failed from error
@@ -89,6 +106,40 @@ class ConnectedCaller:
                 connection.close()
             except Exception:  # noqa: BLE001 - a connection that is given up owes nothing more
                 return
+
+
+class TookTooLong(CallFailed):
+    """A repeat would take as long."""
+
+
+class _Limit:
+    """Cancels the call within it that takes too long: the SDK itself waits for ever on a line that died silently."""
+
+    def __init__(self, connection: Any, seconds: float | None) -> None:
+        self.exceeded = False
+        self._connection = connection
+        self._over = False
+        self._deciding = Lock()
+        self._timer = None if seconds is None else Timer(seconds, self._cancel)
+
+    def __enter__(self) -> None:
+        if self._timer is not None:
+            self._timer.daemon = True
+            self._timer.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            with self._deciding:  # a later call is not to be cancelled for this one
+                self._over = True
+
+    def _cancel(self) -> None:
+        with self._deciding:
+            if self._over:
+                return
+            self.exceeded = True
+            with suppress(Exception):  # it ended by itself in this moment, or the system cannot be reached
+                self._connection.cancel()
 
 
 def _plain(value: Any) -> Any:

@@ -42,7 +42,7 @@ def open_caller(options: ConnectionOptions, secrets: Mapping[str, str]) -> Calle
         return _soap(options, secrets)
     parameters = _logon(options, secrets)
     if way == "sdk":
-        return sdk.caller(parameters)
+        return sdk.caller(parameters, call_seconds=options.call_seconds)
     return native.caller(_native(parameters, options))
 
 

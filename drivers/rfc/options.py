@@ -67,7 +67,7 @@ class ConnectionOptions(Strict):
     soap: SoapOptions = SoapOptions()
     reader: str = Field(default="", pattern=r"^([A-Z0-9_/]{1,30})?$")  # a table reader instead of the best
     rows_per_call: int = Field(default=5_000, ge=10, le=200_000)  # what ABAP holds in memory at once
-    time_zone: str = ""  # of the SAP system; only to tell its time in UTC
+    time_zone: str = ""  # of the SAP system: for its time in UTC, and for moments as its dates and times
     connect_seconds: int = Field(default=30, ge=1, le=600)
     call_seconds: int = Field(
         default=600, ge=1, le=86_400

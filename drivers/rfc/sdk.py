@@ -24,14 +24,19 @@ _WRONG_BITS: Final = (
 )
 
 
-def caller(parameters: Mapping[str, str], library: Callable[[], Any] | None = None) -> ConnectedCaller:
+def caller(
+    parameters: Mapping[str, str],
+    library: Callable[[], Any] | None = None,
+    *,
+    call_seconds: float | None = None,
+) -> ConnectedCaller:
     """Connects to nothing. `parameters` as the SDK names them: ashost, sysnr, client, user, passwd ..."""
     load = library or _load
 
     def connect() -> Any:
         return load().Connection(**parameters)
 
-    return ConnectedCaller("sdk", connect, judge, lambda: version(load))
+    return ConnectedCaller("sdk", connect, judge, lambda: version(load), call_seconds=call_seconds)
 
 
 def available() -> bool:

@@ -24,7 +24,7 @@ from drivers.contract import (
 from drivers.keys import decode_key, encode_key
 from drivers.record_faults import KEY
 from drivers.rfc.caller import CallFailed, Reply, Session, Trouble, rows, structure, text
-from drivers.rfc.calling import UTC_ZONE, CallComposer, Composed, Misfit, Scope, reference
+from drivers.rfc.calling import CallComposer, Composed, Misfit, Scope, reference
 from drivers.rfc.changes import plan_of
 from drivers.rfc.conditions import Compare
 from drivers.rfc.conversions import alpha_out
@@ -62,7 +62,7 @@ class Writer:
         self._engine = engine
         self._composer = CallComposer(engine.dictionary)
         zone = engine.options.time_zone
-        self._zone = ZoneInfo(zone) if zone else UTC_ZONE
+        self._zone = ZoneInfo(zone) if zone else None
 
     def execute(self, command: WriteCommand) -> Outcome:
         try:

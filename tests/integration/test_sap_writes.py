@@ -322,6 +322,24 @@ async def test_a_work_order_is_created_released_and_completed_in_saps_own_order(
     assert [r["STAT"] for r in sap.system.rows("JEST") if not r["INACT"]] == ["I0045"]
 
 
+async def test_a_moment_without_the_systems_time_zone_is_refused_rather_than_put_on_another_day(
+    sap: Site,
+) -> None:
+    before = {row["AUFNR"] for row in sap.system.rows("AUFK")}
+    record = {
+        "title": "Lager tauschen",
+        "type": "PM01",
+        "siteKey": "1000",
+        "scheduledAt": "2026-03-31T22:30:00Z",
+    }
+
+    with pytest.raises(BadConfiguration) as raised:
+        await execute(sap.driver(), command(CREATE, record, work_orders()))
+
+    assert raised.value.where == "options.time_zone"
+    assert {row["AUFNR"] for row in sap.system.rows("AUFK")} == before
+
+
 async def test_a_closed_period_is_told_as_one(sdk_site: Site) -> None:
     sdk_site.system.closed_periods.add("202602")
     write = {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import date, time
+from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -196,6 +198,40 @@ def _cut_once(system: System) -> Callable[[str, Any], None]:
 
 def _cut(_function: str, _parameters: Any) -> None:
     raise LineCut(carried_out=False)
+
+
+class Silent:
+    """A connection whose line died without a word: a call ends only when it is cancelled."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self._cancelled = Event()
+
+    def call(self, _function: str, /, **_parameters: Any) -> dict[str, Any]:
+        self.calls += 1
+        if self.calls == 1:
+            return {}
+        assert self._cancelled.wait(30)
+        raise libraries.CommunicationError("canceled", code=7)
+
+    def cancel(self) -> None:
+        self._cancelled.set()
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_call_that_never_ends_is_cancelled_and_not_repeated() -> None:
+    connection = Silent()
+    library = SimpleNamespace(Connection=lambda **_: connection)
+    caller = sdk.caller(LOGON, lambda: library, call_seconds=0.5)
+    caller.call("RFC_PING")
+
+    failed = failure(lambda: caller.call("RFC_READ_TABLE"))
+
+    assert failed.trouble is Trouble.LOST
+    assert "0.5 seconds" in failed.text
+    assert connection.calls == 2
 
 
 class TestInstallation:
