@@ -27,13 +27,13 @@ from drivers.contract import (
     WriteCommand,
 )
 from drivers.http.client import HttpClient, server_time
+from drivers.local_time import settled
 from drivers.odata import checks
 from drivers.odata.catalogue import tables_of
 from drivers.odata.columns import key_text
 from drivers.odata.edm import Kind, Model
 from drivers.odata.fetching import SetReader
 from drivers.odata.literals import iso
-from drivers.odata.local_time import position
 from drivers.odata.matrix import operations_of
 from drivers.odata.options import ConnectionOptions, StreamOptions, parse_connection, parse_stream, time_zone
 from drivers.odata.ordering import START, OrderedBy
@@ -122,7 +122,8 @@ class ODataDriver:
         now = await self._server_time(shape)
         if shape.replication.kind is Kind.TIMESTAMP_TZ and shape.mark_kind is MarkKind.TIMESTAMP:
             return Mark(MarkKind.TIMESTAMP, now.isoformat(timespec="seconds"))
-        local = position(now, time_zone(shape.options, shape.where))
+        zone = time_zone(shape.options, shape.where)
+        local = settled(now.astimezone(zone).replace(tzinfo=None), zone)
         if shape.mark_kind is MarkKind.DATE:
             return Mark(MarkKind.DATE, local.date().isoformat())
         return Mark(MarkKind.TIMESTAMP, iso(local))

@@ -8,6 +8,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from drivers.contract import SourceChanged
+from drivers.local_time import settled
 from drivers.rfc.caller import CallFailed, Session, structure, text
 from drivers.rfc.conversions import NotConvertible, integer
 from drivers.rfc.errors import translate
@@ -35,15 +36,7 @@ def local_time(session: Session) -> datetime:
 def settled_time(session: Session, time_zone: str) -> datetime:
     """As `local_time`; in the hour that comes twice its beginning, for what changes in its second pass looks older."""
     local = local_time(session)
-    zone = ZoneInfo(time_zone) if time_zone else None
-    while zone is not None and _comes_twice(local, zone):
-        local = local.replace(second=0) - timedelta(minutes=0 if local.second else 1)
-    return local
-
-
-def _comes_twice(local: datetime, zone: ZoneInfo) -> bool:
-    first, second = (local.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1))
-    return first is not None and second is not None and first > second
+    return settled(local, ZoneInfo(time_zone)) if time_zone else local
 
 
 def utc_time(session: Session, time_zone: str) -> datetime:

@@ -1,4 +1,4 @@
-"""Pure: the source's own clock as a position that changes cannot fall behind."""
+"""Pure: a source's own clock as a position that changes cannot fall behind."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from zoneinfo import ZoneInfo
 _MINUTE: Final = timedelta(minutes=1)  # clocks are put back at the beginning of one
 
 
-def position(now: datetime, zone: ZoneInfo) -> datetime:
-    """Local time, without its offset; while an hour comes twice, the beginning of that hour.
+def settled(local: datetime, zone: ZoneInfo) -> datetime:
+    """The local time, without its offset; while an hour comes twice, the beginning of that hour.
 
     What is stamped in the second one would lie behind a position that was reached in the first.
     """
-    local = now.astimezone(zone).replace(tzinfo=None)
     if not _comes_twice(local, zone):
         return local
     begin = local.replace(second=0, microsecond=0)
@@ -24,6 +23,5 @@ def position(now: datetime, zone: ZoneInfo) -> datetime:
 
 
 def _comes_twice(local: datetime, zone: ZoneInfo) -> bool:
-    first = local.replace(tzinfo=zone, fold=0).utcoffset()
-    second = local.replace(tzinfo=zone, fold=1).utcoffset()
+    first, second = (local.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1))
     return first is not None and second is not None and first > second

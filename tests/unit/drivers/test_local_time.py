@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.odata.local_time import position
+from drivers.local_time import settled
+
+
+def position(now: datetime, zone: ZoneInfo) -> datetime:
+    return settled(now.astimezone(zone).replace(tzinfo=None), zone)
+
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "UTC")
