@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any, Final
 
@@ -18,7 +18,6 @@ from drivers.rfc.abap import Field, Kind
 
 INITIAL_DATE: Final = "00000000"
 DEFAULT_CURRENCY_DECIMALS: Final = 2  # of every currency that TCURX does not name
-END_OF_DAY: Final = "240000"
 _NUMBER: Final = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?([+-]?)", re.ASCII)
 _DATE: Final = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})", re.ASCII)
 _TIME: Final = re.compile(r"(\d{2}):?(\d{2}):?(\d{2})", re.ASCII)
@@ -84,21 +83,6 @@ def time_text(value: Any) -> str | None:
     if not text:
         return None
     return ":".join(found.groups()) if found else text
-
-
-def moment(day: str | None, clock: str | None) -> datetime | None:
-    """A date and a time beside it, both as above; None without a date. 24:00:00 is the next day's midnight."""
-    if day is None:
-        return None
-    try:
-        start = datetime.fromisoformat(day)
-        if clock is None:
-            return start
-        if clock.replace(":", "") == END_OF_DAY:
-            return start + timedelta(days=1)
-        return datetime.combine(start.date(), time.fromisoformat(clock))
-    except (ValueError, OverflowError) as error:
-        raise NotConvertible(f"{day} {clock} is no moment") from error
 
 
 def decimal_text(value: Any) -> str:

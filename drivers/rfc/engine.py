@@ -59,6 +59,9 @@ class Engine:
         return Composer(self.caller, self.tables(), self.shape(stream), self.decimals)
 
     def pages(self, request: ReadRequest) -> Iterable[Page]:
+        self._decimals = (
+            None  # a currency may be added while the agent runs, and its amounts would be scaled wrongly
+        )
         return PageReader(self.composer(request.stream), request).pages()
 
     def signpost(self, stream: StreamSpec) -> Mark | None:
@@ -71,7 +74,7 @@ class Engine:
         return mark_at(clock.settled_time(self.caller, self.options.time_zone), kind)
 
     def decimals(self) -> Mapping[str, int]:
-        """Of currencies that have more or less than two."""
+        """Of currencies that have more or less than two; as they are for this read."""
         if self._decimals is None:
             table = self.dictionary.table(_CURRENCIES)
             plan = plan_of(table, table.fields, EVERYTHING, "")

@@ -29,7 +29,7 @@ from drivers.rfc.changes import plan_of
 from drivers.rfc.conditions import Compare
 from drivers.rfc.conversions import alpha_out
 from drivers.rfc.engine import Engine
-from drivers.rfc.errors import translate
+from drivers.rfc.errors import masked, translate
 from drivers.rfc.positions import can_be
 from drivers.rfc.recipes import RESULT, Recipe, recipes_of
 from drivers.rfc.returns import Said, messages
@@ -145,7 +145,10 @@ class Writer:
         return run.outcome()
 
     def _judged(self, error: CallFailed, recipe: Recipe, run: _Run) -> Outcome:
-        told = Message(error.text, str(error.message_id) or error.key or error.trouble.value)
+        told = Message(
+            masked(error.text, self._engine.secrets),
+            str(error.message_id) or error.key or error.trouble.value,
+        )
         if run.may_have_an_effect and error.trouble not in _NOT_BEGUN:
             return Outcome(OutcomeStatus.IN_DOUBT, messages=(told,))
         if error.trouble in _FOR_A_PERSON:

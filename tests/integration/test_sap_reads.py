@@ -70,6 +70,21 @@ class TestPages:
         assert found["4500000001"]["items"][0]["MENGE"] == "12.500"
         assert found["4500000001"]["WKURS"] == "1.00000"
 
+    async def test_a_currency_that_is_customised_while_the_agent_runs_counts_from_the_next_read_on(
+        self, sap: Site
+    ) -> None:
+        driver = sap.driver()
+        stream = orders()
+        before = rows(await pages(driver, ReadRequest(stream, ReadMode.SCAN)))
+        sap.system.put("TCURX", CURRKEY="EUR", CURRDEC="3")
+        after = rows(await pages(driver, ReadRequest(stream, ReadMode.SCAN)))
+        await driver.aclose()
+
+        prices = [
+            {r["EBELN"]: r["items"] for r in read}["4500000003"][0]["NETPR"] for read in (before, after)
+        ]
+        assert prices == ["120.00", "12.000"]
+
     async def test_lines_keep_every_character_and_their_order(self, any_sap: Site) -> None:
         found = {row["EBELN"]: row for row in await read(any_sap, orders())}
 

@@ -197,6 +197,15 @@ async def test_a_session_that_was_replaced_is_noticed_and_no_commit_in_it_counts
         assert found is None
 
 
+async def test_no_outcome_tells_the_password(sap: Site) -> None:
+    sap.system.before_call = fails_at(COMMIT, ShortDump("CALL_FUNCTION with passwd=secret"))
+
+    outcome = await execute(sap.driver(), command(CREATE, NEW_ORDER))
+
+    assert outcome.status is OutcomeStatus.IN_DOUBT
+    assert "passwd=***" in outcome.messages[0].text
+
+
 async def test_saps_reason_is_told_even_if_the_rollback_fails(sap: Site) -> None:
     sap.system.before_call = fails_at("BAPI_TRANSACTION_ROLLBACK", LineCut(carried_out=False))
 

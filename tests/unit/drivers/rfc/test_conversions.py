@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from datetime import date, datetime, time
+from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
 
@@ -26,7 +26,6 @@ from drivers.rfc.conversions import (
     float_text,
     from_abap,
     integer,
-    moment,
     raw_in_reply,
     raw_text,
     time_text,
@@ -87,14 +86,6 @@ class TestDatesAndTimes:
     )
     def test_a_time_has_colons(self, printed: object, expected: str | None) -> None:
         assert time_text(printed) == expected
-
-    def test_the_end_of_a_day_is_the_next_ones_midnight(self) -> None:
-        assert moment("2026-01-31", "24:00:00") == datetime(2026, 2, 1)
-        assert moment("2026-01-31", "10:11:12") == datetime(2026, 1, 31, 10, 11, 12)
-        assert moment("2026-01-31", None) == datetime(2026, 1, 31)
-        assert moment(None, "10:11:12") is None
-        with pytest.raises(NotConvertible):
-            moment("2026-02-30", "10:11:12")
 
 
 class TestNumbers:
