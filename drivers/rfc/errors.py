@@ -60,11 +60,8 @@ _BY_WORDS: Final = tuple(
         (_BUSY, Trouble.BUSY),
     )
 )
-NO_AUTHORITY: Final = (
-    "NOT_AUTHORIZED",
-    "NO_AUTHORITY",
-    "NO_AUTHORIZATION",
-)  # as functions name their exceptions
+# As functions name their exceptions; the last is what saprfclib gives for a user who may not call RFC_PING.
+NO_AUTHORITY: Final = ("NOT_AUTHORIZED", "NO_AUTHORITY", "NO_AUTHORIZATION", "RFC_NO_AUTHORITY")
 _BY_KEY: Final = {
     **dict.fromkeys(NO_AUTHORITY, NotPermitted),
     "TABLE_NOT_AVAILABLE": SourceChanged,

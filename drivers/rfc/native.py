@@ -11,6 +11,8 @@ from drivers.rfc.errors import trouble_in
 
 _LOGON_TROUBLES: Final = frozenset({Trouble.LOGON, Trouble.LOCKED, Trouble.EXPIRED, Trouble.CLIENT})
 
+# These say nothing about the line: a layout that could not be learnt, a parameter that the function does not have.
+_OF_THE_CALL: Final = {"IncompleteDescriptorError": Trouble.FAILURE, "ValueError": Trouble.EXCEPTION}
 _OF_A_FAILURE: Final = frozenset({Trouble.AUTHORITY, Trouble.BUSY, Trouble.MISSING})
 
 
@@ -82,6 +84,5 @@ def _trouble(name: str, key: str, said: Trouble | None, *, sent: bool) -> Troubl
     if name == "AbapSystemFailure":
         return said if said is not None and said in _OF_A_FAILURE else Trouble.FAILURE
     if sent:
-        # A layout that the library could not learn says nothing about the line.
-        return Trouble.FAILURE if name == "IncompleteDescriptorError" else Trouble.LOST
+        return _OF_THE_CALL.get(name, Trouble.LOST)
     return Trouble.UNREACHED if name == "CommunicationError" else Trouble.SETUP

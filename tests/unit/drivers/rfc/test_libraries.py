@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from drivers.contract import NotPermitted
 from drivers.rfc import native, sdk
 from drivers.rfc.abap import Direction
 from drivers.rfc.caller import Caller, CallFailed, Trouble, rows, text
 from drivers.rfc.connections import _plain
+from drivers.rfc.errors import translate
 from tests.sap import libraries
 from tests.sap.system import Busy, LineCut, ShortDump, System, User
 
@@ -271,6 +273,19 @@ class TestInstallation:
 def test_an_error_of_the_system_itself_is_the_networks(judge: Any, error: OSError) -> None:
     assert judge(error, "", sent=False).trouble is Trouble.UNREACHED
     assert judge(error, "F", sent=True).trouble is Trouble.LOST
+
+
+def test_a_parameter_that_the_function_does_not_have_is_no_broken_line() -> None:
+    failed = native.judge(ValueError("BAPI_X has no parameter NOPE"), "BAPI_X", sent=True)
+
+    assert failed.trouble is Trouble.EXCEPTION
+    assert "NOPE" in failed.text
+
+
+def test_a_user_who_may_not_even_be_pinged_lacks_an_authorisation() -> None:
+    error = libraries.NativeAbapApplicationError("RFC_NO_AUTHORITY", "No RFC authorization", "", "")
+
+    assert isinstance(translate(native.judge(error, "", sent=False)), NotPermitted)
 
 
 def test_values_are_handed_over_as_the_libraries_take_them() -> None:
