@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from drivers.contract import BadConfiguration, SourceChanged
 from drivers.odata.edm import Parameter, Property, StructuredType
 from drivers.odata.recipes import Assignment, Form
 from drivers.odata.write_options import Source, StepTable
+from drivers.recipe_tables import nearest
 
 # Which tables a form takes, and which of them it needs.
 _TAKES: Final[Mapping[Form, tuple[frozenset[str], frozenset[str]]]] = {
@@ -65,15 +65,3 @@ def assignments(
 def settable(values: tuple[Assignment, ...], word: str, type_: StructuredType) -> tuple[Assignment, ...]:
     """Keys are kept: services call them not creatable where they number records themselves, and take them in lines."""
     return tuple(each for each in values if getattr(each.target, word, True) or each.target.name in type_.key)
-
-
-def refuse_unknown(name: str, known: Iterable[str], sentence: str, where: str) -> None:
-    names = sorted(known)
-    if name not in names:
-        raise BadConfiguration(f"{sentence} {name!r}", where=where, hint=nearest(name, names))
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    return f"Did you mean {close[0]!r}?" if close else f"Known here: {', '.join(names[:20]) or 'none'}."

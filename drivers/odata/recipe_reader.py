@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from drivers.contract import BadConfiguration, OperationKind, SourceChanged, StreamSpec
@@ -21,8 +21,6 @@ from drivers.odata.recipe_checks import (
     assignments,
     check_form,
     check_whole_key,
-    nearest,
-    refuse_unknown,
     settable,
 )
 from drivers.odata.recipes import (
@@ -41,6 +39,7 @@ from drivers.odata.recipes import (
 )
 from drivers.odata.shape import entity_type, named
 from drivers.odata.write_options import LinesTable, OperationTable, StepTable, duration, parse_write
+from drivers.recipe_tables import nearest, refuse_unknown, statuses_of, updatable_in
 
 PARAMETER: Final = re.compile(r"'(?:[^']|'')*'|:([A-Za-z_]\w*(?:\.\w+)*)")
 
@@ -113,7 +112,7 @@ class _Reader:
         """None: the service says that it does not take such a write."""
         steps = tuple(self._steps())
         self._check_together(steps)
-        statuses = self._statuses()
+        statuses = statuses_of(self._table.statuses, self._kind, self._where)
         offered = tuple(self._offered(step) for step in steps)
         if any(step is None for step in offered):
             return None
@@ -126,7 +125,7 @@ class _Reader:
             required=self._required(fields, self._fields(steps)),
             any_of=self._table.any_of,
             fields=fields,
-            updatable_in=self._updatable_in(fields),
+            updatable_in=updatable_in(self._table.updatable_in, self._kind, fields, self._where),
             statuses=statuses,
             key=self._key_names(),
             reference=self._table.reference,
@@ -160,7 +159,9 @@ class _Reader:
             )
         form = forms[0]
         check_form(form, table, where)
-        if table.status is not None and table.status not in self._statuses():
+        if table.status is not None and table.status not in statuses_of(
+            self._table.statuses, self._kind, self._where
+        ):
             raise BadConfiguration(
                 f"there is no status {table.status!r}", where=f"{where}.status", hint="Name it in statuses."
             )
@@ -356,29 +357,6 @@ class _Reader:
         implied = ("status",) if self._kind is OperationKind.SET_STATUS else ()
         left = {*fields, *(name.partition(".")[0] for name in fields)}
         return tuple(dict.fromkeys((*implied, *(name for name in self._table.required if name in left))))
-
-    def _updatable_in(self, fields: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
-        given = self._table.updatable_in
-        if given and self._kind not in {OperationKind.UPDATE, OperationKind.SET_STATUS}:
-            raise BadConfiguration(
-                f"updatable_in means nothing for {self._kind.value}", where=f"{self._where}.updatable_in"
-            )
-        if not isinstance(given, dict):
-            return dict.fromkeys(fields, given) if given else {}
-        known = {*fields, *(name.partition(".")[0] for name in fields)}
-        for name in given:
-            refuse_unknown(name, known, "no step uses the field", f"{self._where}.updatable_in")
-        return given
-
-    def _statuses(self) -> Mapping[str, Any]:
-        given = self._table.statuses
-        if bool(given) != (self._kind is OperationKind.SET_STATUS):
-            raise BadConfiguration(
-                "set_status names the statuses that can be set, and no other operation does",
-                where=f"{self._where}.statuses",
-                hint='Write statuses = { approved = "2" }: the unified status and the source\'s own code.',
-            )
-        return given if isinstance(given, dict) else {name: name for name in given}
 
     # --- outcome
 

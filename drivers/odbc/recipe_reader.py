@@ -6,9 +6,8 @@ returns, an update that would set to null what it was not given, a change that w
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from drivers.contract import BadConfiguration, OperationKind, StreamSpec
@@ -31,6 +30,7 @@ from drivers.odbc.recipes import (
 )
 from drivers.odbc.statements import Parameter, Statement, parse, table_name
 from drivers.odbc.write_options import OperationTable, Source, StepTable, duration, parse_write
+from drivers.recipe_tables import refuse_unknown, statuses_of, updatable_in
 
 # Which options besides those of every step a form takes, and which of them it needs.
 _TAKES: Final[Mapping[Form, tuple[frozenset[str], frozenset[str]]]] = {
@@ -59,7 +59,7 @@ def read_writes(spec: StreamSpec) -> Writes:
             recipes[kind] = _Reader(kind, operation, f"{place}.{kind.value}", key, types).recipe()
     known = {name for recipe in recipes.values() for name in recipe.fields}
     for name in types:
-        _refuse_unknown(name, known, "no step uses the field", f"{place}.types.{name}")
+        refuse_unknown(name, known, "no step uses the field", f"{place}.types.{name}")
     try:
         zone = ZoneInfo(table.time_zone)
     except (KeyError, ValueError, OSError):
@@ -94,7 +94,7 @@ class _Reader:
         steps = tuple(self._steps())
         find = self._table.find
         looked_up = parse(find, where=f"{self._where}.find") if find is not None else None
-        statuses = self._statuses()
+        statuses = statuses_of(self._table.statuses, self._kind, self._where)
         fields = self._fields(steps)
         recipe = Recipe(
             kind=self._kind,
@@ -103,7 +103,7 @@ class _Reader:
             required=self._required(fields),
             any_of=self._table.any_of,
             fields=fields,
-            updatable_in=self._updatable_in(fields),
+            updatable_in=updatable_in(self._table.updatable_in, self._kind, fields, self._where),
             statuses=statuses,
             key=self._key_names(),
             reference=self._table.reference,
@@ -165,7 +165,7 @@ class _Reader:
     def _check_name(self, name: str, step: Step, returned: set[str], where: str) -> None:
         head, _, rest = name.partition(".")
         if head == RESULT:
-            _refuse_unknown(rest, returned, "no earlier step returns", where)
+            refuse_unknown(rest, returned, "no earlier step returns", where)
         elif head == KEY:
             self._check_key_name(rest, where)
         elif head == LINE and (name != LINE_NUMBER or step.for_each is None):
@@ -205,7 +205,7 @@ class _Reader:
                 hint=f"Name one: {', '.join(f':key.{part}' for part in self._key)}.",
             )
         if column:
-            _refuse_unknown(column, set(self._key), "the key has no column", where)
+            refuse_unknown(column, set(self._key), "the key has no column", where)
 
     def _check_absent(self, step: Step, table: StepTable, where: str) -> None:
         """An update has only what is to change; a plain statement would set the rest to null unawares."""
@@ -240,35 +240,12 @@ class _Reader:
     def _required(self, fields: tuple[str, ...]) -> tuple[str, ...]:
         known = {*fields, *(name.partition(".")[0] for name in fields)}
         for name in self._table.required:
-            _refuse_unknown(name, known, "no step uses the field", f"{self._where}.required")
+            refuse_unknown(name, known, "no step uses the field", f"{self._where}.required")
         for group in self._table.any_of:
             for name in group:
-                _refuse_unknown(name, set(fields), "no step uses the field", f"{self._where}.any_of")
+                refuse_unknown(name, set(fields), "no step uses the field", f"{self._where}.any_of")
         implied = ("status",) if self._kind is OperationKind.SET_STATUS else ()
         return tuple(dict.fromkeys((*implied, *self._table.required)))
-
-    def _updatable_in(self, fields: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
-        given = self._table.updatable_in
-        if given and self._kind not in {OperationKind.UPDATE, OperationKind.SET_STATUS}:
-            raise BadConfiguration(
-                f"updatable_in means nothing for {self._kind.value}", where=f"{self._where}.updatable_in"
-            )
-        if not isinstance(given, dict):
-            return dict.fromkeys(fields, given) if given else {}
-        known = {*fields, *(name.partition(".")[0] for name in fields)}
-        for name in given:
-            _refuse_unknown(name, known, "no step uses the field", f"{self._where}.updatable_in")
-        return given
-
-    def _statuses(self) -> Mapping[str, Any]:
-        given = self._table.statuses
-        if bool(given) != (self._kind is OperationKind.SET_STATUS):
-            raise BadConfiguration(
-                "set_status names the statuses that can be set, and no other operation does",
-                where=f"{self._where}.statuses",
-                hint='Write statuses = { approved = "2" }: the unified status and the source\'s own code.',
-            )
-        return given if isinstance(given, dict) else {name: name for name in given}
 
     # --- outcome
 
@@ -297,13 +274,13 @@ class _Reader:
             where = f"{self._where}.{option}"
             head, _, column = name.partition(".")
             if head == RESULT:
-                _refuse_unknown(column, returned, "no step returns", where)
+                refuse_unknown(column, returned, "no step returns", where)
             elif head in RESERVED - {KEY, IDEMPOTENCY_KEY} or (
                 head == KEY and recipe.kind is OperationKind.CREATE
             ):
                 raise BadConfiguration(f"{name!r} cannot be the {option}", where=where)
             elif head not in {KEY, IDEMPOTENCY_KEY}:
-                _refuse_unknown(name, set(recipe.fields), "no step uses the field", where)
+                refuse_unknown(name, set(recipe.fields), "no step uses the field", where)
 
     def _check_guard(self, recipe: Recipe) -> None:
         if recipe.kind is OperationKind.CREATE or any(
@@ -387,12 +364,3 @@ def _assignment(column: str, source: Source, where: str) -> Assignment:
         return Assignment(column, parse(source.sql, where=where))
     assert source.field is not None  # noqa: S101 - the one of three that is left
     return Assignment(column, Statement((Parameter(source.field),)))
-
-
-def _refuse_unknown(name: str, known: Iterable[str], sentence: str, where: str) -> None:
-    names = sorted(known)
-    if name in names:
-        return
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f"Did you mean {close[0]!r}?" if close else f"Known here: {', '.join(names) or 'none'}."
-    raise BadConfiguration(f"{sentence} {name!r}", where=where, hint=hint)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from drivers.contract import BadConfiguration, Message, Operation, OperationKind, StreamSpec
+from drivers.recipe_tables import refuse_unknown
 from drivers.record_faults import faults_of
 from drivers.rfc.options import ConnectionOptions, parse_stream
 from drivers.rfc.write_options import CallTable, FindTable, OperationTable, Source, parse_write
@@ -101,7 +101,7 @@ class _Reader:
         for option in ("required", "any_of"):
             for entry in getattr(self._table, option):
                 for name in (entry,) if isinstance(entry, str) else entry:
-                    _refuse_unknown(name, known, "no call uses the field", f"{self._where}.{option}")
+                    refuse_unknown(name, known, "no call uses the field", f"{self._where}.{option}")
         self._check_find()
         if self._table.commits_itself and len(self._table.calls) > 1:
             raise BadConfiguration(
@@ -156,11 +156,11 @@ class _Reader:
             return None
         head, _, rest = name.partition(".")
         if head == RESULT:
-            _refuse_unknown(rest, returned, "no earlier call returns", where)
+            refuse_unknown(rest, returned, "no earlier call returns", where)
         if head == KEY and self._kind is OperationKind.CREATE:
             raise BadConfiguration("a record that is to be created has no key yet", where=where)
         if head == KEY and rest and self._stream_key:
-            _refuse_unknown(rest, self._stream_key, "the key has no column", where)
+            refuse_unknown(rest, self._stream_key, "the key has no column", where)
         if head in _RESERVED:
             return None
         if self._kind in {OperationKind.DELETE, OperationKind.SET_STATUS} and name != STATUS:
@@ -183,7 +183,7 @@ class _Reader:
         if not isinstance(given, dict):
             return dict.fromkeys(names, given) if given else {}
         for name in given:
-            _refuse_unknown(name, known, "no call uses the field", f"{self._where}.updatable_in")
+            refuse_unknown(name, known, "no call uses the field", f"{self._where}.updatable_in")
         return given
 
     def _statuses(self) -> Mapping[str, str]:
@@ -209,7 +209,7 @@ class _Reader:
         for name in self._table.key:
             head, _, rest = name.partition(".")
             if head == RESULT:
-                _refuse_unknown(rest, returned, "no call returns", f"{self._where}.key")
+                refuse_unknown(rest, returned, "no call returns", f"{self._where}.key")
         return self._table.key
 
 
@@ -222,12 +222,3 @@ def sources(call: CallTable) -> Iterator[tuple[Source, str | None]]:
         yield from ((source, table.for_each) for source in table.values.values())
         for row in table.rows:
             yield from ((source, None) for source in row.values())
-
-
-def _refuse_unknown(name: str, known: Iterable[str], sentence: str, where: str) -> None:
-    names = sorted(known)
-    if name in names:
-        return
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f"Did you mean {close[0]!r}?" if close else f"Known here: {', '.join(names) or 'none'}."
-    raise BadConfiguration(f"{sentence} {name!r}", where=where, hint=hint)
