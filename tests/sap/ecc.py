@@ -241,3 +241,50 @@ def _work_orders(system: System) -> None:
     new = f"{800002:012d}"
     system.put("AUFK", AUFNR=new, AUART="PM01", AUTYP="30", KTEXT="Only created", PHAS0="X", OBJNR=f"OR{new}")
     system.put("AUFK", AUFNR=f"{700001:012d}", AUART="PP01", AUTYP="10", KTEXT="A production order")
+
+
+def fill_many(system: System) -> None:
+    """Enough of each entity to be read in pages, changed on different days."""
+    for number in range(1, 9):
+        day = f"202602{number:02d}"
+        vendor, material, place = f"{300 + number:010d}", f"{5000 + number:018d}", f"K2-{number:02d}"
+        equipment, job, order = f"{20000000 + number:018d}", f"{810000 + number:012d}", f"46{number:08d}"
+        documents = (("KRED", vendor), ("MATERIAL", material), ("EINKBELEG", order), ("EQUI", equipment))
+        for object_class, key in documents:
+            system.put(
+                "CDHDR",
+                OBJECTCLAS=object_class,
+                OBJECTID=key,
+                CHANGENR=f"{number:010d}",
+                UDATE=day,
+                UTIME="101500",
+            )
+        system.put("LFA1", LIFNR=vendor, NAME1=f"Vendor {number} ¦ | O'Neill", LAND1="DE")
+        system.put("LFM1", LIFNR=vendor, EKORG="1000", WAERS="EUR")
+        system.put("MARA", MATNR=material, MTART="ERSA", MEINS="ST", ERSDA=day)
+        system.put("MARD", MATNR=material, WERKS="1000", LGORT="0001", LABST=f"{number}.125")
+        system.put("EQUI", EQUNR=equipment, ERDAT=day, OBJNR=f"IE{equipment}", WAERS="KWD", ANSWT="1.25")
+        system.put("EQUZ", EQUNR=equipment, DATBI="99991231", EQLFN="001", ERDAT=day)
+        system.put("JEST", OBJNR=f"IE{equipment}", STAT="I0100")
+        system.put("IFLOT", TPLNR=place, TPLMA="K1", ERDAT="20190101", AEDAT=day, OBJNR=f"IF{place}")
+        system.put("JEST", OBJNR=f"IF{place}", STAT="I0320")
+        system.put(
+            "AUFK", AUFNR=job, AUTYP="30", KTEXT=f"Job {number}", OBJNR=f"OR{job}", PHAS1="X", ERDAT=day,
+            ERFZEIT="081500", AEDAT=day, AEZEIT=f"09{number:02d}00",
+        )  # fmt: skip
+        system.put("AFKO", AUFNR=job, AUFPL=f"{900 + number:010d}", RSNUM=f"{900 + number:010d}")
+        system.put("AFVC", AUFPL=f"{900 + number:010d}", APLZL="00000001", VORNR="0010", LTXA1="Do it")
+        system.put("AFVV", AUFPL=f"{900 + number:010d}", APLZL="00000001", ARBEI="1.5", ARBEH="H")
+        system.put("RESB", RSNUM=f"{900 + number:010d}", RSPOS="0001", MATNR=material, BDMNG="1.000")
+        system.put(
+            "EKKO", EBELN=order, BUKRS="1000", BSTYP="F", LIFNR=vendor, WAERS=("EUR", "JPY", "KWD")[number % 3],
+            AEDAT=day, BEDAT=day, EKORG="1000", PROCSTAT="05",
+        )  # fmt: skip
+        for item in range(1, number % 3 + 1):
+            system.put(
+                "EKPO", EBELN=order, EBELP=f"{item * 10:05d}", MATNR=material, AEDAT=day, MENGE="2.000", MEINS="ST",
+                NETPR="120.00", PEINH="1", NETWR="240.00", WERKS="1000",
+            )  # fmt: skip
+            system.put(
+                "EKET", EBELN=order, EBELP=f"{item * 10:05d}", ETENR="0001", EINDT="20260401", MENGE="2.000"
+            )
