@@ -83,14 +83,17 @@ def _called(work: Callable[[], str]) -> str:
 
 
 def _place(engine: Engine) -> tuple[str, int, str] | None:
-    """Host, port and option; None where a router or a proxy is on the way, which resolves names itself."""
+    """Host, port and option; None where a router or a proxy is on the way, which resolves names itself.
+
+    And where saprfclib asks a message server, over HTTP at a port that it takes from the services of this machine.
+    """
     options = engine.options
     if engine.caller.way == "soap":
         if options.http is None or options.http.proxy:
             return None
         parts = urlsplit(options.http.url)
         return str(parts.hostname), parts.port or (443 if parts.scheme == "https" else 80), "options.http.url"
-    if options.router:
+    if options.router or (options.message_server and engine.caller.way == "native"):
         return None
     number = int(options.system_number)
     if options.message_server:

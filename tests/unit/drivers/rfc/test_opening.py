@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from drivers.rfc import native, opening, sdk
+from drivers.rfc.checks import _place
+from drivers.rfc.engine import Engine
 from drivers.rfc.opening import _logon, _native, open_caller, way_of
 from drivers.rfc.options import parse_connection
 
@@ -67,3 +70,13 @@ def test_opening_connects_to_nothing_and_shows_no_secret(monkeypatch: pytest.Mon
         assert caller.way == way
         assert "secret" not in repr(caller)
         caller.close()
+
+
+@pytest.mark.parametrize(("way", "place"), [("sdk", ("ms.example", 3600)), ("native", None)])
+def test_check_tries_the_message_servers_port_where_it_is_known(
+    way: str, place: tuple[str, int] | None
+) -> None:
+    options = parse_connection({"client": "100", "user": "U", "message_server": "ms.example"})
+    found = _place(cast("Engine", SimpleNamespace(options=options, caller=SimpleNamespace(way=way))))
+
+    assert (found[:2] if found else None) == place
