@@ -29,9 +29,9 @@ ECC = profile("sap-ecc")["streams"]
 BEARING, PUMP, JOB = f"{4711:018d}", f"{10000123:018d}", f"{800001:012d}"
 ORDER: dict[str, Any] = {
     "organizationKey": "1000", "vendorKey": "0000000100", "currencyKey": "EUR", "orderDate": "2026-03-15", "terms": "ZB30",
-    "customFields": {"purchasingOrganization": "1000", "purchasingGroup": "001"},
+    "customFields": {"purchasingOrganization": "1000", "purchasingGroup": "001", "deliveryDate": "2026-04-01"},
     "lineItems": [
-        {"materialKey": BEARING, "locationKey": "1000", "quantity": "3", "price": "9.99", "uomKey": "ST", "dueAt": "2026-04-01"}
+        {"materialKey": BEARING, "locationKey": "1000", "quantity": "3", "price": "9.99", "uomKey": "ST"}
     ],
 }  # fmt: skip
 
@@ -53,7 +53,7 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture
 async def driver(site: Site) -> AsyncIterator[RfcDriver]:
-    made = site.driver()
+    made = site.driver(time_zone="Europe/Berlin")
     yield made
     await made.aclose()
 
@@ -256,8 +256,8 @@ async def test_an_order_is_changed_by_its_lines_numbers(driver: RfcDriver) -> No
 
 async def test_a_work_order_is_created_released_and_completed(site: Site, driver: RfcDriver) -> None:
     new = {
-        "type": "PM01", "title": "Check seal", "assetKey": PUMP, "scheduledAt": "2026-04-01",
-        "dueAt": "2026-04-02", "customFields": {"planningPlant": "1000"},
+        "type": "PM01", "title": "Check seal", "assetKey": PUMP, "scheduledAt": "2026-04-01T06:00:00Z",
+        "dueAt": "2026-04-02T06:00:00Z", "customFields": {"planningPlant": "1000"},
     }  # fmt: skip
     created = await execute(driver, "work_orders", OperationKind.CREATE, new)
     assert created.status is OutcomeStatus.SUCCEEDED

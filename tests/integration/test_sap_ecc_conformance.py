@@ -23,9 +23,9 @@ WAYS = ("sdk, plain reader", "soap, sorted ET_DATA")
 CREATE, UPDATE = OperationKind.CREATE, OperationKind.UPDATE
 NEW_ORDER: dict[str, Any] = {
     "organizationKey": "1000", "vendorKey": "0000000100", "currencyKey": "KWD", "orderDate": "2026-03-15",
-    "customFields": {"purchasingOrganization": "1000", "purchasingGroup": "001"},
+    "customFields": {"purchasingOrganization": "1000", "purchasingGroup": "001", "deliveryDate": "2026-04-01"},
     "lineItems": [
-        {"materialKey": f"{4711:018d}", "locationKey": "1000", "quantity": "3", "price": "1.25", "dueAt": "2026-04-01"}
+        {"materialKey": f"{4711:018d}", "locationKey": "1000", "quantity": "3", "price": "1.25"}
     ],
 }  # fmt: skip
 
@@ -57,7 +57,7 @@ class TestEccReads(DriverConformance):
     async def subject(self, request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
         way, name = request.param
         with ecc(way) as found:
-            driver = found.driver()
+            driver = found.driver(time_zone="Europe/Berlin")
             lines = frozenset(ECC[name]["read"].get("lines", {}))
             yield Subject(driver, spec(name), line_sets=lines, page_sizes=(3, 1_000))
             await driver.aclose()
@@ -68,7 +68,7 @@ class TestEccWrites(WriteConformance):
     async def writable(self, request: pytest.FixtureRequest) -> AsyncIterator[Writable]:
         change = {"key": "4500000001", "terms": "0001", "lineItems": [{"lineNo": "10", "quantity": "5"}]}
         with ecc(request.param) as found:
-            driver = found.driver()
+            driver = found.driver(time_zone="Europe/Berlin")
             yield Writable(
                 driver,
                 spec("purchase_orders"),
