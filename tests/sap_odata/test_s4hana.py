@@ -214,7 +214,7 @@ async def test_an_order_whose_answer_was_lost_is_found_by_its_reference(gateway,
     [
         ({"vendorKey": "9999999"}, "06/321"),
         ({"vendorKey": "1000005"}, "06/027"),
-        ({"currencyKey": "XXX"}, "E!/105"),
+        ({"currencyKey": "QQQ"}, "E!/105"),
     ],
     ids=["unknown", "blocked", "currency"],
 )
