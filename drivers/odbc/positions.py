@@ -1,58 +1,18 @@
-"""Pure: cursors and marks as texts that a source understands. A cursor holds what the source printed, digit for digit."""
+"""Pure: marks as texts that a source understands."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Final
 from uuid import UUID
 
-from drivers.contract import BadConfiguration, Mark, MarkKind, ReadMode, SourceChanged
+from drivers.contract import BadConfiguration, Mark, MarkKind, SourceChanged
 from drivers.odbc.shape import Kind, QueryColumn
 
-CURSOR_VERSION: Final = 1
 INT64_MIN: Final = -(2**63)
 INT64_MAX: Final = 2**63 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where a page ended: the last row's replication key (CHANGES only) and key, or how many keys were looked up."""
-
-    mode: ReadMode
-    values: tuple[str, ...] = ()
-    taken: int = 0
-
-
-def encode_cursor(position: Position) -> str:
-    content = {"v": CURSOR_VERSION, "mode": position.mode.value, "at": position.values}
-    if position.mode is ReadMode.BY_KEYS:
-        content = {"v": CURSOR_VERSION, "mode": position.mode.value, "taken": position.taken}
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-
-
-def decode_cursor(text: str, *, mode: ReadMode, width: int, where: str) -> Position:
-    """Read a cursor back; one of another version, mode or key width is refused, never guessed at."""
-    unusable = SourceChanged(
-        "the stored position does not fit this stream any more",
-        where=where,
-        hint="The stream's key or replication key was changed: run a full re-sync of this stream.",
-    )
-    try:
-        content = json.loads(text)
-        if content["v"] != CURSOR_VERSION or content["mode"] != mode.value:
-            raise unusable
-        if mode is ReadMode.BY_KEYS:
-            return Position(mode, taken=int(content["taken"]))
-        values = content["at"]
-    except (ValueError, KeyError, TypeError):
-        raise unusable from None
-    if not isinstance(values, list) or len(values) != width or not all(isinstance(v, str) for v in values):
-        raise unusable
-    return Position(mode, values=tuple(values))
 
 
 def mark_text(mark: Mark, column: QueryColumn, *, expected: MarkKind, where: str) -> str:

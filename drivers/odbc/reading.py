@@ -25,18 +25,12 @@ from drivers.contract import (
     SourceChanged,
     Unreachable,
 )
+from drivers.cursors import Position, decode_cursor, encode_cursor
 from drivers.keys import decode_key, encode_keys
 from drivers.nesting import LineSet, nest
 from drivers.odbc import queries
 from drivers.odbc.packing import unpack
-from drivers.odbc.positions import (
-    Position,
-    decode_cursor,
-    earliest_text,
-    encode_cursor,
-    exists_as,
-    mark_text,
-)
+from drivers.odbc.positions import earliest_text, exists_as, mark_text
 from drivers.odbc.queries import Sql
 from drivers.odbc.session import BulkConnection, Session
 from drivers.odbc.shape import LineShape, QueryColumn, StreamShape, projected

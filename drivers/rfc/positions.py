@@ -1,62 +1,20 @@
-"""Pure: cursors, and marks as texts that SAP's columns are compared with."""
+"""Pure: marks as texts that SAP's columns are compared with."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from drivers.contract import Mark, MarkKind, ReadMode, SourceChanged
+from drivers.contract import Mark, MarkKind, SourceChanged
 from drivers.rfc.abap import Field, Kind
 from drivers.rfc.conditions import Unwritable, quoted
 from drivers.rfc.shape import Stamp
 
-CURSOR_VERSION: Final = 1
 # A row may be written with yesterday's date after midnight: of a day nobody can tell when it is over.
 DATE_OVERLAP: Final = timedelta(days=1)
 _DATE: Final = "%Y%m%d"
 _TIME: Final = "%H%M%S"
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where a page ended: the last row's mark (CHANGES only) and key, or how many keys were looked up."""
-
-    mode: ReadMode
-    values: tuple[str, ...] = ()
-    taken: int = 0
-
-
-def encode_cursor(position: Position) -> str:
-    content: dict[str, object] = {"v": CURSOR_VERSION, "mode": position.mode.value}
-    if position.mode is ReadMode.BY_KEYS:
-        content["taken"] = position.taken
-    else:
-        content["at"] = position.values
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-
-
-def decode_cursor(text: str, *, mode: ReadMode, width: int, where: str) -> Position:
-    """Read a cursor back; one of another version, mode or key width is refused, never guessed at."""
-    unusable = SourceChanged(
-        "the stored position does not fit this stream any more",
-        where=where,
-        hint="The stream's key or replication key was changed: run a full re-sync of this stream.",
-    )
-    try:
-        content = json.loads(text)
-        if content["v"] != CURSOR_VERSION or content["mode"] != mode.value:
-            raise unusable
-        if mode is ReadMode.BY_KEYS:
-            return Position(mode, taken=int(content["taken"]))
-        values = content["at"]
-    except (ValueError, KeyError, TypeError):
-        raise unusable from None
-    if not isinstance(values, list) or len(values) != width or not all(isinstance(v, str) for v in values):
-        raise unusable
-    return Position(mode, values=tuple(values))
 
 
 def stamp_texts(mark: Mark, stamp: Stamp, *, expected: MarkKind, lower: bool, where: str) -> tuple[str, ...]:

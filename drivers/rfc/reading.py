@@ -9,19 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drivers.contract import KEY_COLUMN, BadConfiguration, MarkKind, Page, ReadMode, ReadRequest
+from drivers.cursors import Position, decode_cursor, encode_cursor
 from drivers.keys import decode_key
 from drivers.rfc.changes import Bounds, changed, latest
 from drivers.rfc.composing import Composer, keys_in
 from drivers.rfc.conditions import Compare, Condition, all_of, any_of
 from drivers.rfc.conversions import INITIAL_DATE
 from drivers.rfc.learning import since
-from drivers.rfc.positions import (
-    Position,
-    can_be,
-    decode_cursor,
-    encode_cursor,
-    stamp_texts,
-)
+from drivers.rfc.positions import can_be, stamp_texts
 from drivers.rfc.shape import Source
 from drivers.rfc.tables import Plan
 

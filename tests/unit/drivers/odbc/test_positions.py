@@ -5,15 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.contract import Mark, MarkKind, ReadMode, SourceChanged
-from drivers.odbc.positions import (
-    Position,
-    decode_cursor,
-    earliest_text,
-    encode_cursor,
-    exists_as,
-    mark_of,
-    mark_text,
-)
+from drivers.cursors import Position, decode_cursor, encode_cursor
+from drivers.odbc.positions import earliest_text, exists_as, mark_of, mark_text
 from drivers.odbc.shape import Kind, QueryColumn
 
 STAMP = QueryColumn("t", Kind.TIMESTAMP)

@@ -65,7 +65,9 @@ def test_an_effect_that_a_procedure_commits_itself_may_appear_up_to_the_time_lim
 def test_the_external_reference_may_be_the_key() -> None:
     insert = {"insert": "po", "values": {"ref": "idempotencyKey"}}
 
-    read_writes(stream(create={"steps": [insert], "key": ["idempotencyKey"]}))
+    writes = read_writes(stream(create={"steps": [insert], "key": ["idempotencyKey"]}))
+
+    assert writes.recipes[OperationKind.CREATE].key == ("idempotencyKey",)
 
 
 def test_a_stream_without_a_write_table_writes_nothing() -> None:
