@@ -18,6 +18,7 @@ _PASSED_ON: Final = frozenset(
         "LANG", "LANGUAGE", "TZ", "TZDIR", "NLS_LANG",  # how a client library converts text and local time
         "ODBCINI", "ODBCINSTINI", "ODBCSYSINI", "FREETDS", "FREETDSCONF", "TDSVER",  # where drivers are registered
         "TNS_ADMIN", "ORACLE_HOME", "DB2INSTANCE", "INFORMIXDIR",  # where a database's client is installed
+        "SAPNWRFC_HOME", "SECUDIR", "SNC_LIB", "SNC_LIB_64",  # where SAP's library, its certificates and SNC lie
         "KRB5CCNAME", "KRB5_CONFIG", "KRB5_KTNAME", "KRB5_CLIENT_KTNAME",  # names of ticket files, for integrated sign-in
         "SSL_CERT_FILE", "SSL_CERT_DIR", "OPENSSL_CONF",  # the site's own certificate authority
         "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",  # client libraries outside the system's folders

@@ -13,6 +13,7 @@ def test_a_child_gets_what_native_clients_need():
         "LC_ALL": "C",
         "ODBCINI": "/x",
         "SSL_CERT_FILE": "/y",
+        "SAPNWRFC_HOME": "/z",
         "SystemRoot": "C:\\Windows",
     }
 
