@@ -6,12 +6,12 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from typing import Final, Protocol
 
-from agent.connections import build_stream
 from agent.errors import ConfigurationError, GroundwireError, RecordError
 from agent.model.entities import ENTITIES
 from agent.policy.leave import EVERYTHING
 from agent.policy.names import ALWAYS, fields_of, is_custom, nearest
 from agent.settings import ConnectionSettings
+from agent.streams import build_stream
 from agent.sync.runner import Stream
 from drivers.contract import CheckStep, Operation, Page, ReadMode, ReadRequest, StreamSpec
 

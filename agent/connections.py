@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,25 +18,20 @@ from agent.control import error_document
 from agent.credentials.access import Access
 from agent.errors import ConfigurationError, CredentialsRefused, GroundwireError, PolicyDenied, Restarting
 from agent.hosting.driver import HostedDriver
-from agent.mapping.compile import compile_mapping
-from agent.mapping.form import form_of
 from agent.mappings.columns import ColumnWatch, News
 from agent.model.run import RunReport, RunTrigger
 from agent.outbox.store import Outbox
 from agent.policies.in_force import Leaves
 from agent.policies.withdrawals import Withdrawals
-from agent.policy.leave import LeaveFilter
 from agent.run_id import new_run_id
-from agent.settings import ConnectionSettings, LimitsTable, StreamSettings
+from agent.settings import ConnectionSettings, LimitsTable
 from agent.stream_status import last_complete, report_of, state_of, stream_status
+from agent.streams import NoSource, streams_of
 from agent.sync.cursor import read_checkpoint
-from agent.sync.page import StreamFacts
-from agent.sync.reconcile import DeletionSettings
 from agent.sync.runner import Runner, RunResult, Source, Stream
 from agent.sync.schedule import Schedule
 from agent.sync.supervisor import Supervisor
-from agent.sync.window import Since, WindowSettings
-from drivers.contract import ReadRequest, StreamSpec
+from agent.sync.window import Since
 
 log = structlog.get_logger(__name__)
 
@@ -149,7 +143,7 @@ class Connections:
         secrets: dict[str, str] = {}
         try:
             settings = self._amend(settings)
-            streams, faults = _streams(settings, self._leaving)
+            streams, faults = streams_of(settings, self._leaving)
             await self._take_back(settings)
             secrets = await asyncio.to_thread(self._access.secrets_of, settings)
             refused = await self._access.refusal(settings, secrets)
@@ -167,7 +161,7 @@ class Connections:
         supervisor = Supervisor(
             connection=settings.name,
             streams=streams,
-            source=driver if driver is not None else _NoSource(),
+            source=driver if driver is not None else NoSource(),
             make_runner=self._make_runner,
             new_run=lambda: new_run_id(self._clock.utcnow()),
             clock=self._clock,
@@ -428,66 +422,6 @@ class Connections:
     async def _last_run(self, address: str) -> RunReport | None:
         runs = await self._outbox.runs(address, 1)
         return report_of(runs[0]) if runs else None
-
-
-class _NoSource:
-    """Stands where a driver could not be made; its supervisor has no stream that could ask it."""
-
-    async def signpost(self, stream: StreamSpec) -> None:
-        raise ConfigurationError("the connection has no driver", where=stream.name)
-
-    async def columns(self, stream: StreamSpec) -> Any:
-        raise ConfigurationError("the connection has no driver", where=stream.name)
-
-    def read(self, request: ReadRequest) -> Any:
-        raise ConfigurationError("the connection has no driver", where=request.stream.name)
-
-
-def _streams(
-    settings: ConnectionSettings, leaving: Leaves
-) -> tuple[dict[str, Stream], dict[str, GroundwireError]]:
-    streams: dict[str, Stream] = {}
-    faults: dict[str, GroundwireError] = {}
-    for name, stream in settings.streams.items():
-        try:
-            leave = leaving(settings.name, stream.entity, send_raw=stream.sync.send_raw)
-            streams[name] = build_stream(settings, stream, leave)
-        except GroundwireError as error:
-            log.warning(
-                "stream_misconfigured", stream=f"{settings.name}/{name}", code=error.code, error=str(error)
-            )
-            faults[name] = error
-    return streams, faults
-
-
-def build_stream(settings: ConnectionSettings, stream: StreamSettings, leave: LeaveFilter) -> Stream:
-    """A stream's settings with its mapping compiled; `leave` is what of its records may leave. Raises ConfigurationError naming the field that is wrong."""
-    sync = stream.sync
-    mapping = compile_mapping(stream.map, entity=stream.entity, where=f"{settings.name}/{stream.name}")
-    # The whole source record is read only where it is to travel.
-    columns = None if sync.send_raw else tuple(sorted(mapping.source_columns))
-    return Stream(
-        facts=StreamFacts(
-            settings.name,
-            settings.system or settings.driver,
-            stream.name,
-            stream.entity,
-            send_raw=sync.send_raw,
-        ),
-        spec=StreamSpec(stream.name, stream.entity, stream.read, columns, stream.write),
-        mapping=mapping,
-        window=WindowSettings(
-            initial_window=sync.initial_window if isinstance(sync.initial_window, timedelta) else None,
-            overlap=sync.overlap,
-            lag=sync.lag,
-        ),
-        deletions=DeletionSettings(
-            sync.deletions == "compare_keys", sync.deletions_every, sync.max_delete_share
-        ),
-        page_rows=sync.page_rows,
-        leave=leave,
-        form=form_of(mapping, leave.fingerprint),
-    )
 
 
 def _refuse_unknown(names: Sequence[str], known: Sequence[str], sentence: str) -> None:

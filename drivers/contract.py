@@ -24,11 +24,12 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 import pyarrow as pa
 
 KEY_COLUMN: Final = "__key"
+PLAN_SECONDS: Final = 10  # a driver that plans a read gives up counting after this long
 
 
 class MarkKind(StrEnum):
@@ -81,6 +82,20 @@ class ReadRequest:
     after: str | None = None  # the cursor of the last page that is durable; the read goes on right behind it
     page_rows: int = 2_000  # header rows per page, at most
     keys: Sequence[str] = ()  # BY_KEYS only
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPlan:
+    """What a read would ask of the source, for a person to see before it does. Estimates bind nobody."""
+
+    # What is read or called, as the source's administrator knows it: tables, entity sets, function modules.
+    objects: tuple[str, ...]
+    rows_per_call: int  # records that one call asks for at most
+    rows: int | None = None  # records that the read would yield; None: the source cannot say cheaply
+    exact: bool = False  # whether `rows` was counted just now, or the source estimates it
+    calls: int | None = None  # to the source, about; None: nobody can say
+    sessions: int = 1  # connections or requests that are open at the source at once, at most
+    notes: tuple[str, ...] = ()  # sentences: why something is not known, what else is asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +276,17 @@ class Driver(Protocol):
         ...
 
     async def aclose(self) -> None: ...
+
+
+@runtime_checkable
+class Plans(Protocol):
+    """A driver that can say beforehand what a read will ask of its source."""
+
+    async def plan(self, request: ReadRequest) -> ReadPlan:
+        """Ask little: a count that takes longer than `PLAN_SECONDS`, or a right that is missing for it, leaves `rows`
+        None with a note. Whatever would keep the read itself from working is raised, as by `read`.
+        """
+        ...
 
 
 class Rotation(Protocol):

@@ -10,13 +10,14 @@ from agent.commands.matrix import Matrices
 from agent.commands.ports import CommandKind
 from agent.commands.records import LiveRecords
 from agent.commands.writing import WriteCounts, Writer, write_kinds
-from agent.connections import Connections, build_stream
+from agent.connections import Connections
 from agent.errors import ConfigurationError
 from agent.hosting.driver import HostedDriver
 from agent.model.run import RunTrigger
 from agent.policies.in_force import Leaves
 from agent.policy.leave import EVERYTHING
 from agent.policy.model import Policy
+from agent.streams import build_stream
 from drivers.contract import StreamSpec
 
 

@@ -6,11 +6,11 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, Protocol
 
-from agent.connections import build_stream
 from agent.errors import ConfigurationError, RecordError
 from agent.model.render import to_documents
 from agent.policy.leave import EVERYTHING
 from agent.settings import ConnectionSettings
+from agent.streams import build_stream
 from drivers.contract import Page, ReadMode, ReadRequest
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from agent.clock import ManualClock
 from agent.configuration.load import load
-from agent.connections import Connections, build_stream
+from agent.connections import Connections
 from agent.errors import ConfigurationError, PolicyDenied, Restarting
 from agent.model.run import rfc3339
 from agent.outbox.store import Outbox, RunRecord
@@ -18,6 +18,7 @@ from agent.policies.in_force import Leaves
 from agent.policy.leave import EVERYTHING, LeaveFilter
 from agent.secrets import SecretRef
 from agent.settings import ConnectionSettings, Settings
+from agent.streams import build_stream
 from agent.sync.cursor import Checkpoint
 from tests.unit.outbox.making import all_pending, entry
 
