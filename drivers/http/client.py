@@ -22,9 +22,10 @@ import httpx
 from drivers.contract import BadConfiguration, DriverError, SourceBusy, Throttled, Unreachable
 from drivers.http.bodies import ACCEPTED, collect
 from drivers.http.messages import Answer, Request
-from drivers.http.options import HttpOptions, revealed
+from drivers.http.options import HttpOptions, Windows, revealed
 from drivers.http.sign_in import sign_in_of
 from drivers.http.transport import NotSent, Transport, port_of, translate
+from drivers.http.windows import SignedConnections, WindowsSignIn
 
 UNAUTHORIZED: Final = 401
 TOO_MANY: Final = 429
@@ -61,6 +62,7 @@ class HttpClient:
         transport: httpx.AsyncBaseTransport | None = None,
         pause: Pause = asyncio.sleep,  # noqa: TID251 - the driver's own pace; a test hands in its own
         monotonic: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,  # noqa: TID251 - the moment that signatures name
     ) -> None:
         """Connects to nothing. Raises BadConfiguration for options and secrets that cannot work."""
         for name in ("httpx", "httpcore"):
@@ -73,7 +75,7 @@ class HttpClient:
             for name, value in options.headers.items()
         }
         self._client = httpx.AsyncClient(
-            transport=transport or Transport(options, secrets),
+            transport=transport or _transport(options, secrets),
             trust_env=False,
             follow_redirects=False,
             headers={"User-Agent": agent, **headers, "Accept-Encoding": ACCEPTED},
@@ -81,7 +83,7 @@ class HttpClient:
                 options.silence_seconds, connect=options.connect_seconds, pool=options.request_seconds
             ),
         )
-        self._sign_in = sign_in_of(options, secrets, monotonic)
+        self._sign_in = sign_in_of(options, secrets, monotonic, now)
         self._signing_in = asyncio.Lock()
         self._epoch = 0  # of the credentials in use: those that were refused are expired once
         self._renewed = False  # whether the last ones that were refused could be
@@ -170,9 +172,8 @@ class HttpClient:
             raise translate(error, place=f"{host}:{port}", where=request.where) from error
 
     async def _answer(self, request: Request, url: str) -> Answer:
-        made = self._client.build_request(
-            request.method, url, headers=dict(request.headers), content=request.body or None
-        )
+        headers = {**request.headers, **self._sign_in.signature(request.method, url)}
+        made = self._client.build_request(request.method, url, headers=headers, content=request.body or None)
         if request.method in {"POST", "PUT", "PATCH", "MERGE"} and not request.body:
             made.headers["Content-Length"] = "0"
         response = await self._client.send(made, stream=True)
@@ -237,6 +238,15 @@ class HttpClient:
                 hint="Lower options.parallel, or set options.requests_per_minute.",
             )
         return answer
+
+
+def _transport(options: HttpOptions, secrets: Mapping[str, str]) -> httpx.AsyncBaseTransport:
+    if isinstance(options.auth, Windows):
+        account = WindowsSignIn(options.auth, secrets)
+        return SignedConnections(
+            lambda: Transport(options, secrets, connections=1), options.parallel, account
+        )
+    return Transport(options, secrets)
 
 
 def origin(url: str) -> tuple[str, str, int]:

@@ -58,6 +58,26 @@ class ClientCredentials(Strict):
     parameters: dict[str, str] = Field(default_factory=dict)  # such as `resource`, for AD FS
 
 
+class SignedCredentials(Strict):
+    """OAuth 2.0, grant `client_credentials`: a statement signed with the client's key stands in a secret's place."""
+
+    kind: Literal["oauth2_certificate"]
+    token_url: Url
+    client_id: str = Field(min_length=1)
+    certificate_id: str = Field(min_length=1)  # by which the server knows the key's certificate
+    scope: str = ""
+    secret: str = "private_key"  # noqa: S105 - its name under [secrets]; PEM
+
+
+class TokenBased(Strict):
+    """OAuth 1.0: each request is signed, with the secrets `consumer_secret` and `token_secret`."""
+
+    kind: Literal["oauth1"]
+    realm: str = Field(min_length=1)
+    consumer_key: str | Secret
+    token_id: str | Secret
+
+
 class Certificate(Strict):
     """The client certificate alone signs in."""
 
@@ -73,7 +93,22 @@ class SessionLogon(Strict):
     logout: str = Field(default="", pattern=r"^(/.*)?$")  # posted to when the driver is closed
 
 
-Auth = Annotated[Basic | ClientCredentials | Certificate | SessionLogon, Field(discriminator="kind")]
+class Windows(Strict):
+    """An account of Windows, by Negotiate (Kerberos, or NTLM inside it) or by NTLM alone."""
+
+    kind: Literal["windows"]
+    protocol: Literal["negotiate", "kerberos", "ntlm"] = "negotiate"
+    # DOMAIN\\user or user@domain; without it the account that the agent runs as: its ticket, or on Windows itself
+    user: str = ""
+    secret: str = "password"  # noqa: S105 - its name under [secrets]; used with `user`
+    service: str = Field(default="HTTP", pattern=r"^[A-Za-z0-9_.-]+$")  # of the service principal name
+    host: str = ""  # of the service principal name, where it is not that of `url`
+
+
+Auth = Annotated[
+    Basic | ClientCredentials | SignedCredentials | TokenBased | Certificate | SessionLogon | Windows,
+    Field(discriminator="kind"),
+]
 
 
 class HttpOptions(Strict):

@@ -5,15 +5,30 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from email.utils import parsedate_to_datetime
+from secrets import token_hex
 from typing import Any, Final, Protocol
 from urllib.parse import quote, urlencode
 
 from drivers.contract import CredentialsRefused, SourceBusy, SourceChanged
+from drivers.http.assertions import load_key, signed_token
 from drivers.http.messages import Answer, Request, masked
-from drivers.http.options import Basic, ClientCredentials, HttpOptions, SessionLogon, revealed, secret_of
+from drivers.http.oauth1 import Credentials, authorization
+from drivers.http.options import (
+    Basic,
+    ClientCredentials,
+    HttpOptions,
+    SessionLogon,
+    SignedCredentials,
+    TokenBased,
+    revealed,
+    secret_of,
+)
 
 Send = Callable[[Request], Awaitable[Answer]]  # without signing in
 
+_ASSERTION_SECONDS: Final = 300  # that a signed statement is good for
+_CLOCKS_APART_SECONDS: Final = 120.0
 _EARLY_SECONDS: Final = 60.0  # a token is renewed so long before it ends
 _DEFAULT_LIFE_SECONDS: Final = 300.0
 _LONGEST_LIFE_SECONDS: Final = 400 * 86_400.0
@@ -26,6 +41,10 @@ class SignIn(Protocol):
         """What a request carries; signs in first where that is due."""
         ...
 
+    def signature(self, method: str, url: str) -> Mapping[str, str]:
+        """What one single sending of a request carries besides; another sending of it carries another."""
+        ...
+
     def expire(self) -> bool:
         """The source refused what was sent. Whether signing in anew may help."""
         ...
@@ -33,12 +52,22 @@ class SignIn(Protocol):
     async def leave(self, send: Send) -> None: ...
 
 
-def sign_in_of(options: HttpOptions, secrets: Mapping[str, str], monotonic: Callable[[], float]) -> SignIn:
+def sign_in_of(
+    options: HttpOptions,
+    secrets: Mapping[str, str],
+    monotonic: Callable[[], float],
+    now: Callable[[], float],
+) -> SignIn:
+    """`now`: seconds since 1970, for what a signature says of its moment."""
     match options.auth:
         case Basic() as basic:
             return _Basic(basic, secrets)
         case ClientCredentials() as credentials:
-            return _Tokens(credentials, secrets, monotonic)
+            return _Tokens(_Secret(credentials, secrets), secrets, monotonic)
+        case SignedCredentials() as credentials:
+            return _Tokens(_Assertion(credentials, secrets, now), secrets, monotonic)
+        case TokenBased() as tokens:
+            return _Signatures(tokens, secrets, now)
         case SessionLogon() as session:
             return _Session(session, secrets)
         case _:
@@ -47,6 +76,9 @@ def sign_in_of(options: HttpOptions, secrets: Mapping[str, str], monotonic: Call
 
 class _Nothing:
     async def headers(self, send: Send) -> Mapping[str, str]:  # noqa: ARG002 - a protocol's member
+        return {}
+
+    def signature(self, method: str, url: str) -> Mapping[str, str]:  # noqa: ARG002 - a protocol's member
         return {}
 
     def expire(self) -> bool:
@@ -64,15 +96,83 @@ class _Basic(_Nothing):
         return {"Authorization": self._header}
 
 
-class _Tokens(_Nothing):
+class _Grant(Protocol):
+    """How a client asks for a token."""
+
+    token_url: str
+    hint: str  # what to look at when the server refuses
+
+    def request(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """Headers and form."""
+        ...
+
+    def doubts(self, answer: Answer) -> str:
+        """What makes a refusal likely, as far as the answer tells."""
+        ...
+
+
+class _Secret:
+    hint = "Correct client_id, its secret and scope; see whether the client may use client_credentials."
+
+    def __init__(self, options: ClientCredentials, secrets: Mapping[str, str]) -> None:
+        self._options = options
+        self.token_url = options.token_url
+        self._secret = secret_of(options.secret, secrets, "options.auth.secret")
+
+    def request(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        options = self._options
+        form = {"grant_type": "client_credentials", **options.parameters}
+        if options.scope:
+            form["scope"] = options.scope
+        if options.in_body:
+            return {}, form | {"client_id": options.client_id, "client_secret": self._secret}
+        header = _basic(quote(options.client_id, safe=""), quote(self._secret, safe=""))
+        return {"Authorization": header}, form
+
+    def doubts(self, answer: Answer) -> str:  # noqa: ARG002 - a protocol's member
+        return ""
+
+
+class _Assertion:
+    hint = (
+        "Correct client_id and certificate_id, and see that the private key is that of the certificate, that the "
+        "certificate has not ended, and that its integration, role and user are active."
+    )
+
     def __init__(
-        self,
-        options: ClientCredentials,
-        secrets: Mapping[str, str],
-        monotonic: Callable[[], float],
+        self, options: SignedCredentials, secrets: Mapping[str, str], now: Callable[[], float]
     ) -> None:
         self._options = options
-        self._secret = secret_of(options.secret, secrets, "options.auth.secret")
+        self.token_url = options.token_url
+        where = "options.auth.secret"
+        self._key = load_key(
+            secret_of(options.secret, secrets, where), secrets.get("key_password", ""), where=where
+        )
+        self._now = now
+
+    def request(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        moment = int(self._now())
+        claims = {
+            "iss": self._options.client_id,
+            "scope": self._options.scope,
+            "aud": self.token_url,
+            "iat": moment,
+            "exp": moment + _ASSERTION_SECONDS,
+        }
+        form = {
+            "grant_type": "client_credentials",
+            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            "client_assertion": signed_token(self._key, self._options.certificate_id, claims),
+        }
+        return {}, form
+
+    def doubts(self, answer: Answer) -> str:
+        return clock_doubt(answer, self._now())
+
+
+class _Tokens(_Nothing):
+    def __init__(self, grant: _Grant, secrets: Mapping[str, str], monotonic: Callable[[], float]) -> None:
+        self._grant = grant
         self._hidden = tuple(secrets.values())
         self._monotonic = monotonic
         self._token = ""
@@ -88,24 +188,19 @@ class _Tokens(_Nothing):
         return True
 
     async def _fetch(self, send: Send) -> None:
-        options = self._options
-        form = {"grant_type": "client_credentials", **options.parameters}
-        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-        if options.scope:
-            form["scope"] = options.scope
-        if options.in_body:
-            form |= {"client_id": options.client_id, "client_secret": self._secret}
-        else:
-            headers["Authorization"] = _basic(quote(options.client_id, safe=""), quote(self._secret, safe=""))
+        own, form = self._grant.request()
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json", **own}
         where = "options.auth.token_url"
         answer = await send(
-            Request("POST", options.token_url, headers=headers, body=urlencode(form).encode(), where=where)
+            Request(
+                "POST", self._grant.token_url, headers=headers, body=urlencode(form).encode(), where=where
+            )
         )
         if answer.status in _REFUSED:
             raise CredentialsRefused(
                 f"the token endpoint refused: {answer.status} {_oauth_words(answer.body, self._hidden)}".strip(),
                 where=where,
-                hint="Correct client_id, its secret and scope; see whether the client may use client_credentials.",
+                hint=self._grant.doubts(answer) or self._grant.hint,
             )
         _refuse_failing(answer, "the token endpoint", where)
         content = _object(answer.body)
@@ -121,7 +216,24 @@ class _Tokens(_Nothing):
         self._until = self._monotonic() + max(life - _EARLY_SECONDS, life / 2)
 
 
-class _Session:
+class _Signatures(_Nothing):
+    def __init__(self, options: TokenBased, secrets: Mapping[str, str], now: Callable[[], float]) -> None:
+        where = "options.auth"
+        self._held = Credentials(
+            options.realm,
+            str(revealed(options.consumer_key, secrets, f"{where}.consumer_key")),
+            secret_of("consumer_secret", secrets, where),
+            str(revealed(options.token_id, secrets, f"{where}.token_id")),
+            secret_of("token_secret", secrets, where),
+        )
+        self._now = now
+
+    def signature(self, method: str, url: str) -> Mapping[str, str]:
+        nonce = token_hex(16)
+        return {"Authorization": authorization(self._held, method, url, moment=int(self._now()), nonce=nonce)}
+
+
+class _Session(_Nothing):
     def __init__(self, options: SessionLogon, secrets: Mapping[str, str]) -> None:
         self._options = options
         self._body = {
@@ -169,6 +281,18 @@ class _Session:
 
 def _basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
+
+
+def clock_doubt(answer: Answer, now: float) -> str:
+    """What to say where the server's clock and this host's differ so much that no signature is taken."""
+    try:
+        told = parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return ""
+    apart = abs(told - now)
+    if apart <= _CLOCKS_APART_SECONDS:
+        return ""
+    return f"This host's clock is {apart:.0f} seconds away from the server's: set it right first."
 
 
 def _refuse_failing(answer: Answer, who: str, where: str) -> None:

@@ -13,7 +13,7 @@ import truststore
 
 from drivers.contract import BadConfiguration, DriverError, Unreachable
 from drivers.http.addresses import GuardedNetwork, refuse_closed
-from drivers.http.options import DEFAULT_PORTS, ClientCredentials, HttpOptions
+from drivers.http.options import DEFAULT_PORTS, ClientCredentials, HttpOptions, SignedCredentials
 
 _IDLE_SECONDS: Final = 30.0  # firewalls drop idle connections without a word, the shortest after a minute
 
@@ -34,7 +34,7 @@ def port_of(url: str) -> tuple[str, int]:
 def hosts_of(options: HttpOptions) -> list[str]:
     """The URLs of everything that the client may connect to. Raises BadConfiguration."""
     urls = {"options.url": options.url}
-    if isinstance(options.auth, ClientCredentials):
+    if isinstance(options.auth, ClientCredentials | SignedCredentials):
         urls["options.auth.token_url"] = options.auth.token_url
     if options.proxy is None:
         return list(urls.values())
@@ -46,12 +46,16 @@ def hosts_of(options: HttpOptions) -> list[str]:
 class Transport(httpx.AsyncBaseTransport):
     """httpx over a pool whose network connects to checked addresses only."""
 
-    def __init__(self, options: HttpOptions, secrets: Mapping[str, str]) -> None:
+    def __init__(
+        self, options: HttpOptions, secrets: Mapping[str, str], *, connections: int | None = None
+    ) -> None:
+        """`connections`: how many at once, where that is not `options.parallel`."""
+        most = options.parallel if connections is None else connections
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls_context(options, secrets),
             proxy=_proxy(options, secrets),
-            max_connections=options.parallel,
-            max_keepalive_connections=options.parallel,
+            max_connections=most,
+            max_keepalive_connections=most,
             keepalive_expiry=_IDLE_SECONDS,
             http1=True,
             http2=False,
@@ -78,7 +82,9 @@ class Transport(httpx.AsyncBaseTransport):
                 extensions=request.extensions,
             )
         )
-        return httpx.Response(answer.status, headers=answer.headers, stream=_Stream(answer))
+        return httpx.Response(
+            answer.status, headers=answer.headers, stream=_Stream(answer), extensions=answer.extensions
+        )
 
     async def aclose(self) -> None:
         await self._pool.aclose()
