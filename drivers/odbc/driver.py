@@ -22,6 +22,7 @@ from drivers.contract import (
     Operation,
     Outcome,
     Page,
+    ReadPlan,
     ReadRequest,
     SourceChanged,
     StreamSpec,
@@ -34,6 +35,7 @@ from drivers.odbc.dialects import Dialect
 from drivers.odbc.learning import learn
 from drivers.odbc.matrix import operations_of
 from drivers.odbc.options import parse_connection
+from drivers.odbc.planning import plan
 from drivers.odbc.positions import mark_of
 from drivers.odbc.queries import Sql
 from drivers.odbc.reading import Fetched, PageReader
@@ -121,6 +123,9 @@ class OdbcDriver:
             *(Column(column.name, column.native or column.kind.value) for column in shape.columns),
             *lines,
         ]
+
+    async def plan(self, request: ReadRequest) -> ReadPlan:
+        return await _in_thread(plan, self._session, request)
 
     async def operations(self, streams: Sequence[StreamSpec]) -> Sequence[Operation]:
         return operations_of(streams, timedelta(seconds=self._options.query_seconds))

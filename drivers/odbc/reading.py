@@ -73,6 +73,11 @@ class PageReader:
         self._ordering = self._ordering_columns()
         self._bounds = self._fixed_bounds()
 
+    @property
+    def bounds(self) -> Sequence[Sql]:
+        """The conditions that hold for every page of this read."""
+        return self._bounds
+
     def start(self) -> Position | None:
         """Where this read goes on, or None at its beginning."""
         if self._request.after is None:

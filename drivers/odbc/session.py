@@ -60,6 +60,25 @@ class Session:
             lambda connection: connection.execute(sql.text, *sql.parameters).fetchall(), where=where
         )
 
+    def rows_within(self, seconds: int, sql: Sql, *, where: str) -> list[Any]:
+        """As `rows`, under a time limit of its own. Raises SourceBusy where that is passed."""
+
+        def work(connection: Any) -> list[Any]:
+            self._limit(connection, seconds)
+            try:
+                return list(connection.execute(sql.text, *sql.parameters).fetchall())
+            finally:
+                with contextlib.suppress(Exception):  # a connection that is lost has no limit any more
+                    self._limit(connection, self._options.query_seconds)
+
+        return self.use(work, where=where)
+
+    def _limit(self, connection: Any, seconds: int) -> None:
+        if self._dialect is None or self._dialect.time_limit == "":
+            connection.timeout = seconds
+        for statement in self._time_limit(seconds):
+            connection.execute(statement)
+
     def description(self, sql: Sql, *, where: str) -> list[tuple[Any, ...]]:
         return self.use(lambda connection: list(connection.execute(sql.text).description or ()), where=where)
 
@@ -95,10 +114,7 @@ class Session:
         self.product = f"{name} {connection.getinfo(pyodbc.SQL_DBMS_VER)}"
         if self._dialect is None:
             self._dialect = dialect_of(name)
-        if self._dialect.time_limit == "":
-            connection.timeout = self._options.query_seconds
-        for statement in self._time_limit():
-            connection.execute(statement)
+        self._limit(connection, self._options.query_seconds)
         return connection
 
     def open_writing(self) -> Any:
@@ -111,16 +127,13 @@ class Session:
                 self._connection_string, autocommit=True, timeout=self._options.connect_seconds
             )
             connection.maxwrite = LONGEST_VALUE
-            if dialect.time_limit == "":
-                connection.timeout = self._options.query_seconds
             for statement in dialect.write_session:
                 connection.execute(
                     statement.replace("{seconds}", str(seconds)).replace(
                         "{milliseconds}", str(seconds * 1_000)
                     )
                 )
-            for statement in self._time_limit():
-                connection.execute(statement)
+            self._limit(connection, self._options.query_seconds)
             connection.autocommit = False
         except pyodbc.Error as error:
             raise translate(error, where="options.connection", hidden=self.secrets) from error
@@ -132,10 +145,9 @@ class Session:
             with contextlib.suppress(Exception):
                 connection.close()
 
-    def _time_limit(self) -> tuple[str, ...]:
+    def _time_limit(self, seconds: int) -> tuple[str, ...]:
         if self._dialect is None or self._dialect.time_limit in {"", "-"}:
             return ()
-        seconds = self._options.query_seconds
         return (self._dialect.time_limit.format(seconds=seconds, milliseconds=seconds * 1_000),)
 
     def borrow(self) -> tuple[BulkConnection, bool]:
@@ -152,7 +164,8 @@ class Session:
 
     def open_bulk(self) -> BulkConnection:
         dialect = self.dialect
-        return BulkConnection(self._options, dialect, self._open_arrow(), self._time_limit(), self.secrets)
+        limit = self._time_limit(self._options.query_seconds)
+        return BulkConnection(self._options, dialect, self._open_arrow(), limit, self.secrets)
 
     def _open_arrow(self) -> Any:
         arrow_odbc = load_arrow_odbc()

@@ -21,6 +21,7 @@ from drivers.contract import (
     Operation,
     Outcome,
     Page,
+    ReadPlan,
     ReadRequest,
     RecordFault,
     SourceChanged,
@@ -34,6 +35,7 @@ from drivers.rfc.engine import Engine
 from drivers.rfc.errors import masked, translate
 from drivers.rfc.opening import open_caller
 from drivers.rfc.options import parse_connection
+from drivers.rfc.planning import plan
 from drivers.rfc.recipes import operations_of
 from drivers.rfc.writing import Writer
 
@@ -112,6 +114,9 @@ class RfcDriver:
             if page is None:
                 return
             yield page
+
+    async def plan(self, request: ReadRequest) -> ReadPlan:
+        return await self._in_thread(plan, self._engine, request)
 
     async def columns(self, stream: StreamSpec) -> Sequence[Column]:
         return await self._in_thread(columns_of, self._engine, stream)

@@ -58,7 +58,7 @@ class PageReader:
     # --- by key, through the whole table
 
     def _walked(self) -> Iterator[Page]:
-        plan = self._plan()
+        plan = self.plan()
         after = self._position(len(self._shape.key)).values or None
         for found, complete in self._reader.pages(plan, after, self._request.page_rows):
             if found.num_rows:
@@ -66,7 +66,14 @@ class PageReader:
             cursor = encode_cursor(Position(self._request.mode, after)) if after else self._request.after
             yield Page(self._finished(found, contiguous=plan.condition == all_of()), cursor, complete)
 
-    def _plan(self) -> Plan:
+    @property
+    def lists_changes(self) -> bool:
+        """Whether what changed is listed first, and its records are then read by their keys."""
+        mode = self._request.mode
+        return mode is ReadMode.CHANGES or (mode is ReadMode.WINDOW and self._is_listed())
+
+    def plan(self) -> Plan:
+        """What is read of the header's table, where the whole of it is walked."""
         plan = self._composer.header_plan()
         if self._request.mode is ReadMode.KEYS:
             plan = plan.keys_only()

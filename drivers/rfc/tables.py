@@ -69,6 +69,15 @@ class TableReader:
         self._widths: dict[str, int] = {}  # of readers that take less than they should
         self._unsorted: set[str] = set()  # tables that came in another order than asked for
 
+    def calls_for(self, plan: Plan) -> int:
+        """Calls of one page of this plan, where nothing changes meanwhile."""
+        parts = len(self._groups(plan))
+        return 1 if parts == 1 and self._sorts(plan) else 2 * parts
+
+    def groups_of(self, plan: Plan) -> int:
+        """Into how many groups the columns are cut."""
+        return len(self._groups(plan))
+
     def page(self, plan: Plan, after: tuple[str, ...] | None, rows: int) -> tuple[pa.Table, bool]:
         """The rows behind `after` in the order of the key, at most `rows`; whether they are the last."""
         _refuse_unordered(plan)

@@ -28,16 +28,18 @@ from drivers.contract import (
     Operation,
     Outcome,
     Page,
+    ReadPlan,
     ReadRequest,
     SourceChanged,
     StreamSpec,
     Table,
     WriteCommand,
 )
+from drivers.planning import calls_of
 from drivers.sandbox.operations import operations_of
 from drivers.sandbox.options import SandboxOptions, read_options
 from drivers.sandbox.purchase_orders import PurchaseOrders
-from drivers.sandbox.reading import mark_of, pages
+from drivers.sandbox.reading import count, mark_of, pages
 from drivers.sandbox.tables import CHANGED, Assets, InventoryItems, SampleTable, Vendors
 from drivers.sandbox.work_orders import WorkOrders
 from drivers.sandbox.writes import Writes
@@ -128,6 +130,13 @@ class SandboxDriver:
 
     async def find_effect(self, command: WriteCommand) -> Outcome | None:
         return self._writes.find_effect(command.idempotency_key)
+
+    async def plan(self, request: ReadRequest) -> ReadPlan:
+        table = self._table(request.stream)
+        where = self._place(request.stream)
+        rows = await asyncio.to_thread(count, table, request, self._now(), where=where)
+        calls = calls_of(rows, request.page_rows, each_page=1)
+        return ReadPlan((table.name,), request.page_rows, rows, exact=True, calls=calls)
 
     async def operations(self, streams: Sequence[StreamSpec]) -> Sequence[Operation]:
         return operations_of(streams)

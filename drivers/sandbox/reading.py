@@ -41,14 +41,25 @@ def pages(table: SampleTable, request: ReadRequest, now: int, *, where: str) -> 
     if request.mode is ReadMode.BY_KEYS:
         yield from _pages_by_keys(table, request, now, after)
         return
-    if request.mode is ReadMode.CHANGES:
-        found: Iterator[Ids] = iter([_changed(table, now, earliest, latest, after)])
-    else:
-        if request.mode is not ReadMode.WINDOW:
-            earliest = _BEGINNING
-        found = _in_key_order(table, now, earliest, after)
+    found = _found(table, request, now, earliest, latest, after)
     for numbers, last in _portions(found, request.page_rows):
         yield _page(table, numbers, now, request.mode, complete=last)
+
+
+def count(table: SampleTable, request: ReadRequest, now: int, *, where: str) -> int:
+    """How many records the whole read would yield, whatever cursor it goes on from."""
+    if request.mode is ReadMode.BY_KEYS:
+        return len(dict.fromkeys(request.keys))
+    earliest, latest = _moment(request.start, _BEGINNING, where), _moment(request.end, _END, where)
+    return sum(len(numbers) for numbers in _found(table, request, now, earliest, latest, None))
+
+
+def _found(
+    table: SampleTable, request: ReadRequest, now: int, earliest: int, latest: int, after: Position | None
+) -> Iterator[Ids]:
+    if request.mode is ReadMode.CHANGES:
+        return iter([_changed(table, now, earliest, latest, after)])
+    return _in_key_order(table, now, earliest if request.mode is ReadMode.WINDOW else _BEGINNING, after)
 
 
 def _in_key_order(table: SampleTable, now: int, earliest: int, after: Position | None) -> Iterator[Ids]:

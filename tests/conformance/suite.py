@@ -35,6 +35,7 @@ from drivers.contract import (
     Mark,
     MarkKind,
     Page,
+    Plans,
     ReadMode,
     ReadRequest,
     StreamSpec,
@@ -117,6 +118,25 @@ class DriverConformance:
     async def need(self, subject: Subject, capability: str) -> None:
         if not getattr(await self.capabilities(subject), capability):
             pytest.skip(f"the driver does not declare {capability}")
+
+    # --- what a driver says beforehand
+
+    async def test_a_plan_names_what_is_read_and_what_it_counts_is_what_comes(self, subject: Subject) -> None:
+        if not isinstance(subject.driver, Plans):
+            pytest.skip("the driver does not plan")
+        end = await subject.driver.signpost(subject.stream)
+        modes = [ReadMode.SCAN, ReadMode.KEYS, *([ReadMode.CHANGES] if end is not None else [])]
+        for mode in modes:
+            request = ReadRequest(
+                subject.stream, mode, end=end if mode is ReadMode.CHANGES else None, page_rows=7
+            )
+            plan = await subject.driver.plan(request)
+
+            assert plan.objects
+            assert plan.rows_per_call >= 1
+            assert plan.rows is not None or plan.notes, "a plan that cannot count says why"
+            if plan.exact:
+                assert plan.rows == len(keys(await pages(subject.driver, request)))
 
     # --- what a driver says of itself
 

@@ -184,6 +184,18 @@ def rfc_get_function_interface(session: Session, given: dict[str, Any]) -> Mappi
     return {"PARAMS": rows}
 
 
+@module("EM_GET_NUMBER_OF_ENTRIES", "T IT_TABLES EM_NUMBER_OF_ENTRIES")
+def em_get_number_of_entries(session: Session, given: dict[str, Any]) -> Mapping[str, Any]:
+    """Whole tables of the session's client, as callers of it write and read it over RFC."""
+    found = []
+    for row in given.get("IT_TABLES", []):
+        definition = session.system.dictionary[row["TABNAME"]]
+        some = [definition.columns[0].name]
+        entries = session.system.select(definition.name, some, "", [], limit=10**9, sort=False)
+        found.append({"TABNAME": definition.name, "TABROWS": len(entries)})
+    return {"IT_TABLES": found}
+
+
 @module("RFC_PING", "")
 def rfc_ping(_session: Session, _given: dict[str, Any]) -> Mapping[str, Any]:
     return {}

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import pytest
+
+from drivers.odbc.planning import tables_in
+
+
+@pytest.mark.parametrize(
+    ("query", "tables"),
+    [
+        ("select * from erp.orders", ("erp.orders",)),
+        (
+            'SELECT a FROM "Sales Orders" h\nJOIN dbo.[Lines] l ON l.a = h.a',
+            ('"Sales Orders"', "dbo.[Lines]"),
+        ),
+        ("select * from `a` . `b` left join c using (x)", ("`a`.`b`", "c")),
+        ("select 'from nowhere' as x from t -- from comment\n/* join u */ where y", ("t",)),
+        ("select * from (select * from inner_t) h", ("inner_t",)),
+    ],
+    ids=["qualified", "quoted", "backticks", "literal-and-comment", "derived"],
+)
+def test_the_tables_of_a_query_are_named_for_the_administrator(query: str, tables: tuple[str, ...]) -> None:
+    assert tables_in([query, query]) == tables
