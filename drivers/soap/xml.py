@@ -1,0 +1,60 @@
+"""Pure: XML as it is read and written here. A document with a DTD, entities or endless depth is refused."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from lxml import etree
+
+XSD: Final = "http://www.w3.org/2001/XMLSchema"
+XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
+SOAP: Final = "http://schemas.xmlsoap.org/soap/envelope/"
+NIL: Final = f"{{{XSI}}}nil"
+_ILLEGAL: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# NAV lets texts through that hold control characters, written as references that no XML parser takes.
+_REFERENCE: Final = re.compile(rb"&#(?:x([0-9A-Fa-f]{1,6})|([0-9]{1,7}));")
+
+
+class BadXml(ValueError):
+    pass
+
+
+def parsed(document: bytes) -> Any:
+    """The root element. Raises BadXml."""
+    try:
+        root = etree.fromstring(document, _parser())
+    except etree.XMLSyntaxError as error:
+        cleaned = _REFERENCE.sub(_without_illegal, document)
+        if cleaned == document:
+            raise BadXml(str(error)) from error
+        return parsed(cleaned)
+    if root is None:
+        raise BadXml("an empty document")
+    if root.getroottree().docinfo.doctype:
+        raise BadXml("a document type declaration is not taken")
+    return root
+
+
+def unwritable(text: str) -> str | None:
+    """A character of the text that no XML document can hold."""
+    found = _ILLEGAL.search(text)
+    return None if found is None else found.group()
+
+
+def _parser() -> Any:
+    return etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+        collect_ids=False,
+    )
+
+
+def _without_illegal(found: re.Match[bytes]) -> bytes:
+    number = int(found.group(1), 16) if found.group(1) else int(found.group(2))
+    legal = number <= 0x10FFFF and not (0xD800 <= number <= 0xDFFF) and unwritable(chr(number)) is None  # noqa: PLR2004 - Unicode's own limits
+    return found.group() if legal else b""
