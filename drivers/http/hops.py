@@ -1,0 +1,65 @@
+"""The first hops of `groundwire check` to a source that speaks HTTP, and how a failed one is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from drivers.contract import CheckStep, DriverError, Unreachable
+from drivers.http.addresses import open_addresses
+from drivers.http.options import HttpOptions
+from drivers.http.transport import port_of
+
+_PORT_SECONDS: Final = 5.0  # a closed port answers at once; only a firewall makes one wait
+
+Step = tuple[str, Callable[[], Awaitable[str]]]
+
+
+def way_to(options: HttpOptions) -> list[Step]:
+    """Host name and port of the server, or of the proxy before it."""
+    host, port = port_of(options.proxy or options.url)
+    where = "options.proxy" if options.proxy else "options.url"
+
+    async def name() -> str:
+        return ", ".join(await open_addresses(host, port, where=where))
+
+    async def door() -> str:
+        return await _answer(host, port, where)
+
+    return [("host name", name), ("port", door)]
+
+
+async def tried(steps: Sequence[Step]) -> list[CheckStep]:
+    """Each step is tried only when the one before it worked."""
+    done: list[CheckStep] = []
+    for title, step in steps:
+        try:
+            done.append(CheckStep(title, ok=True, detail=await step()))
+        except DriverError as error:
+            done.append(failed(title, error))
+            break
+    return done
+
+
+def failed(name: str, error: DriverError, *, stream: str = "") -> CheckStep:
+    place = f"{error.where}: " if error.where else ""
+    return CheckStep(
+        name, ok=False, detail=f"{place}{error.message}", hint=error.hint, stream=stream, code=error.code
+    )
+
+
+async def _answer(host: str, port: int, where: str) -> str:
+    address = (await open_addresses(host, port, where=where))[0]
+    try:
+        async with asyncio.timeout(_PORT_SECONDS):
+            _, writer = await asyncio.open_connection(address, port)
+            writer.close()
+    except (OSError, TimeoutError) as error:
+        reason = "no answer in time" if isinstance(error, TimeoutError) else error.strerror or str(error)
+        raise Unreachable(
+            f"nothing answers at {host}:{port}: {reason}",
+            where=where,
+            hint="See that the server listens there and that no firewall stands between.",
+        ) from error
+    return f"{host}:{port} answers"
