@@ -50,10 +50,11 @@ class SetReader:
         self._version = version
         self._where = where
         self._choices = choices(tree, version)
-        if len(service.address(entity_set, self._choices)) > url_chars - _ROOM_FOR_CONDITIONS:
+        place = service.within(entity_set)
+        if len(service.address(place, self._choices)) > url_chars - _ROOM_FOR_CONDITIONS:
             # So wide that naming what is wanted leaves no room to say of which records: take everything.
             self._choices.pop("$select", None)
-        self.room = max(url_chars - len(service.address(entity_set, self._choices)), _ROOM_FOR_CONDITIONS)
+        self.room = max(url_chars - len(service.address(place, self._choices)), _ROOM_FOR_CONDITIONS)
         self._readers: dict[int, AnswerReader] = {}
         self.answer: Answer | None = None  # the last one
         self.longest = 0  # records of one answer to a walk, the most so far
@@ -76,11 +77,11 @@ class SetReader:
     async def matching(self, conditions: Sequence[str], order_by: Sequence[str], rows: int) -> Records:
         """The records that meet the conditions, all of them, however the server pages."""
         query = {"$filter": all_of(conditions), "$orderby": ",".join(order_by)}
-        found = await self._get(self._url(query), rows)
+        found = await self._get(self._url(query), rows, newest=True)
         link, links, allowance = found.next, set[str](), self.allowance()
         while link is not None:
             self._refuse_circle(link, links)
-            further = await self._get(self._service.followed(link, where=self._where), rows)
+            further = await self._get(self._service.followed(link, where=self._where), rows, newest=True)
             allowance.take(self.answer)
             found.rows.extend(further.rows)
             link = further.next
@@ -97,7 +98,7 @@ class SetReader:
         whole = {name: value for name, value in {**self._choices, **query}.items() if value}
         if self._version == 2:  # noqa: PLR2004 - OData's version
             whole["$format"] = "json"
-        return self._service.address(self._entity_set, whole)
+        return self._service.address(self._service.within(self._entity_set), whole)
 
     async def _first(self, url: str, rows: int) -> Records:
         """A server that searches may answer with nothing but a link to go on."""
@@ -108,8 +109,10 @@ class SetReader:
             found = await self._get(self._service.followed(found.next, where=self._where), rows)
         return found
 
-    async def _get(self, url: str, rows: int) -> Records:
-        self.answer = await self._service.get(url, version=self._version, where=self._where, page_size=rows)
+    async def _get(self, url: str, rows: int, *, newest: bool = False) -> Records:
+        self.answer = await self._service.get(
+            url, version=self._version, where=self._where, page_size=rows, newest=newest
+        )
         found = self._reader(self._tree).read(self.answer.body, where=self._where)
         await self._complete(found.rows, self._tree, rows, self.allowance())
         return found

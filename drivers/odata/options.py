@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field
 
 from drivers.contract import BadConfiguration
-from drivers.http.options import HttpOptions
+from drivers.http.options import HeaderName, HttpOptions
 from drivers.option_tables import Strict, parse_table
 
 PAGE: Final = "docs/drivers/odata.md"
@@ -36,6 +36,13 @@ SetName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,62}$")]
 ServicePath = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.~!$&'()*+,;=:@%/-]*$", max_length=500)]
 
 
+class CompaniesTable(Strict):
+    """Where a service keeps its companies, if its entity sets lie inside of them."""
+
+    entity_set: Name
+    by: tuple[Name, ...] = Field(min_length=1)  # properties that people know a company by
+
+
 class ConnectionOptions(HttpOptions):
     """`[options]` of a connection file."""
 
@@ -43,6 +50,9 @@ class ConnectionOptions(HttpOptions):
     services: tuple[ServicePath, ...] = ()  # more of them, for `discover`
     version: Literal[2, 4] | None = None  # otherwise as $metadata says
     query: dict[str, str] = Field(default_factory=dict)  # in every request, such as sap-client
+    company: str = ""  # its id or name, for the services of `companies`
+    companies: dict[ServicePath, CompaniesTable] = Field(default_factory=dict)  # by the path of the service
+    read_headers: dict[HeaderName, str] = Field(default_factory=dict)  # of the reading of pages alone
     csrf: Literal["fetch", "none"] = "none"
     page_size: int = Field(default=5_000, ge=1, le=100_000)  # rows that one answer is asked for, at most
     url_chars: int = Field(default=6_000, ge=1_000, le=60_000)  # the longest URL that the server takes

@@ -251,6 +251,9 @@ class PageReader:
         parts = decode_key(key)
         if len(parts) != len(self._shape.key):
             return None
+        longest = [each.max_length for each in self._shape.key]
+        if any(limit is not None and len(part) > limit for limit, part in zip(longest, parts, strict=True)):
+            return None  # some services take a text that is too long for a mistake of the question
         try:
             self._one_key(self._shape.key, parts)
         except NoLiteral:

@@ -9,6 +9,7 @@ from typing import Final
 from drivers.contract import SourceChanged
 from drivers.http.client import HttpClient
 from drivers.http.messages import Answer, Request
+from drivers.odata.companies import company_key, company_path
 from drivers.odata.edm import Model
 from drivers.odata.errors import refusal
 from drivers.odata.literals import V4
@@ -35,6 +36,8 @@ class Service:
         self._client = client
         self._options = options
         self.root = "/".join(part for part in (options.url, path.strip("/")) if part)
+        self._companies = options.companies.get(path.strip("/"))
+        self._within = ""  # the company that the entity sets lie in, known with the model
         self._model: Model | None = None
         self._learning = asyncio.Lock()
         self._token = ""
@@ -68,21 +71,35 @@ class Service:
                         hint="Raise options.max_metadata_bytes.",
                     )
                 model = await asyncio.to_thread(read_model, answer.body, where=where)
-                self._model = self._as_configured(model, where)
+                self._as_configured(model, where)
+                self._within = await self._company(model, where)
+                self._model = model
             return self._model
 
     def forget(self) -> None:
         """Read the metadata anew when it is needed next: the service may have changed."""
         self._model = None
 
-    def _as_configured(self, model: Model, where: str) -> Model:
+    async def _company(self, model: Model, where: str) -> str:
+        if self._companies is None:
+            return ""
+        key = company_key(model, self._companies, where)
+        names = ",".join(dict.fromkeys((key.name, *self._companies.by)))
+        url = self.address(self._companies.entity_set, {"$select": names})
+        answer = await self.get(url, version=model.version, where=where)
+        return company_path(answer.body, self._options.company, self._companies, key)
+
+    def within(self, path: str) -> str:
+        """The path of an entity set or of a record, below the root. Known once the model is."""
+        return f"{self._within}{path}"
+
+    def _as_configured(self, model: Model, where: str) -> None:
         if self._options.version not in {None, model.version}:
             raise SourceChanged(
                 f"the service speaks OData V{model.version}, options.version says {self._options.version}",
                 where=where,
                 hint="Correct options.version, or leave it out.",
             )
-        return model
 
     def address(self, path: str, query: Mapping[str, str]) -> str:
         return address(self.root, path, {**query, **self._options.query})
@@ -98,20 +115,31 @@ class Service:
     def headers(self, version: int) -> dict[str, str]:
         return {"Accept": _ACCEPT[version], **_VERSIONS[version]}
 
-    async def get(self, url: str, *, version: int, where: str, page_size: int | None = None) -> Answer:
-        """Raises the DriverError of an answer that is none."""
-        answer = await self.ask(url, version=version, where=where, page_size=page_size)
+    async def get(
+        self, url: str, *, version: int, where: str, page_size: int | None = None, newest: bool = False
+    ) -> Answer:
+        """`newest`: a page that has to hold what was just written. Raises the DriverError of an answer that is none."""
+        headers = {} if newest or page_size is None else self._options.read_headers
+        answer = await self.ask(url, version=version, where=where, page_size=page_size, headers=headers)
         if answer.status in _NAMES_WRONG:
             self.forget()
         self._refuse(answer, where)
         return answer
 
-    async def ask(self, url: str, *, version: int, where: str, page_size: int | None = None) -> Answer:
+    async def ask(
+        self,
+        url: str,
+        *,
+        version: int,
+        where: str,
+        page_size: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
         """Any answer may come back."""
-        headers = self.headers(version)
+        sent = {**self.headers(version), **(headers or {})}
         if page_size is not None and version == V4:
-            headers["Prefer"] = f"odata.maxpagesize={page_size}"
-        return await self._client.send(Request("GET", url, headers, where=where, repeatable=True))
+            sent["Prefer"] = f"odata.maxpagesize={page_size}"
+        return await self._client.send(Request("GET", url, sent, where=where, repeatable=True))
 
     async def make_ready(self, *, where: str) -> None:
         """What a change needs before it is sent. Whatever fails here leaves it unsent."""

@@ -33,6 +33,9 @@ class Scripted:
     def address(self, path: str, _: Any) -> str:
         return path
 
+    def within(self, path: str) -> str:
+        return path
+
     def followed(self, link: str, **_: Any) -> str:
         return link
 
