@@ -38,12 +38,15 @@ _HINTS: Final[dict[type[DriverError], str]] = {
 class SoapFault(Exception):
     """The service's own refusal; the half of the driver that called it knows what its code means."""
 
-    def __init__(self, code: str, text: str, detail: str = "", status: int = 500) -> None:
+    def __init__(
+        self, code: str, text: str, detail: str = "", status: int = 500, element: Any = None
+    ) -> None:
         super().__init__(text)
         self.code = code  # the last part of the fault code, without its prefix
         self.text = text
         self.detail = detail
         self.status = status
+        self.element = element  # the whole fault, for a half that knows the shape of its detail
 
 
 def fault_of(element: Any, status: int, hidden: Iterable[str] = ()) -> SoapFault:
@@ -60,7 +63,7 @@ def fault_of(element: Any, status: int, hidden: Iterable[str] = ()) -> SoapFault
 
     code = first("faultcode", "Value").rpartition(":")[2]
     text = first("faultstring", "Text") or "the service answered with a fault that says nothing"
-    return SoapFault(code, text, first("detail", "Detail"), status)
+    return SoapFault(code, text, first("detail", "Detail"), status, element)
 
 
 def refusal(answer: Answer, *, where: str) -> DriverError:

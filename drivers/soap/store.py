@@ -31,31 +31,33 @@ class WsdlStore:
         self._client = client
         self._root = root
         self._folder = folder
-        self._known: dict[str, Definitions] = {}
+        self._known: dict[tuple[str, str], Definitions] = {}
         self._learning = asyncio.Lock()
 
-    async def definitions(self, address: str, *, where: str) -> Definitions:
-        """`address`: of the WSDL, relative to the root."""
+    async def definitions(self, address: str, *, where: str, interface: str = "") -> Definitions:
+        """`address`: of the WSDL, relative to the root; `interface`: one of several port types."""
         url = urljoin(f"{self._root}/", address)
         async with self._learning:
-            if url not in self._known:
-                kept = await asyncio.to_thread(self._kept, url)
+            if (url, interface) not in self._known:
+                kept = await asyncio.to_thread(self._kept, url, interface)
                 if kept is not None:
-                    self._known[url] = kept
+                    self._known[url, interface] = kept
                 else:
-                    await self._learn(url, where)
-            return self._known[url]
+                    await self._learn(url, interface, where)
+            return self._known[url, interface]
 
-    async def refresh(self, address: str, *, where: str) -> Definitions:
+    async def refresh(self, address: str, *, where: str, interface: str = "") -> Definitions:
         """As the service describes itself now."""
         url = urljoin(f"{self._root}/", address)
         async with self._learning:
-            await self._learn(url, where)
-            return self._known[url]
+            await self._learn(url, interface, where)
+            return self._known[url, interface]
 
-    async def _learn(self, url: str, where: str) -> None:
+    async def _learn(self, url: str, interface: str, where: str) -> None:
         documents = await self._fetch(url, where)
-        self._known[url] = await asyncio.to_thread(read_definitions, documents, url, where=where)
+        self._known[url, interface] = await asyncio.to_thread(
+            read_definitions, documents, url, where=where, interface=interface
+        )
         await asyncio.to_thread(self._keep, url, documents)
 
     async def _fetch(self, url: str, where: str) -> dict[str, bytes]:
@@ -89,14 +91,14 @@ class WsdlStore:
         name = hashlib.sha256(url.encode()).hexdigest()[:40]
         return None if self._folder is None else self._folder / f"{name}.json"
 
-    def _kept(self, url: str) -> Definitions | None:
+    def _kept(self, url: str, interface: str) -> Definitions | None:
         path = self._path(url)
         try:
             content = json.loads(path.read_bytes()) if path is not None else {}
             if content.get("v") != VERSION or content.get("url") != url:
                 return None
             documents = {key: base64.b64decode(value) for key, value in content["documents"].items()}
-            return read_definitions(documents, url, where="")
+            return read_definitions(documents, url, where="", interface=interface)
         except (OSError, ValueError, KeyError, AttributeError, TypeError, SourceChanged):
             return None
 

@@ -1,12 +1,13 @@
 """Pure: WSDL documents -> `Definitions`, by zeep, which asks nobody: it sees the documents that were fetched before.
 
-zeep drops the values of enumerations, so those are read from the schemas beside it. It deserialises replies by the
-position of their elements; nothing here uses that.
+zeep drops the values of enumerations and the lengths of texts, so those are read from the schemas beside it. It
+deserialises replies by the position of their elements; nothing here uses that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urljoin
 
@@ -47,12 +48,17 @@ def imports_of(document: bytes, url: str, *, where: str) -> Iterator[str]:
             yield urljoin(url, location)
 
 
-def read_definitions(documents: Mapping[str, bytes], root: str, *, where: str) -> Definitions:
-    """`documents`: by address, with everything that `imports_of` them names. Raises SourceChanged."""
-    enumerations = _enumerations(documents, where)
+def read_definitions(
+    documents: Mapping[str, bytes], root: str, *, where: str, interface: str = ""
+) -> Definitions:
+    """`documents`: by address, with everything that `imports_of` them names. Raises SourceChanged.
+
+    `interface`: the port type that is wanted, where the WSDL describes several; without it the first with operations.
+    """
+    restrictions = _restrictions(documents, where)
     try:
         document = Document(root, _Fetched(documents), settings=Settings(strict=False, forbid_dtd=True))
-        found = _Reader(enumerations).definitions(document)
+        found = _Reader(restrictions).definitions(document, interface)
     except SourceChanged:
         raise
     except (zeep.exceptions.Error, etree.LxmlError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -63,7 +69,7 @@ def read_definitions(documents: Mapping[str, bytes], root: str, *, where: str) -
         ) from error
     if found is None:
         raise SourceChanged(
-            "the WSDL describes no service that speaks SOAP over HTTP",
+            f"the WSDL describes no service {interface or 'with operations'} that speaks SOAP 1.1 over HTTP",
             where=where,
             hint="For AX, add an inbound port with an HTTP adapter; net.tcp cannot be used from here.",
         )
@@ -83,19 +89,24 @@ class _Fetched:
 
 
 class _Reader:
-    def __init__(self, enumerations: Mapping[str, tuple[str, ...]]) -> None:
-        self._enumerations = enumerations
+    def __init__(self, restrictions: Mapping[str, _Restriction]) -> None:
+        self._restrictions = restrictions
         self._types: dict[str, Type] = {}
         self._objects: dict[str, Any] = {}
 
-    def definitions(self, document: Any) -> Definitions | None:
+    def definitions(self, document: Any, interface: str) -> Definitions | None:
         for service in document.services.values():
             for port in service.ports.values():
                 address = str(port.binding_options.get("address", ""))
                 if not isinstance(port.binding, SoapBinding) or not address.lower().startswith("http"):
                     continue
-                operations = {name: self._operation(each) for name, each in port.binding._operations.items()}  # noqa: SLF001 - zeep has no public list of them
-                return Definitions(service.name, address, operations, self._types)
+                name = port.binding.port_type.name.localname
+                found = port.binding._operations  # noqa: SLF001 - zeep has no public list of them
+                # AX puts a port type without operations before those of its services.
+                if not found or interface not in {"", name}:
+                    continue
+                operations = {each: self._operation(operation) for each, operation in found.items()}
+                return Definitions(interface or service.name, address, operations, self._types)
         return None
 
     def _operation(self, operation: Any) -> Operation:
@@ -143,36 +154,48 @@ class _Reader:
             for name, each in found.attributes
             if isinstance(each, xsd.Attribute)
         )
-        kind = Kind.TEXT if not members and _holds_text(found) else None
+        held = None if members else _text_of(found)
+        kind = None if held is None else self._plain(held, key).kind
         self._types[key] = Type(_local(key), kind, members, attributes=attributes)
         return key
 
     def _plain(self, found: Any, key: str) -> Type:
         name = getattr(found, "qname", None)
-        values = self._enumerations.get(str(name), ())
+        told = self._restrictions.get(str(name), _FREE)
         for kind in type(found).__mro__[:_MOST_DEPTH]:
             builtin = getattr(kind, "_default_qname", None)
             local = etree.QName(builtin).localname if builtin is not None else ""
             if local in _KINDS:
-                return Type(_local(key), _KINDS[local], values=values)
-        return Type(_local(key), Kind.TEXT, values=values)
+                return Type(_local(key), _KINDS[local], values=told.values, max_length=told.max_length)
+        return Type(_local(key), Kind.TEXT, values=told.values, max_length=told.max_length)
 
 
-def _holds_text(found: Any) -> bool:
-    """A type with attributes and nothing else in it but a text."""
-    return any(name == "_value_1" for name, _ in found.elements)
+def _text_of(found: Any) -> Any:
+    """The type of what a type with attributes and nothing else in it holds."""
+    return next((element.type for name, element in found.elements if name == "_value_1"), None)
 
 
-def _enumerations(documents: Mapping[str, bytes], where: str) -> dict[str, tuple[str, ...]]:
-    """The values of each named simple type, by its qualified name."""
+@dataclass(frozen=True, slots=True)
+class _Restriction:
+    values: tuple[str, ...] = ()
+    max_length: int | None = None
+
+
+_FREE: Final = _Restriction()
+
+
+def _restrictions(documents: Mapping[str, bytes], where: str) -> dict[str, _Restriction]:
+    """What each named simple type says of its values, by its qualified name."""
     found = {}
     for document in documents.values():
         for schema in _root(document, where).iter(f"{{{XSD}}}schema"):
             space = schema.get("targetNamespace", "")
             for element in schema.findall(f"{{{XSD}}}simpleType"):
                 values = tuple(each.get("value", "") for each in element.iter(f"{{{XSD}}}enumeration"))
-                if values:
-                    found[f"{{{space}}}{element.get('name')}"] = values
+                longest = next((each.get("value", "") for each in element.iter(f"{{{XSD}}}maxLength")), "")
+                if values or longest.isdigit():
+                    length = int(longest) if longest.isdigit() else None
+                    found[f"{{{space}}}{element.get('name')}"] = _Restriction(values, length)
     return found
 
 
