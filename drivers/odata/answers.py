@@ -6,11 +6,12 @@ is not read costs next to nothing; no number on the way is ever a binary fractio
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import astuple
 
 from drivers.contract import SourceChanged
 from drivers.odata.edm import Kind, Property
@@ -131,6 +132,26 @@ def _struct(node: Node, version: int, *, lenient: bool) -> Any:
     return msgspec.defstruct("Record", fields, gc=False)
 
 
+def _names(node: Node) -> list[str]:
+    """The attributes of a record, in the order in which `_struct` makes them."""
+    names = [f"p{number}" for number, _ in enumerate(node.properties)]
+    names += [f"i{number}" for number, _ in enumerate(node.inner)]
+    for number, _ in enumerate(node.lists):
+        names += [f"l{number}", *(f"n{number}_{order}" for order, _ in enumerate(_NEXT_OF_A_LIST))]
+    return names
+
+
+def columns_of(rows: Sequence[Any], node: Node) -> Mapping[str, Sequence[Any]]:
+    """The values of many records by attribute. For a record that is None every value is null."""
+    names = _names(node)
+    if not rows:
+        return dict.fromkeys(names, ())
+    nothing = (None,) * len(names)
+    # One tuple per record and one turn of them all is what costs least per value.
+    values = [nothing if row is None else astuple(row) for row in rows]
+    return dict(zip(names, zip(*values, strict=True), strict=True))
+
+
 def _list_of(struct: Any) -> Any:
     return list[struct] | None
 
@@ -143,9 +164,8 @@ def _type(each: Property) -> Any:
     return bool | None if each.kind is Kind.BOOLEAN else Any
 
 
-def lines_of(row: Any, number: int, *, name: str, where: str) -> list[Any]:
-    """The lines of the list with this number in the record's node."""
-    held = getattr(row, f"l{number}")
+def lines_in(held: Any, *, name: str, where: str) -> list[Any]:
+    """The lines of one record, of what it has in the place of the list."""
     if isinstance(held, list):
         return held
     if held is None or held is msgspec.UNSET:
@@ -156,11 +176,15 @@ def lines_of(row: Any, number: int, *, name: str, where: str) -> list[Any]:
     return found
 
 
-def _refuse_unexpanded(rows: list[Any], node: Node, *, where: str) -> None:
+def _refuse_unexpanded(rows: Sequence[Any], node: Node, *, where: str) -> None:
     """Lists that no record has were not expanded: an expanded one is there, if only empty."""
     for number, (name, below) in enumerate(node.lists.items()):
-        if below.navigation and rows and all(getattr(row, f"l{number}") is msgspec.UNSET for row in rows):
+        held = [getattr(row, f"l{number}") for row in rows]
+        if below.navigation and held and all(each is msgspec.UNSET for each in held):
             raise _unexpanded(name, where)
+        if below.lists:
+            lines = [line for each in held for line in lines_in(each, name=name, where=where)]
+            _refuse_unexpanded(lines, below, where=where)
 
 
 def _unexpanded(name: str, where: str) -> SourceChanged:
@@ -171,24 +195,20 @@ def _unexpanded(name: str, where: str) -> SourceChanged:
     )
 
 
-def unfinished(rows: list[Any], node: Node, *, where: str) -> Iterator[Unfinished]:
+def unfinished(rows: Sequence[Any], node: Node, *, where: str) -> Iterator[Unfinished]:
     """Every list in the records that the server cut, however deep."""
     for number, (name, below) in enumerate(node.lists.items()):
+        links = [f"n{number}_{order}" for order, _ in enumerate(_NEXT_OF_A_LIST)]
         for row in rows:
-            lines = lines_of(row, number, name=name, where=where)
-            link = _link_of(row, number)
-            if link is not None:
+            held = getattr(row, f"l{number}")
+            lines = lines_in(held, name=name, where=where)
+            link = next((found for each in links if (found := getattr(row, each))), None)
+            if held and held is not msgspec.UNSET and not isinstance(held, list):
+                link = held.next or link
+            if link:
                 yield Unfinished(lines, link, below)
             if below.lists:
                 yield from unfinished(lines, below, where=where)
-
-
-def _link_of(row: Any, number: int) -> str | None:
-    held = getattr(row, f"l{number}")
-    if held and not isinstance(held, list) and held.next:
-        return str(held.next)
-    found = (getattr(row, f"n{number}_{order}") for order in range(len(_NEXT_OF_A_LIST)))
-    return next((str(link) for link in found if link), None)
 
 
 def _unreadable(error: Exception, where: str) -> SourceChanged:

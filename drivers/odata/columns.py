@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drivers.odata.answers import lines_of
+from drivers.odata.answers import columns_of, lines_in
 from drivers.odata.edm import Kind, Property
 from drivers.odata.literals import NoLiteral, canonical_decimal, iso, moment_of, time_of
 from drivers.odata.shape import Node
@@ -29,6 +29,8 @@ TYPES: Final[Mapping[Kind, pa.DataType]] = {
     Kind.TIME: pa.time64("us"),
 }
 _JSON_DATE: Final = r"^/Date\((?P<ms>-?\d{1,16})(?P<offset>[+-]0{1,4})?\)/$"
+_JSON_DATE_BEGIN: Final = "/Date("
+_JSON_DATE_ENDS: Final = ("+0000)/", ")/")
 
 
 def type_of(each: Property) -> pa.DataType:
@@ -39,29 +41,19 @@ def type_of(each: Property) -> pa.DataType:
 
 def header_columns(rows: Sequence[Any], node: Node, above: str = "") -> list[tuple[str, pa.Array]]:
     """The node's own columns, and those of what lies inside each record."""
+    values = columns_of(rows, node)
     found = [
-        (f"{above}{each.name}", column(each, values_of(rows, f"p{number}")))
+        (f"{above}{each.name}", column(each, values[f"p{number}"]))
         for number, each in enumerate(node.properties)
     ]
     for number, (name, inner) in enumerate(node.inner.items()):
-        below = [_NOTHING if each is None else each for each in values_of(rows, f"i{number}")]
-        found += header_columns(below, inner, f"{above}{name}/")
+        found += header_columns(values[f"i{number}"], inner, f"{above}{name}/")
     return found
 
 
 def values_of(rows: Sequence[Any], name: str) -> list[Any]:
-    """One attribute of many records; half of all the time goes into these."""
+    """One attribute of many records."""
     return list(map(attrgetter(name), rows))
-
-
-class _Nothing:
-    """In the place of a record that is not there: every property of it is null."""
-
-    def __getattr__(self, name: str) -> None:
-        return None
-
-
-_NOTHING: Final = _Nothing()
 
 
 def line_list(
@@ -72,7 +64,7 @@ def line_list(
     parents = np.arange(records, dtype=np.int64)
     for name in path:
         number = list(tree.lists).index(name)
-        held = [lines_of(row, number, name=name, where=where) for row in rows]
+        held = [lines_in(each, name=name, where=where) for each in values_of(rows, f"l{number}")]
         parents = np.repeat(parents, np.fromiter(map(len, held), dtype=np.int64, count=len(held)))
         rows = [line for lines in held for line in lines]
         tree = tree.lists[name]
@@ -105,7 +97,8 @@ def ordered(
         names=["", *(f"{number}" for number, _ in enumerate(order_by))],
     )
     order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in keys.column_names])
-    return lines.take(order)
+    found = order.to_numpy()
+    return lines if (found[1:] > found[:-1]).all() else lines.take(order)  # most come in order
 
 
 def column(each: Property, values: Sequence[Any]) -> pa.Array:
@@ -191,7 +184,7 @@ def _integers(values: Sequence[Any]) -> pa.Array:
 def _decimals(values: Sequence[Any]) -> pa.Array:
     """As they were printed; one with an exponent is written out."""
     texts = _strings(values)
-    if not pc.any(pc.match_substring(texts, "e", ignore_case=True)).as_py():
+    if not any(pc.any(pc.match_substring(texts, each)).as_py() for each in "eE"):
         return texts
     return pa.array(
         [None if value is None else canonical_decimal(str(value)) for value in texts.to_pylist()], pa.string()
@@ -217,17 +210,32 @@ def _moments(texts: pa.Array) -> pa.Array:
     """Naive where no value names an offset; every value of V2's JSON is in its own clock's milliseconds."""
     if len(texts) == texts.null_count:
         return pa.nulls(len(texts), NAIVE)
-    parts = pc.extract_regex(texts, _JSON_DATE)
-    if parts.null_count == texts.null_count:
-        return pc.struct_field(parts, "ms").cast(pa.int64()).cast(pa.timestamp("ms")).cast(NAIVE)
-    zoned = pc.match_substring_regex(texts, r"(Z|[+-]\d\d:\d\d)$")
-    with contextlib.suppress(pa.ArrowInvalid):
-        if pc.all(zoned).as_py():
-            return texts.cast(ZONED)
-        if not pc.any(zoned).as_py():
-            return texts.cast(NAIVE)
+    if pc.starts_with(texts.drop_null()[0], _JSON_DATE_BEGIN).as_py():
+        milliseconds = _milliseconds(texts)
+        if milliseconds is not None:
+            return milliseconds.cast(pa.int64()).cast(pa.timestamp("ms")).cast(NAIVE)
+    for type_ in (ZONED, NAIVE):
+        with contextlib.suppress(
+            pa.ArrowInvalid
+        ):  # one takes texts with an offset alone, the other those without
+            return texts.cast(type_)
     moments = [None if text is None else _utc(moment_of(text)) for text in texts.to_pylist()]
     return pa.array(moments, ZONED)
+
+
+def _milliseconds(texts: pa.Array) -> pa.Array | None:
+    """The numbers in V2's dates; None where not all are such."""
+    for end in _JSON_DATE_ENDS:  # the usual case: all end alike, and no pattern has to be matched
+        if (
+            pc.all(pc.ends_with(texts, end)).as_py()
+            and pc.all(pc.starts_with(texts, _JSON_DATE_BEGIN)).as_py()
+        ):
+            numbers = pc.utf8_slice_codeunits(texts, len(_JSON_DATE_BEGIN), -len(end))
+            if not pc.any(pc.match_substring(numbers, "x", ignore_case=True)).as_py():  # Arrow knows 0x10
+                with contextlib.suppress(pa.ArrowInvalid):
+                    return numbers.cast(pa.int64())
+    parts = pc.extract_regex(texts, _JSON_DATE)
+    return pc.struct_field(parts, "ms") if parts.null_count == texts.null_count else None
 
 
 def _utc(moment: datetime) -> datetime:

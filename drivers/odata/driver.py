@@ -26,7 +26,7 @@ from drivers.contract import (
     Table,
     WriteCommand,
 )
-from drivers.http.client import HttpClient, server_time
+from drivers.http.client import HttpClient
 from drivers.local_time import settled
 from drivers.odata import checks
 from drivers.odata.catalogue import tables_of
@@ -139,7 +139,9 @@ class ODataDriver:
                 ahead = None
                 if not fetched.complete:
                     ahead = asyncio.create_task(reader.fetch(fetched.position))
-                yield await in_thread(reader, fetched)
+                page = await in_thread(reader, fetched)
+                del fetched  # its records: the next page's are on their way
+                yield page
         finally:
             if ahead is not None:
                 ahead.cancel()
@@ -225,14 +227,13 @@ class ODataDriver:
         """The source's own present time, from the answer to the smallest question there is."""
         reader = self._reader_of(shape, Node(shape.key))
         await reader.ordered([OrderedBy(shape.key[0], shape.version)], START, [], 1)
-        now = server_time(reader.answer) if reader.answer is not None else None
-        if now is None:
+        if reader.answered is None:
             raise SourceChanged(
                 "the server's answers carry no Date, so nothing says what time it is there",
                 where=f"{shape.where}.replication_key",
                 hint="Let the proxy pass the header on, or leave replication_key out.",
             )
-        return now
+        return reader.answered
 
     async def _highest(self, shape: StreamShape) -> str:
         assert shape.replication is not None  # noqa: S101 - asked only of streams that have one

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from drivers.contract import SourceChanged
-from drivers.http.messages import Answer
+from drivers.http.client import server_time
 from drivers.odata.answers import AnswerReader, Records, unfinished
 from drivers.odata.edm import Property
 from drivers.odata.ordering import OrderedBy, Values, all_conditions, order
@@ -28,8 +29,8 @@ class Allowance:
         self._left = left
         self._where = where
 
-    def take(self, answer: Answer | None) -> None:
-        self._left -= len(answer.body) if answer is not None else 0
+    def take(self, size: int) -> None:
+        self._left -= size
         if self._left < 0:
             raise SourceChanged(
                 "what belongs to one page comes in answers that are too long together",
@@ -56,7 +57,8 @@ class SetReader:
             self._choices.pop("$select", None)
         self.room = max(url_chars - len(service.address(place, self._choices)), _ROOM_FOR_CONDITIONS)
         self._readers: dict[int, AnswerReader] = {}
-        self.answer: Answer | None = None  # the last one
+        self.answered: datetime | None = None  # the server's time in its last answer
+        self.size = 0  # of that answer, in bytes
         self.longest = 0  # records of one answer to a walk, the most so far
 
     async def ordered(
@@ -82,7 +84,7 @@ class SetReader:
         while link is not None:
             self._refuse_circle(link, links)
             further = await self._get(self._service.followed(link, where=self._where), rows, newest=True)
-            allowance.take(self.answer)
+            allowance.take(self.size)
             found.rows.extend(further.rows)
             link = further.next
         return Records(found.rows, None)
@@ -110,10 +112,12 @@ class SetReader:
         return found
 
     async def _get(self, url: str, rows: int, *, newest: bool = False) -> Records:
-        self.answer = await self._service.get(
+        answer = await self._service.get(
             url, version=self._version, where=self._where, page_size=rows, newest=newest
         )
-        found = self._reader(self._tree).read(self.answer.body, where=self._where)
+        self.answered, self.size = server_time(answer), len(answer.body)
+        found = self._reader(self._tree).read(answer.body, where=self._where)
+        del answer  # its bytes: what is read next needs the room
         await self._complete(found.rows, self._tree, rows, self.allowance())
         return found
 
@@ -128,7 +132,7 @@ class SetReader:
                 answer = await self._service.get(
                     url, version=self._version, where=self._where, page_size=page
                 )
-                allowance.take(answer)
+                allowance.take(len(answer.body))
                 further = self._reader(part.node).read(answer.body, where=self._where)
                 await self._complete(further.rows, part.node, page, allowance)
                 part.lines.extend(further.rows)

@@ -72,7 +72,7 @@ class Walk:
         allowance = self._reader.allowance()
         while at is not None:
             step = await self.step(at, page)
-            allowance.take(self._reader.answer)
+            allowance.take(self._reader.size)
             rows += step.rows
             at = step.at
         return rows

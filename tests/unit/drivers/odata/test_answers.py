@@ -133,6 +133,16 @@ def test_lists_that_no_record_of_v4_has_were_not_expanded() -> None:
     assert lists.to_pylist() == [[], []]
 
 
+def test_a_list_in_a_line_that_v4_was_asked_to_expand_and_did_not_is_an_error_and_not_an_empty_list() -> None:
+    days = Node((prop("Day", "Edm.String"),), navigation=True)
+    node = Node((), lists={"Items": Node((prop("No", "Edm.Int32"),), lists={"Days": days}, navigation=True)})
+
+    with pytest.raises(SourceChanged, match="did not expand 'Days'"):
+        read(node, 4, {"value": [{"Items": []}, {"Items": [{"No": 1}]}]})
+    assert len(read(node, 4, {"value": [{"Items": []}, {"Items": [{"No": 1, "Days": []}]}]}).rows) == 2
+    assert len(read(node, 4, {"value": [{"Items": []}]}).rows) == 1
+
+
 def test_a_list_that_was_not_expanded_is_an_error_and_not_an_empty_list() -> None:
     rows = read(LINES, 2, {"d": {"results": [{"to_Items": {"__deferred": {"uri": "x"}}}]}}).rows
 
@@ -169,6 +179,12 @@ def test_what_lies_inside_a_record_becomes_columns_by_its_path() -> None:
         ("Edm.DateTimeOffset", ["/Date(1492041600123+0000)/"], [datetime(2017, 4, 13, 0, 0, 0, 123_000, tzinfo=UTC)], pa.timestamp("us", tz="UTC")),
         ("Edm.DateTimeOffset", ["/Date(1492045200000+0060)/", "2017-04-13T00:00:00Z"], [datetime(2017, 4, 13, tzinfo=UTC)] * 2, pa.timestamp("us", tz="UTC")),
         ("Edm.DateTimeOffset", ["2017-04-13T02:00:00.1234567+02:00"], [datetime(2017, 4, 13, 0, 0, 0, 123_456, tzinfo=UTC)], pa.timestamp("us", tz="UTC")),
+        ("Edm.DateTime", [None, "/Date(1492041600000)/", "/Date(0)/"], [None, datetime(2017, 4, 13), datetime(1970, 1, 1)], pa.timestamp("us")),
+        ("Edm.DateTime", ["/Date(0x10)/"], ["/Date(0x10)/"], pa.string()),
+        ("Edm.DateTimeOffset", ["/Date(0+0000)/", "/Date(1)/", None], [datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, 0, 0, 0, 1_000, tzinfo=UTC), None], pa.timestamp("us", tz="UTC")),
+        ("Edm.DateTimeOffset", ["2017-04-13T02:00:00+02:00", "2017-04-13T00:00:00"], [datetime(2017, 4, 13, tzinfo=UTC)] * 2, pa.timestamp("us", tz="UTC")),
+        ("Edm.DateTimeOffset", ["2017-04-13T00:00:00"], [datetime(2017, 4, 13, tzinfo=UTC)], pa.timestamp("us", tz="UTC")),
+        ("Edm.Decimal", ["1.50", None, "2E+2"], ["1.50", None, "200"], pa.string()),
         ("Edm.Date", ["2017-04-13", None], [date(2017, 4, 13), None], pa.date32()),
         ("Edm.Time", ["PT13H20M00S"], [time(13, 20)], pa.time64("us")),
         ("Edm.TimeOfDay", ["13:20:00.25"], [time(13, 20, 0, 250_000)], pa.time64("us")),
