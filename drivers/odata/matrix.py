@@ -8,6 +8,7 @@ from datetime import timedelta
 from drivers.contract import Operation, StreamSpec
 from drivers.odata.edm import Model
 from drivers.odata.recipe_reader import read_writes
+from drivers.recipes import recipe
 
 
 def operations_of(stream: StreamSpec, model: Model, request_limit: timedelta) -> Iterator[Operation]:
@@ -16,16 +17,5 @@ def operations_of(stream: StreamSpec, model: Model, request_limit: timedelta) ->
     `request_limit`: how long a request may take; a system works on behind a line that broke.
     """
     writes = read_writes(stream, model)
-    for recipe in writes.recipes.values():
-        settles = None if recipe.find is None else max(writes.settles_after, request_limit)
-        yield Operation(
-            stream=stream.name,
-            entity=stream.entity,
-            kind=recipe.kind,
-            required=recipe.required,
-            fields=recipe.fields,
-            any_of=recipe.any_of,
-            updatable_in=recipe.updatable_in,
-            statuses=tuple(recipe.statuses),
-            effect_settles_after=settles,
-        )
+    settles = dict.fromkeys(writes.recipes, max(writes.settles_after, request_limit))
+    return recipe.operations_of(stream, writes.recipes.values(), settles)

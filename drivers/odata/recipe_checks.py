@@ -3,32 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 from drivers.contract import BadConfiguration, SourceChanged
 from drivers.odata.edm import Parameter, Property, StructuredType
-from drivers.odata.recipes import Assignment, Form
-from drivers.odata.write_options import Source, StepTable
-from drivers.recipe_tables import nearest
-
-# Which tables a form takes, and which of them it needs.
-_TAKES: Final[Mapping[Form, tuple[frozenset[str], frozenset[str]]]] = {
-    Form.CREATE: (frozenset({"values", "lines"}), frozenset({"values"})),
-    Form.UPDATE: (frozenset({"set", "where", "method"}), frozenset({"set", "where"})),
-    Form.DELETE: (frozenset({"where"}), frozenset({"where"})),
-    Form.CALL: (frozenset({"values", "where", "on"}), frozenset()),
-}
-
-
-def check_form(form: Form, table: StepTable, where: str) -> None:
-    takes, needs = _TAKES[form]
-    for option in ("values", "set", "where", "lines", "on", "method"):
-        if getattr(table, option) and option not in takes:
-            raise BadConfiguration(f"{form.value} takes no {option}", where=f"{where}.{option}")
-        if not getattr(table, option) and option in needs:
-            raise BadConfiguration(f"{form.value} needs {option}", where=where)
-    if table.when is not None and table.unless is not None:
-        raise BadConfiguration("when and unless exclude each other", where=where)
+from drivers.odata.recipes import Assignment
+from drivers.recipes.naming import nearest
+from drivers.recipes.tables import Source
 
 
 def check_whole_key(type_: StructuredType, conditions: tuple[Assignment, ...], where: str) -> None:

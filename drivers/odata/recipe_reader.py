@@ -8,131 +8,105 @@ set that cannot be created in, a property that cannot be updated) is left out of
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from drivers.contract import BadConfiguration, OperationKind, SourceChanged, StreamSpec
 from drivers.odata.edm import Model, Property, Routine, StructuredType
 from drivers.odata.literals import V4
-from drivers.odata.options import is_closed, parse_stream
-from drivers.odata.recipe_checks import (
-    assignments,
-    check_form,
-    check_whole_key,
-    settable,
-)
-from drivers.odata.recipes import (
-    IDEMPOTENCY_KEY,
-    KEY,
-    LINE,
-    LINE_NUMBER,
-    RESERVED,
-    RESULT,
-    Form,
-    Lines,
-    Recipe,
-    Step,
-    Writes,
-    field_of,
-)
+from drivers.odata.options import PAGE, is_closed, parse_stream
+from drivers.odata.recipe_checks import assignments, check_whole_key, settable
+from drivers.odata.recipes import Form, Lines, Recipe, Step, Writes
 from drivers.odata.shape import entity_type, named
-from drivers.odata.write_options import LinesTable, OperationTable, StepTable, duration, parse_write
-from drivers.recipe_tables import nearest, refuse_unknown, statuses_of, updatable_in
+from drivers.odata.write_options import LinesTable, OperationTable, StepTable, WriteTable
+from drivers.recipes.naming import nearest
+from drivers.recipes.reading import Reading, Terms
+from drivers.recipes.tables import Takes, duration, form_of, parse_write, place_of, time_zone
+from drivers.recipes.words import IDEMPOTENCY_KEY, RESULT
 
 PARAMETER: Final = re.compile(r"'(?:[^']|'')*'|:([A-Za-z_]\w*(?:\.\w+)*)")
 
 
+_TERMS: Final = Terms(
+    part="property",
+    parts="properties",
+    kept="Write it into a property of the record: the system's external reference.",
+)
+_TAKES: Final[Takes[Form]] = {
+    Form.CREATE: (frozenset({"values", "lines"}), frozenset({"values"})),
+    Form.UPDATE: (frozenset({"set", "where", "method"}), frozenset({"set", "where"})),
+    Form.DELETE: (frozenset({"where"}), frozenset({"where"})),
+    Form.CALL: (frozenset({"values", "where", "on"}), frozenset()),
+}
+
+
 def read_writes(spec: StreamSpec, model: Model) -> Writes:
     """Raises BadConfiguration or SourceChanged with the place of the first mistake."""
-    place = f"streams.{spec.name}.write"
+    place = place_of(spec)
     options = parse_stream(spec.name, spec.options)
     type_ = entity_type(model, options.entity_set, f"streams.{spec.name}.read.entity_set")
     key = tuple(named(type_, each, f"streams.{spec.name}.read.key") for each in (options.key or type_.key))
     if not spec.write:
-        return Writes(spec.name, options.entity_set, key, {})
-    table = parse_write(spec.name, spec.write)
+        return Writes(stream=spec.name, recipes={}, entity_set=options.entity_set, key=key)
+    table = parse_write(WriteTable, spec, page=PAGE)
+    keys = frozenset(table.keys)
     recipes = {}
-    for kind in OperationKind:
-        operation: OperationTable | None = getattr(table, kind.value)
-        if operation is not None:
-            reader = _Reader(
-                kind, operation, f"{place}.{kind.value}", key, frozenset(table.keys), model, type_
-            )
-            recipe = reader.recipe()
-            if recipe is not None:
-                recipes[kind] = recipe
-    try:
-        zone = ZoneInfo(table.time_zone)
-    except (KeyError, ValueError, OSError):
-        raise BadConfiguration(
-            f"{table.time_zone!r} is not a time zone",
-            where=f"{place}.time_zone",
-            hint='Write a name such as "Europe/Berlin".',
-        ) from None
+    for kind, operation in table.operations():
+        reading = _reading(kind, operation, f"{place}.{kind.value}", key, keys)
+        recipe = _Reader(operation, reading, model, type_).recipe()
+        if recipe is not None:
+            recipes[kind] = recipe
     return Writes(
-        spec.name,
-        options.entity_set,
-        key,
-        recipes,
-        frozenset(table.keys),
-        zone,
-        duration(table.settles_after, where=f"{place}.settles_after"),
-        table.idempotency_key_length,
+        stream=spec.name,
+        recipes=recipes,
+        keys=keys,
+        zone=time_zone(table.time_zone, where=f"{place}.time_zone"),
+        settles_after=duration(table.settles_after, where=f"{place}.settles_after"),
+        idempotency_key_length=table.idempotency_key_length,
+        entity_set=options.entity_set,
+        key=key,
     )
+
+
+def _reading(
+    kind: OperationKind,
+    table: OperationTable,
+    where: str,
+    key: tuple[Property, ...],
+    keys: frozenset[str],
+) -> Reading:
+    lists = {each.for_each for each in table.steps if each.for_each}
+    lists |= {lines.for_each for each in table.steps for lines in each.lines.values() if lines.for_each}
+    return Reading(kind, table, where, tuple(each.name for each in key), keys, lists, _TERMS)
 
 
 class _Reader:
     """Makes one operation's table a recipe."""
 
-    def __init__(
-        self,
-        kind: OperationKind,
-        table: OperationTable,
-        where: str,
-        key: tuple[Property, ...],
-        keys: frozenset[str],
-        model: Model,
-        type_: StructuredType,
-    ) -> None:
-        self._kind = kind
+    def __init__(self, table: OperationTable, reading: Reading, model: Model, type_: StructuredType) -> None:
         self._table = table
-        self._where = where
-        self._key = key
-        self._keys = keys
+        self._reading = reading
+        self._kind = reading.kind
+        self._where = reading.where
         self._model = model
         self._type = type_
-        self._lists = {each.for_each for each in table.steps if each.for_each}
-        self._lists |= {
-            lines.for_each for each in table.steps for lines in each.lines.values() if lines.for_each
-        }
 
     def recipe(self) -> Recipe | None:
         """None: the service says that it does not take such a write."""
         steps = tuple(self._steps())
         self._check_together(steps)
-        statuses = statuses_of(self._table.statuses, self._kind, self._where)
         offered = tuple(self._offered(step) for step in steps)
         if any(step is None for step in offered):
+            self._reading.statuses()
             return None
         kept = tuple(step for step in offered if step is not None)
-        fields = self._fields(kept)
         recipe = Recipe(
-            kind=self._kind,
-            where=self._where,
+            **self._reading.parts(steps, results=self._results(kept), offered=kept),
             steps=kept,
-            required=self._required(fields, self._fields(steps)),
-            any_of=self._table.any_of,
-            fields=fields,
-            updatable_in=updatable_in(self._table.updatable_in, self._kind, fields, self._where),
-            statuses=statuses,
-            key=self._key_names(),
-            reference=self._table.reference,
             find=self._table.find,
             separately=self._table.separately,
         )
-        self._check_outcome(recipe)
         self._check_find(recipe)
         return recipe
 
@@ -150,18 +124,8 @@ class _Reader:
             yield step
 
     def _step(self, table: StepTable, where: str) -> Step:
-        forms = [form for form in Form if getattr(table, form.value) is not None]
-        if len(forms) != 1:
-            raise BadConfiguration(
-                "a step is exactly one of create, update, delete and call",
-                where=where,
-                hint="Split it into several steps, or remove what is too much.",
-            )
-        form = forms[0]
-        check_form(form, table, where)
-        if table.status is not None and table.status not in statuses_of(
-            self._table.statuses, self._kind, self._where
-        ):
+        form = form_of(table, Form, _TAKES, where)
+        if table.status is not None and table.status not in self._reading.statuses():
             raise BadConfiguration(
                 f"there is no status {table.status!r}", where=f"{where}.status", hint="Name it in statuses."
             )
@@ -251,51 +215,14 @@ class _Reader:
         )
 
     def _check_name(self, name: str, step: Step, known: set[str], where: str) -> None:
-        head, _, rest = name.partition(".")
-        lists = {step.for_each, *(lines.for_each for lines in step.lines)}
-        if head == RESULT:
-            refuse_unknown(rest, known, "no earlier step gives", where)
-            if not self._table.separately:
-                raise BadConfiguration(
-                    f"{name!r} is known only when an earlier step was carried out",
-                    where=where,
-                    hint="Add separately = true to the operation: then its steps are no longer one.",
-                )
-        elif head == KEY:
-            self._check_key_name(rest, where)
-        elif head == LINE and (name != LINE_NUMBER or lists == {None}):
+        lists = {each for each in (step.for_each, *(lines.for_each for lines in step.lines)) if each}
+        self._reading.check_name(name, lists=lists, results=known, where=where)
+        if name.partition(".")[0] == RESULT and not self._table.separately:
             raise BadConfiguration(
-                f"there is no {name!r} here", where=where, hint="line.number is known in lines and for_each."
-            )
-        elif head in self._lists and head not in lists:
-            raise BadConfiguration(
-                f"{name!r} is a field of many lines",
+                f"{name!r} is known only when an earlier step was carried out",
                 where=where,
-                hint=f'Add for_each = "{head}" to the step.',
+                hint="Add separately = true to the operation: then its steps are no longer one.",
             )
-        elif field_of(name, self._keys) not in _ALLOWED.get(self._kind, {field_of(name, self._keys)}):
-            raise BadConfiguration(
-                f"a {self._kind.value} has no field {name!r}",
-                where=where,
-                hint="It has key and idempotencyKey"
-                + (", and status." if self._kind is OperationKind.SET_STATUS else "."),
-            )
-
-    def _check_key_name(self, part: str, where: str) -> None:
-        if self._kind is OperationKind.CREATE:
-            raise BadConfiguration(
-                "a record that is to be created has no key yet",
-                where=where,
-                hint="Use idempotencyKey, or what an earlier step gave.",
-            )
-        if not part and len(self._key) > 1:
-            raise BadConfiguration(
-                f"the key has {len(self._key)} parts",
-                where=where,
-                hint=f"Name one: {', '.join(f'key.{each.name}' for each in self._key)}.",
-            )
-        if part:
-            refuse_unknown(part, {each.name for each in self._key}, "the key has no property", where)
 
     def _check_together(self, steps: tuple[Step, ...]) -> None:
         if (
@@ -334,65 +261,14 @@ class _Reader:
         navigation = type_.navigations.get(name)
         return self._model.types[navigation.target if navigation else type_.properties[name].type]
 
-    # --- fields
-
-    def _fields(self, steps: Iterable[Step]) -> tuple[str, ...]:
-        found: dict[str, None] = {}
-        if self._kind is OperationKind.SET_STATUS:
-            found["status"] = None
-        for step in steps:
-            for name in (*step.names, *(each for each in (step.when, step.unless) if each)):
-                unified = field_of(name, self._keys)
-                if unified is not None and unified not in self._lists:
-                    found[unified] = None
-        return tuple(found)
-
-    def _required(self, fields: tuple[str, ...], all_fields: tuple[str, ...]) -> tuple[str, ...]:
-        known = {*all_fields, *(name.partition(".")[0] for name in all_fields)}
-        for name in self._table.required:
-            refuse_unknown(name, known, "no step uses the field", f"{self._where}.required")
-        for group in self._table.any_of:
-            for name in group:
-                refuse_unknown(name, set(all_fields), "no step uses the field", f"{self._where}.any_of")
-        implied = ("status",) if self._kind is OperationKind.SET_STATUS else ()
-        left = {*fields, *(name.partition(".")[0] for name in fields)}
-        return tuple(dict.fromkeys((*implied, *(name for name in self._table.required if name in left))))
-
     # --- outcome
 
-    def _key_names(self) -> tuple[str, ...]:
-        if self._table.key and self._kind is not OperationKind.CREATE:
-            raise BadConfiguration(
-                f"the record of {self._kind.value} has its key already", where=f"{self._where}.key"
-            )
-        if self._kind is not OperationKind.CREATE:
-            return ()
-        names = self._table.key or tuple(f"{RESULT}.{each.name}" for each in self._key)
-        if len(names) != len(self._key):
-            raise BadConfiguration(
-                f"key names {len(names)} values, the stream's key has {len(self._key)} properties",
-                where=f"{self._where}.key",
-                hint=f"Name one value for each of: {', '.join(each.name for each in self._key)}.",
-            )
-        return names
-
-    def _check_outcome(self, recipe: Recipe) -> None:
-        given = set(self._type.properties) if recipe.find else set[str]()
-        for step in recipe.steps:
+    def _results(self, steps: tuple[Step, ...]) -> set[str]:
+        given = set(self._type.properties) if self._table.find else set[str]()
+        for step in steps:
             if step.form is Form.CREATE and step.for_each is None:
                 given |= set(entity_type(self._model, step.entity_set, step.where).properties)
-        places = [(name, "key") for name in recipe.key]
-        if recipe.reference is not None:
-            places.append((recipe.reference, "reference"))
-        for name, option in places:
-            where = f"{self._where}.{option}"
-            head, _, rest = name.partition(".")
-            if head == RESULT:
-                refuse_unknown(rest, given, "no step gives", where)
-            elif head in RESERVED - {KEY} or (head == KEY and recipe.kind is OperationKind.CREATE):
-                raise BadConfiguration(f"{name!r} cannot be the {option}", where=where)
-            elif head != KEY:
-                refuse_unknown(name, set(recipe.fields), "no step uses the field", where)
+        return given
 
     def _check_find(self, recipe: Recipe) -> None:
         if recipe.find is None:
@@ -405,23 +281,4 @@ class _Reader:
                 where=where,
                 hint="Write `ExternalReference eq :idempotencyKey`: it finds the effect of one command.",
             )
-        if not any(IDEMPOTENCY_KEY in step.names for step in recipe.steps):
-            raise BadConfiguration(
-                "no step writes idempotencyKey, so find can find nothing",
-                where=where,
-                hint="Write it into a property of the record: the system's external reference.",
-            )
-        for name in names:
-            head, _, rest = name.partition(".")
-            if head == KEY:
-                self._check_key_name(rest, where)
-            elif name != IDEMPOTENCY_KEY:
-                raise BadConfiguration(
-                    f"find does not know :{name}", where=where, hint="It knows :idempotencyKey and :key."
-                )
-
-
-_ALLOWED: Final[Mapping[OperationKind, set[str | None]]] = {
-    OperationKind.DELETE: {None},
-    OperationKind.SET_STATUS: {None, "status"},
-}
+        self._reading.check_find(names, recipe.steps)

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, timedelta, tzinfo
+from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
-from drivers.contract import OperationKind
 from drivers.odata.edm import Parameter, Property, Routine
-from drivers.odata.write_options import Otherwise
-
-IDEMPOTENCY_KEY: Final = "idempotencyKey"
-KEY: Final = "key"
-RESULT: Final = "result"  # result.PROPERTY: of the record that an earlier step's answer holds
-LINE: Final = "line"
-LINE_NUMBER: Final = "line.number"  # inside for_each: 1, 2, 3 ...
-RESERVED: Final = frozenset({KEY, IDEMPOTENCY_KEY, RESULT, LINE})
+from drivers.recipes import recipe
+from drivers.recipes.tables import Otherwise
 
 
 class Form(StrEnum):
@@ -77,41 +69,12 @@ class Step:
             yield from lines.names
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """One operation of one stream."""
-
-    kind: OperationKind
-    where: str
-    steps: tuple[Step, ...]
-    required: tuple[str, ...]
-    any_of: tuple[tuple[str, ...], ...]
-    fields: tuple[str, ...]
-    updatable_in: Mapping[str, tuple[str, ...]]
-    statuses: Mapping[str, Any]  # status: what the source calls it
-    key: tuple[str, ...]
-    reference: str | None
-    find: str | None
+@dataclass(frozen=True, kw_only=True)
+class Recipe(recipe.Recipe[Step, str]):
     separately: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Writes:
-    """All operations of one stream."""
-
-    stream: str
+@dataclass(frozen=True, kw_only=True)
+class Writes(recipe.Writes[Recipe]):
     entity_set: str
     key: tuple[Property, ...]
-    recipes: Mapping[OperationKind, Recipe]
-    keys: frozenset[str] = field(default_factory=frozenset)
-    zone: tzinfo = UTC
-    settles_after: timedelta = timedelta(0)
-    idempotency_key_length: int | None = None
-
-
-def field_of(name: str, keys: frozenset[str]) -> str | None:
-    """The unified field that a word stands for; None for the driver's own."""
-    if name.partition(".")[0] in RESERVED:
-        return None
-    base, _, number = name.rpartition(".")
-    return base if number.isdigit() and base in keys else name

@@ -5,36 +5,33 @@ What would not arrive as it was given is refused, never rounded or cut.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, timedelta, tzinfo
-from decimal import Context, Decimal, InvalidOperation
+from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final
-from uuid import UUID
 
 import msgspec
 
 from drivers.odata.edm import Kind, Parameter, Property
 from drivers.odata.literals import V4, NoLiteral, iso, time_of
+from drivers.recipes.values import (
+    DOUBLE_DIGITS,
+    Unfit,
+    check_single,
+    decimal_text,
+    float_text,
+    in_utc,
+    moment_of,
+    truth_of,
+    uuid_text,
+    whole_number,
+)
 
 Target = Property | Parameter
 
-_MOST_DIGITS: Final = 65  # a longer number is nobody's amount
-_EXACT: Final = Context(prec=2 * _MOST_DIGITS)
-_FLOAT_DIGITS: Final = {"Edm.Single": 6, "Edm.Double": 15}
+_FLOAT_DIGITS: Final = {"Edm.Single": 6}
 _RANGES: Final = {"Edm.Byte": (0, 255), "Edm.SByte": (-128, 127), "Edm.Int16": (-(2**15), 2**15 - 1), "Edm.Int32": (-(2**31), 2**31 - 1)}  # fmt: skip
-_FINER_THAN_MICROSECONDS: Final = re.compile(r"\.\d{6}\d*[1-9]")
 _INT64: Final = (-(2**63), 2**63 - 1)
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - V2's own local time
-
-
-class Unfit(Exception):
-    """A value that cannot be written as it is."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
 
 
 def json_value(target: Target, value: Any, version: int, zone: tzinfo) -> Any:
@@ -42,7 +39,7 @@ def json_value(target: Target, value: Any, version: int, zone: tzinfo) -> Any:
     if value is None:
         return None
     if target.kind in {Kind.TIMESTAMP, Kind.TIMESTAMP_TZ} and version != V4:
-        return _json_date(_moment(value, zone), zoned=target.kind is Kind.TIMESTAMP_TZ)
+        return _json_date(moment_of(value, zone), zoned=target.kind is Kind.TIMESTAMP_TZ)
     text = text_value(target, value, zone)
     if target.kind in {Kind.DECIMAL, Kind.FLOAT} or target.type == "Edm.Int64":
         return text if version != V4 else _number_of(text)
@@ -55,24 +52,13 @@ def json_value(target: Target, value: Any, version: int, zone: tzinfo) -> Any:
 
 def text_value(target: Target, value: Any, zone: tzinfo) -> str:
     """The value as `literals.literal` takes it. Raises Unfit."""
-    if isinstance(value, str) and not _is_text(value):
-        raise Unfit("not_a_text", "holds a character that cannot be sent")
-    if isinstance(value, float) or not isinstance(value, str | int | Decimal | date | UUID):
-        raise Unfit("not_a_value", "is not a single, exact value")
+    check_single(value)
     make: _Maker = _TEXTS.get(target.kind, _plain)
     return make(target, value, zone)
 
 
 def _number_of(text: str) -> Any:
     return msgspec.Raw(text.encode())
-
-
-def _is_text(value: str) -> bool:
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in value
 
 
 def _plain(target: Target, value: Any, _zone: tzinfo) -> str:
@@ -84,96 +70,37 @@ def _plain(target: Target, value: Any, _zone: tzinfo) -> str:
     return text
 
 
-def _number(value: Any) -> Decimal:
-    try:
-        number = Decimal(value) if isinstance(value, str | int | Decimal) else None
-    except InvalidOperation:
-        number = None
-    if number is None or isinstance(value, bool) or not number.is_finite() or "_" in str(value):
-        raise Unfit("not_a_decimal", "is not a number")
-    if abs(number.adjusted()) > _MOST_DIGITS or len(number.as_tuple().digits) > _MOST_DIGITS:
-        raise Unfit("not_exact", f"has more than {_MOST_DIGITS} digits")
-    return number
-
-
 def _decimal(target: Target, value: Any, _zone: tzinfo) -> str:
-    text = format(_number(value), "f")
-    precision, scale = getattr(target, "precision", None), getattr(target, "scale", None)
-    whole, _, fraction = text.lstrip("-").partition(".")
-    needed = fraction.rstrip("0")
-    if scale is not None and len(needed) > scale:
-        raise Unfit("not_exact", f"has more than {scale} digits behind the point")
-    if precision is not None and len(whole.lstrip("0")) + len(needed) > precision:
-        raise Unfit("not_exact", f"has more than {precision} digits")
-    if precision is not None and len(whole.lstrip("0")) > precision - (scale or 0):
-        raise Unfit("not_exact", f"is too large for {precision} digits with {scale or 0} behind the point")
-    sign = "-" if text.startswith("-") else ""
-    if scale is not None and len(fraction) > scale:
-        fraction = needed
-    return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
+    return decimal_text(value, getattr(target, "precision", None), getattr(target, "scale", None))
 
 
 def _float(target: Target, value: Any, _zone: tzinfo) -> str:
-    number = _number(value)
-    digits = _FLOAT_DIGITS.get(target.type, _FLOAT_DIGITS["Edm.Double"])
-    if len(number.normalize(_EXACT).as_tuple().digits) > digits:
-        raise Unfit("not_exact", f"has more digits than the {digits} that floating point keeps")
-    return format(number, "f")
+    return float_text(value, _FLOAT_DIGITS.get(target.type, DOUBLE_DIGITS))
 
 
 def _integer(target: Target, value: Any, _zone: tzinfo) -> str:
-    number = _number(value)
-    if number != number.to_integral_value():
-        raise Unfit("not_an_integer", "is not a whole number")
-    low, high = _RANGES.get(target.type, _INT64)
-    if not low <= number <= high:
-        raise Unfit("not_exact", f"is larger than {target.type} holds")
-    return str(int(number))
+    return str(whole_number(value, *_RANGES.get(target.type, _INT64), f"{target.type} holds"))
 
 
 def _boolean(_target: Target, value: Any, _zone: tzinfo) -> str:
-    words = {"true": "true", "false": "false", "1": "true", "0": "false"}
-    if str(value).lower() not in words:
-        raise Unfit("not_a_boolean", "is neither true nor false")
-    return words[str(value).lower()]
+    return "true" if truth_of(value) else "false"
 
 
 def _date(_target: Target, value: Any, zone: tzinfo) -> str:
-    return _moment(value, zone).date().isoformat()
+    return moment_of(value, zone).date().isoformat()
 
 
 def _naive(target: Target, value: Any, zone: tzinfo) -> str:
-    moment = _moment(value, zone).replace(tzinfo=None)
+    moment = moment_of(value, zone).replace(tzinfo=None)
     return moment.date().isoformat() if getattr(target, "date_only", False) else iso(moment)
 
 
 def _zoned(_target: Target, value: Any, zone: tzinfo) -> str:
-    return iso(_utc(_moment(value, zone))) + "Z"
-
-
-def _moment(value: Any, zone: tzinfo) -> datetime:
-    """The moment on the system's own clock; a date without time is its midnight there."""
-    try:
-        if isinstance(value, date) and not isinstance(value, datetime):
-            value = value.isoformat()
-        text = value.isoformat() if isinstance(value, datetime) else str(value)
-        if _FINER_THAN_MICROSECONDS.search(text):
-            raise Unfit("not_exact", "is finer than a microsecond")
-        found = datetime.fromisoformat(text)
-        return found.replace(tzinfo=zone) if found.tzinfo is None else found.astimezone(zone)
-    except (ValueError, OverflowError):
-        raise Unfit("not_a_moment", "is not a date or moment") from None
-
-
-def _utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise Unfit("not_a_moment", "lies outside the calendar in UTC") from None
+    return iso(in_utc(moment_of(value, zone))) + "Z"
 
 
 def _json_date(moment: datetime, *, zoned: bool) -> str:
-    clock = (_utc(moment) if zoned else moment).replace(tzinfo=None)
+    clock = (in_utc(moment) if zoned else moment).replace(tzinfo=None)
     if clock.microsecond % 1000:
         raise Unfit("not_exact", "is finer than the millisecond that OData V2 can say")
     ms = (clock - _EPOCH) // timedelta(milliseconds=1)
@@ -188,10 +115,7 @@ def _time(_target: Target, value: Any, _zone: tzinfo) -> str:
 
 
 def _guid(_target: Target, value: Any, _zone: tzinfo) -> str:
-    try:
-        return str(UUID(str(value)))
-    except ValueError:
-        raise Unfit("not_a_uuid", "is not a UUID") from None
+    return uuid_text(value)
 
 
 _Maker = Callable[[Target, Any, tzinfo], str]

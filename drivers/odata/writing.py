@@ -20,7 +20,6 @@ from drivers.contract import (
     NotPermitted,
     OperationKind,
     Outcome,
-    OutcomeStatus,
     SourceBusy,
     SourceChanged,
     Throttled,
@@ -30,41 +29,41 @@ from drivers.contract import (
 from drivers.http.client import Redirected
 from drivers.http.messages import Answer, Request
 from drivers.http.transport import NotSent
-from drivers.keys import encode_key
 from drivers.odata.batches import Change, answers_of, changeset
 from drivers.odata.composing import (
-    Misfit,
     Scope,
     compose,
     condition,
     key_parts,
-    place_of,
+    record_place,
     results_of,
     scopes,
-    shortened,
 )
 from drivers.odata.edm import Model
 from drivers.odata.errors import messages_of, refusal
 from drivers.odata.literals import V4
 from drivers.odata.recipe_reader import read_writes
-from drivers.odata.recipes import KEY, Form, Recipe, Step, Writes
+from drivers.odata.recipes import Form, Recipe, Step, Writes
 from drivers.odata.service import FAILED, Service
-from drivers.record_faults import faults_of
+from drivers.recipes.outcomes import (
+    NOT_FOUND,
+    Refusal,
+    missing,
+    not_reached,
+    outcome_of,
+    recipe_to_execute,
+    recipe_to_look_up,
+)
+from drivers.recipes.scope import Misfit, shortened
+from drivers.recipes.tables import place_of
+from drivers.recipes.words import KEY
 
-NOT_FOUND: Final = Message("there is no such record, or it may not be changed any more", "not_found", "key")
+_SYSTEM: Final = "the system"
 _SERVER_FAILED: Final = 500
 _DONE: Final = 2  # hundred and more
 _LEAVES_OPEN: Final = frozenset({408})  # the time was up, also for work that had begun
 _MISSING: Final = frozenset({404, 410})
 _CODES: Final = {409: "conflict", 412: "changed_meanwhile", 423: "locked", 428: "changed_meanwhile"}
-
-
-class Refusal(Exception):
-    """The write is not carried out, and nothing was changed."""
-
-    def __init__(self, *messages: Message) -> None:
-        super().__init__(messages[0].text)
-        self.messages = messages
 
 
 # Each would promise that nothing was changed.
@@ -80,19 +79,13 @@ class Writer:
         try:
             return await self._execute(command)
         except Refusal as fault:
-            return Outcome(OutcomeStatus.FAILED, messages=fault.messages)
+            return fault.outcome
 
     async def find_effect(self, command: WriteCommand) -> Outcome | None:
         service = self._service(self._path_of(command))
-        model = await service.model(where=_where(command))
+        model = await service.model(where=place_of(command.stream))
         writes = read_writes(command.stream, model)
-        recipe = writes.recipes.get(command.operation)
-        if recipe is None or recipe.find is None:  # None would say that there is no effect
-            raise BadConfiguration(
-                f"the effect of a {command.operation.value} cannot be looked up",
-                where=f"{_where(command)}.{command.operation.value}.find",
-                hint="Name the filter that finds it by :idempotencyKey.",
-            )
+        recipe = recipe_to_look_up(command, writes, hint="Name the filter that finds it by :idempotencyKey.")
         try:
             return await _found(service, model, _scope(command, writes, recipe, model))
         except Refusal:
@@ -101,24 +94,11 @@ class Writer:
     async def _execute(self, command: WriteCommand) -> Outcome:
         service = self._service(self._path_of(command))
         try:
-            model = await service.model(where=_where(command))
+            model = await service.model(where=place_of(command.stream))
         except (Unreachable, SourceBusy, Throttled) as error:
-            raise Refusal(_not_reached(error)) from error
+            raise Refusal(not_reached(error, _SYSTEM)) from error
         writes = read_writes(command.stream, model)
-        recipe = writes.recipes.get(command.operation)
-        if recipe is None:
-            text = f"the stream {command.stream.name!r} knows no {command.operation.value}"
-            raise Refusal(Message(text, "not_supported"))
-        faults = faults_of(
-            command.record,
-            recipe.kind,
-            required=recipe.required,
-            any_of=recipe.any_of,
-            fields=recipe.fields,
-            statuses=recipe.statuses,
-        )
-        if faults:
-            raise Refusal(*faults)
+        recipe = recipe_to_execute(command, writes)
         return await _Run(service, model, _scope(command, writes, recipe, model)).outcome()
 
 
@@ -202,13 +182,13 @@ class _Run:
     async def _etag(self, step: Step, scope: Scope) -> str:
         """The mark of the record as it is now; empty where the service gives none. Raises Refusal where it is not there."""
         names = ",".join(each.target.name for each in step.conditions)
-        url = self._service.address(place_of(step, scope), {"$select": names})
+        url = self._service.address(record_place(step, scope), {"$select": names})
         try:
             answer = await self._service.ask(url, version=scope.version, where=step.where)
         except SourceChanged as error:
             raise BadConfiguration(error.message, where=error.where, hint=error.hint) from error
         if answer.status in _MISSING:
-            raise self._refused(_otherwise(step, scope))
+            raise self._refused(missing(step, scope))
         if answer.status >= FAILED:
             raise refusal(answer, where=step.where, hidden=self._service.secrets)
         tag = answer.headers.get("etag", "") or _tag_inside(answer.body)
@@ -250,7 +230,7 @@ class _Run:
         try:
             return await self._service.change(request)
         except NotSent as error:
-            raise self._refused(_not_reached(error)) from error
+            raise self._refused(not_reached(error, _SYSTEM)) from error
         except (Redirected, SourceChanged) as error:
             raise _open(error.message, error.where) from error
 
@@ -286,25 +266,10 @@ class _Run:
         except (Unreachable, SourceBusy, Throttled) as error:
             if self._done:
                 raise
-            raise Refusal(_not_reached(error)) from error
+            raise Refusal(not_reached(error, _SYSTEM)) from error
 
     def _refused(self, message: Message) -> Refusal | DriverError:
         return _half_done(Refusal(message)) if self._done else Refusal(message)
-
-
-def outcome_of(scope: Scope) -> Outcome:
-    recipe = scope.recipe
-    key = str(scope.record.get(KEY, ""))
-    if recipe.kind is OperationKind.CREATE:
-        parts = [_outcome_value(scope, name) for name in recipe.key]
-        key = "" if any(part is None for part in parts) else encode_key([str(part) for part in parts])
-    reference = _outcome_value(scope, recipe.reference) if recipe.reference is not None else None
-    return Outcome(OutcomeStatus.SUCCEEDED, key=key, reference="" if reference is None else str(reference))
-
-
-def _outcome_value(scope: Scope, name: str) -> Any:
-    value = scope.value(name)
-    return value if isinstance(value, str | int) else None
 
 
 async def _found(service: Service, model: Model, scope: Scope) -> Outcome | None:
@@ -379,20 +344,6 @@ def _tag_inside(body: bytes) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _otherwise(step: Step, scope: Scope) -> Message:
-    if step.otherwise is not None:
-        place = scope.place(step.otherwise.field) if step.otherwise.field else ""
-        return Message(step.otherwise.text, step.otherwise.code, place)
-    if step.for_each is not None:
-        return Message("there is no such line", "not_found", f"{step.for_each}[{scope.line_index}].key")
-    return NOT_FOUND
-
-
-def _not_reached(error: DriverError) -> Message:
-    said = "could not be reached" if isinstance(error, Unreachable) else "is busy"
-    return Message(f"the system {said}; nothing was sent, so nothing was changed", error.code)
-
-
 def _open(message: str, where: str) -> SourceBusy:
     """After this the effect is looked up."""
     return SourceBusy(message, where=where, hint="Look into the system for what became of the write.")
@@ -402,7 +353,3 @@ def _half_done(error: Exception) -> DriverError:
     """A later step failed and an earlier one was carried out."""
     said = error.messages[0].text if isinstance(error, Refusal) else str(error)
     return _open(f"a part of the write was carried out, then: {said}", "")
-
-
-def _where(command: WriteCommand) -> str:
-    return f"streams.{command.stream.name}.write"

@@ -2,95 +2,45 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC
-from typing import Any, Final
+from typing import Any
 
-from drivers.contract import BadConfiguration, OperationKind
+from drivers.contract import BadConfiguration
 from drivers.keys import decode_key
-from drivers.odbc.binding import Bound, Type, Unfit, bound, key_text, place, type_of
+from drivers.odbc.binding import Bound, Type, bound, place, type_of
 from drivers.odbc.dialects import Dialect, Returning
 from drivers.odbc.learning import find
 from drivers.odbc.positions import exists_as
 from drivers.odbc.queries import Sql, join, quote
-from drivers.odbc.recipes import (
-    GIVEN,
-    IDEMPOTENCY_KEY,
-    KEY,
-    LINE_NUMBER,
-    RESULT,
-    Assignment,
-    Form,
-    Recipe,
-    Step,
-    Writes,
-    field_of,
-)
+from drivers.odbc.recipes import Assignment, Form, Recipe, Step, Writes
 from drivers.odbc.shape import QueryColumn
 from drivers.odbc.statements import Parameter, Statement
-
-_ABSENT: Final = object()
-
-
-class Misfit(Exception):
-    """The record cannot be written as it is: one of its fields, by its place."""
-
-    def __init__(self, place: str, code: str, message: str) -> None:
-        super().__init__(message)
-        self.place = place
-        self.code = code
-        self.message = message
+from drivers.recipes.scope import ABSENT, Misfit
+from drivers.recipes.scope import Scope as CommandScope
+from drivers.recipes.values import Unfit
+from drivers.recipes.words import GIVEN, KEY, RESERVED, field_of
 
 
-@dataclass(frozen=True)
-class Scope:
+@dataclass(frozen=True, kw_only=True)
+class Scope(CommandScope[Writes, Recipe]):
     """What the parameters of a step stand for."""
 
     dialect: Dialect
-    writes: Writes
-    recipe: Recipe
-    record: Mapping[str, Any]
-    idempotency_key: str
-    key: Mapping[str, tuple[str, QueryColumn]] = field(default_factory=dict)  # by column of the stream's key
-    results: Mapping[str, Any] = field(default_factory=dict)  # column (lower case): value
-    list_name: str | None = None
-    line: Mapping[str, Any] = field(default_factory=dict)
-    line_index: int = 0
-    blank: bool = False  # for a check: every field is there, without a value
+    columns: Mapping[str, QueryColumn] = field(default_factory=dict)  # of the stream's key
 
-    def given(self, name: str) -> bool:
-        return self.blank or self._field(name) is not _ABSENT
-
-    def value(self, name: str) -> tuple[Any, Type | None]:
-        head, _, rest = name.partition(".")
-        if name == IDEMPOTENCY_KEY:
-            return self.idempotency_key, None
-        if name == LINE_NUMBER:
-            return self.line_index + 1, None
-        if head == GIVEN:
-            return self.given(rest), None
-        if head == RESULT:
-            found = self.results.get(rest.lower())
-            return (found if found is None or isinstance(found, bool) else key_text(found)), None
-        unified = field_of(name, self.writes.types) or name
-        kind = self.writes.types.get(unified)
-        found = self._field(unified)
-        found = None if found is _ABSENT else found
-        if kind is not None and kind.is_key and isinstance(found, str):
-            found = _part_of_key(found, name, unified)
-        if self.recipe.kind is OperationKind.SET_STATUS and unified == "status":
-            found = self.recipe.statuses.get(str(found))
-        return found, kind
+    def result(self, name: str) -> Any:
+        return self.results.get(name.lower())
 
     def bound(self, name: str, kind: Type | None = None, *, plain: bool = False) -> Bound:
         """Raises Misfit. `kind`: what the column of a table asks for."""
         head, _, rest = name.partition(".")
         if head == KEY:
             return self._bound_key(rest, plain=plain)
-        value, own = self.value(name)
+        found = self.value(name)
+        value = None if found is ABSENT else found
+        own = None if head in RESERVED else self.writes.types.get(field_of(name, self.writes.keys) or name)
         wanted = kind if kind is not None and not (own and own.is_key) else own
         if self.blank and head != GIVEN:
             empty = bound(self.dialect, None, wanted, UTC, plain=plain)
@@ -98,36 +48,19 @@ class Scope:
         try:
             checked = own if own is not None and own.limited else wanted
             if checked is not wanted:
-                bound(self.dialect, value, checked, self._zone)
-            return bound(self.dialect, value, wanted, self._zone, plain=plain)
+                bound(self.dialect, value, checked, self.writes.zone)
+            return bound(self.dialect, value, wanted, self.writes.zone, plain=plain)
         except Unfit as fault:
             raise Misfit(self.place(name), fault.code, fault.message) from None
 
-    def place(self, name: str) -> str:
-        """Where the field stands in the record."""
-        head, _, rest = name.partition(".")
-        return f"{head}[{self.line_index}].{rest}" if head == self.list_name else name
-
-    @property
-    def _zone(self) -> Any:
-        return self.writes.zone or UTC
-
-    def _field(self, name: str) -> Any:
-        head, _, rest = name.partition(".")
-        holder = self.line if head == self.list_name and rest else self.record.get(head, _ABSENT)
-        if not rest:
-            return holder
-        return holder.get(rest, _ABSENT) if isinstance(holder, Mapping) else _ABSENT
-
     def _bound_key(self, column: str, *, plain: bool) -> Bound:
-        text, shape = self.key[column] if column else next(iter(self.key.values()))
-        stands = "?" if plain else place(self.dialect, type_of(shape), text)
+        name = column or next(iter(self.columns))
+        text = self.key.get(name)
+        stands = "?" if plain else place(self.dialect, type_of(self.columns[name]), text)
         return Bound(stands, None if self.blank else text)
 
 
-def key_parts(
-    key: str, columns: Sequence[QueryColumn], dialect: Dialect
-) -> Mapping[str, tuple[str, QueryColumn]] | None:
+def key_parts(key: str, columns: Sequence[QueryColumn], dialect: Dialect) -> Mapping[str, str] | None:
     """The parts of a record's key by column; None: no record of the source can have it."""
     parts = decode_key(key)
     if len(parts) != len(columns):
@@ -137,32 +70,7 @@ def key_parts(
         for part, column in zip(parts, columns, strict=True)
     ):
         return None
-    return {column.name: (part, column) for part, column in zip(parts, columns, strict=True)}
-
-
-def shortened(idempotency_key: str, length: int | None) -> str:
-    """The external reference: the key itself, or a hash of it that fits a narrow column."""
-    if length is None:
-        return idempotency_key
-    digest = hashlib.sha256(idempotency_key.encode()).digest()
-    return base64.b32encode(digest).decode().rstrip("=").lower()[:length]
-
-
-def scopes(step: Step, scope: Scope) -> Iterator[Scope]:
-    """One per run of the step: for each line, or once; none where its condition does not hold."""
-    each = [scope]
-    if step.for_each is not None:
-        lines = scope.record.get(step.for_each)
-        each = [
-            replace(scope, list_name=step.for_each, line=line, line_index=index)
-            for index, line in enumerate([{}] if scope.blank else lines or ())
-        ]
-    for one in each:
-        if scope.blank or (
-            (step.when is None or one.given(step.when))
-            and (step.unless is None or not one.given(step.unless))
-        ):
-            yield one
+    return {column.name: part for part, column in zip(parts, columns, strict=True)}
 
 
 def render(statement: Statement, scope: Scope, *, plain: bool = False) -> Sql:
@@ -270,9 +178,9 @@ def _found(step: Step, columns: Sequence[QueryColumn], name: str, place: str = "
 def _is_given(assignment: Assignment, scope: Scope) -> bool:
     """Whether every field that the value is made of is in the record; constants always are."""
     return all(
-        field_of(name, scope.writes.types) is None
+        field_of(name, scope.writes.keys) is None
         or name.startswith(f"{GIVEN}.")
-        or scope.given(field_of(name, scope.writes.types) or name)
+        or scope.given(field_of(name, scope.writes.keys) or name)
         for name in assignment.value.names
     )
 

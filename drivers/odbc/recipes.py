@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta, tzinfo
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
-from drivers.contract import OperationKind
 from drivers.odbc.binding import Type
 from drivers.odbc.statements import Parameter, Statement
-from drivers.odbc.write_options import Otherwise
-
-IDEMPOTENCY_KEY: Final = "idempotencyKey"
-KEY: Final = "key"
-RESULT: Final = "result"  # result.COLUMN: what an earlier step returned
-GIVEN: Final = "given"  # given.FIELD: whether the field is in the record
-LINE: Final = "line"
-LINE_NUMBER: Final = "line.number"  # inside for_each: 1, 2, 3 ...
-RESERVED: Final = frozenset({KEY, IDEMPOTENCY_KEY, RESULT, GIVEN, LINE})
+from drivers.recipes import recipe
+from drivers.recipes.tables import Otherwise
 
 
 class Form(StrEnum):
@@ -72,42 +63,11 @@ class Step:
         return self.for_each is not None or self.when is not None or self.unless is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """One operation of one stream."""
-
-    kind: OperationKind
-    where: str
-    steps: tuple[Step, ...]
-    required: tuple[str, ...]
-    any_of: tuple[tuple[str, ...], ...]
-    fields: tuple[str, ...]
-    updatable_in: Mapping[str, tuple[str, ...]]
-    statuses: Mapping[str, Any]  # status: what the source calls it
-    key: tuple[str, ...]
-    reference: str | None
-    find: Statement | None
+@dataclass(frozen=True, kw_only=True)
+class Recipe(recipe.Recipe[Step, Statement]):
     commits_itself: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Writes:
-    """All operations of one stream."""
-
-    stream: str
-    recipes: Mapping[OperationKind, Recipe]
+@dataclass(frozen=True, kw_only=True)
+class Writes(recipe.Writes[Recipe]):
     types: Mapping[str, Type] = field(default_factory=dict)
-    zone: tzinfo | None = None
-    settles_after: timedelta = timedelta(0)
-    idempotency_key_length: int | None = None
-
-
-def field_of(name: str, types: Mapping[str, Type]) -> str | None:
-    """The unified field that a parameter stands for; None for the driver's own words."""
-    head, _, rest = name.partition(".")
-    if head == GIVEN:
-        return rest
-    if head in RESERVED:
-        return None
-    base, _, number = name.rpartition(".")
-    return base if number.isdigit() and base in types and types[base].is_key else name

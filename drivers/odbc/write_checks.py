@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from drivers.contract import CheckStep, DriverError, StreamSpec
 from drivers.odbc.checks import failed
-from drivers.odbc.composing import Scope, compose, render, row_inserted_last, scopes
+from drivers.odbc.composing import Scope, compose, render, row_inserted_last
 from drivers.odbc.errors import translate
 from drivers.odbc.learning import learn
 from drivers.odbc.native import load_pyodbc
@@ -20,6 +20,7 @@ from drivers.odbc.recipes import Form, Recipe
 from drivers.odbc.session import Session
 from drivers.odbc.transactions import Transaction
 from drivers.odbc.writing import TABLE_FORMS, require_columns_of_find, table_columns
+from drivers.recipes.scope import runs_of
 
 _NAME: Final = "__gw_check"
 
@@ -34,8 +35,11 @@ def check_writes(session: Session, spec: StreamSpec) -> CheckStep | None:
         shape = learn(session, spec)
         unasked, notes = 0, list[str]()
         for recipe in writes.recipes.values():
-            key = {column.name: ("", column) for column in shape.key}
-            scope = Scope(session.dialect, writes, recipe, {}, "", key, blank=True)
+            columns = {column.name: column for column in shape.key}
+            scope = Scope(
+                writes=writes, recipe=recipe, record={}, idempotency_key="",
+                dialect=session.dialect, columns=columns, blank=True,
+            )  # fmt: skip
             unasked += _check_recipe(session, recipe, scope, notes)
     except DriverError as error:
         return failed(name, error, stream=spec.name)
@@ -59,7 +63,7 @@ def _check_recipe(session: Session, recipe: Recipe, scope: Scope, notes: list[st
             continue
         if step.form in TABLE_FORMS and not recipe.commits_itself:
             require_transactions(session, step)
-        for one in scopes(step, scope):
+        for one in runs_of(step, scope):
             row_inserted_last(step, one, columns)
             sql = compose(step, one, columns)
             unasked += sql is not None and not prepare(session, sql, place)

@@ -20,25 +20,20 @@ from drivers.contract import (
     Unreachable,
     WriteCommand,
 )
-from drivers.keys import encode_key
 from drivers.odbc.binding import key_text
 from drivers.odbc.composing import (
-    Misfit,
     Scope,
     compose,
     key_parts,
     looks_only,
     render,
     row_inserted_last,
-    scopes,
-    shortened,
 )
 from drivers.odbc.errors import translate
 from drivers.odbc.learning import as_declared, learn, query_columns
-from drivers.odbc.matrix import faults_of
 from drivers.odbc.queries import Sql
 from drivers.odbc.recipe_reader import read_writes
-from drivers.odbc.recipes import KEY, RESULT, Form, Recipe, Step, Writes
+from drivers.odbc.recipes import Form, Recipe, Step, Writes
 from drivers.odbc.session import Session
 from drivers.odbc.shape import QueryColumn
 from drivers.odbc.statements import table_name
@@ -51,19 +46,21 @@ from drivers.odbc.transactions import (
     Transactions,
 )
 from drivers.odbc.verdicts import Verdict
+from drivers.recipes.outcomes import (
+    NOT_FOUND,
+    Refusal,
+    missing,
+    not_reached,
+    outcome_of,
+    recipe_to_execute,
+    recipe_to_look_up,
+)
+from drivers.recipes.scope import Misfit, runs_of, shortened
+from drivers.recipes.words import KEY, RESULT
 
-NOT_FOUND: Final = Message("there is no such record, or it may not be changed any more", "not_found", "key")
-
+_DATABASE: Final = "the database"
 TABLE_FORMS: Final = frozenset({Form.INSERT, Form.UPDATE, Form.DELETE})
 Columns = Mapping[str, Sequence[QueryColumn]]  # by the step's place
-
-
-class Refusal(Exception):
-    """The write is not carried out; what was done of it is undone."""
-
-    def __init__(self, *messages: Message) -> None:
-        super().__init__(messages[0].text)
-        self.messages = messages
 
 
 class Writer:
@@ -75,17 +72,11 @@ class Writer:
         try:
             return self._execute(command)
         except Refusal as refusal:
-            return Outcome(OutcomeStatus.FAILED, messages=refusal.messages)
+            return refusal.outcome
 
     def find_effect(self, command: WriteCommand) -> Outcome | None:
         writes = read_writes(command.stream)
-        recipe = writes.recipes.get(command.operation)
-        if recipe is None or recipe.find is None:  # None would say that there is no effect
-            raise BadConfiguration(
-                f"the effect of a {command.operation.value} cannot be looked up",
-                where=f"streams.{command.stream.name}.write.{command.operation.value}.find",
-                hint="Name the query that finds it by :idempotencyKey.",
-            )
+        recipe = recipe_to_look_up(command, writes, hint="Name the query that finds it by :idempotencyKey.")
         try:
             scope = self._scope(command, writes, recipe)
         except Refusal:
@@ -104,21 +95,12 @@ class Writer:
 
     def _execute(self, command: WriteCommand) -> Outcome:
         writes = read_writes(command.stream)
-        recipe = writes.recipes.get(command.operation)
-        if recipe is None:
-            raise Refusal(
-                Message(
-                    f"the stream {command.stream.name!r} knows no {command.operation.value}", "not_supported"
-                )
-            )
-        faults = faults_of(command.record, recipe)
-        if faults:
-            raise Refusal(*faults)
+        recipe = recipe_to_execute(command, writes)
         try:
             scope = self._scope(command, writes, recipe)
             columns = self._columns(recipe)
         except (Unreachable, SourceBusy, Throttled) as error:
-            raise Refusal(_not_reached(error)) from error
+            raise Refusal(not_reached(error, _DATABASE)) from error
         return self._carry_out(scope, columns, recipe)
 
     def _carry_out(self, scope: Scope, columns: Columns, recipe: Recipe) -> Outcome:
@@ -165,7 +147,7 @@ class Writer:
         except CommitUnanswered:
             raise
         except (Unreachable, SourceBusy) as error:
-            raise Refusal(_not_reached(error)) from error
+            raise Refusal(not_reached(error, _DATABASE)) from error
 
     def _rolled_back(self, fault: RolledBack, recipe: Recipe) -> Refusal | DriverError:
         judgement = fault.judgement
@@ -195,12 +177,13 @@ class Writer:
             if key is None:
                 raise Refusal(NOT_FOUND)
         return Scope(
-            dialect=self._session.dialect,
             writes=writes,
             recipe=recipe,
             record=command.record,
-            idempotency_key=shortened(command.idempotency_key, writes.idempotency_key_length),
+            idempotency_key=shortened(command.idempotency_key, writes.idempotency_key_length, capitals=False),
             key=key or {},
+            dialect=self._session.dialect,
+            columns={column.name: column for column in shape.key},
         )
 
     def _columns(self, recipe: Recipe) -> Columns:
@@ -234,7 +217,7 @@ class _Run:
 
     def outcome(self) -> Outcome:
         for step in self._scope.recipe.steps:
-            for scope in scopes(step, self._with_results()):
+            for scope in runs_of(step, self._with_results()):
                 self._step(step, scope)
         return outcome_of(self._with_results())
 
@@ -258,24 +241,6 @@ class _Run:
         self._results |= _returned(step, scope, answers)
 
 
-def outcome_of(scope: Scope) -> Outcome:
-    recipe = scope.recipe
-    key = str(scope.record.get(KEY, ""))
-    if recipe.kind is OperationKind.CREATE:
-        parts = [_outcome_value(scope, name) for name in recipe.key]
-        key = "" if any(part is None for part in parts) else encode_key([key_text(part) for part in parts])
-    reference = _outcome_value(scope, recipe.reference) if recipe.reference is not None else None
-    return Outcome(
-        OutcomeStatus.SUCCEEDED, key=key, reference="" if reference is None else key_text(reference)
-    )
-
-
-def _outcome_value(scope: Scope, name: str) -> Any:
-    if name.partition(".")[0] == KEY:
-        return scope.bound(name).text
-    return scope.value(name)[0]
-
-
 def _found(transaction: Transaction, scope: Scope) -> Outcome | None:
     """What `find` says of the effect of this command; nothing where there is none."""
     if scope.recipe.find is None:
@@ -285,8 +250,7 @@ def _found(transaction: Transaction, scope: Scope) -> Outcome | None:
     require_columns_of_find(scope.recipe, answers)
     for answer in answers:
         if answer.columns and answer.rows:
-            names = [name.lower() for name in answer.columns]
-            return outcome_of(replace(scope, results=dict(zip(names, answer.rows[0], strict=True))))
+            return outcome_of(replace(scope, results=_results(answer.columns, answer.rows[0])))
     return None
 
 
@@ -323,13 +287,9 @@ def _expect(step: Step, scope: Scope, answers: Sequence[Answer], *, counted: boo
 
 
 def _otherwise(step: Step, scope: Scope, count: int) -> Message:
-    if step.otherwise is not None:
-        place = scope.place(step.otherwise.field) if step.otherwise.field else ""
-        return Message(step.otherwise.text, step.otherwise.code, place)
-    if count == 0 and step.for_each is not None:
-        return Message("there is no such line", "not_found", f"{step.for_each}[{scope.line_index}].key")
-    if count == 0 and scope.recipe.kind is not OperationKind.CREATE:
-        return NOT_FOUND
+    changes = step.for_each is not None or scope.recipe.kind is not OperationKind.CREATE
+    if step.otherwise is not None or (count == 0 and changes):
+        return missing(step, scope)
     return Message(
         f"{count} rows were met where {step.expect_rows or 1} were expected; nothing was changed",
         "unexpected_rows",
@@ -343,16 +303,19 @@ def _returned(step: Step, scope: Scope, answers: Sequence[Answer]) -> dict[str, 
         if set(wanted) <= set(names):
             if len(answer.rows) != 1:
                 raise Refusal(_otherwise(step, scope, len(answer.rows)))
-            return {name: answer.rows[0][names.index(name)] for name in wanted}
-    given = sorted({name for answer in answers for name in answer.columns})
+            given = _results(answer.columns, answer.rows[0])
+            return {name: given[name] for name in wanted}
+    gives = sorted({name for answer in answers for name in answer.columns})
     raise SourceChanged(
         f"the step gives no row with {', '.join(step.returns)}",
         where=f"{step.where}.returns",
-        hint=f"It gives {', '.join(given) or 'no rows at all'}.",
+        hint=f"It gives {', '.join(gives) or 'no rows at all'}.",
     )
 
 
-def _not_reached(error: DriverError) -> Message:
-    busy = isinstance(error, SourceBusy | Throttled)
-    said = "is busy" if busy else "could not be reached"
-    return Message(f"the database {said}; nothing was sent, so nothing was changed", error.code)
+def _results(columns: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
+    """What a step gave, as the texts that keys and positions are made of."""
+    return {
+        name.lower(): value if value is None or isinstance(value, bool) else key_text(value)
+        for name, value in zip(columns, row, strict=True)
+    }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from drivers.contract import BadConfiguration, Message, Operation, OperationKind, StreamSpec
-from drivers.recipe_tables import refuse_unknown
+from drivers.recipes.naming import refuse_unknown
 from drivers.record_faults import faults_of
 from drivers.rfc.options import ConnectionOptions, parse_stream
 from drivers.rfc.write_options import CallTable, FindTable, OperationTable, Source, parse_write

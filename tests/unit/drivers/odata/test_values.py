@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from drivers.odata.columns import key_text
 from drivers.odata.edm import KINDS, Property
 from drivers.odata.literals import literal
-from drivers.odata.values import Unfit, json_value, text_value
+from drivers.odata.values import json_value, text_value
+from drivers.recipes.values import Unfit
 from tests.odata.filters import Parser
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.contract import BadConfiguration
-from drivers.odbc.binding import Bound, Unfit, bound, parse_type, type_of
+from drivers.odbc.binding import Bound, bound, parse_type, type_of
 from drivers.odbc.dialects import DIALECTS
 from drivers.odbc.shape import Kind, QueryColumn
+from drivers.recipes.values import Unfit
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.contract import OperationKind, SourceChanged, StreamSpec
-from drivers.odbc.composing import Misfit, Scope, compose, key_parts, scopes, shortened
+from drivers.odbc.composing import Scope, compose, key_parts
 from drivers.odbc.dialects import DIALECTS
 from drivers.odbc.queries import Sql
 from drivers.odbc.recipe_reader import read_writes
 from drivers.odbc.shape import Kind, QueryColumn
+from drivers.recipes.scope import Misfit, runs_of
 
 ID = QueryColumn("Id", Kind.INTEGER, "integer")
 COLUMNS = (
@@ -36,8 +37,11 @@ def made(
     found = DIALECTS[dialect]
     key = key_parts(str(record.get("key", "1")), [ID], found)
     assert key is not None
-    scope = Scope(found, writes, recipe, record, "idem", key)
-    return [compose(step, each, COLUMNS) for step in recipe.steps for each in scopes(step, scope)]
+    scope = Scope(
+        writes=writes, recipe=recipe, record=record, idempotency_key="idem", key=key,
+        dialect=found, columns={ID.name: ID},
+    )  # fmt: skip
+    return [compose(step, each, COLUMNS) for step in recipe.steps for each in runs_of(step, scope)]
 
 
 CHANGE = {
@@ -171,12 +175,3 @@ def test_no_value_of_a_record_ever_enters_a_statement(value: str, dialect: str) 
         assert sql is not None
         assert marked not in sql.text
         assert marked in sql.parameters
-
-
-@given(st.text("abcdef0123456789-_.:", min_size=1, max_size=64), st.integers(12, 52))
-def test_a_shortened_idempotency_key_fits_and_stays_the_same(key: str, length: int) -> None:
-    made_short = shortened(key, length)
-
-    assert len(made_short) == length
-    assert made_short == shortened(key, length) != shortened(key + "x", length)
-    assert shortened(key, None) == key

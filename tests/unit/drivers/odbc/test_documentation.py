@@ -13,15 +13,17 @@ from agent.model.entities import ENTITIES
 from agent.policy.names import fields_of
 from drivers.contract import OperationKind, StreamSpec
 from drivers.odbc.binding import _KINDS
-from drivers.odbc.composing import Scope, compose, key_parts, render, scopes, shortened
+from drivers.odbc.composing import Scope, compose, key_parts, render
 from drivers.odbc.dialects import DIALECTS
-from drivers.odbc.matrix import faults_of, operations_of
+from drivers.odbc.matrix import operations_of
 from drivers.odbc.options import ConnectionOptions
 from drivers.odbc.queries import Sql
 from drivers.odbc.recipe_reader import read_writes
 from drivers.odbc.recipes import Step
 from drivers.odbc.shape import Kind, QueryColumn
-from drivers.odbc.write_options import OperationTable, Otherwise, StepTable, WriteTable
+from drivers.odbc.write_options import OperationTable, StepTable, WriteTable
+from drivers.recipes.scope import runs_of, shortened
+from drivers.recipes.tables import Otherwise
 
 PAGE = (Path(__file__).resolve().parents[4] / "docs" / "drivers" / "odbc.md").read_text("utf-8")
 EXAMPLES = {
@@ -48,7 +50,7 @@ CREATED = {
     "MariaDB": ("CALL place_order(?, ?, ?)", ("1648", "Bolts", "c-1"), None),
     "SQL Server": (
         None,
-        ("1648", "2026-02-03", "12.5", shortened("c-1", 20)),
+        ("1648", "2026-02-03", "12.5", shortened("c-1", 20, capitals=False)),
         "INSERT INTO [dbo].[Purchase Line] ([Document No_], [Line No_], [No_], [Quantity]) VALUES (?, ?, ?, ?)",
     ),
     "SQLite": (
@@ -72,15 +74,18 @@ def columns_of(step: Step) -> list[QueryColumn]:
 def statements(product: str, kind: OperationKind, record: dict[str, Any]) -> list[Sql | None]:
     writes, dialect = read_writes(example(product)), DIALECTS[product.lower().replace(" ", "")]
     recipe = writes.recipes[kind]
-    assert faults_of(record, recipe) == []
+    assert recipe.faults_of(record) == []
     key = key_parts(str(record.get("key", "1")), [ID], dialect)
     assert key is not None
-    reference = shortened("c-1", writes.idempotency_key_length)
+    reference = shortened("c-1", writes.idempotency_key_length, capitals=False)
     results = {"id": 7, "order_no": "PO-7"}
-    scope = Scope(dialect, writes, recipe, record, reference, key, results)
+    scope = Scope(
+        writes=writes, recipe=recipe, record=record, idempotency_key=reference, key=key, results=results,
+        dialect=dialect, columns={ID.name: ID},
+    )  # fmt: skip
     if recipe.find is not None:
         assert render(recipe.find, scope).parameters[0] == reference
-    return [compose(step, each, columns_of(step)) for step in recipe.steps for each in scopes(step, scope)]
+    return [compose(step, each, columns_of(step)) for step in recipe.steps for each in runs_of(step, scope)]
 
 
 @pytest.mark.parametrize("product", CREATED)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from drivers.contract import BadConfiguration, OperationKind, StreamSpec
-from drivers.odbc.matrix import faults_of, operations_of
+from drivers.odbc.matrix import operations_of
 from drivers.odbc.recipe_reader import read_writes
 
 READ = {"query": "select id from po", "key": ["id"]}
@@ -155,11 +155,11 @@ def test_a_record_is_held_against_the_recipe() -> None:
         )
     ).recipes[OperationKind.CREATE]
 
-    assert faults_of({"vendorKey": "V", "lineItems": [{"quantity": "1"}]}, recipe) == []
-    found = faults_of({"vendr": "V", "lineItems": [{"quantity": "1"}, {"colour": "x"}]}, recipe)
+    assert recipe.faults_of({"vendorKey": "V", "lineItems": [{"quantity": "1"}]}) == []
+    found = recipe.faults_of({"vendr": "V", "lineItems": [{"quantity": "1"}, {"colour": "x"}]})
     assert {(fault.code, fault.field) for fault in found} == {
         ("required", "lineItems[1].quantity"),
         ("not_writable", "vendr"),
         ("not_writable", "lineItems[1].colour"),
     }
-    assert [fault.field for fault in faults_of({"lineItems": []}, recipe)] == ["lineItems"]
+    assert [fault.field for fault in recipe.faults_of({"lineItems": []})] == ["lineItems"]
