@@ -6,21 +6,19 @@ as it was given is refused, never rounded or cut.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, tzinfo
 from decimal import Decimal
 from typing import Any, Final
 
-from drivers.contract import BadConfiguration
 from drivers.odbc.dialects import Dialect
 from drivers.odbc.positions import INT64_MAX, INT64_MIN
 from drivers.odbc.queries import bind
 from drivers.odbc.shape import Kind, QueryColumn
+from drivers.recipes import types
 from drivers.recipes.values import (
     DOUBLE_DIGITS,
-    MOST_DIGITS,
     Unfit,
     check_single,
     decimal_text,
@@ -32,7 +30,6 @@ from drivers.recipes.values import (
     whole_number,
 )
 
-_TYPE: Final = re.compile(r"(\w+)(?:\((\d{1,5})(?:, ?(\d{1,3}))?\))?")
 _KINDS: Final = {
     "text": Kind.TEXT,
     "decimal": Kind.DECIMAL,
@@ -68,17 +65,7 @@ class Bound:
 
 
 def parse_type(text: str, *, where: str) -> Type:
-    found = _TYPE.fullmatch(text.strip())
-    word = found.group(1) if found else ""
-    size = int(found.group(2) or 0) if found else 0
-    scale = int(found.group(3) or 0) if found else 0
-    sized = {"text": size > 0 and scale == 0, "decimal": 0 <= scale <= size <= MOST_DIGITS and size > 0}
-    if found is None or word not in _KINDS or (found.group(2) is not None and not sized.get(word)):
-        raise BadConfiguration(
-            f"{text!r} is not a type",
-            where=where,
-            hint=f"Types are {', '.join(_KINDS)}; text(40) and decimal(12,4) also limit what is taken.",
-        )
+    word, size, scale = types.parse_type(text, _KINDS, where=where)
     return Type(_KINDS[word], size, scale, limited=size > 0, is_key=word == "key")
 
 
