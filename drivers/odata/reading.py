@@ -26,10 +26,12 @@ from drivers.contract import (
 )
 from drivers.keys import decode_key, encode_keys
 from drivers.nesting import LineSet, nested
-from drivers.odata.columns import header_columns, key_texts, line_list, lines_table, values_of
+from drivers.odata.columns import header_columns, key_texts, line_list, lines_table
 from drivers.odata.edm import Property
 from drivers.odata.fetching import SetReader
+from drivers.odata.line_sets import FetchedLines, LineSetReader, keys_in
 from drivers.odata.literals import NoLiteral
+from drivers.odata.naming import Key, chunks, one_key
 from drivers.odata.options import ConnectionOptions
 from drivers.odata.ordering import (
     START,
@@ -42,21 +44,19 @@ from drivers.odata.ordering import (
     step_of,
     texts_of,
 )
-from drivers.odata.requests import any_of, encoded
+from drivers.odata.requests import any_of
 from drivers.odata.service import Service
 from drivers.odata.shape import LineShape, Node, StreamShape, projected
 from drivers.odata.walking import LEAST_CAP, Walk, column_values
 from drivers.odata.walking import repeated as repeated_key
 
-_BETWEEN: Final = 8  # characters of an encoded `or` and its blanks
-_ROOM_FOR_ORDER: Final = 300  # characters of a URL besides the keys that it names
 VERIFY_TRIES: Final = 4  # a page that changes under each of these reads is given back as "busy"
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
     rows: list[Any]
-    lines: tuple[tuple[LineShape, list[Any]], ...]  # of sets of their own
+    lines: tuple[FetchedLines, ...]  # of sets of their own
     position: Position | None
     complete: bool
 
@@ -81,19 +81,8 @@ class PageReader:
         # One reads the pages; the other looks whether the headers are still the same, and leaves the lines out.
         self._set = self._reader(service, shape.options.entity_set, self._tree, self._where)
         self._headers = self._reader(service, shape.options.entity_set, shape.node, self._where)
-        self._line_sets = [
-            (
-                each,
-                self._reader(
-                    service if each.service is None else services(each.service),
-                    each.entity_set,
-                    each.node,
-                    f"{self._where}.lines.{each.name}",
-                ),
-            )
-            for each in shape.lines
-            if each.entity_set
-        ]
+        self._key = tuple(OrderedBy(each, shape.version) for each in shape.key)
+        self._line_sets = [self._line_set(service, services, each) for each in shape.lines if each.entity_set]
         self._columns = self._ordering()
         self._bounds = self._fixed_bounds()
         self._walk = Walk(self._set, self._columns, self._bounds, self._tree, self._where)
@@ -150,37 +139,18 @@ class PageReader:
         again = await self._headers.ordered(self._columns, asked, self._bounds, wanted + 1)
         return _same(rows, again.rows[: len(rows)], self._tree, self._shape)
 
-    async def _lines_of(self, rows: list[Any]) -> tuple[tuple[LineShape, list[Any]], ...]:
+    def _line_set(self, own: Service, services: Callable[[str], Service], lines: LineShape) -> LineSetReader:
+        where = f"{self._where}.lines.{lines.name}"
+        service = own if lines.service is None else services(lines.service)
+        reader = self._reader(service, lines.entity_set, lines.node, where)
+        keys = self._reader(own, self._shape.options.entity_set, Node(self._shape.key), where)
+        return LineSetReader(lines, reader, keys, self._key, self._options, where)
+
+    async def _lines_of(self, rows: list[Any]) -> tuple[FetchedLines, ...]:
         if self._keys_only or not rows:
             return ()
-        keys = _keys_in(rows, self._shape.key, self._tree)
-        return tuple(
-            [(shape, await self._lines_of_set(shape, reader, keys)) for shape, reader in self._line_sets]
-        )
-
-    async def _lines_of_set(
-        self, shape: LineShape, reader: SetReader, keys: Sequence[tuple[str | None, ...]]
-    ) -> list[Any]:
-        """The lines of these headers, by key as everything else: each request is one that can be made again."""
-        where = f"{self._where}.lines.{shape.name}"
-        columns = [OrderedBy(each, self._shape.version) for each in (*shape.parent, *shape.key)]
-        fixed = [f"({shape.filter})"] if shape.filter else []
-        found: list[Any] = []
-        for asked, conditions in self._asked_lines(shape, keys, reader.room):
-            walk = Walk(reader, columns, [*conditions, *fixed], shape.node, where)
-            rows = await walk.to_the_end(self._options.page_size)
-            found += _of_keys(rows, shape.parent, shape.node, asked)
-        return found
-
-    def _asked_lines(
-        self, shape: LineShape, keys: Sequence[tuple[str | None, ...]], room: int
-    ) -> list[tuple[set[tuple[str | None, ...]], list[str]]]:
-        """Headers that follow each other in the source are named by the first and the last, others one by one."""
-        if self._in_a_row and len(shape.parent) == 1:
-            by, first, last = OrderedBy(shape.parent[0], self._shape.version), keys[0][0], keys[-1][0]
-            return [(set(keys), [by.from_(str(first)), by.up_to(str(last))])]
-        chunks = self._chunks(shape.parent, keys, room)
-        return [(asked, [any_of(conditions)]) for asked, conditions in chunks]
+        keys = keys_in(rows, self._shape.key, self._tree)
+        return tuple([await each.of(keys, in_a_row=self._in_a_row) for each in self._line_sets])
 
     @property
     def _in_a_row(self) -> bool:
@@ -188,31 +158,6 @@ class PageReader:
         mode, start = self._request.mode, self._request.start
         whole = mode is ReadMode.SCAN or (mode is ReadMode.WINDOW and start is None)
         return whole and self._shape.options.filter is None
-
-    def _chunks(
-        self, columns: Sequence[Property], keys: Sequence[Sequence[str | None]], room: int
-    ) -> list[tuple[set[tuple[str | None, ...]], list[str]]]:
-        """Keys with the conditions that name them, as many to a request as a URL may hold."""
-        chunks: list[tuple[set[tuple[str | None, ...]], list[str]]] = []
-        left = 0
-        for key in keys:
-            condition = self._one_key(columns, key)
-            size = len(encoded(condition)) + _BETWEEN
-            full = chunks and len(chunks[-1][1]) == self._options.keys_per_request
-            if not chunks or size > left or full:
-                chunks.append((set(), []))
-                left = room - _ROOM_FOR_ORDER
-            chunks[-1][0].add(tuple(key))
-            chunks[-1][1].append(condition)
-            left -= size
-        return chunks
-
-    def _one_key(self, columns: Sequence[Property], key: Sequence[str | None]) -> str:
-        parts = [
-            OrderedBy(column, self._shape.version).equal(str(text))
-            for column, text in zip(columns, key, strict=True)
-        ]
-        return parts[0] if len(parts) == 1 else f"({' and '.join(parts)})"
 
     # --- pages by key
 
@@ -236,13 +181,13 @@ class PageReader:
         order_by = [each.name for each in columns]
         found: list[Any] = []
         again: list[list[str]] = []
-        for named, chunk in self._chunks(columns, keys, self._set.room):
-            conditions = [any_of(chunk), *self._operators_filter()]
+        for chunk in chunks(self._key, keys, self._set.room, self._options.keys_per_request):
+            conditions = [any_of(chunk.conditions), *self._operators_filter()]
             answer = await self._set.matching(conditions, order_by, self._options.page_size)
-            rows = _of_keys(answer.rows, columns, self._tree, named)
+            rows = _of_keys(answer.rows, columns, self._tree, chunk.keys)
             found += rows
             if rows and len(answer.rows) >= LEAST_CAP:
-                missing = named - set(_keys_in(rows, columns, self._tree))
+                missing = chunk.keys - set(keys_in(rows, columns, self._tree))
                 again += [list(map(str, key)) for key in missing]
         return found, again
 
@@ -255,7 +200,7 @@ class PageReader:
         if any(limit is not None and len(part) > limit for limit, part in zip(longest, parts, strict=True)):
             return None  # some services take a text that is too long for a mistake of the question
         try:
-            self._one_key(self._shape.key, parts)
+            one_key(self._key, parts)
         except NoLiteral:
             return None
         return parts
@@ -266,13 +211,11 @@ class PageReader:
         where = f"{self._where}.lines.{shape.name}"
         if shape.path:
             return line_list(fetched.rows, self._tree, shape.path, shape.node, shape.order_by, where=where)
-        lines = next((found for each, found in fetched.lines if each is shape), [])
-        names = {each.name: number for number, each in enumerate(shape.node.properties)}
-        parents = [
-            pa.array(key_texts(each, values_of(lines, f"p{names[each.name]}")), pa.string())
-            for each in shape.parent
-        ]
-        table = lines_table(lines, shape.node, shape.node)
+        lines = next((each for each in fetched.lines if each.shape is shape), FetchedLines(shape))
+        parents = [pa.array(texts, pa.string()) for texts in zip(*lines.owners, strict=True)]
+        table = lines_table(lines.rows, shape.node, shape.node)
+        if not parents:
+            parents = [pa.array([], pa.string())]
         if shape.order_by and table.num_rows:
             order = pc.sort_indices(table, sort_keys=[(name, "ascending") for name in shape.order_by])
             table, parents = table.take(order), [each.take(order) for each in parents]
@@ -301,16 +244,15 @@ class PageReader:
 
     def _ordering(self) -> tuple[OrderedBy, ...]:
         shape = self._shape
-        keys = tuple(OrderedBy(each, shape.version) for each in shape.key)
         if self._request.mode is not ReadMode.CHANGES:
-            return keys
+            return self._key
         if shape.replication is None:
             raise BadConfiguration(
                 "changes were asked for, but the stream names no replication key",
                 where=f"{self._where}.replication_key",
                 hint="Name one, or let the stream be compared in full.",
             )
-        return (self._replication(), *keys)
+        return (self._replication(), *self._key)
 
     def _replication(self) -> OrderedBy:
         shape = self._shape
@@ -366,16 +308,9 @@ class PageReader:
         raise repeated_key(str(repeated[0].as_py()), f"{self._where}.key")
 
 
-def _of_keys(
-    rows: list[Any], columns: Sequence[Property], node: Node, keys: set[tuple[str | None, ...]]
-) -> list[Any]:
+def _of_keys(rows: list[Any], columns: Sequence[Property], node: Node, keys: set[Key]) -> list[Any]:
     """The source may find more than was named, where its equality ignores case."""
-    return [row for row, key in zip(rows, _keys_in(rows, columns, node), strict=True) if key in keys]
-
-
-def _keys_in(rows: list[Any], columns: Sequence[Property], node: Node) -> list[tuple[str | None, ...]]:
-    values = column_values(rows, node)
-    return list(zip(*(key_texts(each, values(each)) for each in columns), strict=True))
+    return [row for row, key in zip(rows, keys_in(rows, columns, node), strict=True) if key in keys]
 
 
 def _same(one: list[Any], other: list[Any], tree: Any, shape: StreamShape) -> bool:

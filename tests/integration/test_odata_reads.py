@@ -375,6 +375,64 @@ async def test_keys_that_the_server_takes_for_one_keep_their_lines_apart(server:
     ]
 
 
+def _takes_for_one(server: ODataServer, *names: str) -> None:
+    """Its equality does not tell these keys apart."""
+    whole = server.collection
+    either = " or ".join(f"OrderNo eq '{name}'" for name in names)
+
+    def blind(name: str, query: Any, *rest: Any, **more: Any) -> Any:
+        parts = query.get("$filter", "").split("OrderNo eq ")
+        for number, part in enumerate(parts[1:], 1):
+            same = next((name for name in names if part.startswith(f"'{name}'")), None)
+            parts[number] = f"({either}){part[len(same) + 2 :]}" if same else f"OrderNo eq {part}"
+        return whole(name, {**query, "$filter": "".join(parts)}, *rest, **more)
+
+    server.collection = blind  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("mode", [ReadMode.SCAN, ReadMode.BY_KEYS])
+async def test_lines_whose_key_is_written_unlike_their_headers_are_the_headers(
+    server: ODataServer, mode: ReadMode
+) -> None:
+    for name in ("AB", "zz"):
+        server.rows["Orders"].append({**server.rows["Orders"][0], "OrderNo": name})
+    for name in ("AB", "Ab", "ab "):
+        server.rows["Lines"].append({"OrderNo": name, "LineNo": 1, "Item": name, "Qty": None, "Text": None})
+    _takes_for_one(server, "AB", "Ab", "ab ")
+    stream = orders(own_set=True, replication_key=None)
+    made = driver(server)
+    found = rows(await pages(made, ReadRequest(stream, mode, keys=["AB", "zz"])))
+    await made.aclose()
+
+    lines = {row["__key"]: sorted(line["Item"] for line in row["lines"]) for row in found}
+    assert (lines["AB"], lines["zz"]) == (["AB", "Ab", "ab "], [])
+    assert lines["45/0 '0"] == [] if mode is ReadMode.SCAN else set(lines) == {"AB", "zz"}
+
+
+async def test_lines_of_a_header_that_was_not_asked_for_are_left_to_it(server: ODataServer) -> None:
+    for name in ("ab", "AB"):
+        server.rows["Orders"].append({**server.rows["Orders"][0], "OrderNo": name})
+        server.rows["Lines"].append({"OrderNo": name, "LineNo": 1, "Item": name, "Qty": None, "Text": None})
+    _takes_for_one(server, "AB", "ab")
+    made = driver(server)
+    found = rows(await pages(made, ReadRequest(orders(own_set=True), ReadMode.BY_KEYS, keys=["ab"])))
+    await made.aclose()
+
+    assert [(row["__key"], [line["Item"] for line in row["lines"]]) for row in found] == [("ab", ["ab"])]
+
+
+@pytest.mark.parametrize("odd", ["Ab", "4711"], ids=["of one of two", "of none"])
+async def test_lines_that_could_be_anybodys_end_the_read_by_name(server: ODataServer, odd: str) -> None:
+    for name in ("AB", "ab"):
+        server.rows["Orders"].append({**server.rows["Orders"][0], "OrderNo": name})
+    server.rows["Lines"].append({"OrderNo": odd, "LineNo": 1, "Item": "?", "Qty": None, "Text": None})
+    _takes_for_one(server, "AB", "ab", odd)
+    made = driver(server)
+    with pytest.raises(SourceChanged, match=f"lines of '{odd}' for other headers"):
+        await pages(made, ReadRequest(orders(own_set=True), ReadMode.BY_KEYS, keys=["AB", "ab"]))
+    await made.aclose()
+
+
 async def test_a_service_that_cuts_its_answers_without_a_word_is_read_to_the_end(
     server: ODataServer,
 ) -> None:
