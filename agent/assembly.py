@@ -20,6 +20,7 @@ from agent.calls.commands import CommandCalls, doubts
 from agent.calls.local import LocalCalls
 from agent.calls.mappings import MappingCalls
 from agent.calls.policy import PolicyCalls
+from agent.calls.previews import PreviewCalls
 from agent.calls.secrets import SecretCalls
 from agent.checking import mapping_problems
 from agent.clock import Clock
@@ -168,6 +169,7 @@ class Assembly:
             **local.handlers(),
             **MappingCalls(self.mappings, self.connections, self.connections.needs_remap, caller).handlers(),
             **PolicyCalls(self.policies, self.connections).handlers(),
+            **PreviewCalls(self.connections, ground.outbox, self.policies.leaving, ground.clock).handlers(),
             **CommandCalls(self.executor, journal, self.connections, ground.trail, caller).handlers(),
             **SecretCalls(changes).handlers(),
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -14,17 +14,42 @@ from agent.commandline.progress import COUNTED, RunProgress
 if TYPE_CHECKING:
     from agent.settings import Settings
 
+SOME_RECORDS: Final = 5
+MOST_RECORDS: Final = 50  # that a preview shows of each stream
 Show = Callable[[dict[str, Any]], None]
 
 
 @click.command()
 @click.argument("streams", nargs=-1, metavar="[CONNECTION | CONNECTION/STREAM]...")
 @click.option("--accept-deletions", is_flag=True, help="Pass on removed records however many they are.")
+@click.option("--preview", is_flag=True, help="Show what would be asked and sent; send nothing.")
+@click.option(
+    "--records",
+    type=click.IntRange(1, MOST_RECORDS),
+    metavar="N",
+    help=f"With --preview: records of each stream, {SOME_RECORDS} without it.",
+)
 @shared_options
 @json_option
 @pass_invocation
-def sync(invocation: Invocation, streams: tuple[str, ...], *, accept_deletions: bool) -> None:
+def sync(
+    invocation: Invocation,
+    streams: tuple[str, ...],
+    *,
+    accept_deletions: bool,
+    preview: bool,
+    records: int | None,
+) -> None:
     """Sync now: every stream, or the named ones; waits for the end."""
+    if preview and accept_deletions:
+        raise click.UsageError("A preview passes nothing on: leave --accept-deletions out.")
+    if preview:
+        from agent.commandline.preview import show_preview  # noqa: PLC0415 - heavy
+
+        show_preview(invocation, streams, records or SOME_RECORDS)
+        return
+    if records is not None:
+        raise click.UsageError("--records goes with --preview.")
     _sync(invocation, "sync", streams, accept_deletions=accept_deletions)
 
 

@@ -51,9 +51,13 @@ class LeaveFilter:
 
     def leaves_as_it_is(self, path: str) -> bool:
         """Whether a field leaves unaltered; `path` is its exact name, such as `lineItems.quantity`."""
+        return self.treatment(path) is Treatment.LEAVES
+
+    def treatment(self, path: str) -> Treatment:
+        """What becomes of a field, by its exact name."""
         if self._rule is None or self._entity is None:
-            return True
-        return treatment_of(self._rule, self._entity, path).treatment is Treatment.LEAVES
+            return Treatment.LEAVES
+        return treatment_of(self._rule, self._entity, path).treatment
 
     def chooses_by(self, path: str) -> bool:
         """Whether it depends on this field which records leave."""

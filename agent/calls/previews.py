@@ -1,0 +1,59 @@
+"""The call `preview`: what syncs would ask of their sources, answered by the running agent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from agent.clock import Clock
+from agent.connections import Connections
+from agent.control import Handler, Progress
+from agent.errors import ConfigurationError
+from agent.outbox.store import Outbox
+from agent.policies.in_force import Leaves
+from agent.previewing import MAX_RECORDS, Wanted, preview
+from agent.sync.cursor import read_checkpoint
+
+
+class PreviewCalls:
+    def __init__(self, connections: Connections, outbox: Outbox, leaving: Leaves, clock: Clock) -> None:
+        self._connections = connections
+        self._outbox = outbox
+        self._leaving = leaving
+        self._clock = clock
+
+    def handlers(self) -> Mapping[str, Handler]:
+        return {"preview": self._preview}
+
+    async def _preview(self, args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+        """`streams` as for `sync`; `records` of each. Through drivers of its own, so that no run has to end first."""
+        del progress
+        texts, records = args.get("streams") or [], args.get("records", 5)
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise ConfigurationError("streams is a list of texts")
+        if type(records) is not int or not 1 <= records <= MAX_RECORDS:
+            raise ConfigurationError(f"records is a number from 1 to {MAX_RECORDS}")
+        wanted: dict[str, list[str]] = {}
+        for connection, stream in self._connections.addressed(texts):
+            wanted.setdefault(connection, []).append(stream)
+        found = []
+        for connection, names in wanted.items():
+            found += await self._of(connection, names, records)
+        return {"streams": found}
+
+    async def _of(self, connection: str, names: list[str], records: int) -> list[dict[str, Any]]:
+        settings = self._connections.settings(connection)
+        chosen = [
+            Wanted(
+                settings.streams[name],
+                read_checkpoint(await self._outbox.last_checkpoint(f"{connection}/{name}")),
+            )
+            for name in names
+        ]
+        driver = self._connections.make_driver(settings)
+        try:
+            return await preview(
+                driver, settings, chosen, self._leaving, now=self._clock.utcnow(), records=records
+            )
+        finally:
+            await driver.aclose()

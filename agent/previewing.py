@@ -1,0 +1,256 @@
+"""What a sync would ask of a source and make of its records: read, mapped and shown, and nothing else.
+
+Nothing is enqueued, no cursor moves, nothing is remembered. The records of one small page cross the driver's boundary
+(a driver that reads ahead fetches a second one); everything else is asked by `contract.Plans`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any, Final, Protocol
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+
+from agent.control import error_document
+from agent.errors import CredentialsRefused, GroundwireError, PolicyDenied, TransientError
+from agent.model.render import to_documents
+from agent.model.run import rfc3339
+from agent.policies.in_force import Leaves
+from agent.policy.leave import EVERYTHING
+from agent.policy.treatment import Treatment
+from agent.settings import ConnectionSettings, StreamSettings, SyncSettings
+from agent.streams import build_stream
+from agent.sync.cursor import Checkpoint, Pass
+from agent.sync.hours import quiet_until
+from agent.sync.runner import Stream
+from agent.sync.window import comparison_due, next_pass
+from drivers.contract import Mark, Page, ReadMode, ReadPlan, ReadRequest, StreamSpec
+from drivers.planning import pages_of
+
+MAX_RECORDS: Final = 50  # of each stream
+_UNSEEN: Final = ("contentHash", "connection", "system", "syncRun", "readAt", "sourceKey")
+
+Document = dict[str, Any]
+
+
+class Previewed(Protocol):
+    """What a preview needs of a driver."""
+
+    async def signpost(self, stream: StreamSpec) -> Mark | None: ...
+
+    async def plan(self, request: ReadRequest) -> ReadPlan | None: ...
+
+    def read(self, request: ReadRequest) -> AsyncGenerator[Page, None]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One stream to be looked at."""
+
+    settings: StreamSettings
+    checkpoint: Checkpoint  # where its syncs stand; the empty one where none has run
+
+
+async def preview(
+    driver: Previewed,
+    connection: ConnectionSettings,
+    wanted: Sequence[Wanted],
+    leaving: Leaves,
+    *,
+    now: datetime,
+    records: int,
+) -> list[Document]:
+    """One document a stream, JSON-ready; what is wrong with a stream stands in its document.
+
+    Raises CredentialsRefused, after which no stream is tried any more.
+    """
+    found = []
+    for one in wanted:
+        document: Document = {
+            "stream": f"{connection.name}/{one.settings.name}",
+            "entity": one.settings.entity,
+            "schedule": _schedule(one.settings.sync, now),
+            "policy": None,
+            "reads": [],
+            "sample": None,
+            "error": None,
+        }
+        try:
+            await _look(driver, connection, one, leaving, now, min(records, MAX_RECORDS), document)
+        except CredentialsRefused:
+            raise
+        except GroundwireError as error:
+            document["error"] = error_document(error)
+        found.append(document)
+    return found
+
+
+async def _look(
+    driver: Previewed,
+    connection: ConnectionSettings,
+    wanted: Wanted,
+    leaving: Leaves,
+    now: datetime,
+    records: int,
+    document: Document,
+) -> None:
+    """Fill the document as far as it goes."""
+    settings, checkpoint = wanted.settings, wanted.checkpoint
+    denied: PolicyDenied | None = None
+    leave = EVERYTHING
+    try:
+        leave = leaving(connection.name, settings.entity, send_raw=settings.sync.send_raw)
+    except PolicyDenied as error:
+        denied = error
+    document["policy"] = {
+        "leaves": denied is None,
+        "why": denied.message if denied is not None else "",
+        "hint": denied.hint if denied is not None else "",
+    }
+    stream = build_stream(connection, settings, leave)
+    full = denied is None and checkpoint.needs_resend(leave.fingerprint)
+    signpost = await driver.signpost(stream.spec)
+    step = next_pass(checkpoint, signpost, stream.window, full=full, reading=stream.reading)
+    document["reads"].append(await _read(driver, stream, step))
+    if (comparison := await _comparison(driver, stream, step, checkpoint, now)) is not None:
+        document["reads"].append(comparison)
+    document["sample"] = await _sample(driver, stream, step, records, hidden=denied is not None)
+
+
+def _schedule(sync: SyncSettings, now: datetime) -> Document:
+    until = quiet_until(now, ZoneInfo(sync.time_zone), sync.quiet_hours)
+    said = sync.model_dump(mode="json", exclude_none=True)
+    return {
+        "every": said.get("every"),
+        "cron": said.get("cron"),
+        "manual": sync.manual,
+        "quiet_hours": [str(part) for part in sync.quiet_hours],
+        "time_zone": sync.time_zone,
+        "quiet_until": rfc3339(until) if until is not None else None,
+    }
+
+
+# --- what is asked of the source
+
+
+async def _read(driver: Previewed, stream: Stream, step: Pass) -> Document:
+    request = _request(stream, step)
+    plan = await driver.plan(replace(request, after=None))
+    return {
+        "purpose": "resend" if step.resend else step.kind.value,
+        "resumes": step.cursor is not None,
+        **_planned(request, plan),
+    }
+
+
+async def _comparison(
+    driver: Previewed, stream: Stream, step: Pass, checkpoint: Checkpoint, now: datetime
+) -> Document | None:
+    """The second walk that finds what is gone; None where the first shows it, or none is due."""
+    settings = stream.deletions
+    if not settings.compare_keys or (step.mode is ReadMode.SCAN and not step.resumed):
+        return None
+    if not comparison_due(checkpoint, now, settings.every):
+        return None
+    request = ReadRequest(stream.spec, ReadMode.KEYS, page_rows=stream.page_rows)
+    return {"purpose": "deletions", "resumes": False, **_planned(request, await driver.plan(request))}
+
+
+def _planned(request: ReadRequest, plan: ReadPlan | None) -> Document:
+    known = asdict(plan) if plan is not None else asdict(_unplanned(request))
+    return {
+        "mode": request.mode.value,
+        "start": request.start.value if request.start else None,
+        "end": request.end.value if request.end else None,
+        "pages": pages_of(known["rows"], min(request.page_rows, known["rows_per_call"])),
+        **known,
+        "objects": list(known["objects"]),
+        "notes": list(known["notes"]),
+    }
+
+
+def _unplanned(request: ReadRequest) -> ReadPlan:
+    return ReadPlan((), request.page_rows, notes=("The driver cannot say what it will ask.",))
+
+
+def _request(stream: Stream, step: Pass) -> ReadRequest:
+    return ReadRequest(
+        stream.spec, step.mode, step.start, step.end, after=step.cursor, page_rows=stream.page_rows
+    )
+
+
+# --- what becomes of a few records
+
+
+async def _sample(driver: Previewed, stream: Stream, step: Pass, records: int, *, hidden: bool) -> Document:
+    """`hidden`: nothing of the entity may leave; its records are shown as they are mapped all the same."""
+    request = replace(_request(stream, step), page_rows=records)
+    page = await _first_page(driver, request)
+    of = "pass"
+    if not page.table.num_rows and step.mode is not ReadMode.SCAN:
+        page = await _first_page(driver, ReadRequest(stream.spec, ReadMode.SCAN, page_rows=records))
+        of = "everything"
+    mapped = stream.mapping.apply(page.table)
+    leaving = stream.leave.apply(mapped.records)
+    # Where nothing leaves there is no rule to show records by: the person at this host sees what the mapping makes.
+    shown = _documents(mapped.records if hidden else leaving.records, stream)
+    return {
+        "of": of,
+        "tried": page.table.num_rows,
+        "mapped": mapped.records.num_rows,
+        "unknown_statuses": mapped.unknown_statuses,
+        "withheld_records": mapped.records.num_rows - leaving.records.num_rows,
+        "withheld_fields": {} if hidden else _withheld(stream, _documents(mapped.records, stream)),
+        "records": shown,
+        "rejects": [
+            {"key": one.key, "field": one.field, "reason": one.reason, "message": one.message}
+            for one in mapped.rejects
+        ],
+    }
+
+
+async def _first_page(driver: Previewed, request: ReadRequest) -> Page:
+    async with aclosing(driver.read(request)) as pages:
+        async for page in pages:
+            return page
+    raise TransientError("the source ended before its first page", where=request.stream.name)
+
+
+def _documents(records: pa.Table, stream: Stream) -> list[Document]:
+    """As their JSON forms, without what nothing was given for and what every record has anyway."""
+    found = to_documents(records, range(records.num_rows), entity=stream.facts.entity)
+    return [
+        {name: value for name, value in one.items() if name not in _UNSEEN and value not in (None, [], {})}
+        for one in found
+    ]
+
+
+def _withheld(stream: Stream, documents: Sequence[Document]) -> dict[str, list[str]]:
+    """By what becomes of them: the fields of these records that do not leave as they are."""
+    found: dict[str, list[str]] = {}
+    for path in dict.fromkeys(path for one in documents for path in _paths(one)):
+        treatment = stream.leave.treatment(path)
+        if treatment is not Treatment.LEAVES:
+            found.setdefault(treatment.value, []).append(path)
+    return found
+
+
+def _paths(document: Mapping[str, Any]) -> Iterator[str]:
+    """`orderNo`, `lineItems.quantity`: each place that holds something, without the numbers of lines.
+
+    A policy names no deeper places.
+    """
+    for name, value in document.items():
+        below = value if isinstance(value, list) else [value]
+        members = [
+            member
+            for one in below
+            if isinstance(one, Mapping)
+            for member, held in one.items()
+            if held is not None
+        ]
+        yield from (f"{name}.{member}" for member in members) if members else (name,)
