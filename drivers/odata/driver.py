@@ -20,6 +20,7 @@ from drivers.contract import (
     Operation,
     Outcome,
     Page,
+    ReadPlan,
     ReadRequest,
     SourceChanged,
     StreamSpec,
@@ -37,6 +38,7 @@ from drivers.odata.literals import iso
 from drivers.odata.matrix import operations_of
 from drivers.odata.options import ConnectionOptions, StreamOptions, parse_connection, parse_stream, time_zone
 from drivers.odata.ordering import START, OrderedBy
+from drivers.odata.planning import plan
 from drivers.odata.reading import Fetched, PageReader, in_thread
 from drivers.odata.recipe_reader import read_writes
 from drivers.odata.service import Service
@@ -147,6 +149,11 @@ class ODataDriver:
                 ahead.cancel()
                 with contextlib.suppress(DriverError, asyncio.CancelledError):
                     await ahead
+
+    async def plan(self, request: ReadRequest) -> ReadPlan:
+        shape = await self._shape(request.stream)
+        reader = PageReader(self._service, self._options, shape, request)
+        return await plan(self._service(shape.service), self._options, shape, reader, request)
 
     async def columns(self, stream: StreamSpec) -> Sequence[Column]:
         shape = await self._shape(stream)

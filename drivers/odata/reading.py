@@ -92,6 +92,16 @@ class PageReader:
             service, entity_set, tree, self._shape.version, url_chars=self._options.url_chars, where=where
         )
 
+    @property
+    def conditions(self) -> Sequence[str]:
+        """What holds for every record of this read, whatever its page."""
+        return self._bounds
+
+    @property
+    def lines(self) -> Sequence[LineShape]:
+        """The line sets that are read."""
+        return self._shape.lines
+
     def start(self) -> Position | None:
         """Where this read goes on, or None at its beginning."""
         if self._request.after is None:
