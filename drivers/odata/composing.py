@@ -13,7 +13,7 @@ from drivers.contract import OperationKind
 from drivers.keys import decode_key
 from drivers.odata.batches import Change
 from drivers.odata.columns import key_text
-from drivers.odata.edm import Kind, Property
+from drivers.odata.edm import Kind, Property, StructuredType
 from drivers.odata.literals import V4, NoLiteral, literal
 from drivers.odata.recipe_reader import PARAMETER
 from drivers.odata.recipes import Assignment, Form, Lines, Recipe, Step, Writes
@@ -85,17 +85,37 @@ def record_place(step: Step, scope: Scope) -> str:
     return step.entity_set + key_predicate(names, [scope.literal(each) for each in step.conditions])
 
 
-def compose(step: Step, scope: Scope) -> Change | None:
-    """The request of a step; None where there is nothing to change. Raises Misfit."""
+def matching(step: Step, scope: Scope) -> str:
+    """The filter that finds the record of a step that names no key. Raises Misfit."""
+    return " and ".join(f"{each.target.name} eq {scope.literal(each)}" for each in step.conditions)
+
+
+def place_in(entity_set: str, type_: StructuredType, record: Mapping[str, Any], version: int) -> str | None:
+    """The path of a record that an answer holds; None where it lacks a part of its key."""
+    literals = []
+    for name in type_.key:
+        property_ = type_.properties[name]
+        text = key_text(property_, record.get(name))
+        if text is None:
+            return None
+        literals.append(literal(property_.kind, text, version, type_=property_.type))
+    return entity_set + key_predicate(type_.key, literals)
+
+
+def compose(step: Step, scope: Scope, place: str = "") -> Change | None:
+    """The request of a step; None where there is nothing to change. Raises Misfit.
+
+    `place`: the path of the record, where it had to be looked for.
+    """
     if step.form is Form.CALL:
         return _call(step, scope)
     if step.form is Form.DELETE:
-        return Change("DELETE", record_place(step, scope))
+        return Change("DELETE", place or record_place(step, scope))
     content = _content(step.values, scope)
     if step.form is Form.UPDATE:
         if not content:
             return None
-        return Change(step.method, record_place(step, scope), msgspec.json.encode(content))
+        return Change(step.method, place or record_place(step, scope), msgspec.json.encode(content))
     if not content:
         raise Misfit("", "nothing_to_write", f"none of the fields of {step.entity_set} is given")
     for lines in step.lines:

@@ -232,8 +232,8 @@ class ODataDriver:
 
     async def _server_time(self, shape: StreamShape) -> datetime:
         """The source's own present time, from the answer to the smallest question there is."""
-        reader = self._reader_of(shape, Node(shape.key))
-        await reader.ordered([OrderedBy(shape.key[0], shape.version)], START, [], 1)
+        reader = self._reader_of(shape, Node(shape.order))
+        await reader.ordered([OrderedBy(shape.order[0], shape.version)], START, [], 1)
         if reader.answered is None:
             raise SourceChanged(
                 "the server's answers carry no Date, so nothing says what time it is there",

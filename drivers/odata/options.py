@@ -77,6 +77,7 @@ class StreamOptions(Strict):
     service: ServicePath | None = None
     entity_set: Name
     key: tuple[Name, ...] = ()
+    order_by: tuple[Name, ...] = ()  # unique together, where the server cannot compare the key
     replication_key: Name | None = None
     replication_kind: Literal["timestamp", "date", "integer"] | None = None
     replication_step: Literal["exact", "1ms", "1s", "1d"] | None = None

@@ -167,7 +167,7 @@ class PageReader:
         """Whether a page holds every record between its first and its last."""
         mode, start = self._request.mode, self._request.start
         whole = mode is ReadMode.SCAN or (mode is ReadMode.WINDOW and start is None)
-        return whole and self._shape.options.filter is None
+        return whole and self._shape.options.filter is None and self._shape.order == self._shape.key
 
     # --- pages by key
 
@@ -188,7 +188,7 @@ class PageReader:
     async def _named(self, keys: list[list[str]]) -> tuple[list[Any], list[list[str]]]:
         """The records of the keys, and the keys to ask for again: where an answer may have been cut without a word."""
         columns = self._shape.key
-        order_by = [each.name for each in columns]
+        order_by = [each.name for each in self._shape.order]
         found: list[Any] = []
         again: list[list[str]] = []
         for chunk in chunks(self._key, keys, self._set.room, self._options.keys_per_request):
@@ -254,15 +254,16 @@ class PageReader:
 
     def _ordering(self) -> tuple[OrderedBy, ...]:
         shape = self._shape
+        columns = tuple(OrderedBy(each, shape.version) for each in shape.order)
         if self._request.mode is not ReadMode.CHANGES:
-            return self._key
+            return columns
         if shape.replication is None:
             raise BadConfiguration(
                 "changes were asked for, but the stream names no replication key",
                 where=f"{self._where}.replication_key",
                 hint="Name one, or let the stream be compared in full.",
             )
-        return (self._replication(), *self._key)
+        return (self._replication(), *columns)
 
     def _replication(self) -> OrderedBy:
         shape = self._shape

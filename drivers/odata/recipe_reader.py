@@ -17,7 +17,7 @@ from drivers.odata.edm import Model, Property, Routine, StructuredType
 from drivers.odata.literals import V4
 from drivers.odata.options import PAGE, is_closed, parse_stream
 from drivers.odata.recipe_checks import assignments, check_whole_key, settable
-from drivers.odata.recipes import Form, Lines, Recipe, Step, Writes
+from drivers.odata.recipes import Assignment, Form, Lines, Recipe, Step, Writes
 from drivers.odata.shape import entity_type, named
 from drivers.odata.write_options import LinesTable, OperationTable, StepTable, WriteTable
 from drivers.recipes.naming import nearest
@@ -35,8 +35,8 @@ _TERMS: Final = Terms(
 )
 _TAKES: Final[Takes[Form]] = {
     Form.CREATE: (frozenset({"values", "lines"}), frozenset({"values"})),
-    Form.UPDATE: (frozenset({"set", "where", "method"}), frozenset({"set", "where"})),
-    Form.DELETE: (frozenset({"where"}), frozenset({"where"})),
+    Form.UPDATE: (frozenset({"set", "where", "match", "method"}), frozenset({"set"})),
+    Form.DELETE: (frozenset({"where", "match"}), frozenset()),
     Form.CALL: (frozenset({"values", "where", "on"}), frozenset()),
 }
 
@@ -137,9 +137,7 @@ class _Reader:
             return self._call(table, shared, where)
         entity_set = str(getattr(table, form.value))
         type_ = entity_type(self._model, entity_set, f"{where}.{form.value}")
-        conditions = assignments(type_.properties, table.where, f"{where}.where", type_.name)
-        if form is not Form.CREATE:
-            check_whole_key(type_, conditions, f"{where}.where")
+        conditions = self._conditions(table, type_, where) if form is not Form.CREATE else ()
         method = table.method or ("patch" if self._model.version == V4 else "merge")
         return replace(
             shared,
@@ -151,9 +149,19 @@ class _Reader:
                 type_.name,
             ),
             conditions=conditions,
+            matched=bool(table.match),
             lines=tuple(self._lines(type_, name, table, where) for name in table.lines),
             method=method.upper(),
         )
+
+    def _conditions(self, table: StepTable, type_: StructuredType, where: str) -> tuple[Assignment, ...]:
+        if table.match:
+            if table.where:
+                raise BadConfiguration("where and match exclude each other", where=where)
+            return assignments(type_.properties, table.match, f"{where}.match", type_.name)
+        conditions = assignments(type_.properties, table.where, f"{where}.where", type_.name)
+        check_whole_key(type_, conditions, f"{where}.where")
+        return conditions
 
     def _lines(self, type_: StructuredType, name: str, table: StepTable | LinesTable, where: str) -> Lines:
         place = f"{where}.lines.{name}"

@@ -53,6 +53,7 @@ class Step:
     routine: Routine | None = None
     values: tuple[Assignment, ...] = ()
     conditions: tuple[Assignment, ...] = ()
+    matched: bool = False  # the conditions are no key: the record is looked for by them
     lines: tuple[Lines, ...] = ()
     for_each: str | None = None
     when: str | None = None

@@ -58,6 +58,7 @@ class StreamShape:
     service: str
     options: StreamOptions
     key: tuple[Property, ...]
+    order: tuple[Property, ...]  # what tells records apart and orders them: mostly the key
     replication: Property | None
     mark_kind: MarkKind | None
     node: Node  # the header, without its lines
@@ -95,14 +96,8 @@ def shape_of(
             where=f"{where}.key",
             hint="Name the properties that are unique together.",
         )
-    key = tuple(named(type_, each, f"{where}.key") for each in key_names)
-    for each in key:
-        if each.kind in _NO_KEY or each.collection:
-            raise BadConfiguration(
-                f"the key property {each.name!r} is of type {each.type}, which has no order or no exact text",
-                where=f"{where}.key",
-                hint="Name other properties.",
-            )
+    key = _comparable(type_, key_names, f"{where}.key")
+    order = _comparable(type_, options.order_by, f"{where}.order_by") or key
     replication = None
     if options.replication_key is not None:
         replication = named(type_, options.replication_key, f"{where}.replication_key")
@@ -112,6 +107,7 @@ def shape_of(
         service=service,
         options=options,
         key=key,
+        order=order,
         replication=replication,
         mark_kind=_mark_kind(replication, options, where),
         node=_header(model, type_, options.expand, where),
@@ -128,6 +124,18 @@ def shape_of(
             for set_name, each in options.lines.items()
         ),
     )
+
+
+def _comparable(type_: StructuredType, names: Sequence[str], where: str) -> tuple[Property, ...]:
+    found = tuple(named(type_, each, where) for each in names)
+    for each in found:
+        if each.kind in _NO_KEY or each.collection:
+            raise BadConfiguration(
+                f"the key property {each.name!r} is of type {each.type}, which has no order or no exact text",
+                where=where,
+                hint="Name other properties.",
+            )
+    return found
 
 
 def entity_type(model: Model, entity_set: str, where: str) -> StructuredType:
@@ -170,7 +178,7 @@ def projected(shape: StreamShape, columns: Sequence[str] | None, *, keys_only: b
         wanted = set()
     if wanted is None:
         return shape
-    wanted |= {each.name for each in shape.key}
+    wanted |= {each.name for each in (*shape.key, *shape.order)}
     if shape.replication is not None and not keys_only:
         wanted.add(shape.replication.name)
     lines = []

@@ -31,6 +31,7 @@ class StepTable(tables.StepOptions):
     values: Sources = Field(default_factory=dict)
     set: Sources = Field(default_factory=dict)
     where: Sources = Field(default_factory=dict)
+    match: Sources = Field(default_factory=dict)  # instead of `where`: properties that only this record has
     on: Name | None = None  # call: the entity set of the record that a V4 action is bound to
     lines: dict[Name, LinesTable] = Field(default_factory=dict)
     status: Text | None = None  # set_status: only for this one

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from drivers.contract import (
     BadConfiguration,
@@ -35,6 +35,8 @@ from drivers.odata.composing import (
     compose,
     condition,
     key_parts,
+    matching,
+    place_in,
     record_place,
     results_of,
     scopes,
@@ -56,13 +58,16 @@ from drivers.recipes.outcomes import (
 )
 from drivers.recipes.scope import Misfit, shortened
 from drivers.recipes.tables import place_of
-from drivers.recipes.words import KEY
+from drivers.recipes.words import KEY, RESULT
+
+_T = TypeVar("_T")
 
 _SYSTEM: Final = "the system"
 _SERVER_FAILED: Final = 500
 _DONE: Final = 2  # hundred and more
 _LEAVES_OPEN: Final = frozenset({408})  # the time was up, also for work that had begun
 _MISSING: Final = frozenset({404, 410})
+_CHANGED: Final = frozenset({"Request_EntityChanged"})  # Business Central's word, with 409
 _CODES: Final = {409: "conflict", 412: "changed_meanwhile", 423: "locked", 428: "changed_meanwhile"}
 
 
@@ -135,12 +140,7 @@ class _Run:
             return made
 
     async def _together(self) -> None:
-        changes: list[tuple[Step, Change]] = []
-        for step in self._recipe.steps:
-            for scope in scopes(step, self._scope):
-                change = await self._change(step, scope)
-                if change is not None:
-                    changes.append((step, change))
+        changes = [each async for each in self._changes()]
         if not changes:
             return
         if len(changes) == 1:
@@ -150,26 +150,44 @@ class _Run:
         for (step, _), answer in zip(changes, answers, strict=True):
             self._take(step, answer)
 
+    async def _changes(self) -> AsyncIterator[tuple[Step, Change]]:
+        for step in self._recipe.steps:
+            for scope in scopes(step, self._scope):
+                change = await self._change(step, scope)
+                if change is not None:
+                    yield step, change
+
     async def _one_by_one(self) -> None:
+        if not any(name.partition(".")[0] == RESULT for step in self._recipe.steps for name in step.names):
+            # That a line is not there is found before anything is changed. Their marks are asked for again: changing
+            # one record may change another.
+            async for _ in self._changes():
+                pass
         for step in self._recipe.steps:
             for scope in scopes(step, replace(self._scope, results=self._results)):
-                try:
-                    change = await self._change(step, scope)
-                    if change is None:
-                        continue
-                    self._take(step, await self._send(change))
-                except _PROMISES as error:
-                    if not self._done:
-                        raise
-                    raise _half_done(error) from error
-                self._done = True
+                change = await self._whole(self._change(step, scope))
+                if change is not None:
+                    self._take(step, await self._whole(self._send(change)))
+                    self._done = True
+
+    async def _whole(self, doing: Awaitable[_T]) -> _T:
+        """What promises that nothing was changed says so of the whole write, or is no such promise."""
+        try:
+            return await doing
+        except _PROMISES as error:
+            if not self._done:
+                raise
+            raise _half_done(error) from error
 
     async def _change(self, step: Step, scope: Scope) -> Change | None:
-        change = compose(step, scope)
-        if step.form in {Form.UPDATE, Form.DELETE} or step.conditions:
+        tag, place = "", ""
+        if step.matched:
+            tag, place = await self._nothing_sent(self._match(step, scope))
+        change = compose(step, scope, place)
+        if step.conditions and not step.matched:
             tag = await self._nothing_sent(self._etag(step, scope))
-            if change is not None and tag:
-                change = replace(change, headers={"If-Match": tag})
+        if change is not None and tag:
+            change = replace(change, headers={"If-Match": tag})
         if change is None:
             return None
         headers = {"Accept": "application/json", **change.headers}
@@ -177,22 +195,45 @@ class _Run:
             headers["Content-Type"] = "application/json"
         if self._scope.version == V4 and change.method == "POST":
             headers["Prefer"] = "return=representation"
-        return replace(change, path=self._service.with_parameters(change.path), headers=headers)
+        path = self._service.with_parameters(self._service.within(change.path))
+        return replace(change, path=path, headers=headers)
 
     async def _etag(self, step: Step, scope: Scope) -> str:
         """The mark of the record as it is now; empty where the service gives none. Raises Refusal where it is not there."""
         names = ",".join(each.target.name for each in step.conditions)
-        url = self._service.address(record_place(step, scope), {"$select": names})
-        try:
-            answer = await self._service.ask(url, version=scope.version, where=step.where)
-        except SourceChanged as error:
-            raise BadConfiguration(error.message, where=error.where, hint=error.hint) from error
+        place = self._service.within(record_place(step, scope))
+        answer = await self._asked(self._service.address(place, {"$select": names}), step, scope)
         if answer.status in _MISSING:
             raise self._refused(missing(step, scope))
+        self._refuse(answer, step)
+        return _plain(answer.headers.get("etag", "") or _tag_of(record_of(answer.body)))
+
+    async def _match(self, step: Step, scope: Scope) -> tuple[str, str]:
+        """Mark and path of the one record that the step means. Raises Refusal where there is none, or another too."""
+        type_ = self._model.type_of(step.entity_set)
+        names = dict.fromkeys((*type_.key, *(each.target.name for each in step.conditions)))
+        query = {"$filter": matching(step, scope), "$select": ",".join(names), "$top": "2"}
+        url = self._service.address(self._service.within(step.entity_set), query)
+        answer = await self._asked(url, step, scope)
+        self._refuse(answer, step)
+        records = _records(answer.body) or []
+        place = place_in(step.entity_set, type_, records[0], scope.version) if records else None
+        if place is None:
+            raise self._refused(missing(step, scope))
+        if len(records) > 1:
+            said = f"more than one record of {step.entity_set} is meant"
+            raise self._refused(Message(said, "ambiguous", scope.place(step.conditions[0].name)))
+        return _plain(_tag_of(records[0])), place
+
+    async def _asked(self, url: str, step: Step, scope: Scope) -> Answer:
+        try:
+            return await self._service.ask(url, version=scope.version, where=step.where)
+        except SourceChanged as error:
+            raise BadConfiguration(error.message, where=error.where, hint=error.hint) from error
+
+    def _refuse(self, answer: Answer, step: Step) -> None:
         if answer.status >= FAILED:
             raise refusal(answer, where=step.where, hidden=self._service.secrets)
-        tag = answer.headers.get("etag", "") or _tag_inside(answer.body)
-        return tag if tag.isprintable() and tag.isascii() else ""
 
     async def _send(self, change: Change) -> Answer:
         request = Request(
@@ -246,6 +287,8 @@ class _Run:
             raise kind
         said = messages_of(answer, hidden=self._service.secrets)
         general = _CODES.get(answer.status, "")
+        if any(each.code in _CHANGED for each in said):
+            general = "changed_meanwhile"
         messages = tuple(replace(each, code=each.code or general or "refused") for each in said)
         if answer.status in _CODES and messages:
             messages = (replace(messages[0], code=general), *messages[1:])
@@ -277,7 +320,8 @@ async def _found(service: Service, model: Model, scope: Scope) -> Outcome | None
     recipe, writes = scope.recipe, scope.writes
     if recipe.find is None:
         return None
-    url = service.address(writes.entity_set, {"$filter": condition(recipe.find, scope), "$top": "1"})
+    query = {"$filter": condition(recipe.find, scope), "$top": "1"}
+    url = service.address(service.within(writes.entity_set), query)
     where = f"{recipe.where}.find"
     answer = await service.get(url, version=scope.version, where=where)
     records = _records(answer.body)
@@ -337,11 +381,15 @@ def _is_page(answer: Answer) -> bool:
     return answer.headers.get("content-type", "").lower().startswith("text/html")
 
 
-def _tag_inside(body: bytes) -> str:
-    record = record_of(body)
+def _tag_of(record: Mapping[str, Any]) -> str:
     inside = record.get("__metadata")
     found = inside.get("etag") if isinstance(inside, dict) else record.get("@odata.etag")
     return found if isinstance(found, str) else ""
+
+
+def _plain(tag: str) -> str:
+    """A mark that can stand in a header; empty otherwise."""
+    return tag if tag.isprintable() and tag.isascii() else ""
 
 
 def _open(message: str, where: str) -> SourceBusy:

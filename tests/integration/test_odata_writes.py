@@ -259,12 +259,68 @@ async def test_a_look_that_is_refused_after_a_step_was_carried_out_promises_noth
 ) -> None:
     made = await erp.execute(command(CREATE, ORDER))
     stream = writable_stream(update={**write()["update"], "separately": True})
-    server.faults.append(Fault(r"GET .*/Lines\(", 403, body=b"no"))
+    seen = Fault(r"GET .*/Lines\(", seconds=0.001)  # the first look, before anything is sent
+    server.faults += [seen, Fault(r"GET .*/Lines\(", 403, body=b"no")]
     both = {"key": made.key, "notes": "half", "lineItems": [{"lineNo": 1, "quantity": "7"}]}
 
     with pytest.raises(SourceBusy, match="a part of the write was carried out"):
         await erp.execute(command(UPDATE, both, stream))
     assert server.rows["Orders"][-1]["Title"] == "half"
+
+
+async def test_steps_one_by_one_are_all_looked_at_before_the_first_is_sent(
+    server: ODataServer, erp: ODataDriver
+) -> None:
+    made = await erp.execute(command(CREATE, ORDER))
+    stream = writable_stream(update={**write()["update"], "separately": True})
+    lines = [{"lineNo": 1, "quantity": "7"}, {"lineNo": 9, "quantity": "7"}]
+
+    outcome = await erp.execute(
+        command(UPDATE, {"key": made.key, "notes": "half", "lineItems": lines}, stream)
+    )
+
+    assert (outcome.status, outcome.messages[0].field) == (OutcomeStatus.FAILED, "lineItems[1].key")
+    assert server.rows["Orders"][-1]["Title"] == ORDER["notes"]
+
+
+LINE_BY_NUMBER: dict[str, Any] = {
+    "update": "Lines",
+    "for_each": "lineItems",
+    "match": {"OrderNo": "key", "Item": "lineItems.materialKey"},
+    "set": {"Qty": "lineItems.quantity"},
+}
+
+
+async def test_a_record_without_its_key_is_found_by_what_only_it_has(
+    server: ODataServer, erp: ODataDriver
+) -> None:
+    made = await erp.execute(command(CREATE, ORDER))
+    stream = writable_stream(update={"steps": [write()["update"]["steps"][0], LINE_BY_NUMBER]})
+    mine = [line for line in server.rows["Lines"] if line["OrderNo"] == made.key]
+    change = {"key": made.key, "lineItems": [{"materialKey": mine[0]["Item"], "quantity": "7.5"}]}
+
+    outcome = await erp.execute(command(UPDATE, change, stream))
+
+    assert outcome.status is OutcomeStatus.SUCCEEDED
+    changed = [line for line in server.rows["Lines"] if line["OrderNo"] == made.key]
+    assert [str(line["Qty"]) for line in changed] == ["7.5", *(str(line["Qty"]) for line in mine[1:])]
+
+
+@pytest.mark.parametrize(("material", "code"), [("nothing of the kind", "not_found"), (None, "ambiguous")])
+async def test_none_and_several_that_match_are_refused_and_nothing_is_changed(
+    server: ODataServer, erp: ODataDriver, material: str | None, code: str
+) -> None:
+    made = await erp.execute(command(CREATE, ORDER))
+    mine = [line for line in server.rows["Lines"] if line["OrderNo"] == made.key]
+    for line in mine:
+        line["Item"] = mine[0]["Item"]
+    stream = writable_stream(update={"steps": [write()["update"]["steps"][0], LINE_BY_NUMBER]})
+    line = {"materialKey": material or mine[0]["Item"], "quantity": "7.5"}
+
+    outcome = await erp.execute(command(UPDATE, {"key": made.key, "notes": "x", "lineItems": [line]}, stream))
+
+    assert (outcome.status, outcome.messages[0].code) == (OutcomeStatus.FAILED, code)
+    assert server.rows["Orders"][-1]["Title"] == ORDER["notes"]
 
 
 async def test_an_ended_token_is_renewed_and_the_write_sent_once_more(
@@ -345,6 +401,8 @@ async def test_steps_one_by_one_that_stop_half_way_are_left_open(
     ("change", "place"),
     [
         ({"delete": {"steps": [{"delete": "Orders", "where": {"Vendor": "key"}}]}}, "delete.steps[0].where"),
+        ({"delete": {"steps": [{"delete": "Orders", "where": {"OrderNo": "key"}, "match": {"Vendor": "key"}}]}}, "delete.steps[0]"),
+        ({"delete": {"steps": [{"delete": "Orders", "match": {"Vendr": "key"}}]}}, "delete.steps[0].match.Vendr"),
         ({"delete": {"steps": [{"delete": "Ordrs", "where": {"OrderNo": "key"}}]}}, "delete.steps[0].delete"),
         ({"delete": {"steps": [{"delete": "Orders", "where": {"OrderNo": "notes"}}]}}, "delete.steps[0]"),
         ({"create": {"steps": [{"create": "Orders", "values": {"Vendr": "vendorKey"}}]}}, "create.steps[0].values.Vendr"),
