@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from drivers.contract import BadConfiguration, OperationKind
 from drivers.recipes.naming import refuse_unknown
-from drivers.recipes.recipe import Step
+from drivers.recipes.recipe import Conditional
 from drivers.recipes.tables import OperationOptions
 from drivers.recipes.words import (
     IDEMPOTENCY_KEY,
@@ -107,10 +107,10 @@ class Reading:
 
     def parts(
         self,
-        steps: Iterable[Step],
+        steps: Iterable[Conditional],
         *,
         results: Collection[str],
-        offered: Iterable[Step] | None = None,
+        offered: Iterable[Conditional] | None = None,
     ) -> dict[str, Any]:
         """Arguments of `Recipe`: all but `steps` and `find`.
 
@@ -137,7 +137,7 @@ class Reading:
     def statuses(self) -> Mapping[str, Any]:
         return statuses_of(self.table.statuses, self.kind, self.where)
 
-    def fields(self, steps: Iterable[Step]) -> tuple[str, ...]:
+    def fields(self, steps: Iterable[Conditional]) -> tuple[str, ...]:
         found: dict[str, None] = {STATUS: None} if self.kind is OperationKind.SET_STATUS else {}
         for step in steps:
             conditions = [name for name in (step.when, step.unless) if name is not None]
@@ -192,7 +192,7 @@ class Reading:
 
     # --- find
 
-    def check_find(self, names: Iterable[str], steps: Iterable[Step]) -> None:
+    def check_find(self, names: Iterable[str], steps: Iterable[Conditional]) -> None:
         """`names`: the words of a find in which they stand. It can find what a step wrote, and nothing else."""
         where = f"{self.where}.find"
         if not any(IDEMPOTENCY_KEY in step.names for step in steps):

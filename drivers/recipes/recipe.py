@@ -12,24 +12,29 @@ from drivers.contract import Message, Operation, OperationKind, StreamSpec
 from drivers.recipes.tables import Otherwise
 
 
-class Step(Protocol):
-    """What this room asks of a driver's step."""
+class Conditional(Protocol):
+    """What is carried out, or not: a step, or one call of a step."""
 
-    @property
-    def for_each(self) -> str | None: ...
     @property
     def when(self) -> str | None: ...
     @property
     def unless(self) -> str | None: ...
-    @property
-    def otherwise(self) -> Otherwise | None: ...
     @property
     def names(self) -> Iterable[str]:
         """Every word that its values are made of."""
         ...
 
 
-StepT_co = TypeVar("StepT_co", bound=Step, covariant=True)
+class Step(Conditional, Protocol):
+    """What this room asks of a driver's step that runs for each line."""
+
+    @property
+    def for_each(self) -> str | None: ...
+    @property
+    def otherwise(self) -> Otherwise | None: ...
+
+
+StepT_co = TypeVar("StepT_co", bound=Conditional, covariant=True)
 FindT_co = TypeVar("FindT_co", covariant=True)
 
 

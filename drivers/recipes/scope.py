@@ -10,7 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from drivers.contract import OperationKind
 from drivers.keys import decode_key
-from drivers.recipes.recipe import Recipe, Step, Writes
+from drivers.recipes.recipe import Conditional, Recipe, Step, Writes
 from drivers.recipes.words import GIVEN, IDEMPOTENCY_KEY, KEY, LINE_NUMBER, RESULT, STATUS, field_of
 
 ABSENT: Final = object()
@@ -108,10 +108,15 @@ def lines_of(scope: ScopeT, list_name: str) -> Iterator[ScopeT]:
 def runs_of(step: Step, scope: ScopeT) -> Iterator[ScopeT]:
     """One scope for each run of the step: for each line, or once; none where its condition does not hold."""
     for each in lines_of(scope, step.for_each) if step.for_each is not None else (scope,):
-        wanted = step.when is None or each.given(step.when)
-        unwanted = step.unless is not None and each.given(step.unless)
-        if scope.blank or (wanted and not unwanted):
+        if holds(step, each):
             yield each
+
+
+def holds(step: Conditional, scope: Scope[Any, Any]) -> bool:
+    """Whether its condition holds; in a check every one does."""
+    wanted = step.when is None or scope.given(step.when)
+    unwanted = step.unless is not None and scope.given(step.unless)
+    return scope.blank or (wanted and not unwanted)
 
 
 def shortened(idempotency_key: str, length: int | None, *, capitals: bool = True) -> str:

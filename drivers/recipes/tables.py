@@ -43,10 +43,13 @@ class Otherwise(Strict):
     field: str = ""
 
 
-class StepOptions(Strict):
-    for_each: FieldName | None = None
+class ConditionalOptions(Strict):
     when: FieldName | None = None
     unless: FieldName | None = None
+
+
+class StepOptions(ConditionalOptions):
+    for_each: FieldName | None = None
     otherwise: Otherwise | None = None
 
 
@@ -132,6 +135,10 @@ def form_of(table: StepOptions, forms: type[_Form], takes: Takes[_Form], where: 
             raise BadConfiguration(f"{form.value} takes no {option}", where=f"{where}.{option}")
         if not getattr(table, option) and option in must:
             raise BadConfiguration(f"{form.value} needs {option}", where=where)
+    check_conditions(table, where)
+    return form
+
+
+def check_conditions(table: ConditionalOptions, where: str) -> None:
     if table.when is not None and table.unless is not None:
         raise BadConfiguration("when and unless exclude each other", where=where)
-    return form

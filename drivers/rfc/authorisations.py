@@ -9,7 +9,7 @@ from typing import Final
 from drivers.contract import StreamSpec
 from drivers.rfc.options import LookupOptions, parse_stream
 from drivers.rfc.readers import NAMES
-from drivers.rfc.recipes import recipes_of
+from drivers.rfc.recipes import writes_of
 from drivers.rfc.writing import COMMIT, ROLLBACK
 
 ALWAYS: Final = (
@@ -37,9 +37,9 @@ def authorisations_of(streams: Iterable[StreamSpec]) -> Authorisations:
     for stream in streams:
         tables |= set(_tables(stream))
         functions |= {each.function for each in parse_stream(stream.name, stream.options).details.values()}
-        for recipe in recipes_of(stream).values():
-            functions |= {call.function for call in recipe.calls}
-            functions |= set() if recipe.table.commits_itself else {COMMIT, ROLLBACK}
+        for recipe in writes_of(stream).recipes.values():
+            functions |= {call.function for call in recipe.steps}
+            functions |= set() if recipe.commits_itself else {COMMIT, ROLLBACK}
             tables |= {recipe.find.table} if recipe.find is not None else set()
     return Authorisations((*ALWAYS, *sorted(functions)), NAMES, tuple(sorted(tables)))
 

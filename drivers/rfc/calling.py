@@ -2,104 +2,41 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any, Final
 
 from drivers.contract import BadConfiguration, SourceChanged
-from drivers.keys import decode_key
+from drivers.recipes.scope import ABSENT, Misfit, lines_of
+from drivers.recipes.scope import Scope as CommandScope
 from drivers.rfc.abap import Field, Interface
 from drivers.rfc.conversions import NotConvertible, to_abap
 from drivers.rfc.dictionary import Dictionary
-from drivers.rfc.recipes import IDEMPOTENCY_KEY, KEY, RESULT, STATUS, Recipe
+from drivers.rfc.recipes import Recipe, Writes
 from drivers.rfc.write_options import CallTable, Source, TableParameter, Values
 
-_ABSENT: Final = object()
 _FLAG: Final = "X"
 _SEE: Final = "Transaction SE37 shows the parameters of {function} on this system."
 
 
-class Misfit(Exception):
-    """The record cannot be written as it is: one of its fields, by its place."""
-
-    def __init__(self, place: str, message: str) -> None:
-        super().__init__(message)
-        self.place = place
-        self.message = message
-
-
-@dataclass(frozen=True)
-class Scope:
+@dataclass(frozen=True, kw_only=True)
+class Scope(CommandScope[Writes, Recipe]):
     """What the values of a call are taken from."""
 
-    recipe: Recipe
-    record: Mapping[str, Any]
-    idempotency_key: str
-    zone: tzinfo | None
-    key: Mapping[str, str] = field(default_factory=dict)  # by column of the stream's key
-    results: Mapping[str, str] = field(default_factory=dict)
-    blank: bool = False  # for a check: every field is there, without a value
+    zone: tzinfo | None  # the system's own, where it is known
 
-    def given(self, name: str) -> bool:
-        return self.blank or self._field(name, {}, None) is not _ABSENT
+    def of(self, source: Source) -> Any:
+        """ABSENT where the record does not have the field. Raises Misfit."""
+        if source.const is not None:
+            return source.const
+        if source.line_number is not None:
+            return str((self.line_index + 1) * source.line_number)
+        return ABSENT if self.blank or source.word is None else self.value(source.word)
 
-    def value(self, source: Source, line: Mapping[str, Any], index: int, list_name: str | None) -> Any:
-        """`_ABSENT` where the record does not have the field. Raises Misfit."""
-        fixed = _fixed(source, index)
-        if fixed is not None or self.blank:
-            return _ABSENT if fixed is None else fixed
-        name = source.field or source.key or ""
-        head, _, rest = name.partition(".")
-        own = self._own(head, rest)
-        if own is not None:
-            return own
-        found = self._field(name, line, list_name)
-        if found is _ABSENT or found is None:
-            return found
-        if name == STATUS and self.recipe.statuses:
-            return self.recipe.statuses.get(str(found), str(found))
-        return self._part(str(found), source, name) if source.key is not None else found
-
-    def _own(self, head: str, rest: str) -> str | None:
-        """What is not of the record: the external reference, what a call returned, the record's own key."""
-        if head == IDEMPOTENCY_KEY:
-            return self.idempotency_key
-        if head == RESULT:
-            return self.results.get(rest, "")
-        return self._key(rest) if head == KEY else None
-
-    def place(self, source: Source, index: int, list_name: str | None) -> str:
-        name = source.field or source.key or ""
-        head, _, rest = name.partition(".")
-        return f"{head}[{index}].{rest}" if list_name is not None and head == list_name else name
-
-    def _key(self, column: str) -> str:
-        if column:
-            return self.key.get(column, "")
-        return next(iter(self.key.values()), "")
-
-    def _field(self, name: str, line: Mapping[str, Any], list_name: str | None) -> Any:
-        head, _, rest = name.partition(".")
-        if list_name is not None and head == list_name and rest:
-            return line.get(rest, _ABSENT)
-        holder = self.record.get(head, _ABSENT)
-        if not rest:
-            return holder
-        return holder.get(rest, _ABSENT) if isinstance(holder, Mapping) else _ABSENT
-
-    def _part(self, key: str, source: Source, name: str) -> str:
-        parts = decode_key(key)
-        if source.part > len(parts):
-            raise Misfit(name, "is not a key of the records it refers to")
-        return parts[source.part - 1]
-
-
-def _fixed(source: Source, index: int) -> str | int | bool | None:
-    """What does not depend on the record; None: it does."""
-    return source.const if source.line_number is None else str((index + 1) * source.line_number)
+    def origin(self, source: Source) -> str:
+        """The place in the record that the value comes from."""
+        return self.place(source.field or source.key or "")
 
 
 @dataclass(frozen=True)
@@ -174,14 +111,14 @@ class _Work:
                 where=f"{self.where}.values",
                 hint=_SEE.format(function=self.interface.function),
             )
-        value = self.scope.value(source, {}, 0, None)
-        if value is not _ABSENT:
-            self.parameters[name] = self._converted(parameter.field, value, source, 0, None)
-            self.origins[name, 0, ""] = self.scope.place(source, 0, None)
+        value = self.scope.of(source)
+        if value is not ABSENT:
+            self.parameters[name] = self._converted(parameter.field, value, source, self.scope)
+            self.origins[name, 0, ""] = self.scope.origin(source)
 
     def structure(self, name: str, values: Values, flags: str | None) -> None:
         fields = self._fields(name)
-        row = dict(self._row(name, values, fields, {}, 0, None))
+        row = dict(self._row(name, values, fields, self.scope))
         self.parameters[name] = row
         if flags is not None:
             known = self._fields(flags)
@@ -189,15 +126,14 @@ class _Work:
 
     def table(self, name: str, table: TableParameter) -> None:
         fields = self._fields(name)
-        rows = [dict(self._row(name, values, fields, {}, 0, None)) for values in table.rows]
+        rows = [dict(self._row(name, values, fields, self.scope)) for values in table.rows]
         if table.for_each is not None:
-            lines = self.scope.record.get(table.for_each) or ([{}] if self.scope.blank else [])
             rows += [
-                dict(self._row(name, table.values, fields, line, index, table.for_each))
-                for index, line in enumerate(lines)
+                dict(self._row(name, table.values, fields, line))
+                for line in lines_of(self.scope, table.for_each)
             ]
         elif table.values:
-            rows.append(dict(self._row(name, table.values, fields, {}, 0, None)))
+            rows.append(dict(self._row(name, table.values, fields, self.scope)))
         self.parameters[name] = rows
         if table.x is not None:
             self.parameters[table.x] = [self._flags(row, table) for row in rows]
@@ -213,9 +149,7 @@ class _Work:
         parameter: str,
         values: Values,
         fields: Mapping[str, Field],
-        line: Mapping[str, Any],
-        index: int,
-        list_name: str | None,
+        scope: Scope,
     ) -> Iterator[tuple[str, Any]]:
         for name, source in values.items():
             if name not in fields:
@@ -224,13 +158,13 @@ class _Work:
                     where=self.where,
                     hint=f"It has: {', '.join(list(fields)[:20])}.",
                 )
-            value = self.scope.value(source, line, index, list_name)
-            if value is _ABSENT:
+            value = scope.of(source)
+            if value is ABSENT:
                 continue
-            self.origins[parameter, index, name] = self.scope.place(source, index, list_name)
-            yield name, self._converted(fields[name], value, source, index, list_name)
+            self.origins[parameter, scope.line_index, name] = scope.origin(source)
+            yield name, self._converted(fields[name], value, source, scope)
 
-    def _converted(self, target: Field, value: Any, source: Source, index: int, list_name: str | None) -> Any:
+    def _converted(self, target: Field, value: Any, source: Source, scope: Scope) -> Any:
         try:
             if value is None:
                 return to_abap(target, "0" if target.kind.value in {"decimal", "currency", "integer"} else "")
@@ -241,7 +175,7 @@ class _Work:
         except NotConvertible as error:
             if source.const is not None:
                 raise BadConfiguration(f"the constant for {target.name} {error}", where=self.where) from None
-            raise Misfit(self.scope.place(source, index, list_name), str(error)) from None
+            raise Misfit(scope.origin(source), "invalid", str(error)) from None
 
     def _local(self, text: str) -> str:
         """A moment in the system's own time; any other text stays as it is."""
@@ -271,11 +205,3 @@ class _Work:
         if found.structure:  # the dictionary knows more of each field than a WSDL tells
             fields = self.dictionary.table(found.structure, where=self.where).fields
         return {each.name: each for each in fields}
-
-
-def reference(idempotency_key: str, length: int | None) -> str:
-    """What is left at the record: the key itself, or a hash of it that fits a narrow field, in capitals."""
-    if length is None:
-        return idempotency_key
-    digest = hashlib.sha256(idempotency_key.encode()).digest()
-    return base64.b32encode(digest).decode().rstrip("=")[:length]

@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Iterator
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from drivers.option_tables import Strict, parse_table
-from drivers.rfc.options import PAGE, Name
+from drivers.option_tables import Strict
+from drivers.recipes import tables
+from drivers.recipes.tables import FieldName, from_field
+from drivers.rfc.options import Name
 
-# A hash of the idempotency key: 5 bits a character, so that not even a million commands meet.
-SHORTEST_HASH: Final = 12
-
-Text = Annotated[str, Field(min_length=1)]
-FieldName = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.\w+)*$")]
 ResultName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
-def _from_field(value: Any) -> Any:
-    return {"field": value} if isinstance(value, str) else value
-
-
-class Source(Strict):
+class Source(tables.Source):
     """Where a value comes from: a bare text is a field of the record."""
 
-    field: FieldName | None = None
-    const: str | int | bool | None = None
     key: FieldName | None = None  # a field that holds another record's key; `part` of it
     part: int = Field(default=1, ge=1)
     line_number: int | None = Field(default=None, ge=1)  # 10: lines are 10, 20, 30 ...
     form: Literal["as_is", "yyyymmdd"] = Field(default="as_is", alias="as")
 
+    @property
+    def word(self) -> str | None:
+        return self.field if self.key is None else f"{self.key}.{self.part}"
 
-AnySource = Annotated[Source, BeforeValidator(_from_field)]
+
+AnySource = Annotated[Source, BeforeValidator(from_field)]
 Values = dict[Name, AnySource]
 
 
@@ -47,7 +42,7 @@ class TableParameter(Strict):
     x_key: tuple[Name, ...] = ()  # fields that the table of flags repeats
 
 
-class CallTable(Strict):
+class CallTable(tables.ConditionalOptions):
     function: Name
     values: dict[Name, AnySource] = Field(default_factory=dict)  # elementary parameters
     structures: dict[Name, Values] = Field(default_factory=dict)
@@ -56,8 +51,21 @@ class CallTable(Strict):
     test_run: Name | None = None
     returns: dict[ResultName, str] = Field(default_factory=dict)  # name = "PARAMETER" or "PARAMETER.FIELD"
     messages: Name = "RETURN"
-    when: FieldName | None = None
-    unless: FieldName | None = None
+
+    def sources(self) -> Iterator[tuple[Source, str | None]]:
+        """Every value, with the list that it belongs to."""
+        yield from ((source, None) for source in self.values.values())
+        for values in self.structures.values():
+            yield from ((source, None) for source in values.values())
+        for table in self.tables.values():
+            yield from ((source, table.for_each) for source in table.values.values())
+            for row in table.rows:
+                yield from ((source, None) for source in row.values())
+
+    @property
+    def names(self) -> Iterator[str]:
+        """Every word that its values are made of."""
+        yield from (source.word for source, _ in self.sources() if source.word is not None)
 
 
 class FindTable(Strict):
@@ -68,24 +76,11 @@ class FindTable(Strict):
     key: tuple[Name, ...] = ()  # its columns that are the record's key; without it the stream's
 
 
-class OperationTable(Strict):
+class OperationTable(tables.OperationOptions):
     calls: tuple[CallTable, ...] = Field(min_length=1, max_length=20)
-    required: tuple[FieldName, ...] = ()
-    any_of: tuple[tuple[FieldName, ...], ...] = ()
-    updatable_in: tuple[Text, ...] | dict[FieldName, tuple[Text, ...]] = ()
-    statuses: tuple[Text, ...] | dict[Text, str] = ()
-    key: tuple[FieldName, ...] = ()
     find: FindTable | None = None
     commits_itself: bool = False
 
 
-class WriteTable(Strict):
-    create: OperationTable | None = None
-    update: OperationTable | None = None
-    delete: OperationTable | None = None
-    set_status: OperationTable | None = None
-    idempotency_key_length: int | None = Field(default=None, ge=SHORTEST_HASH, le=52)
-
-
-def parse_write(name: str, options: Mapping[str, Any]) -> WriteTable:
-    return parse_table(WriteTable, options, where=f"streams.{name}.write", page=PAGE)
+class WriteTable(tables.WriteOptions[OperationTable]):
+    pass

@@ -22,22 +22,23 @@ from drivers.contract import (
     WriteCommand,
 )
 from drivers.keys import decode_key, encode_key
-from drivers.record_faults import KEY
+from drivers.recipes.outcomes import NOT_FOUND, Refusal, recipe_to_execute, recipe_to_look_up
+from drivers.recipes.scope import Misfit, holds, shortened
+from drivers.recipes.words import KEY, RESULT
 from drivers.rfc.caller import CallFailed, Reply, Session, Trouble, rows, structure, text
-from drivers.rfc.calling import CallComposer, Composed, Misfit, Scope, reference
+from drivers.rfc.calling import CallComposer, Composed, Scope
 from drivers.rfc.changes import plan_of
 from drivers.rfc.conditions import Compare
 from drivers.rfc.conversions import alpha_out
 from drivers.rfc.engine import Engine
 from drivers.rfc.errors import masked, translate
 from drivers.rfc.positions import can_be
-from drivers.rfc.recipes import RESULT, Recipe, recipes_of
+from drivers.rfc.recipes import Recipe, Writes, writes_of
 from drivers.rfc.returns import Said, messages
 from drivers.rfc.write_options import CallTable
 
 COMMIT: Final = "BAPI_TRANSACTION_COMMIT"
 ROLLBACK: Final = "BAPI_TRANSACTION_ROLLBACK"
-NOT_FOUND: Final = Message("there is no such record", "not_found", KEY)
 # The call did not begin, and a person has to act.
 _FOR_A_PERSON: Final = frozenset(
     {Trouble.LOGON, Trouble.LOCKED, Trouble.EXPIRED, Trouble.CLIENT, Trouble.AUTHORITY, Trouble.MISSING, Trouble.SETUP}
@@ -47,14 +48,6 @@ _FOR_A_PERSON: Final = frozenset(
 # Told of the commit, or of a function that commits by itself, these too mean that it did not begin. What else there is
 # may have come after it: a gateway's own 500, a redirect, a reply that is too large.
 _NOT_BEGUN: Final = frozenset({Trouble.UNREACHED, Trouble.LOGON, Trouble.AUTHORITY})
-
-
-class Refusal(Exception):
-    """The write is not carried out; what was done of it is undone."""
-
-    def __init__(self, *told: Message) -> None:
-        super().__init__(told[0].text)
-        self.told = told
 
 
 class Writer:
@@ -68,39 +61,38 @@ class Writer:
         try:
             return self._execute(command)
         except Refusal as refusal:
-            return Outcome(OutcomeStatus.FAILED, messages=refusal.told)
+            return refusal.outcome
         except Misfit as fault:
-            told = Message(f"{fault.place} {fault.message}", "invalid", fault.place)
+            told = Message(f"{fault.place} {fault.message}", fault.code, fault.place)
             return Outcome(OutcomeStatus.FAILED, messages=(told,))
 
     def find_effect(self, command: WriteCommand) -> Outcome | None:
-        recipe = recipes_of(command.stream).get(command.operation)
-        if recipe is None or recipe.find is None:  # None would say that there is no effect
-            raise BadConfiguration(
-                f"the effect of a {command.operation.value} cannot be looked up",
-                where=f"streams.{command.stream.name}.write.{command.operation.value}.find",
-                hint="Name the table and the column that keep idempotencyKey.",
-            )
-        return self._found(command, recipe)
+        writes = writes_of(command.stream)
+        recipe = recipe_to_look_up(
+            command, writes, hint="Name the table and the column that keep idempotencyKey."
+        )
+        return self._found(command, writes, recipe)
 
     def check(self, stream: StreamSpec) -> str:
         """What can be written, each call held against the system without making it; empty: nothing.
 
         Raises DriverError with the place of what does not fit.
         """
-        recipes = recipes_of(stream)
-        for recipe in recipes.values():
-            for number, call in enumerate(recipe.calls):
+        writes = writes_of(stream)
+        kept = shortened("check", writes.idempotency_key_length)
+        for recipe in writes.recipes.values():
+            for number, call in enumerate(recipe.steps):
                 where = f"{recipe.where}.calls[{number}]"
-                kept = reference("check", recipe.idempotency_key_length)
-                scope = Scope(recipe, {}, kept, self._zone, blank=True)
+                scope = Scope(
+                    writes=writes, recipe=recipe, record={}, idempotency_key=kept, zone=self._zone, blank=True
+                )
                 self._composer.compose(call, scope, where)
                 self._composer.require(call, call.test_run, f"{where}.test_run")
-            if not recipe.table.commits_itself:
+            if not recipe.commits_itself:
                 self._require_sessions()
             # It has to work on the day that somebody needs it.
-            self._found(WriteCommand(recipe.kind, stream.entity, {}, "check", stream), recipe)
-        words = ", ".join(kind.value for kind in recipes)
+            self._found(WriteCommand(recipe.kind, stream.entity, {}, "check", stream), writes, recipe)
+        words = ", ".join(kind.value for kind in writes.recipes)
         return f"{words}; the system has each function and field" if words else ""
 
     def _require_sessions(self) -> None:
@@ -111,21 +103,13 @@ class Writer:
             raise translate(error, where="options.way", hidden=self._engine.secrets) from error
 
     def _execute(self, command: WriteCommand) -> Outcome:
-        recipe = recipes_of(command.stream).get(command.operation)
-        if recipe is None:
-            raise Refusal(
-                Message(
-                    f"the stream {command.stream.name!r} knows no {command.operation.value}", "not_supported"
-                )
-            )
-        faults = recipe.faults_of(command.record)
-        if faults:
-            raise Refusal(*faults)
+        writes = writes_of(command.stream)
+        recipe = recipe_to_execute(command, writes)
         try:
-            scope = self._scope(command, recipe)
+            scope = self._scope(command, writes, recipe)
             # Also finds out, before anything is done, whether the system can be reached and the recipe fits it.
-            first = self._composer.compose(recipe.calls[0], scope, f"{recipe.where}.calls[0]")
-            found = self._found(command, recipe) if recipe.find is not None else None
+            first = self._composer.compose(recipe.steps[0], scope, f"{recipe.where}.calls[0]")
+            found = self._found(command, writes, recipe) if recipe.find is not None else None
         except (Unreachable, SourceBusy, Throttled) as error:
             raise Refusal(_not_reached(error)) from error
         return found or self._carry_out(recipe, scope, first)
@@ -158,7 +142,7 @@ class Writer:
             raise Refusal(Message(text_of, "unreachable")) from error
         raise Refusal(told) from error
 
-    def _scope(self, command: WriteCommand, recipe: Recipe) -> Scope:
+    def _scope(self, command: WriteCommand, writes: Writes, recipe: Recipe) -> Scope:
         shape = self._engine.shape(replace(command.stream, columns=()))
         key: Mapping[str, str] = {}
         if recipe.kind is not OperationKind.CREATE:
@@ -166,10 +150,16 @@ class Writer:
             if not can_be(shape.key_fields, parts):
                 raise Refusal(NOT_FOUND)
             key = dict(zip(shape.key, parts, strict=True))
-        kept = reference(command.idempotency_key, recipe.idempotency_key_length)
-        return Scope(recipe, command.record, kept, self._zone, key)
+        return Scope(
+            writes=writes,
+            recipe=recipe,
+            record=command.record,
+            idempotency_key=shortened(command.idempotency_key, writes.idempotency_key_length),
+            key=key,
+            zone=self._zone,
+        )
 
-    def _found(self, command: WriteCommand, recipe: Recipe) -> Outcome | None:
+    def _found(self, command: WriteCommand, writes: Writes, recipe: Recipe) -> Outcome | None:
         find = recipe.find
         if find is None:
             return None
@@ -180,7 +170,7 @@ class Writer:
         names = find.key or tuple(field.name for field in shape.key_fields)
         fields = [dictionary.field(table.name, name, where=where) for name in names]
         column = dictionary.field(table.name, find.column, where=where)
-        kept = reference(command.idempotency_key, recipe.idempotency_key_length)
+        kept = shortened(command.idempotency_key, writes.idempotency_key_length)
         if len(kept) > column.length:
             raise BadConfiguration(
                 f"{table.name}-{column.name} has room for {column.length} characters, the reference has {len(kept)}",
@@ -206,17 +196,15 @@ class _Run:
         self.may_have_an_effect = False
 
     def calls(self, session: Session, first: Composed) -> None:
-        for number, call in enumerate(self._recipe.calls):
-            if (call.when is not None and not self._scope.given(call.when)) or (
-                call.unless is not None and self._scope.given(call.unless)
-            ):
+        for number, call in enumerate(self._recipe.steps):
+            if not holds(call, self._scope):
                 continue
             where = f"{self._recipe.where}.calls[{number}]"
             composed = first if number == 0 else self._composer.compose(call, self._scope, where)
             if call.test_run is not None:
                 tried = session.call(call.function, **composed.parameters, **{call.test_run: "X"})
                 self._refuse_failed(session, call, composed, tried)
-            self.may_have_an_effect = self._recipe.table.commits_itself
+            self.may_have_an_effect = self._recipe.commits_itself
             reply = session.call(call.function, **composed.parameters)
             self._refuse_failed(session, call, composed, reply)
             self._said += [_message(said, composed) for said in messages(reply, call.messages)]
@@ -224,7 +212,7 @@ class _Run:
             self._scope = replace(self._scope, results={**self._scope.results, **results})
 
     def commit(self, session: Session) -> None:
-        if self._recipe.table.commits_itself:
+        if self._recipe.commits_itself:
             return
         self._refuse_keyless()
         self.may_have_an_effect = True
@@ -249,7 +237,7 @@ class _Run:
         said = messages(reply, call.messages)
         if not any(each.failed for each in said):
             return
-        if not self._recipe.table.commits_itself:
+        if not self._recipe.commits_itself:
             with suppress(
                 CallFailed
             ):  # the end of the session undoes it as well, and SAP's reason is what counts
