@@ -269,7 +269,9 @@ class _Session(_Nothing):
             raise CredentialsRefused(
                 f"the logon was refused with {answer.status}: {_session_words(answer.body, self._hidden)}",
                 where=where,
-                hint="Correct the fields of options.auth.body and the secrets that they name.",
+                hint="Correct the fields of options.auth.body and the secrets that they name: of Business One CompanyDB, "
+                "UserName and Password, in which small and capital letters differ. Its user may also be locked, without a "
+                "licence, or with a password that has to be changed: log on with the client once, or see Setup > Users.",
             )
         _refuse_failing(answer, "the logon", where)
         if answer.status >= 300:  # noqa: PLR2004
@@ -327,4 +329,6 @@ def _session_words(body: bytes, hidden: Iterable[str]) -> str:
     error = _object(body).get("error")
     message = error.get("message") if isinstance(error, dict) else ""
     text = message.get("value", "") if isinstance(message, dict) else message
-    return masked(str(text or "no reason given"), hidden)[:300]
+    code = error.get("code") if isinstance(error, dict) else None
+    words = f"{text or 'no reason given'}{'' if code is None else f' [{code}]'}"
+    return masked(words, hidden)[:300]

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from drivers.contract import (
     BadConfiguration,
@@ -16,6 +17,7 @@ from drivers.contract import (
     SourceBusy,
     SourceChanged,
 )
+from drivers.http.icf import ACTIVATE, LOGON_CAUSES, is_inactive
 from drivers.http.messages import Answer, masked
 
 _MAX_TEXT: Final = 500  # characters of the system's words
@@ -24,6 +26,11 @@ _TAGS: Final = re.compile(r"<(?:message|code)[^>]*>([^<]{1,500})</(message|code)
 _TITLE: Final = re.compile(r"<title>([^<]{1,200})</title>", re.IGNORECASE)
 # A frame around the real messages, which says nothing by itself.
 _FRAMES: Final = frozenset({"/IWBEP/CX_MGW_BUSI_EXCEPTION", "SY/530"})
+_NO_SERVICE: Final = "/IWFND/MED/170"  # of SAP Gateway: nothing is registered under this name
+_REGISTER: Final = (
+    "Ask the SAP team to activate the service (transaction /IWFND/MAINT_SERVICE; a V4 service's group in /IWFND/V4_ADMIN), "
+    "or correct its name in the stream's `service`. A stream that is not wanted: enabled = false."
+)
 _BY_STATUS: Final[dict[int, type[DriverError]]] = {
     400: SourceChanged,
     401: CredentialsRefused,
@@ -38,8 +45,10 @@ _BY_STATUS: Final[dict[int, type[DriverError]]] = {
     501: BadConfiguration,
 }
 _HINTS: Final[dict[type[DriverError], str]] = {
-    CredentialsRefused: "Correct the account in options.auth and the secret that it refers to. A locked user or an expired password looks the same.",
-    NotPermitted: "Let the account use the service: on SAP, S_SERVICE and the business authorisations behind it. A service that is not activated may answer so too.",
+    CredentialsRefused: "Correct the account in options.auth and the secret that it refers to. On SAP (the client is "
+    f"sap-client in options.query) {LOGON_CAUSES}",
+    NotPermitted: "Let the account use the service: on SAP, S_SERVICE for it and the business authorisations behind it; "
+    "transaction SU53 names for the user what was missing last. A service that is not activated may answer so too.",
     SourceBusy: "It is tried again by itself. If it lasts, lower page_rows.",
     SourceChanged: "Compare with `groundwire discover`: the service, the entity set, its properties and the filter.",
     BadConfiguration: "Correct the connection file; `groundwire check` tries it without reading data.",
@@ -52,7 +61,13 @@ def refusal(answer: Answer, *, where: str, hidden: Iterable[str] = ()) -> Driver
     found = messages_of(answer, hidden=hidden)
     said = found[0].text if found else "no reason given"
     code = f" [{found[0].code}]" if found and found[0].code else ""
-    return kind(f"{answer.status}: {said}{code}", where=where, hint=_HINTS[kind])
+    hint = _HINTS[kind]
+    if is_inactive(answer):
+        kind, said = BadConfiguration, f"{said}; the service is not active"
+        hint = ACTIVATE.format(path=urlsplit(answer.url).path)
+    elif found and found[0].code == _NO_SERVICE:
+        kind, hint = BadConfiguration, _REGISTER
+    return kind(f"{answer.status}: {said}{code}", where=where, hint=hint)
 
 
 def messages_of(answer: Answer, *, hidden: Iterable[str] = ()) -> tuple[Message, ...]:

@@ -12,7 +12,9 @@ from drivers.rfc.readers import NAMES
 from drivers.rfc.recipes import writes_of
 from drivers.rfc.writing import COMMIT, ROLLBACK
 
+# RFCPING is what both libraries call as they log on.
 ALWAYS: Final = (
+    "RFCPING",
     "RFC_PING",
     "RFC_SYSTEM_INFO",
     "STFC_CONNECTION",

@@ -63,6 +63,7 @@ class Trouble(StrEnum):
     LOCKED = "locked"  # the user is
     EXPIRED = "expired"  # the password has to be changed
     CLIENT = "client"  # there is no such client
+    ROUTE = "route"  # a SAProuter on the way refuses
     AUTHORITY = "authority"
     MISSING = "missing"  # no such function module
     BUSY = "busy"

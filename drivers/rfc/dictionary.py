@@ -20,6 +20,7 @@ _HOPELESS: Final = frozenset(
         Trouble.LOCKED,
         Trouble.EXPIRED,
         Trouble.CLIENT,
+        Trouble.ROUTE,
         Trouble.SETUP,
         Trouble.BUSY,
     }

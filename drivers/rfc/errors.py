@@ -25,13 +25,15 @@ _RETRY_AFTER: Final = 30.0  # seconds, where SAP names none
 # Of the user, not of a record: "Order 4711 is locked by user MEIER" says nothing of the logon.
 _LOCKED: Final = (
     r"user (\S+ )?(is |account |has been |currently )*locked|password logon no longer possible|too many failed|"
-    r"benutzer (\S+ )?(ist|wurde) (.{0,20} )?gesperrt|zu viele fehl"
+    r"user.{0,30} validity|benutzer (\S+ )?(ist|wurde) (.{0,20} )?gesperrt|zu viele fehl|benutzer.{0,40}g.ltigkeits"
 )
 _EXPIRED: Final = (
-    r"password.{0,30}(expired|must be changed|change your)|initial password|password_change|change of password|"
+    r"password.{0,30}(expired|must be changed|change your)|initial password|enter a new password|password_change|"
+    r"change of password|"
     r"kennwort.{0,30}(abgelaufen|ändern)|initialkennwort"
 )
 _CLIENT: Final = r"client \S+ (is )?(not|does not|cannot)|mandant \S+ (ist )?nicht|select a client"
+_ROUTE: Final = r"route permission denied|saprouter refused"
 _LOGON: Final = (
     r"name or password|incorrect logon|logon data|not authorized to log|name oder kennwort|"
     r"logon (failed|not possible)|user .{0,20}does not exist"
@@ -54,6 +56,7 @@ _BY_WORDS: Final = tuple(
         (_LOCKED, Trouble.LOCKED),
         (_EXPIRED, Trouble.EXPIRED),
         (_CLIENT, Trouble.CLIENT),
+        (_ROUTE, Trouble.ROUTE),
         (_LOGON, Trouble.LOGON),
         (_AUTHORITY, Trouble.AUTHORITY),
         (_MISSING, Trouble.MISSING),
@@ -78,6 +81,7 @@ _KINDS: Final[dict[Trouble, type[DriverError]]] = {
     Trouble.LOCKED: CredentialsRefused,
     Trouble.EXPIRED: CredentialsRefused,
     Trouble.CLIENT: BadConfiguration,
+    Trouble.ROUTE: BadConfiguration,
     Trouble.AUTHORITY: NotPermitted,
     Trouble.MISSING: BadConfiguration,
     Trouble.BUSY: SourceBusy,
@@ -88,18 +92,57 @@ _KINDS: Final[dict[Trouble, type[DriverError]]] = {
 _HINTS: Final[dict[Trouble, str]] = {
     Trouble.EXCEPTION: "Compare the stream with `groundwire discover`.",
     Trouble.FAILURE: "Ask the SAP team for the short dump (transaction ST22) of this user at this time.",
-    Trouble.LOGON: "Correct options.user and the password under [secrets]. Do not try often: SAP locks the user.",
-    Trouble.LOCKED: "Ask the SAP team to unlock the user (transaction SU01), then correct the password first.",
+    Trouble.LOGON: "Correct options.user and the password under [secrets], and see that options.client is the client that "
+    "the user is in. Do not try often: SAP locks the user.",
+    Trouble.LOCKED: "Ask the SAP team why the user may not log on (transaction SU01: locked, or no longer valid). Where "
+    "wrong passwords locked it, correct the password under [secrets] before it is unlocked, or it is locked again.",
     Trouble.EXPIRED: "Ask the SAP team for a user of type System or Communication, whose password does not expire, "
-    "or set a new password with SAP GUI.",
+    "or set a new password with SAP GUI and write it under [secrets].",
     Trouble.CLIENT: "Correct options.client: three digits, as at the SAP GUI logon.",
+    Trouble.ROUTE: "The SAProuter lets this host not through. Ask who runs it for an entry in its table saprouttab: from "
+    "this host to the application server, port 33 and the system number. Or correct options.router.",
     Trouble.AUTHORITY: "Ask the SAP team for the missing authorisation; transaction SU53 of this user names the object.",
     Trouble.MISSING: "The function module is not on this system, or not open for calls from outside (SE37).",
     Trouble.BUSY: "It is tried again by itself. If it lasts, lower page_rows or sync at quieter hours.",
-    Trouble.SETUP: "`groundwire check` tries every hop.",
-    Trouble.UNREACHED: "`groundwire check` tries every hop: host name, port, gateway, logon.",
+    Trouble.SETUP: "Compare the connection's [options] with docs/drivers/rfc.md.",
+    Trouble.UNREACHED: "Compare options.host and options.system_number with the system's entry in SAP Logon: its gateway "
+    "listens on port 33 and the system number. Else the system may be down, or a firewall stands between.",
     Trouble.LOST: "It is tried again by itself; if it lasts, look for firewalls that close idle connections.",
 }
+# Which option a person has to look at, where the caller knows of the connection only.
+_PLACES: Final[dict[Trouble, str]] = {
+    Trouble.LOGON: "options.user",
+    Trouble.LOCKED: "options.user",
+    Trouble.EXPIRED: "options.user",
+    Trouble.CLIENT: "options.client",
+    Trouble.ROUTE: "options.router",
+}
+_NAMED: Final = re.compile(r"function (module|group) ([A-Z0-9_/]+)", re.IGNORECASE)
+# Of the SDK and of SAP's network layer: a block of lines, of which these two say what is wrong.
+_CAUSE: Final = re.compile(r"^ERROR\s+(.+(?:\n\s{2,}\S.*)*)", re.MULTILINE)
+_REASON: Final = re.compile(r"^ERRNO TEXT\s+(.+)", re.MULTILINE)
+
+
+def network_words(words: str) -> str:
+    """What SAP's network layer says in its block of LOCATION, ERROR, TIME, MODULE ...; other words as they are."""
+    cause, reason = _CAUSE.search(words), _REASON.search(words)
+    if cause is None:
+        return words
+    text = " ".join(cause.group(1).split())
+    return f"{text}: {reason.group(1).strip()}" if reason else text
+
+
+def missing_call(words: str, function: str) -> str:
+    """The authorisation that a call lacked, by the name in SAP's words or else the function that was called."""
+    found = _NAMED.search(words)
+    kind, name = found.groups() if found else ("module", function)
+    if not name:
+        return _HINTS[Trouble.AUTHORITY]
+    group = kind.lower() == "group"
+    return (
+        f"Ask the SAP team for the authorisation S_RFC with RFC_TYPE = {'FUGR' if group else 'FUNC'}, RFC_NAME = {name} "
+        "and ACTVT = 16. `groundwire system authorisations` prints all that a shipped system's profile needs."
+    )
 
 
 def trouble_in(words: str) -> Trouble | None:
@@ -124,6 +167,9 @@ def translate(error: CallFailed, *, where: str = "", hidden: Iterable[str] = ())
     if error.function:
         shown = f"{error.function}: {shown}"
     hint = error.hint or _HINTS[error.trouble]
+    if error.trouble is Trouble.AUTHORITY and not error.hint:
+        hint = missing_call(error.text, error.function)
+    where = _PLACES.get(error.trouble, where) if where in {"", "options"} else where
     if error.trouble is Trouble.BUSY and error.retry_after is not None:
         return Throttled(shown, retry_after=error.retry_after or _RETRY_AFTER, where=where, hint=hint)
     kind = _KINDS[error.trouble]

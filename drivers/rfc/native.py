@@ -7,12 +7,15 @@ from typing import Any, Final
 
 from drivers.rfc.caller import CallFailed, MessageId, Trouble
 from drivers.rfc.connections import ConnectedCaller
-from drivers.rfc.errors import trouble_in
+from drivers.rfc.errors import NO_AUTHORITY, network_words, trouble_in
 
-_LOGON_TROUBLES: Final = frozenset({Trouble.LOGON, Trouble.LOCKED, Trouble.EXPIRED, Trouble.CLIENT})
+_LOGON_TROUBLES: Final = frozenset(
+    {Trouble.LOGON, Trouble.LOCKED, Trouble.EXPIRED, Trouble.CLIENT, Trouble.ROUTE}
+)
 
 # These say nothing about the line: a layout that could not be learnt, a parameter that the function does not have.
 _OF_THE_CALL: Final = {"IncompleteDescriptorError": Trouble.FAILURE, "ValueError": Trouble.EXCEPTION}
+_REFUSED: Final = "logon failed"  # its own words before SAP's
 _OF_A_FAILURE: Final = frozenset({Trouble.AUTHORITY, Trouble.BUSY, Trouble.MISSING})
 
 
@@ -56,7 +59,7 @@ def judge(error: BaseException, function: str, *, sent: bool) -> CallFailed:
     """What an exception of the library means."""
     if isinstance(error, CallFailed):
         return error
-    name, words = type(error).__name__, str(getattr(error, "message", "") or error)
+    name, words = type(error).__name__, network_words(str(getattr(error, "message", "") or error))
     said = trouble_in(words)
     number = MessageId(
         str(getattr(error, "msg_class", "") or ""),
@@ -66,7 +69,7 @@ def judge(error: BaseException, function: str, *, sent: bool) -> CallFailed:
     key = str(getattr(error, "key", "") or "")
     broken = isinstance(error, OSError)  # below its protocol the library lets the system's own errors through
     return CallFailed(
-        _trouble("CommunicationError" if broken else name, key, said, sent=sent),
+        _trouble("CommunicationError" if broken else name, key, said, words, sent=sent),
         words or key,
         function=function,
         key=key if name == "AbapApplicationError" else "",
@@ -74,15 +77,23 @@ def judge(error: BaseException, function: str, *, sent: bool) -> CallFailed:
     )
 
 
-def _trouble(name: str, key: str, said: Trouble | None, *, sent: bool) -> Trouble:
-    if not sent and said in _LOGON_TROUBLES:
-        return said or Trouble.LOGON
+def _trouble(name: str, key: str, said: Trouble | None, words: str, *, sent: bool) -> Trouble:
+    kept_out = None if sent else _kept_out(name, key, said, words)
+    if kept_out is not None:
+        return kept_out
     if name == "AbapApplicationError":
         return Trouble.MISSING if key == "FU_NOT_FOUND" else Trouble.EXCEPTION
-    if name == "AbapSystemFailure" and not sent:
-        return said or Trouble.LOGON
     if name == "AbapSystemFailure":
         return said if said is not None and said in _OF_A_FAILURE else Trouble.FAILURE
     if sent:
         return _OF_THE_CALL.get(name, Trouble.LOST)
     return Trouble.UNREACHED if name == "CommunicationError" else Trouble.SETUP
+
+
+def _kept_out(name: str, key: str, said: Trouble | None, words: str) -> Trouble | None:
+    """What a logon failed with; None: it did not come so far."""
+    if said in _LOGON_TROUBLES or words.startswith(_REFUSED):
+        return said or Trouble.LOGON
+    if said is Trouble.AUTHORITY or key in NO_AUTHORITY:  # the user may not even call RFC_PING
+        return Trouble.AUTHORITY
+    return (said or Trouble.LOGON) if name == "AbapSystemFailure" else None

@@ -9,11 +9,13 @@ from typing import Any, Final
 
 from drivers.rfc.caller import CallFailed, MessageId, Trouble
 from drivers.rfc.connections import ConnectedCaller
-from drivers.rfc.errors import trouble_in
+from drivers.rfc.errors import network_words, trouble_in
 
 # The SDK's own numbers (RFC_RC).
 _LOGON_CODES: Final = frozenset({2, 29, 30})
 _LOST_CODES: Final = frozenset({1, 6, 7, 8, 32})
+# What a logon fails with beside a wrong password; the last where the user may not even call RFC_PING.
+_KEPT_OUT: Final = frozenset({Trouble.LOCKED, Trouble.EXPIRED, Trouble.CLIENT, Trouble.AUTHORITY})
 _MISSING_KEYS: Final = frozenset({"FU_NOT_FOUND", "FUNCTION_NOT_FOUND"})
 _WRONG_BITS: Final = (
     "wrong elf class",
@@ -21,6 +23,7 @@ _WRONG_BITS: Final = (
     "%1 is not a valid",
     "mach-o",
     "architecture",
+    "os error 193",
 )
 
 
@@ -83,6 +86,7 @@ def judge(error: BaseException, function: str, *, sent: bool) -> CallFailed:
     )
     key, code = str(getattr(error, "key", "") or ""), int(getattr(error, "code", 0) or 0)
     broken = "CommunicationError" if isinstance(error, OSError) else name
+    words = network_words(words)
     trouble = _trouble(broken, key, code, words, sent=sent)
     return CallFailed(
         trouble,
@@ -96,15 +100,19 @@ def judge(error: BaseException, function: str, *, sent: bool) -> CallFailed:
 def _trouble(name: str, key: str, code: int, words: str, *, sent: bool) -> Trouble:
     said = trouble_in(words)
     if name == "LogonError" or code in _LOGON_CODES:
-        return said if said in {Trouble.LOCKED, Trouble.EXPIRED, Trouble.CLIENT} else Trouble.LOGON
-    if name == "AbapApplicationError":
-        return Trouble.MISSING if key in _MISSING_KEYS else Trouble.EXCEPTION
+        return said if said in _KEPT_OUT else Trouble.LOGON
     if key in _MISSING_KEYS:
         return Trouble.MISSING
+    if name == "AbapApplicationError":
+        return Trouble.EXCEPTION
     if name == "AbapRuntimeError":
         return said if said in {Trouble.AUTHORITY, Trouble.BUSY, Trouble.MISSING} else Trouble.FAILURE
-    if sent:
-        return Trouble.LOST
+    return Trouble.LOST if sent else _unconnected(name, code, said)
+
+
+def _unconnected(name: str, code: int, said: Trouble | None) -> Trouble:
+    if said is Trouble.ROUTE:
+        return Trouble.ROUTE
     return Trouble.UNREACHED if name == "CommunicationError" or code in _LOST_CODES else Trouble.SETUP
 
 

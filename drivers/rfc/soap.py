@@ -10,19 +10,23 @@ from typing import Any, Final, Protocol
 from urllib.parse import quote, urlencode
 
 from drivers.contract import BadConfiguration, DriverError, SourceBusy, Throttled, Unreachable
+from drivers.http.icf import ACTIVATE, FORBIDDEN, LOGON_CAUSES, is_inactive, is_page
 from drivers.http.messages import Answer, Request
 from drivers.http.transport import NotSent
 from drivers.rfc import interfaces, soap_text, wsdl
 from drivers.rfc.abap import Interface
 from drivers.rfc.caller import CallFailed, Reply, Session, Trouble, Value
+from drivers.rfc.errors import trouble_in
 from drivers.rfc.soap_options import SoapOptions
 from drivers.rfc.xml_text import BadXml
 
 OK: Final = 200
 UNAUTHORIZED: Final = 401
-FORBIDDEN: Final = 403
 NOT_FOUND: Final = 404
 SERVER_FAULT: Final = 500
+_OF_A_LOGON: Final = frozenset({Trouble.LOGON, Trouble.LOCKED, Trouble.EXPIRED, Trouble.CLIENT})
+_SHOWN: Final = 500  # bytes of an answer
+_OPTION: Final = re.compile(r"\boptions\.(?!http)")
 _CONTEXT: Final = "sap-contextid"
 
 
@@ -99,12 +103,14 @@ class SoapCaller:
         )
         cookies.update(_cookies(answer))
         if answer.status not in {OK, SERVER_FAULT}:
-            raise _refused(answer, function, self._options.path)
+            raise _refused(answer, function, self._options.path, self._query["sap-client"])
         try:
             return soap_text.reply(function, answer.body)
         except BadXml as error:
             if answer.status == SERVER_FAULT:
                 raise _bare_fault(function) from error
+            if is_page(answer):
+                raise _page_instead(function) from error
             raise CallFailed(
                 Trouble.LOST, f"the reply is no XML that can be read: {error}", function=function
             ) from error
@@ -129,7 +135,7 @@ class SoapCaller:
         try:
             answer = self._post.send(request)
         except NotSent as error:
-            raise CallFailed(Trouble.UNREACHED, error.message, hint=error.hint) from error
+            raise CallFailed(Trouble.UNREACHED, error.message, hint=_placed(error.hint)) from error
         except Throttled as error:
             raise CallFailed(
                 Trouble.BUSY, error.message, function=function, retry_after=error.retry_after
@@ -137,9 +143,11 @@ class SoapCaller:
         except SourceBusy as error:
             raise CallFailed(Trouble.BUSY, error.message, function=function) from error
         except Unreachable as error:
-            raise CallFailed(Trouble.LOST, error.message, function=function, hint=error.hint) from error
+            raise CallFailed(
+                Trouble.LOST, error.message, function=function, hint=_placed(error.hint)
+            ) from error
         except DriverError as error:
-            raise CallFailed(Trouble.SETUP, error.message, hint=error.hint) from error
+            raise CallFailed(Trouble.SETUP, error.message, hint=_placed(error.hint)) from error
         self._server = answer.headers.get("server", "") or self._server or "SAP over SOAP"
         return answer
 
@@ -178,6 +186,11 @@ class _HttpSession:
             return  # SAP ends it by itself after a while
 
 
+def _placed(hint: str) -> str:
+    """The client speaks of its options, which stand in a table of their own here."""
+    return _OPTION.sub("options.http.", hint)
+
+
 def _session_in(cookies: Mapping[str, str]) -> str:
     """SAP marks the cookie of one session as new at first and as attached later."""
     return re.sub("-(NEW|ATT)$", "", cookies.get(_CONTEXT, ""))
@@ -193,24 +206,53 @@ def _cookies(answer: Answer) -> dict[str, str]:
     return found
 
 
-def _refused(answer: Answer, function: str, path: str) -> CallFailed:
+def _refused(answer: Answer, function: str, path: str, client: str) -> CallFailed:
     if answer.status == UNAUTHORIZED:
-        return CallFailed(Trouble.LOGON, "the logon was refused (401)")
+        return _logon_refused(answer, client)
+    if is_inactive(answer):
+        return _inactive(path, "403")
     if answer.status == FORBIDDEN:
         return CallFailed(
             Trouble.AUTHORITY,
-            f"{path} answers 403: the service is not active, or the user may not use it",
-            hint=f"Ask the SAP team to activate {path} (transaction SICF) and to grant S_ICF and S_RFC for it.",
+            f"{path} answers 403: the user may not use the service, or it is not active",
+            hint=f"Ask the SAP team to grant S_ICF and S_RFC for {path}, and to see in transaction SICF that it and all "
+            "nodes above it are active, and that it does not ask for HTTPS where options.http.url has none.",
         )
     if answer.status == NOT_FOUND:
-        return CallFailed(
-            Trouble.SETUP,
-            f"{path} answers 404: the service is not active, or options.soap.path is wrong",
-            hint=f"Ask the SAP team to activate {path} (transaction SICF).",
-        )
+        return _inactive(path, "404")
     if answer.status >= SERVER_FAULT:
         return CallFailed(Trouble.LOST, f"the server answered {answer.status}", function=function)
     return CallFailed(Trouble.SETUP, f"the server answered {answer.status}", function=function)
+
+
+def _logon_refused(answer: Answer, client: str) -> CallFailed:
+    said = "" if is_page(answer) else answer.body[:_SHOWN].decode("utf-8", "replace")
+    trouble = trouble_in(said)
+    if trouble in _OF_A_LOGON:
+        return CallFailed(trouble, f"the logon was refused (401): {said}")
+    return CallFailed(
+        Trouble.LOGON,
+        f"the logon in client {client} was refused (401); over HTTP SAP does not say why",
+        hint=f"Compare options.user and options.client with the SAP GUI logon: {LOGON_CAUSES}",
+    )
+
+
+def _inactive(path: str, status: str) -> CallFailed:
+    return CallFailed(
+        Trouble.SETUP,
+        f"{path} answers {status}: the service is not active, or options.soap.path is wrong",
+        hint=ACTIVATE.format(path=path),
+    )
+
+
+def _page_instead(function: str) -> CallFailed:
+    return CallFailed(
+        Trouble.SETUP,
+        "a page of HTML came instead of an answer: to log on with, to change the password, or of a proxy",
+        function=function,
+        hint="See in a browser what options.http.url shows. Ask the SAP team to have the service take basic "
+        "authentication (transaction SICF, Logon Data), and for a user of type System, whose password does not expire.",
+    )
 
 
 def _bare_fault(function: str) -> CallFailed:

@@ -41,7 +41,10 @@ COMMIT: Final = "BAPI_TRANSACTION_COMMIT"
 ROLLBACK: Final = "BAPI_TRANSACTION_ROLLBACK"
 # The call did not begin, and a person has to act.
 _FOR_A_PERSON: Final = frozenset(
-    {Trouble.LOGON, Trouble.LOCKED, Trouble.EXPIRED, Trouble.CLIENT, Trouble.AUTHORITY, Trouble.MISSING, Trouble.SETUP}
+    {
+        Trouble.LOGON, Trouble.LOCKED, Trouble.EXPIRED, Trouble.CLIENT, Trouble.ROUTE, Trouble.AUTHORITY, Trouble.MISSING,
+        Trouble.SETUP,
+    }
 )  # fmt: skip
 
 

@@ -407,7 +407,7 @@ class TestCheck:
             (lambda system: setattr(system.users["RFCUSER"], "locked", True), "logon", "SU01", "credentials_refused"),
             (lambda system: setattr(system.users["RFCUSER"], "expired", True), "logon", "expire", "credentials_refused"),
             (lambda system: setattr(system, "client", "200"), "logon", "options.client", "configuration"),
-            (lambda system: setattr(system.users["RFCUSER"], "functions", frozenset({"RFC_SYSTEM_INFO"})), "clock", "SU53", "not_permitted"),
+            (lambda system: setattr(system.users["RFCUSER"], "functions", frozenset({"RFCPING", "RFC_SYSTEM_INFO"})), "clock", "RFC_NAME = STFC_CONNECTION", "not_permitted"),
             (lambda system: setattr(system.users["RFCUSER"], "tables", frozenset({"EKKO"})), "table reader", "S_TABU_NAM", "not_permitted"),
             (lambda system: setattr(system.profile, "readers", ()), "table reader", "S_RFC", "configuration"),
         ],

@@ -273,6 +273,7 @@ async def test_a_missing_authorisation_promises_that_nothing_was_changed(sap: Si
             "/BODS/RFC_READ_TABLE2",
             "DDIF_FIELDINFO_GET",
             "RFC_GET_FUNCTION_INTERFACE",
+            "RFCPING",
             "RFC_PING",
             "BAPI_PO_CREATE1",
         }

@@ -89,16 +89,55 @@ class AbapRuntimeError(RfcError): ...
 class AbapApplicationError(RfcError): ...
 
 
+# What SAP's network layer says, in the form of PyRFC's issues 43 and 366.
+_NETWORK = """
+LOCATION    CPIC (TCP/IP) on local host agent.example with Unicode
+ERROR       {cause}
+TIME        Sat May  4 20:49:40 2024
+RELEASE     753
+COMPONENT   NI (network interface)
+VERSION     40
+RC          -10
+MODULE      /bas/753_REL/src/base/ni/nixxi.cpp
+LINE        3458
+DETAIL      NiPConnect2: {place}
+SYSTEM CALL connect
+ERRNO       111
+ERRNO TEXT  Connection refused
+COUNTER     2
+"""
+_PINGED_AT_LOGON = "RFCPING"
+
+
+def _unreached(parameters: dict[str, Any]) -> str | None:
+    """What keeps a connection from coming about; None: nothing."""
+    place = f"{parameters['ashost']}:33{parameters['sysnr']}"
+    if "closed" in parameters.get("saprouter", ""):
+        cause = f"router.example: route permission denied (agent.example to {place.replace(':', ', ')})"
+        return _NETWORK.format(cause=cause, place=place)
+    if parameters["ashost"] != "sap.example" or parameters["sysnr"] != "00":
+        return _NETWORK.format(cause=f"partner '{place}' not reached", place=place)
+    return None
+
+
+def _may_not_ping(session: Session) -> str:
+    allowed = session.user.functions
+    pinged = allowed is None or _PINGED_AT_LOGON in allowed
+    return "" if pinged else f"No RFC authorization for function module {_PINGED_AT_LOGON}."
+
+
 class SdkConnection:
     def __init__(self, system: System, **parameters: str) -> None:
-        if parameters["ashost"] != "sap.example" or parameters["sysnr"] != "00":
-            raise CommunicationError(
-                f"partner '{parameters['ashost']}:33{parameters['sysnr']}' not reached", code=1
-            )
+        unreached = _unreached(parameters)
+        if unreached is not None:
+            raise CommunicationError(unreached, code=1, key="RFC_COMMUNICATION_FAILURE")
         try:
             self._session = system.logon(parameters["user"], parameters["passwd"], parameters["client"])
         except LogonRefused as error:
             raise LogonError(str(error), code=2, key="RFC_LOGON_FAILURE") from error
+        unpinged = _may_not_ping(self._session)
+        if unpinged:
+            raise AbapRuntimeError(unpinged, code=3, key="RFC_ABAP_RUNTIME_FAILURE")
         self._closed = False
 
     def call(self, function: str, /, **parameters: Any) -> dict[str, Any]:
@@ -151,6 +190,7 @@ class NativeAbapSystemFailure(Exception):
 NativeAbapApplicationError.__name__ = "AbapApplicationError"
 NativeAbapSystemFailure.__name__ = "AbapSystemFailure"
 NativeCommunicationError = type("CommunicationError", (Exception,), {})
+NativeSapRfcError = type("SapRfcError", (Exception,), {})
 
 
 @dataclass
@@ -193,12 +233,17 @@ def native(system: System) -> Any:
 
     def connect(**parameters: Any) -> NativeConnection:
         assert parameters["strict_params"] is True
-        if parameters["ashost"] != "sap.example":
+        if "closed" in parameters.get("saprouter", ""):
+            raise NativeSapRfcError(f"SAProuter refused the route: {_unreached(parameters)}")
+        if _unreached(parameters) is not None:
             raise NativeCommunicationError("connection refused")
         try:
             session = system.logon(parameters["user"], parameters["passwd"], parameters["client"])
         except LogonRefused as error:
-            raise NativeAbapSystemFailure(str(error)) from error
+            raise ValueError(f"logon failed: {error}") from error
+        unpinged = _may_not_ping(session)
+        if unpinged:
+            raise NativeAbapApplicationError("RFC_NO_AUTHORITY", unpinged, "", "")
         return NativeConnection(session, strict=True)
 
     return SimpleNamespace(connect=connect, __version__="0.0-fake")

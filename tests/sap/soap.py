@@ -53,6 +53,7 @@ class Node:
 
     active: bool = True
     forbidden: bool = False
+    says_why: bool = False  # SAP's own page keeps to itself why a logon failed
     wsdl: bool = True
     keeps_sessions: bool = True
     answer_instead: tuple[int, dict[str, str], bytes] | None = None  # what some proxy says in its place
@@ -108,6 +109,12 @@ class _Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+def _page(status: int, title: str, code: str) -> _Answer:
+    """SAP's own pages for errors, as far as a program could read them."""
+    body = f"<html><head><title>{title}</title></head><body>Error code: {code} HTTP {status}</body></html>"
+    return _Answer(status, body.encode(), {"Content-Type": "text/html; charset=utf-8"})
+
+
 class _Handler(BaseHTTPRequestHandler):
     server_of_sap: SoapServer
     protocol_version = "HTTP/1.1"
@@ -131,7 +138,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Type", "text/xml; charset=utf-8")
+        if "Content-Type" not in answer.headers:
+            self.send_header("Content-Type", "text/xml; charset=utf-8")
         self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
         self.wfile.write(answer.body)
@@ -146,8 +154,12 @@ class _Handler(BaseHTTPRequestHandler):
         if node.answer_instead is not None:
             status, headers, body = node.answer_instead
             return None, _Answer(status, body, headers)
-        if parts.path != path or not node.active:
+        if parts.path != path:
             return None, _Answer(404)
+        if not node.active:
+            return None, _page(
+                403, "Service cannot be reached", f"ICF-NF-http-c:{server.system.client}-s:403-r:Forbidden"
+            )
         query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         scheme, _, encoded = self.headers.get("Authorization", "").partition(" ")
         user, _, password = (
@@ -156,9 +168,12 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             session = server.system.logon(user, password, query.get("sap-client", server.system.client))
         except LogonRefused as error:
-            return None, _Answer(
-                401, str(error).encode(), {"WWW-Authenticate": 'Basic realm="SAP NetWeaver"'}
-            )
+            client = query.get("sap-client", server.system.client)
+            page = _page(401, "Logon Error Message", f"ICF-LE-http-c:{client}-l:E-T:1-C:3-U:5-P:5-L:3")
+            page.headers["WWW-Authenticate"] = 'Basic realm="SAP NetWeaver"'
+            if node.says_why:
+                page.headers["Content-Type"], page.body = "text/plain", str(error).encode()
+            return None, page
         return (None, _Answer(403)) if node.forbidden else (session, None)
 
     def _wsdl(self) -> _Answer:

@@ -57,6 +57,7 @@ class User:
     password: str
     locked: bool = False
     expired: bool = False
+    refused: str = ""  # in SAP's own words, with the right password
     functions: frozenset[str] | None = None  # None: all
     tables: frozenset[str] | None = None
 
@@ -164,6 +165,8 @@ class System:
             raise LogonRefused("User is locked. Please notify the person responsible")
         if found.expired:
             raise LogonRefused("Password has expired: change your password")
+        if found.refused:
+            raise LogonRefused(found.refused)
         return Session(self, found, language)
 
     # --- data

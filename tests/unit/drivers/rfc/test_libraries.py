@@ -84,7 +84,7 @@ class TestCalls:
             (lambda _: None, {"ashost": "elsewhere"}, Trouble.UNREACHED),
             (lambda user: setattr(user, "locked", True), {}, Trouble.LOCKED),
             (lambda user: setattr(user, "expired", True), {}, Trouble.EXPIRED),
-            (lambda user: setattr(user, "functions", frozenset({"RFC_PING"})), {}, Trouble.AUTHORITY),
+            (lambda user: setattr(user, "functions", frozenset({"RFCPING"})), {}, Trouble.AUTHORITY),
         ],
     )
     def test_what_keeps_a_call_from_being_made_is_told_apart(
