@@ -1,0 +1,123 @@
+"""The two services of one account: queries and records."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+
+from drivers.contract import SourceChanged
+from drivers.http.client import HttpClient
+from drivers.http.messages import Answer, Request
+from drivers.netsuite.errors import refusal
+
+FAILED: Final = 400
+_QUERY: Final = "/services/rest/query/v1/suiteql"
+_RECORDS: Final = "/services/rest/record/v1"
+_JSON: Final = {"Accept": "application/json", "Content-Type": "application/json"}
+# A property that NetSuite does not know would be left out in silence.
+_STRICT: Final = {
+    "X-NetSuite-PropertyNameValidation": "Error",
+    "X-NetSuite-PropertyValueValidation": "Error",
+}
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    items: Sequence[Row]  # by column in lower case; numbers as they were printed, what is null is not there
+    more: bool  # there are rows behind these
+    total: int | None
+    answer: Answer
+
+
+class Service:
+    def __init__(self, client: HttpClient, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return self._client.secrets
+
+    async def query(self, suiteql: str, *, limit: int, where: str) -> Rows:
+        """The first rows of a query. Raises the DriverError of a refusal."""
+        answer = await self._client.send(
+            Request(
+                "POST",
+                f"{self._url}{_QUERY}?limit={limit}&offset=0",
+                {**_JSON, "Prefer": "transient"},
+                msgspec.json.encode({"q": suiteql}),
+                where=where,
+                repeatable=True,
+            )
+        )
+        self.refuse(answer, where)
+        content = self._object(answer, where)
+        items = content.get("items")
+        more = content.get("hasMore")
+        if not isinstance(items, list) or not isinstance(more, bool):
+            raise self._unreadable("no list of rows", where)
+        total = content.get("totalResults")
+        return Rows(
+            [_lowered(each) for each in items if isinstance(each, dict)],
+            more,
+            int(total) if isinstance(total, str) and total.isdigit() else None,
+            answer,
+        )
+
+    async def record(self, place: str, *, where: str, accept: str = "application/json") -> Answer:
+        """Whatever is at a place below the record service; any answer may come back."""
+        return await self._client.send(
+            Request("GET", f"{self._url}{_RECORDS}/{place}", {"Accept": accept}, where=where, repeatable=True)
+        )
+
+    async def change(self, method: str, place: str, body: bytes, *, where: str) -> Answer:
+        """Any answer may come back."""
+        headers = {**_JSON, **_STRICT} if body else {"Accept": "application/json"}
+        return await self._client.send(
+            Request(method, f"{self._url}{_RECORDS}/{place}", headers, body, where=where)
+        )
+
+    async def make_ready(self) -> None:
+        """What a change needs before it is sent. Whatever fails here leaves it unsent."""
+        await self._client.sign_in()
+
+    def refuse(self, answer: Answer, where: str) -> None:
+        if answer.status >= FAILED:
+            raise refusal(answer, where=where, hidden=self.secrets)
+
+    def object_of(self, answer: Answer, where: str) -> Mapping[str, Any]:
+        """Raises SourceChanged for an answer that is none of the record service."""
+        self.refuse(answer, where)
+        return self._object(answer, where)
+
+    def _object(self, answer: Answer, where: str) -> Mapping[str, Any]:
+        try:
+            content = json.loads(answer.body, parse_float=str, parse_int=str)
+        except (ValueError, RecursionError):
+            content = None
+        if not isinstance(content, dict):
+            raise self._unreadable("no JSON object", where)
+        return content
+
+    def _unreadable(self, what: str, where: str) -> SourceChanged:
+        return SourceChanged(
+            f"the answer holds {what}",
+            where=where,
+            hint="See that options.account is right and that nothing between here and NetSuite answers in its place.",
+        )
+
+
+def path(*parts: str) -> str:
+    """A place below the record service; each part is encoded."""
+    return "/".join(quote(part, safe=":") for part in parts)
+
+
+def _lowered(row: Mapping[str, Any]) -> Row:
+    return {name.lower(): value for name, value in row.items() if value is not None}
