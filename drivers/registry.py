@@ -9,7 +9,7 @@ from drivers.contract import BadConfiguration, Driver, SecretKeeper
 
 
 def names() -> tuple[str, ...]:
-    return ("odata", "odbc", "rfc", "sandbox")
+    return ("netsuite", "odata", "odbc", "rfc", "sandbox")
 
 
 def create(
@@ -25,6 +25,10 @@ def create(
     `secrets` holds revealed values; a driver must never put one in an error, a log line or a repr.
     Raises BadConfiguration for an unknown driver or unusable options. Connects to nothing.
     """
+    if driver == "netsuite":
+        from drivers.netsuite.driver import NetSuiteDriver  # noqa: PLC0415 - only where it is used
+
+        return NetSuiteDriver(connection, options, secrets)
     if driver == "odata":
         from drivers.odata.driver import ODataDriver  # noqa: PLC0415 - only where it is used
 
