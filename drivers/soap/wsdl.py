@@ -148,14 +148,18 @@ class _Reader:
             self._types[key] = self._plain(found, key)
             return key
         self._types[key] = Type(key)  # a type may hold itself
-        members = tuple(self._member(each) for _, each in found.elements if isinstance(each, xsd.Element))
+        held = _text_of(found)
+        members = tuple(
+            self._member(each)
+            for _, each in found.elements
+            if isinstance(each, xsd.Element) and each.type is not held
+        )
         attributes = tuple(
             etree.QName(each.qname or name).localname
             for name, each in found.attributes
             if isinstance(each, xsd.Attribute)
         )
-        held = None if members else _text_of(found)
-        kind = None if held is None else self._plain(held, key).kind
+        kind = None if members or held is None else self._plain(held, key).kind
         self._types[key] = Type(_local(key), kind, members, attributes=attributes)
         return key
 
@@ -172,7 +176,8 @@ class _Reader:
 
 def _text_of(found: Any) -> Any:
     """The type of what a type with attributes and nothing else in it holds."""
-    return next((element.type for name, element in found.elements if name == "_value_1"), None)
+    held = dict(found.elements).get("_value_1")
+    return held.type if isinstance(held, xsd.Element) and not isinstance(held.type, xsd.ComplexType) else None
 
 
 @dataclass(frozen=True, slots=True)

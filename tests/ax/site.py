@@ -1,4 +1,4 @@
-"""A company of the tests' own: four services behind four ports, and what lies in their tables."""
+"""A company of the tests' own: services behind a port each, and what lies in their tables."""
 
 from __future__ import annotations
 
@@ -68,7 +68,10 @@ ORDERS = Contract(
     ("StagingID",),
     namespace=TEMPURI,
 )
-PORTS = {"VendorPort": VENDORS, "ItemPort": ITEMS, "AssetPort": ASSETS, "OrderPort": ORDERS}
+TIES = Contract(
+    "TieService", "Tie", entity("TieTable", "ModifiedDateTime datetime; Number text 20"), ("Number",)
+)
+PORTS = {"TiePort": TIES, "VendorPort": VENDORS, "ItemPort": ITEMS, "AssetPort": ASSETS, "OrderPort": ORDERS}
 
 
 def system() -> System:
@@ -96,7 +99,7 @@ def site(found: System, *, user: tuple[str, str] | None = None) -> Iterator[AxSe
         server.close()
 
 
-def fill(found: System, orders: int = 25) -> None:
+def fill(found: System, orders: int = 16) -> None:
     """Vendors, items, assets, and orders with none to three lines; another company has records of its own."""
     for number in range(12):
         found.put(

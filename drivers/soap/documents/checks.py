@@ -1,0 +1,78 @@
+"""`groundwire check` of document services: the way there, then the port, the company and the operations of each stream."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from drivers.contract import BadConfiguration, Mark
+from drivers.http.client import HttpClient
+from drivers.http.hops import Step, way_to
+from drivers.http.messages import Request
+from drivers.keys import decode_key
+from drivers.soap.documents.criteria import between, moment_of
+from drivers.soap.documents.fetching import Fetcher
+from drivers.soap.documents.listing import KeyLister
+from drivers.soap.documents.options import FIND_KEYS, GET_CHANGED_KEYS, GET_KEYS, DocumentsOptions
+from drivers.soap.documents.port import Port
+from drivers.soap.documents.shape import StreamShape
+from drivers.soap.faults import refusal
+
+SIGN_IN: Final = "server, TLS and sign-in"
+_FORBIDDEN: Final = frozenset({401, 407})
+
+
+def hops(options: DocumentsOptions, client: HttpClient) -> list[Step]:
+    async def signed_in() -> str:
+        """Whatever the site says of its root: only the sign-in is looked at, for the ports are tried with the streams."""
+        request = Request("GET", options.url, {"Accept": "*/*"}, where="options.url", repeatable=True)
+        answer = await client.send(request)
+        if answer.status in _FORBIDDEN:
+            raise refusal(answer, where="options.url")
+        server = answer.headers.get("server") or "a server without a name"
+        return f"AX document services at {server}"
+
+    return [*way_to(options), (SIGN_IN, signed_in)]
+
+
+async def try_stream(port: Port, shape: StreamShape, now: Mark | None) -> str:
+    """One record of the stream is read, by every operation that its reads will need. `now`: the stream's signpost."""
+    where = shape.where
+    document = port.document
+    for operation in ("read", shape.options.lister, *([GET_CHANGED_KEYS] if shape.options.changes else ())):
+        document.need(operation, where)
+    lister = KeyLister(port, shape)
+    if GET_KEYS in {shape.options.lister, GET_KEYS if shape.options.changes else ""}:
+        await _filter(port, lister, shape)
+    keys = await lister.everything()
+    await Fetcher(port, shape).records([tuple(decode_key(key)) for key in keys[:1]])
+    if shape.options.changes and now is not None:
+        await lister.try_changes(moment_of(now, where))
+    if shape.replication is not None and now is not None:
+        await lister.found(between(shape, moment_of(now, where), None))
+    return f"{len(keys)} records, {described(shape)}"
+
+
+async def _filter(port: Port, lister: KeyLister, shape: StreamShape) -> None:
+    """No document filter, and getKeys gives nothing: which looks like an empty table."""
+    if port.document.offers(GET_KEYS) and not await lister.has_keys():
+        await lister.refuse_missing_filter()
+        if not port.document.offers(FIND_KEYS):
+            raise BadConfiguration(
+                "getKeys gives nothing: the port has no document filter for this service, or there is no record",
+                where=f"{shape.where}.changes",
+                hint="Let the AX administrator see to the document filter (inbound port, Processing options).",
+            )
+
+
+def described(shape: StreamShape) -> str:
+    options = shape.options
+    mark = (
+        f"changes by {options.replication_key}"
+        if options.replication_key
+        else f"changes by {options.changes}"
+        if options.changes
+        else "no changes, compared in full"
+    )
+    sets = f", {len(shape.lines)} line sets" if shape.lines else ""
+    exposed = ", ".join(sorted(shape.document.definitions.operations))
+    return f"{len(shape.columns)} columns, key {', '.join(options.key)}, {mark}{sets}; the port exposes {exposed}"

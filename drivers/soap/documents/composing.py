@@ -1,0 +1,208 @@
+"""Pure: a record as a document: values as AX takes them, exactly or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from drivers.contract import OperationKind
+from drivers.recipes.outcomes import Refusal, missing
+from drivers.recipes.scope import ABSENT, Misfit, Scope, runs_of
+from drivers.recipes.values import (
+    Unfit,
+    check_single,
+    decimal_text,
+    in_utc,
+    moment_of,
+    truth_of,
+    whole_number,
+)
+from drivers.soap.documents.recipes import Assignment, Part, Recipe, Writes
+from drivers.soap.documents.shape import EMPTY_DAY, EMPTY_MOMENT, HASH, RECORD_ID, RECORD_VERSION
+from drivers.soap.model import Kind
+from drivers.soap.xml import unwritable
+
+Composing = Scope[Writes, Recipe]
+_CLASS: Final = {"@class": "entity"}
+_ACTION: Final = "@action"
+# A real of AX is numeric(32,16) in the database.
+_DIGITS: Final = 32
+_PLACES: Final = 16
+_INT64: Final = 2**63
+# AX knows no null: a field is emptied by its type's own empty value.
+_EMPTY: Final[Mapping[Kind, str]] = {
+    Kind.TEXT: "",
+    Kind.DECIMAL: "0",
+    Kind.FLOAT: "0",
+    Kind.INTEGER: "0",
+    Kind.DATE: EMPTY_DAY,
+    Kind.TIMESTAMP: f"{EMPTY_MOMENT}Z",
+    Kind.TIME: "00:00:00",
+}
+
+
+def created(scope: Composing) -> dict[str, Any]:
+    """The header entity of a new document. Raises Misfit."""
+    header, *lines = scope.recipe.steps
+    entity = _CLASS | _values(header.values, scope)
+    for part in lines:
+        made = [_CLASS | _values(part.values, each) for each in runs_of(part, scope)]
+        if made:
+            entity[part.path[-1].name] = made
+    return entity
+
+
+def changed(scope: Composing, record: Any) -> dict[str, Any]:
+    """The header entity of a partial update of the record that was read. Raises Misfit and Refusal."""
+    header, *lines = scope.recipe.steps
+    entity = _CLASS | {_ACTION: "update"} | _marks(record) | _values(header.values, scope)
+    for part in lines:
+        held = [each for each in record if each.tag == part.path[-1].tag]
+        made = [_line(part, each, held) for each in runs_of(part, scope)]
+        if made:
+            entity[part.path[-1].name] = made
+    return entity
+
+
+def _line(part: Part, scope: Composing, held: Sequence[Any]) -> dict[str, Any]:
+    values = _values(part.values, scope)
+    if not part.match:
+        return _CLASS | {_ACTION: "create"} | values
+    wanted = {each.member.tag: (each.type.kind, _value(each, scope)) for each in part.match}
+    found = [line for line in held if all(_same(line.findtext(tag), *each) for tag, each in wanted.items())]
+    if len(found) > 1:
+        raise Misfit(scope.place(part.for_each or ""), "ambiguous", "fits several lines of the document")
+    if found:
+        return _CLASS | {_ACTION: "delete" if part.delete else "update"} | _marks(found[0]) | values
+    if not part.create_missing:
+        raise Refusal(missing(part, scope))
+    named = {each.member.name: _value(each, scope) for each in part.match}
+    return _CLASS | {_ACTION: "create"} | named | values
+
+
+def _marks(record: Any) -> dict[str, str]:
+    """What AIF compares with the database before it changes anything."""
+    found = {}
+    for child in record:
+        name = child.tag.rpartition("}")[2]
+        if name in {HASH, RECORD_ID, RECORD_VERSION} and child.text:
+            found[name] = child.text
+    return found
+
+
+def _same(held: str | None, kind: Kind | None, wanted: Any) -> bool:
+    if held is None or wanted is None:
+        return False
+    if kind in {Kind.DECIMAL, Kind.FLOAT, Kind.INTEGER}:
+        try:
+            return Decimal(held) == Decimal(str(wanted))
+        except InvalidOperation:
+            return False
+    return held.casefold() == str(wanted).casefold()
+
+
+def _values(assignments: Sequence[Assignment], scope: Composing) -> dict[str, Any]:
+    found = {}
+    for each in assignments:
+        value = _value(each, scope)
+        if value is not None:
+            found[each.member.name] = value
+    return found
+
+
+def _value(assignment: Assignment, scope: Composing) -> str | None:
+    """The value's text; None for a field that is not in the record."""
+    name = assignment.name
+    value = scope.value(name) if name else assignment.constant
+    if value is ABSENT:
+        return None
+    kind = assignment.type.kind or Kind.TEXT
+    try:
+        return text_of(value, assignment, kind, scope.writes.zone, creates=_creates(scope))
+    except Unfit as unfit:
+        raise Misfit(scope.place(name) if name else "", unfit.code, unfit.message) from None
+
+
+def _creates(scope: Composing) -> bool:
+    return scope.recipe.kind is OperationKind.CREATE
+
+
+def text_of(
+    value: Any, assignment: Assignment, kind: Kind, zone: tzinfo, *, creates: bool = False
+) -> str | None:
+    """Raises Unfit for what AX would cut, round or refuse."""
+    if value is None:
+        return None if creates else _emptied(assignment, kind)
+    check_single(value)
+    if assignment.type.values:
+        return _enumerated(value, assignment.type.values)
+    text = _WRITERS.get(kind, _text)(value, zone)
+    longest = assignment.type.max_length
+    if longest is not None and len(text) > longest:
+        raise Unfit("too_long", f"has more than {longest} characters")
+    return text
+
+
+def _emptied(assignment: Assignment, kind: Kind) -> str:
+    if assignment.type.values or kind not in _EMPTY:
+        raise Unfit("not_emptied", "cannot be empty in AX")
+    return _EMPTY[kind]
+
+
+def _enumerated(value: Any, values: tuple[str, ...]) -> str:
+    text = {True: "Yes", False: "No"}.get(value, "") if isinstance(value, bool) else str(value)
+    known = {each.casefold(): each for each in values}
+    if text.casefold() not in known:
+        raise Unfit("not_known", f"is none of {', '.join(values[:20])}")
+    return known[text.casefold()]
+
+
+def _text(value: Any, _zone: tzinfo) -> str:
+    text = "true" if value is True else "false" if value is False else str(value)
+    character = unwritable(text)
+    if character is not None:
+        raise Unfit("not_a_text", f"holds the character {character!r}, which XML cannot hold")
+    return text
+
+
+def _decimal(value: Any, _zone: tzinfo) -> str:
+    return decimal_text(value, _DIGITS, _PLACES)
+
+
+def _integer(value: Any, _zone: tzinfo) -> str:
+    return str(whole_number(value, -_INT64, _INT64 - 1, "64 bits hold"))
+
+
+def _date(value: Any, zone: tzinfo) -> str:
+    return moment_of(value, zone).date().isoformat()
+
+
+def _moment(value: Any, zone: tzinfo) -> str:
+    moment: datetime = in_utc(moment_of(value, zone))
+    if moment.microsecond:
+        raise Unfit("not_exact", "is finer than the second that AX keeps")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _time(value: Any, zone: tzinfo) -> str:
+    moment = moment_of(value, zone)
+    if moment.microsecond:
+        raise Unfit("not_exact", "is finer than the second that AX keeps")
+    return moment.strftime("%H:%M:%S")
+
+
+def _truth(value: Any, _zone: tzinfo) -> str:
+    return "true" if truth_of(value) else "false"
+
+
+_WRITERS: Final = {
+    Kind.DECIMAL: _decimal,
+    Kind.FLOAT: _decimal,
+    Kind.INTEGER: _integer,
+    Kind.DATE: _date,
+    Kind.TIMESTAMP: _moment,
+    Kind.TIME: _time,
+    Kind.BOOLEAN: _truth,
+}
