@@ -89,6 +89,12 @@ class SetReader:
             link = further.next
         return Records(found.rows, None)
 
+    async def linked(self, conditions: Sequence[str], link: str, rows: int) -> Records:
+        """One answer of a walk by the server's links, in the server's order; an empty link asks for the first."""
+        if link:
+            return await self._get(self._service.followed(link, where=self._where), rows)
+        return await self._get(self._url({"$filter": all_of(conditions)}), rows)
+
     async def highest(self, column: Property) -> list[Any]:
         """The record with the highest value of a property; none where the set is empty."""
         query = {"$orderby": f"{column.name} desc", "$top": "1"}

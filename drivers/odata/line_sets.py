@@ -112,10 +112,7 @@ class LineSetReader:
         for chunk in chunks(
             self._key, sorted(keys, key=str), self._headers.room, self._options.keys_per_request
         ):
-            order_by = [each.name for each in columns]
-            answer = await self._headers.matching(
-                [any_of(chunk.conditions)], order_by, self._options.page_size
-            )
+            answer = await self._headers.matching([any_of(chunk.conditions)], [], self._options.page_size)
             found |= set(keys_in(answer.rows, columns, Node(tuple(columns))))
         return found & keys
 

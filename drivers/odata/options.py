@@ -78,6 +78,7 @@ class StreamOptions(Strict):
     entity_set: Name
     key: tuple[Name, ...] = ()
     order_by: tuple[Name, ...] = ()  # unique together, where the server cannot compare the key
+    paging: Literal["keys", "links"] = "keys"  # links: the server's own, where it cannot order by key
     replication_key: Name | None = None
     replication_kind: Literal["timestamp", "date", "integer"] | None = None
     replication_step: Literal["exact", "1ms", "1s", "1d"] | None = None
@@ -103,11 +104,35 @@ def parse_stream(name: str, options: Mapping[str, Any]) -> StreamOptions:
                     where=f"{where}.{option}",
                     hint=f"Name the property in replication_key, or remove {option}.",
                 )
+    if stream.paging == "links":
+        _check_linked(stream, where)
     for set_name, lines in stream.lines.items():
         _check_lines(lines, f"{where}.lines.{set_name}")
     _check_filters(stream, where)
     time_zone(stream, where)
     return stream
+
+
+def _check_linked(stream: StreamOptions, where: str) -> None:
+    if stream.replication_key is not None:
+        raise BadConfiguration(
+            'a stream with paging = "links" is compared in full, so it has no replication_key',
+            where=f"{where}.replication_key",
+            hint="Remove replication_key, or read the stream by key.",
+        )
+    if stream.order_by:
+        raise BadConfiguration(
+            'a stream with paging = "links" comes in the server\'s order',
+            where=f"{where}.order_by",
+            hint="Remove order_by, or paging: a set that order_by can put in order is read by it.",
+        )
+    for name, lines in stream.lines.items():
+        if lines.entity_set is not None:
+            raise BadConfiguration(
+                'the lines of a stream with paging = "links" come with their header',
+                where=f"{where}.lines.{name}.entity_set",
+                hint="Use expand, or read the stream by key.",
+            )
 
 
 def time_zone(stream: StreamOptions, where: str) -> ZoneInfo:

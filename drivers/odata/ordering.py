@@ -181,17 +181,26 @@ class Position:
     mode: ReadMode
     at: Values = START
     taken: int = 0  # BY_KEYS: how many keys were looked up
+    link: str | None = None  # of a stream that is read by the server's links, with the last record's key
+    last: str = ""
 
 
 def encode_cursor(position: Position) -> str:
     content: dict[str, Any] = {"v": CURSOR_VERSION, "mode": position.mode.value, "at": position.at}
     if position.mode is ReadMode.BY_KEYS:
         content = {"v": CURSOR_VERSION, "mode": position.mode.value, "taken": position.taken}
+    elif position.link is not None:
+        content = {
+            "v": CURSOR_VERSION,
+            "mode": position.mode.value,
+            "link": position.link,
+            "last": position.last,
+        }
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
-def decode_cursor(text: str, *, mode: ReadMode, width: int, where: str) -> Position:
-    """Read a cursor back; one of another version, mode or key width is refused, never guessed at."""
+def decode_cursor(text: str, *, mode: ReadMode, width: int, where: str, linked: bool = False) -> Position:
+    """Read a cursor back; one of another version, mode, key width or way of paging is refused, never guessed at."""
     unusable = SourceChanged(
         "the stored position does not fit this stream any more",
         where=where,
@@ -203,6 +212,8 @@ def decode_cursor(text: str, *, mode: ReadMode, width: int, where: str) -> Posit
             raise unusable
         if mode is ReadMode.BY_KEYS:
             return Position(mode, taken=int(content["taken"]))
+        if linked:
+            return Position(mode, link=str(content["link"]), last=str(content["last"]))
         values = content["at"]
     except (ValueError, KeyError, TypeError):
         raise unusable from None

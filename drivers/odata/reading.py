@@ -30,6 +30,7 @@ from drivers.odata.columns import header_columns, key_texts, line_list, lines_ta
 from drivers.odata.edm import Property
 from drivers.odata.fetching import SetReader
 from drivers.odata.line_sets import FetchedLines, LineSetReader, keys_in
+from drivers.odata.links import LinkedPages, Place
 from drivers.odata.literals import NoLiteral
 from drivers.odata.naming import Key, chunks, one_key
 from drivers.odata.options import ConnectionOptions
@@ -85,6 +86,7 @@ class PageReader:
         self._line_sets = [self._line_set(service, services, each) for each in shape.lines if each.entity_set]
         self._columns = self._ordering()
         self._bounds = self._fixed_bounds()
+        self._linked = self._by_links(service)
         self._walk = Walk(self._set, self._columns, self._bounds, self._tree, self._where)
 
     def _reader(self, service: Service, entity_set: str, tree: Node, where: str) -> SetReader:
@@ -107,13 +109,19 @@ class PageReader:
         if self._request.after is None:
             return None
         return decode_cursor(
-            self._request.after, mode=self._request.mode, width=len(self._columns), where=self._where
+            self._request.after,
+            mode=self._request.mode,
+            width=len(self._columns),
+            where=self._where,
+            linked=self._linked is not None,
         )
 
     async def fetch(self, position: Position | None) -> Fetched:
         if self._request.mode is ReadMode.BY_KEYS:
             return await self._fetch_keys(position.taken if position else 0)
         wanted = min(self._request.page_rows, self._options.page_size)
+        if self._linked is not None:
+            return await self._fetch_linked(self._linked, position, wanted)
         for _ in range(VERIFY_TRIES):
             step = await self._walk.step(position.at if position else START, wanted)
             lines = await self._lines_of(step.rows)
@@ -141,6 +149,23 @@ class PageReader:
             position = self._behind_last(fetched.rows)
         cursor = encode_cursor(position) if position is not None else self._request.after
         return Page(table, cursor, complete=fetched.complete)
+
+    # --- pages by the server's links
+
+    def _by_links(self, service: Service) -> LinkedPages | None:
+        shape = self._shape
+        if shape.options.paging != "links":
+            return None
+        keys = self._reader(service, shape.options.entity_set, Node(shape.key), self._where)
+        return LinkedPages(
+            self._set, keys, shape.key, self._tree, self._bounds, self._named_all, where=self._where
+        )
+
+    async def _fetch_linked(self, linked: LinkedPages, position: Position | None, wanted: int) -> Fetched:
+        place = Place(position.link or "", position.last) if position is not None else None
+        page = await linked.page(place, wanted)
+        behind = Position(self._request.mode, link=page.place.link, last=page.place.last)
+        return Fetched(page.rows, (), behind, page.complete)
 
     # --- pages in order
 
@@ -176,19 +201,22 @@ class PageReader:
         after = taken + len(chosen)
         seen = set(self._request.keys[:taken])
         wanted = [key for key in dict.fromkeys(chosen) if key not in seen]
-        found: list[Any] = []
-        asked = [parts for key in wanted if (parts := self._parts(key))]
-        while asked:
-            rows, asked = await self._named(asked)
-            found += rows
+        found = await self._named_all([parts for key in wanted if (parts := self._parts(key))])
         place = Position(ReadMode.BY_KEYS, taken=after)
         complete = after >= len(self._request.keys)
         return Fetched(found, await self._lines_of(found), place, complete)
 
+    async def _named_all(self, keys: list[list[str]]) -> list[Any]:
+        found: list[Any] = []
+        while keys:
+            rows, keys = await self._named(keys)
+            found += rows
+        return found
+
     async def _named(self, keys: list[list[str]]) -> tuple[list[Any], list[list[str]]]:
         """The records of the keys, and the keys to ask for again: where an answer may have been cut without a word."""
         columns = self._shape.key
-        order_by = [each.name for each in self._shape.order]
+        order_by = [] if self._linked is not None else [each.name for each in self._shape.order]
         found: list[Any] = []
         again: list[list[str]] = []
         for chunk in chunks(self._key, keys, self._set.room, self._options.keys_per_request):
