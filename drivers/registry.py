@@ -9,7 +9,7 @@ from drivers.contract import BadConfiguration, Driver, SecretKeeper
 
 
 def names() -> tuple[str, ...]:
-    return ("netsuite", "odata", "odbc", "rfc", "sandbox")
+    return ("netsuite", "odata", "odbc", "rfc", "sandbox", "soap")
 
 
 def create(
@@ -45,6 +45,10 @@ def create(
         from drivers.sandbox.driver import SandboxDriver  # noqa: PLC0415 - only where it is used
 
         return SandboxDriver(connection, options, secrets)
+    if driver == "soap":
+        from drivers.soap.driver import soap_driver  # noqa: PLC0415 - only where it is used
+
+        return soap_driver(connection, options, secrets)
     raise BadConfiguration(
         f"there is no driver named {driver!r}",
         where="connection.driver",

@@ -53,6 +53,11 @@ class Channel:
         )
         return await asyncio.to_thread(self._opened, answer, where)
 
+    async def get(self, request: Request) -> Answer:
+        """A document beside the operations, whatever its status."""
+        self.answer = await self._client.send(request)
+        return self.answer
+
     def _opened(self, answer: Answer, where: str) -> Any:
         try:
             root = parsed(answer.body)

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from drivers.contract import SourceChanged
+from drivers.contract import DriverError, SourceChanged
 from drivers.http.client import HttpClient
-from drivers.http.messages import Request
-from drivers.soap.faults import refusal
+from drivers.http.messages import Answer, Request
+from drivers.soap.faults import fault_of, refusal
 from drivers.soap.model import Definitions
 from drivers.soap.wsdl import imports_of, read_definitions
+from drivers.soap.xml import SOAP, BadXml, parsed
 
 VERSION: Final = 1
 _MOST_DOCUMENTS: Final = 200  # of one WSDL
@@ -75,10 +76,26 @@ class WsdlStore:
             request = Request("GET", self._at_home(each), {"Accept": "*/*"}, where=where, repeatable=True)
             answer = await self._client.send(request)
             if answer.status != _OK:
-                raise refusal(answer, where=where)
+                raise self._refused(answer, where)
             documents[each] = answer.body
             wanted += await asyncio.to_thread(lambda: list(imports_of(answer.body, each, where=where)))  # noqa: B023 - awaited at once
         return documents
+
+    def _refused(self, answer: Answer, where: str) -> DriverError:
+        """A server may say in a fault why there is no description."""
+        try:
+            root = parsed(answer.body)
+        except BadXml:
+            return refusal(answer, where=where)
+        found = next(root.iter(f"{{{SOAP}}}Fault"), None)
+        if found is None:
+            return refusal(answer, where=where)
+        fault = fault_of(found, answer.status, self._client.secrets)
+        return SourceChanged(
+            f"{fault.text} [{fault.code.rpartition('.')[2]}]",
+            where=where,
+            hint="See that the service is published under this name, and for this account.",
+        )
 
     def _at_home(self, url: str) -> str:
         """Servers write the name that their machine has at home into what they import."""

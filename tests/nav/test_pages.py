@@ -1,0 +1,478 @@
+"""Page services over the wire: reading, drift, cultures, checks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drivers.contract import (
+    BadConfiguration,
+    CheckStep,
+    DriverError,
+    Mark,
+    MarkKind,
+    ReadMode,
+    ReadRequest,
+    SourceBusy,
+    SourceChanged,
+    StreamSpec,
+)
+from drivers.keys import encode_key
+from drivers.soap.driver import soap_driver
+from drivers.soap.pages.driver import PagesDriver
+from tests.conformance.suite import keys, pages, rows
+from tests.nav.company import COMPANY, connection, nav, vendor
+from tests.nav.server import INSTANCE, NavServer
+from tests.nav.test_conformance import orders, vendors
+from tests.windows_sign_in import PASSWORD, USER, WindowsServer, use_accounts
+
+
+@pytest.fixture
+def server() -> Iterator[NavServer]:
+    made = nav()
+    made.start()
+    yield made
+    made.stop()
+
+
+@asynccontextmanager
+async def driving(server: NavServer, folder: Path, **options: Any) -> AsyncIterator[PagesDriver]:
+    driver = soap_driver("nav", *connection(server, folder, **options))
+    assert isinstance(driver, PagesDriver)
+    try:
+        yield driver
+    finally:
+        await driver.aclose()
+
+
+def scan(stream: StreamSpec, **more: Any) -> ReadRequest:
+    return ReadRequest(stream, more.pop("mode", ReadMode.SCAN), **more)
+
+
+def changes(stream: StreamSpec, start: str, end: str, **more: Any) -> ReadRequest:
+    return ReadRequest(stream, ReadMode.CHANGES, Mark(MarkKind.DATE, start), Mark(MarkKind.DATE, end), **more)
+
+
+# --- reading
+
+
+async def test_lines_come_with_their_order_exactly_as_they_are(server: NavServer, tmp_path: Path) -> None:
+    async with driving(server, tmp_path) as driver:
+        (row,) = rows(await pages(driver, scan(orders(), mode=ReadMode.BY_KEYS, keys=["106002"])))
+
+    assert row["Order_Date"] == date(2026, 6, 3)
+    assert row["Status"] == "Open"
+    assert [line["Line_No"] for line in row["lines"]] == [10_000, 20_000]
+    assert row["lines"][0]["Description"] == "Item <0> & more"
+    assert row["lines"][0]["Direct_Unit_Cost"] == "12345678901234.56789"
+    assert "Key" not in row, "it says nothing of the record, and changes with every write"
+
+
+async def test_only_what_is_asked_for_becomes_columns(server: NavServer, tmp_path: Path) -> None:
+    stream = replace(orders(), columns=["Order_Date", "lines.Quantity"])
+    async with driving(server, tmp_path) as driver:
+        (page, *_) = await pages(driver, scan(stream))
+
+    assert page.table.column_names == ["__key", "Order_Date", "lines"]
+    assert [each.name for each in page.table.schema.field("lines").type.value_type] == ["Quantity"]
+
+
+async def test_a_server_that_gives_fewer_records_than_it_was_asked_for_is_read_to_its_end(
+    server: NavServer, tmp_path: Path
+) -> None:
+    server.most_rows = 4
+    async with driving(server, tmp_path) as driver:
+        found = await pages(driver, scan(orders()))
+
+    assert len(keys(found)) == len(set(keys(found))) == 23
+
+
+async def test_records_that_come_go_and_change_while_they_are_read_cost_no_other(
+    server: NavServer, tmp_path: Path
+) -> None:
+    table = server.pages["Vendors"].rows
+    before = set(table)
+    deleted, found = set(), []
+    async with driving(server, tmp_path) as driver:
+        number = 0
+        async for page in driver.read(scan(vendors(), page_rows=7)):
+            found += page.table["__key"].to_pylist()
+            number += 1
+            # The record that the bookmark names among others: it goes, or gets another Key.
+            if page.table.num_rows:
+                last = (found[-1],)
+                if number % 2:
+                    del table[last]
+                    deleted.add(last)
+                else:
+                    table[last]["_v"] += 1
+            table[f"V3{number}5",] = vendor(0, No=f"V3{number}5")
+
+    assert len(found) == len(set(found))
+    assert {key for (key,) in before - deleted} <= set(found)
+
+
+async def test_behind_a_bookmark_that_the_server_no_longer_takes_the_read_goes_on_by_key(
+    server: NavServer, tmp_path: Path
+) -> None:
+    server.bookmarks_live = False
+    async with driving(server, tmp_path) as driver:
+        whole = await pages(driver, scan(vendors(), page_rows=7))
+        del server.pages["Vendors"].rows[(keys(whole[:1])[-1],)]
+        rest = await pages(driver, scan(vendors(), page_rows=7, after=whole[0].cursor))
+
+    assert keys(rest) == keys(whole[1:])
+
+
+async def test_a_key_of_several_fields_goes_on_without_leaving_anything_out(
+    server: NavServer, tmp_path: Path
+) -> None:
+    server.bookmarks_live = False
+    stream = StreamSpec("v", "vendor", {"page": "Vendors", "key": ["Blocked", "No"]})
+    async with driving(server, tmp_path) as driver:
+        found = keys(await pages(driver, scan(stream, page_rows=7)))
+        again = keys(await pages(driver, scan(stream, mode=ReadMode.BY_KEYS, keys=found[:3])))
+
+    assert len(found) == 60
+    assert found[0] == encode_key(["", "V0"])
+    assert again == found[:3]
+
+
+async def test_every_filter_of_the_stream_holds_in_every_mode(server: NavServer, tmp_path: Path) -> None:
+    stream = StreamSpec(
+        "v",
+        "vendor",
+        {
+            "page": "Vendors",
+            "filter": {"No": "V1*|V2*", "City": "''"},
+            "replication_key": "Last_Date_Modified",
+        },
+    )
+    async with driving(server, tmp_path) as driver:
+        whole = keys(await pages(driver, scan(stream)))
+        named = keys(await pages(driver, scan(stream, mode=ReadMode.BY_KEYS, keys=["V1", "V3", "V20"])))
+        changed = keys(await pages(driver, changes(stream, "2026-06-01", "2026-06-15")))
+
+    assert {key[:2] for key in whole} == {"V1", "V2"}
+    assert named == ["V1", "V20"]
+    assert changed
+    assert set(changed) <= set(whole)
+
+
+# --- changes
+
+
+@pytest.mark.parametrize("culture", ["%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y-%m-%d"])
+async def test_the_way_a_culture_writes_a_day_is_found_by_asking(
+    server: NavServer, tmp_path: Path, culture: str
+) -> None:
+    server.date_format = culture
+    expected = {
+        row["No"]
+        for row in server.pages["Vendors"].rows.values()
+        if row["Last_Date_Modified"] and date(2026, 6, 3) <= row["Last_Date_Modified"] <= date(2026, 6, 12)
+    }
+    async with driving(server, tmp_path) as driver:
+        found = keys(await pages(driver, changes(vendors(), "2026-06-03", "2026-06-12")))
+
+    assert set(found) == expected
+
+
+async def test_a_culture_that_nobody_knows_is_asked_of_the_operator(
+    server: NavServer, tmp_path: Path
+) -> None:
+    server.date_format = "%y%j"
+    async with driving(server, tmp_path) as driver:
+        with pytest.raises(SourceChanged) as raised:
+            await pages(driver, changes(vendors(), "2026-06-03", "2026-06-12"))
+    assert raised.value.where == "options.date_format"
+
+    server.date_format = "%d/%m/%y"
+    async with driving(server, tmp_path, date_format="%d/%m/%y") as driver:
+        assert keys(await pages(driver, changes(vendors(), "2026-06-03", "2026-06-12")))
+
+
+async def test_the_signpost_is_the_day_that_it_is_at_the_server(server: NavServer, tmp_path: Path) -> None:
+    async with driving(server, tmp_path, time_zone="Pacific/Kiritimati") as driver:
+        assert await driver.signpost(vendors()) == Mark(MarkKind.DATE, "2026-06-16")
+        assert await driver.signpost(vendors("Changed_At")) == Mark(
+            MarkKind.TIMESTAMP, "2026-06-15T12:00:05+00:00"
+        )
+        assert await driver.signpost(orders()) is None
+
+
+async def test_a_window_holds_what_changed_since_and_what_has_no_date(
+    server: NavServer, tmp_path: Path
+) -> None:
+    request = ReadRequest(vendors(), ReadMode.WINDOW, start=Mark(MarkKind.DATE, "2026-06-10"))
+    async with driving(server, tmp_path) as driver:
+        found = rows(await pages(driver, request))
+
+    marks = {row["Last_Date_Modified"] for row in found}
+    assert None in marks
+    assert min(mark for mark in marks if mark) == date(2026, 6, 10)
+    assert len(found) == sum(
+        row["Last_Date_Modified"] is None or row["Last_Date_Modified"] >= date(2026, 6, 10)
+        for row in server.pages["Vendors"].rows.values()
+    )
+
+
+async def test_moments_are_compared_to_the_second_whatever_day_the_server_means(
+    server: NavServer, tmp_path: Path
+) -> None:
+    start = Mark(MarkKind.TIMESTAMP, "2026-06-12T00:00:05+00:00")
+    end = Mark(MarkKind.TIMESTAMP, "2026-06-13T06:00:05+02:00")
+    async with driving(server, tmp_path) as driver:
+        found = keys(await pages(driver, ReadRequest(vendors("Changed_At"), ReadMode.CHANGES, start, end)))
+
+    stamps = {row["No"]: row["Changed_At"] for row in server.pages["Vendors"].rows.values()}
+    assert set(found) == {
+        no
+        for no, at in stamps.items()
+        if at and "2026-06-12T00:00:05+00:00" <= at.isoformat() <= "2026-06-13T04:00:05+00:00"
+    }
+    assert found
+
+
+# --- drift
+
+
+async def test_a_field_that_the_page_gained_moves_no_other_and_appears_by_itself(
+    server: NavServer, tmp_path: Path
+) -> None:
+    page = server.pages["Vendors"]
+    async with driving(server, tmp_path) as driver:
+        before = rows(await pages(driver, scan(vendors())))
+        page.grown = {"New_Field": 2, "Another": 5}
+        grown = rows(await pages(driver, scan(vendors())))
+        assert grown == before
+
+        page.wsdl = page.wsdl.replace(
+            b'<xsd:element minOccurs="0" maxOccurs="1" name="Name" type="xsd:string"/>',
+            b'<xsd:element minOccurs="0" maxOccurs="1" name="New_Field" type="xsd:string"/>'
+            b'<xsd:element minOccurs="0" maxOccurs="1" name="Name" type="xsd:string"/>',
+        )
+        after = rows(await pages(driver, scan(vendors())))
+
+    assert after[0]["New_Field"] == "grown"
+    assert [{**row, "New_Field": None} for row in after] == [{**row, "New_Field": None} for row in before]
+
+
+async def test_the_wsdl_of_an_unchanged_page_is_fetched_once_for_all_starts(
+    server: NavServer, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        async with driving(server, tmp_path) as driver:
+            for _ in range(2):
+                await pages(driver, scan(vendors()))
+
+    assert [each.method for each in server.seen if each.path.endswith("/Page/Vendors")].count("GET") == 1
+
+
+async def test_a_field_that_a_stream_needs_and_the_kept_wsdl_has_not_is_looked_for_in_the_page(
+    server: NavServer, tmp_path: Path
+) -> None:
+    async with driving(server, tmp_path) as driver:
+        await pages(driver, scan(vendors()))
+        page = server.pages["Vendors"]
+        page.wsdl = page.wsdl.replace(b"Changed_At", b"Stamped_At")
+        await driver.signpost(vendors("Stamped_At"))
+        with pytest.raises(SourceChanged, match="'Changed_At'") as raised:
+            await driver.signpost(vendors("Changed_At"))
+
+    assert "Stamped_At" in raised.value.hint
+
+
+# --- names
+
+
+async def test_names_of_companies_and_option_values_are_encoded_and_decoded(
+    server: NavServer, tmp_path: Path
+) -> None:
+    async with driving(server, tmp_path) as driver:
+        (page, *_) = await pages(driver, scan(vendors()))
+
+    assert set(page.table["Price_Rule"].to_pylist()) == {"Profit=Price_Cost"}
+    assert set(page.table["Blocked"].to_pylist()) == {""}
+    assert all("/CRONUS%20AG%20%26%20S%C3%B6hne/" in each.path for each in server.seen)
+
+
+async def test_the_catalogue_has_every_published_page_with_its_key_and_change_column(
+    server: NavServer, tmp_path: Path
+) -> None:
+    async with driving(server, tmp_path) as driver:
+        found = {table.name: table for table in (await driver.discover()).tables}
+
+    assert set(found) == {"Vendors", "PurchaseOrder", "VendorLedgerEntries"}
+    assert (found["Vendors"].key, found["Vendors"].replication_key) == (("No",), "Last_Date_Modified")
+    assert "PurchLines.Quantity" in {each.name for each in found["PurchaseOrder"].columns}
+
+
+# --- check
+
+
+async def steps(server: NavServer, folder: Path, *streams: StreamSpec, **options: Any) -> list[CheckStep]:
+    async with driving(server, folder, **options) as driver:
+        return list(await driver.check(streams))
+
+
+async def test_check_goes_through_every_hop_and_every_stream(server: NavServer, tmp_path: Path) -> None:
+    ledger = StreamSpec("ledger", "vendor", {"page": "VendorLedgerEntries"})
+    found = await steps(server, tmp_path, vendors(), ledger)
+
+    assert [each.name for each in found] == [
+        "host name", "port", "server, TLS and sign-in", "company", "stream vendors", "stream ledger",
+    ]  # fmt: skip
+    assert all(each.ok for each in found)
+    assert found[3].detail == COMPANY
+    assert "Create" in found[4].detail
+    assert "none: a page that is read only" in found[5].detail
+
+
+@pytest.mark.parametrize(
+    ("options", "step", "code", "said"),
+    [
+        ({"url": "http://nowhere.invalid:7047/WS"}, "host name", "unreachable", "does not resolve"),
+        ({"url": "http://127.0.0.1:9/WS"}, "port", "unreachable", "nothing answers"),
+        (
+            {"auth": {"kind": "basic", "user": "nobody"}},
+            "server, TLS and sign-in",
+            "credentials_refused",
+            "401",
+        ),
+        (
+            {"auth": {"kind": "windows", "user": "CRONUS\\agent"}},
+            "server, TLS and sign-in",
+            "configuration",
+            "offers Basic",
+        ),
+        ({"company": "CRONUS"}, "company", "configuration", "no company 'CRONUS'"),
+    ],
+)
+async def test_check_says_which_hop_failed_and_what_to_do(
+    server: NavServer, tmp_path: Path, options: dict[str, Any], step: str, code: str, said: str
+) -> None:
+    found = (await steps(server, tmp_path, **options))[-1]
+
+    assert (found.name, found.ok, found.code) == (step, False, code)
+    assert said in found.detail
+    assert found.hint
+
+
+async def test_check_tells_a_server_that_takes_only_windows_accounts(
+    server: NavServer, tmp_path: Path
+) -> None:
+    server.schemes = "Negotiate"
+
+    found = (await steps(server, tmp_path, auth={"kind": "basic", "user": "CRONUS\\agent"}))[-1]
+
+    assert found.code == "credentials_refused"
+    assert "the server takes Negotiate" in found.detail
+
+
+async def test_check_speaks_of_tls_where_the_port_speaks_none(server: NavServer, tmp_path: Path) -> None:
+    found = (await steps(server, tmp_path, url=server.root.replace("http:", "https:")))[-1]
+
+    assert (found.name, found.ok) == ("server, TLS and sign-in", False)
+    assert "TLS" in found.detail
+
+
+async def test_check_tells_a_page_that_is_not_published(server: NavServer, tmp_path: Path) -> None:
+    wrong = StreamSpec("w", "vendor", {"page": "Vendor"})
+    found = (await steps(server, tmp_path, wrong))[-1]
+
+    assert (found.stream, found.ok, found.code) == ("w", False, "source_changed")
+    assert "Publish" in found.hint or "published" in found.hint
+
+
+@pytest.mark.parametrize(
+    ("options", "place"),
+    [
+        ({"page": "Vendors", "replication_key": "Name"}, "streams.v.read.replication_key"),
+        ({"page": "Vendors", "key": ["Numero"]}, "streams.v.read.key"),
+        ({"page": "Vendors", "filter": {"Numero": "1"}}, "streams.v.read.filter.Numero"),
+        ({"page": "PurchaseOrder", "lines": {"l": {"part": "Lines"}}}, "streams.v.read.lines.l.part"),
+        ({"page": "Vendors", "pag": "x"}, "streams.v.read.pag"),
+    ],
+)
+async def test_a_stream_that_cannot_work_is_told_with_its_place(
+    server: NavServer, tmp_path: Path, options: dict[str, Any], place: str
+) -> None:
+    async with driving(server, tmp_path) as driver:
+        with pytest.raises(DriverError) as raised:
+            await pages(driver, scan(StreamSpec("v", "vendor", options)))
+
+    assert isinstance(raised.value, BadConfiguration | SourceChanged)
+    assert raised.value.where == place
+    assert raised.value.hint
+
+
+async def test_a_fault_of_the_system_is_told_in_its_own_words(server: NavServer, tmp_path: Path) -> None:
+    stream = StreamSpec("v", "vendor", {"page": "Vendors", "filter": {"Balance_LCY": "a lot"}})
+    async with driving(server, tmp_path) as driver:
+        with pytest.raises(SourceChanged, match="can't be evaluated into type decimal"):
+            await pages(driver, scan(stream))
+
+
+async def test_a_server_that_is_down_for_a_moment_is_busy_and_nothing_worse(
+    server: NavServer, tmp_path: Path
+) -> None:
+    from tests.sap_odata.web import Trouble
+
+    async with driving(server, tmp_path) as driver:
+        await pages(driver, scan(vendors()))
+        server.troubles = [Trouble("POST", 500, b"")]
+        with pytest.raises(SourceBusy):
+            await pages(driver, scan(vendors()))
+
+
+# --- accounts of Windows
+
+
+@pytest.mark.parametrize("schemes", [("Negotiate",), ("NTLM",), ("Negotiate", "NTLM")])
+async def test_pages_are_read_with_an_account_of_windows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schemes: tuple[str, ...]
+) -> None:
+    use_accounts(tmp_path, monkeypatch)
+    inner = nav()
+
+    def answer(method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        response = inner.signed_in(method, path, body)
+        return response.status, response.body
+
+    server = WindowsServer(answer, schemes)
+    options, _ = connection(inner, tmp_path, url=f"{server.url}{INSTANCE}")
+    options["auth"] = {"kind": "windows", "user": USER}
+    driver = soap_driver("nav", options, {"password": PASSWORD})
+    try:
+        found = await pages(driver, scan(orders()))
+        checked = await driver.check()
+    finally:
+        await driver.aclose()
+        server.stop()
+
+    assert len(keys(found)) == 23
+    assert all(step.ok for step in checked[:3])
+    assert set(server.users) == {USER}
+
+
+def test_a_password_is_in_no_representation(server: NavServer, tmp_path: Path) -> None:
+    driver = soap_driver("nav", *connection(server, tmp_path))
+    try:
+        assert "secret-key" not in repr(driver)
+    finally:
+        asyncio.run(driver.aclose())
+
+
+def test_an_unknown_kind_of_services_is_refused() -> None:
+    with pytest.raises(BadConfiguration) as raised:
+        soap_driver("nav", {"services": "nav-page", "url": "http://x"}, {})
+
+    assert raised.value.where == "options.services"
