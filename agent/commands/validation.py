@@ -149,6 +149,7 @@ class _Look:
                 )
             elif member is not None and (wrong := wrong_custom_value(member)) is not None:
                 yield FieldFault(place, *wrong)
+        yield from self._missing(value, f"{at}.", f"{CUSTOM}.")
 
     def _status(self, field: Field, value: str, at: str, inside: str) -> Iterator[FieldFault]:
         if field.values is not None and value not in field.values - {UNKNOWN_STATUS}:

@@ -10,13 +10,14 @@ from typing import Any, Final
 from drivers.contract import BadConfiguration, SourceChanged
 from drivers.recipes.scope import ABSENT, Misfit, lines_of
 from drivers.recipes.scope import Scope as CommandScope
-from drivers.rfc.abap import Field, Interface
-from drivers.rfc.conversions import NotConvertible, to_abap
+from drivers.rfc.abap import Field, Interface, Kind
+from drivers.rfc.conversions import NotConvertible, plain_day, to_abap
 from drivers.rfc.dictionary import Dictionary
 from drivers.rfc.recipes import Recipe, Writes
 from drivers.rfc.write_options import CallTable, Source, TableParameter, Values
 
 _FLAG: Final = "X"
+_MOMENT: Final = "At"  # how the names of the unified model's moments end
 _SEE: Final = "Transaction SE37 shows the parameters of {function} on this system."
 
 
@@ -111,6 +112,7 @@ class _Work:
                 where=f"{self.where}.values",
                 hint=_SEE.format(function=self.interface.function),
             )
+        self._check_zone(parameter.field, source)
         value = self.scope.of(source)
         if value is not ABSENT:
             self.parameters[name] = self._converted(parameter.field, value, source, self.scope)
@@ -158,6 +160,7 @@ class _Work:
                     where=self.where,
                     hint=f"It has: {', '.join(list(fields)[:20])}.",
                 )
+            self._check_zone(fields[name], source)
             value = scope.of(source)
             if value is ABSENT:
                 continue
@@ -170,12 +173,17 @@ class _Work:
                 return to_abap(target, "0" if target.kind.value in {"decimal", "currency", "integer"} else "")
             if isinstance(value, str) and "T" in value and source.const is None:
                 value = self._local(value)
-            converted = to_abap(target, value)
-            return str(converted).replace("-", "")[:8] if source.form == "yyyymmdd" else converted
+            return to_abap(target, plain_day(value) if source.form == "yyyymmdd" else value)
         except NotConvertible as error:
             if source.const is not None:
                 raise BadConfiguration(f"the constant for {target.name} {error}", where=self.where) from None
             raise Misfit(scope.origin(source), "invalid", str(error)) from None
+
+    def _check_zone(self, target: Field, source: Source) -> None:
+        """In a check: what a write would be refused for. Moments of the unified model are named so, dates are not."""
+        is_day = target.kind in {Kind.DATE, Kind.TIME} or source.form == "yyyymmdd"
+        if self.scope.blank and self.scope.zone is None and is_day and (source.field or "").endswith(_MOMENT):
+            raise _no_zone(f"{source.field} is a moment")
 
     def _local(self, text: str) -> str:
         """A moment in the system's own time; any other text stays as it is."""
@@ -186,11 +194,7 @@ class _Work:
         if moment.tzinfo is None:
             return text
         if self.scope.zone is None:  # around midnight a guess would be the day before, or the one after
-            raise BadConfiguration(
-                "a moment is to be written as SAP's own date or time, and the system's time zone is not named",
-                where="options.time_zone",
-                hint='Set it: time_zone = "Europe/Berlin" (transaction STZAC shows it).',
-            )
+            raise _no_zone("this is a moment")
         return moment.astimezone(self.scope.zone).isoformat()
 
     def _fields(self, parameter: str) -> Mapping[str, Field]:
@@ -205,3 +209,11 @@ class _Work:
         if found.structure:  # the dictionary knows more of each field than a WSDL tells
             fields = self.dictionary.table(found.structure, where=self.where).fields
         return {each.name: each for each in fields}
+
+
+def _no_zone(what: str) -> BadConfiguration:
+    return BadConfiguration(
+        f"{what} that is written as SAP's own date or time, and the system's time zone is not named",
+        where="options.time_zone",
+        hint='Set it: time_zone = "Europe/Berlin" (transaction STZAC shows it).',
+    )

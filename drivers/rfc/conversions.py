@@ -242,6 +242,12 @@ def _day(value: Any) -> date | str:
         raise NotConvertible("is no date") from None
 
 
+def plain_day(value: Any) -> str:
+    """`20260401`, for fields of text that hold a date; of a moment its own day. Raises NotConvertible."""
+    day = _day(value)
+    return "" if isinstance(day, str) else f"{day:%Y%m%d}".rjust(8, "0")
+
+
 def _clock(value: Any) -> time | str:
     text = str(value)
     try:

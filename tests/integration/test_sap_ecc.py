@@ -29,9 +29,13 @@ ECC = profile("sap-ecc")["streams"]
 BEARING, PUMP, JOB = f"{4711:018d}", f"{10000123:018d}", f"{800001:012d}"
 ORDER: dict[str, Any] = {
     "organizationKey": "1000", "vendorKey": "0000000100", "currencyKey": "EUR", "orderDate": "2026-03-15", "terms": "ZB30",
-    "customFields": {"purchasingOrganization": "1000", "purchasingGroup": "001", "deliveryDate": "2026-04-01"},
+    "customFields": {"purchasingOrganization": "1000", "purchasingGroup": "001"},
     "lineItems": [
-        {"materialKey": BEARING, "locationKey": "1000", "quantity": "3", "price": "9.99", "uomKey": "ST"}
+        {
+            "materialKey": BEARING, "locationKey": "1000", "quantity": "3", "price": "9.99", "uomKey": "ST",
+            "dueAt": "2026-04-01T22:30:00Z",
+        },
+        {"materialKey": BEARING, "locationKey": "1000", "quantity": "1", "dueAt": "2026-05-04"},
     ],
 }  # fmt: skip
 
@@ -242,6 +246,8 @@ async def test_a_new_order_is_read_as_it_was_written(driver: RfcDriver) -> None:
         "9.99",
         "ZB30",
     )
+    days = [line["dueAt"] for line in found["lineItems"]]
+    assert days == ["2026-04-02T00:00:00Z", "2026-05-04T00:00:00Z"]  # of the first: the day it is in Berlin
 
 
 async def test_an_order_is_changed_by_its_lines_numbers(driver: RfcDriver) -> None:

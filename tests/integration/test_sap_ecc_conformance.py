@@ -23,9 +23,12 @@ WAYS = ("sdk, plain reader", "soap, sorted ET_DATA")
 CREATE, UPDATE = OperationKind.CREATE, OperationKind.UPDATE
 NEW_ORDER: dict[str, Any] = {
     "organizationKey": "1000", "vendorKey": "0000000100", "currencyKey": "KWD", "orderDate": "2026-03-15",
-    "customFields": {"purchasingOrganization": "1000", "purchasingGroup": "001", "deliveryDate": "2026-04-01"},
+    "customFields": {"purchasingOrganization": "1000", "purchasingGroup": "001"},
     "lineItems": [
-        {"materialKey": f"{4711:018d}", "locationKey": "1000", "quantity": "3", "price": "1.25"}
+        {
+            "materialKey": f"{4711:018d}", "locationKey": "1000", "quantity": "3", "price": "1.25",
+            "dueAt": "2026-04-01T00:00:00Z",
+        }
     ],
 }  # fmt: skip
 

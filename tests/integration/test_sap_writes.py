@@ -455,7 +455,7 @@ async def test_whichever_call_is_cut_at_most_one_order_is_made_and_the_outcome_i
 
 async def test_check_holds_every_recipe_against_the_system_and_writes_nothing(sap: Site) -> None:
     before = orders_of(sap)
-    driver = sap.driver()
+    driver = sap.driver(time_zone="Europe/Berlin")
     steps = {step.name: step for step in await driver.check([writable_orders(), work_orders()])}
     await driver.aclose()
 
@@ -463,6 +463,17 @@ async def test_check_holds_every_recipe_against_the_system_and_writes_nothing(sa
     assert "create, update" in steps["writes of purchase_orders"].detail
     assert orders_of(sap) == before
     assert not [name for name, _ in sap.system.calls if name.startswith("BAPI")]
+
+
+async def test_check_finds_that_moments_could_not_be_written(sap: Site) -> None:
+    driver = sap.driver()
+    steps = {step.name: step for step in await driver.check([writable_orders(), work_orders()])}
+    await driver.aclose()
+
+    step = steps["writes of work_orders"]
+    assert (step.ok, step.code) == (False, "configuration")
+    assert "options.time_zone: scheduledAt" in step.detail
+    assert steps["writes of purchase_orders"].ok  # of which none is a moment
 
 
 @pytest.mark.parametrize(

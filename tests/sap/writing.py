@@ -137,7 +137,7 @@ def po_create(session: Session, given: dict[str, Any]) -> Mapping[str, Any]:
             "AEDAT": session.system.today, "PEINH": "1", "NETWR": f"{total:.2f}", **item, "EBELN": number,
         })  # fmt: skip
     for row in given.get("POSCHEDULE", []):
-        session.write("EKET", {"EBELN": number, "EBELP": row["PO_ITEM"], "ETENR": row["SCHED_LINE"], "EINDT": row["STAT_DATE"], "MENGE": row["QUANTITY"]})  # fmt: skip
+        session.write("EKET", {"EBELN": number, "EBELP": row["PO_ITEM"], "ETENR": row["SCHED_LINE"], "EINDT": row["DELIVERY_DATE"], "MENGE": row["QUANTITY"]})  # fmt: skip
     session.system.changed(session, "EINKBELEG", number, "ME21N")
     messages.append(told("S", "06", "017", f"Standard PO created under the number {number}"))
     return {"EXPPURCHASEORDER": number, "RETURN": messages}

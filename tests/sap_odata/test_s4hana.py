@@ -178,6 +178,18 @@ async def test_one_service_that_is_not_active_leaves_the_other_streams_to_be_tri
 
 
 @pytest.mark.parametrize("stream", ["purchase_orders", "purchase_orders_v4"])
+async def test_an_order_without_what_only_custom_fields_hold_is_refused_by_their_name(
+    gateway, driver, stream
+):
+    record = {name: value for name, value in ORDER.items() if name != "customFields"}
+
+    outcome = await driver.execute(command(stream, OperationKind.CREATE, record))
+
+    assert (outcome.status, outcome.messages[0].code) == (OutcomeStatus.FAILED, "required")
+    assert outcome.messages[0].field == "customFields"
+
+
+@pytest.mark.parametrize("stream", ["purchase_orders", "purchase_orders_v4"])
 async def test_an_order_is_created_and_read_back(gateway, driver, stream):
     outcome = await driver.execute(command(stream, OperationKind.CREATE, ORDER))
 

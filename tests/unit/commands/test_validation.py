@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -199,6 +200,18 @@ def test_an_update_needs_only_what_is_to_change_and_null_empties_a_field():
     assert found(UPDATE, {"lineItems": [{"lineNo": "10", "quantity": "2"}]}) == {}
     assert found(UPDATE, {"lineItems": [{"lineNo": "10"}]}) == {"lineItems[0].quantity": "required"}
     assert found(UPDATE, {}) == {"": "nothing_to_change"}
+
+
+def test_a_custom_field_that_is_needed_is_needed_of_an_object_that_is_given_or_of_the_record():
+    of_the_object = replace(CREATE, required=("customFields.project",))
+    of_the_record = replace(CREATE, required=("customFields", "customFields.project"))
+    without, with_another = order(), order(customFields={"urgent": True})
+
+    assert found(of_the_object, without) == {}
+    assert found(of_the_record, without) == {"customFields": "required"}
+    for operation in (of_the_object, of_the_record):
+        assert found(operation, with_another) == {"customFields.project": "required"}
+        assert found(operation, order(customFields={"project": "P-1"})) == {}
 
 
 def test_what_the_entity_always_has_cannot_be_emptied():

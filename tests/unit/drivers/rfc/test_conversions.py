@@ -26,6 +26,7 @@ from drivers.rfc.conversions import (
     float_text,
     from_abap,
     integer,
+    plain_day,
     raw_in_reply,
     raw_text,
     time_text,
@@ -227,6 +228,13 @@ class TestIntoAbap:
         assert to_abap(Field("DAY", "DATS", 8), "2026-01-31") == date(2026, 1, 31)
         assert to_abap(Field("DAY", "DATS", 8), "2026-01-31T10:00:00Z") == date(2026, 1, 31)
         assert to_abap(Field("DAY", "DATS", 8), "") == "00000000"
+        assert [plain_day(each) for each in ("2026-01-31", "2026-01-31T10:00:00Z", "")] == [
+            "20260131",
+            "20260131",
+            "",
+        ]
+        with pytest.raises(NotConvertible, match="no date"):
+            plain_day("soon")
         assert to_abap(Field("CLOCK", "TIMS", 6), "2026-01-31T10:11:12Z") == time(10, 11, 12)
         assert to_abap(Field("FLAG", "CHAR", 1), True) == "X"
         assert to_abap(Field("FLAG", "CHAR", 1), False) == ""
