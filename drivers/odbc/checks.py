@@ -6,13 +6,14 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from drivers.contract import CheckStep, DriverError, StreamSpec, Unreachable
+from drivers.contract import CheckStep, DriverError, ReadMode, ReadRequest, StreamSpec, Unreachable
 from drivers.odbc import queries
 from drivers.odbc.learning import learn
 from drivers.odbc.native import load_arrow_odbc, load_pyodbc
 from drivers.odbc.options import ConnectionOptions
 from drivers.odbc.queries import Sql
 from drivers.odbc.session import Session, refuse_unknown_driver
+from drivers.odbc.tracking import TrackedRead, tracked_tables
 
 _HOST_ATTRIBUTES: Final = ("server", "servername", "host", "hostname")
 _PORT_SECONDS: Final = 5.0  # a closed port answers at once; only a firewall makes one wait
@@ -122,9 +123,17 @@ def _stream(session: Session, spec: StreamSpec) -> str:
     session.rows(queries.null_key_probe(session.dialect, shape, ()), where=f"{where}.query")
     if shape.replication is not None:
         session.rows(queries.highest_mark(session.dialect, shape, shape.replication), where=where)
+    tables = tracked_tables(session.dialect, shape)
+    if tables is not None:
+        tables.current(session.value)
+        oldest = tables.oldest(session.value)
+        read = TrackedRead(session.dialect, shape, tables, ReadRequest(spec, ReadMode.CHANGES))
+        session.rows(queries.null_key_probe(session.dialect, read.shape(oldest), ()), where=where)
     for lines in shape.lines:
         statement = queries.lines_of(session.dialect, shape, lines, [Sql("1 = 0")], None)
         session.rows(statement, where=f"{where}.lines.{lines.name}.query")
     sets = f", {len(shape.lines)} line sets" if shape.lines else ""
     mark = f", changes by {shape.replication.name}" if shape.replication else ", no replication key"
+    if tables is not None:
+        mark = f", changes tracked in {', '.join(name for name, _ in tables.tables)}"
     return f"{len(shape.columns)} columns, key {', '.join(c.name for c in shape.key)}{mark}{sets}"

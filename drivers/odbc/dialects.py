@@ -27,6 +27,16 @@ class Returning(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeTracking:
+    """How a product is asked for the changes that it keeps account of; each statement gives one version or nothing."""
+
+    current: str  # of the newest change that is committed
+    oldest: str  # ? is a table: all its changes behind this one are kept
+    changes: str  # the changes of {table} behind version {since}, as a table with the columns of its key
+    version: str  # the column with the version of each
+
+
+@dataclass(frozen=True, slots=True)
 class Dialect:
     name: str
     products: tuple[str, ...]  # beginnings of what SQL_DBMS_NAME answers, lower case
@@ -65,6 +75,7 @@ class Dialect:
     max_parameters: int = 1_000
     nul_in_text: bool = True
     safe_rowversion: str = ""
+    tracking: ChangeTracking | None = None
 
 
 _STANDARD_BINDS: Final = {
@@ -256,6 +267,12 @@ SQLSERVER: Final = Dialect(
     },
     now={"local": "SYSDATETIME()", "utc": "SYSUTCDATETIME()", "date": "CAST(SYSDATETIME() AS date)"},
     safe_rowversion="LOWER(CONVERT(varchar(16), CONVERT(binary(8), MIN_ACTIVE_ROWVERSION() - 1), 2))",
+    tracking=ChangeTracking(
+        current="SELECT CHANGE_TRACKING_CURRENT_VERSION()",
+        oldest="SELECT CHANGE_TRACKING_MIN_VALID_VERSION(OBJECT_ID(?))",
+        changes="CHANGETABLE(CHANGES {table}, {since})",
+        version="SYS_CHANGE_VERSION",
+    ),
     max_parameters=2_000,
     # A datetime parameter reads 2026-02-03 by the language of the account otherwise: as the 2nd of March in German.
     write_session=("SET LOCK_TIMEOUT {milliseconds}", "SET DATEFORMAT ymd"),

@@ -41,6 +41,7 @@ from drivers.odbc.queries import Sql
 from drivers.odbc.reading import Fetched, PageReader
 from drivers.odbc.session import Session
 from drivers.odbc.shape import Kind, QueryColumn, StreamShape
+from drivers.odbc.tracking import tracked_tables
 from drivers.odbc.write_checks import check_writes
 from drivers.odbc.writing import Writer
 
@@ -52,11 +53,19 @@ _LOWEST: Final = {MarkKind.INTEGER: str(-(2**63)), MarkKind.BINARY: "00" * 8}
 
 
 class OdbcDriver:
-    def __init__(self, connection: str, options: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        connection: str,
+        options: Mapping[str, Any],
+        secrets: Mapping[str, str],
+        *,
+        dialect: Dialect | None = None,
+    ) -> None:
+        """`dialect`: of a product that is none of `dialects.DIALECTS`."""
         self._name = connection
         self._options = parse_connection(options)
         text = build(self._options.connection, secrets)
-        self._session = Session(self._options, text, tuple(secrets.values()))
+        self._session = Session(self._options, text, tuple(secrets.values()), dialect)
         self._writer = Writer(self._session)
 
     def __repr__(self) -> str:
@@ -148,6 +157,9 @@ class OdbcDriver:
 
     def _signpost(self, stream: StreamSpec) -> Mark | None:
         shape = self._shape(stream)
+        tables = tracked_tables(self._session.dialect, shape)
+        if tables is not None:
+            return Mark(MarkKind.INTEGER, str(tables.current(self._session.value)))
         column, kind = shape.replication, shape.mark_kind
         if column is None or kind is None:
             return None

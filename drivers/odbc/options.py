@@ -47,6 +47,10 @@ class StreamOptions(Strict):
     replication_key: ColumnName | None = None
     replication_kind: Literal["timestamp", "date", "integer", "binary"] | None = None
     replication_clock: Literal["local", "utc"] = "local"  # what a time stamp without zone is kept in
+    # The tables whose tracked changes are changes of the records, each with its columns that hold the stream's key.
+    change_tracking: dict[Annotated[str, Field(min_length=1)], tuple[ColumnName, ...]] = Field(
+        default_factory=dict
+    )
     lines: dict[SetName, LineOptions] = Field(default_factory=dict)
 
 
@@ -63,6 +67,19 @@ def parse_stream(name: str, options: Mapping[str, Any]) -> StreamOptions:
             where=f"{where}.replication_kind",
             hint="Name the column in replication_key, or remove replication_kind.",
         )
+    if stream.change_tracking and stream.replication_key is not None:
+        raise BadConfiguration(
+            "changes come by replication_key or by change_tracking, and both are set",
+            where=f"{where}.change_tracking",
+            hint="Remove replication_key: change tracking needs no column.",
+        )
+    for table, columns in stream.change_tracking.items():
+        if len(columns) != len(stream.key):
+            raise BadConfiguration(
+                f"{table} has {len(columns)} columns, the key has {len(stream.key)}",
+                where=f"{where}.change_tracking.{table}",
+                hint="Name one column of the table's own key per key column, in the key's order.",
+            )
     for set_name, lines in stream.lines.items():
         if len(lines.parent) != len(stream.key):
             raise BadConfiguration(

@@ -27,9 +27,10 @@ _EXPLAIN: Final = {"postgresql": "EXPLAIN (FORMAT JSON) "}
 def plan(session: Session, request: ReadRequest) -> ReadPlan:
     """Raises the DriverError that the read would end with."""
     shape = projected(learn(session, request.stream), request.stream.columns)
-    bounds = PageReader(session, shape, request).bounds
+    reader = PageReader(session, shape, request)
+    bounds = reader.bounds
     notes: list[str] = []
-    rows, exact = _rows(session, shape, request, bounds, notes)
+    rows, exact = _rows(session, reader.shape(session.value), request, bounds, notes)
     lines = () if request.mode is ReadMode.KEYS else shape.lines
     again = 1 if lines and not session.dialect.consistent else 0
     if again:

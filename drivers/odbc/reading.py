@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -34,6 +34,7 @@ from drivers.odbc.positions import earliest_text, exists_as, mark_text
 from drivers.odbc.queries import Sql
 from drivers.odbc.session import BulkConnection, Session
 from drivers.odbc.shape import LineShape, QueryColumn, StreamShape, projected
+from drivers.odbc.tracking import VERSION, Ask, TrackedRead, tracked_tables
 from drivers.odbc.values import key_texts, typed
 
 VERIFY_TRIES: Final = 4  # a page that changes under each of these reads is given back as "busy"
@@ -61,6 +62,11 @@ class PageReader:
         self._connection: BulkConnection | None = None
         self._keys_only = request.mode is ReadMode.KEYS
         self._by_replication = request.mode is ReadMode.CHANGES
+        tables = tracked_tables(session.dialect, shape) if self._by_replication else None
+        self._tracked: TrackedRead | None = None
+        if tables is not None:
+            self._tracked = TrackedRead(session.dialect, shape, tables, request)
+            shape = self._shape = self._tracked.shape(None)
         self._columns = shape.key if self._keys_only else shape.columns
         if self._by_replication and shape.replication is None:
             raise BadConfiguration(
@@ -77,6 +83,10 @@ class PageReader:
     def bounds(self) -> Sequence[Sql]:
         """The conditions that hold for every page of this read."""
         return self._bounds
+
+    def shape(self, ask: Ask) -> StreamShape:
+        """The stream as this read asks for it."""
+        return self._shape if self._tracked is None else self._tracked.shape(self._tracked.since(ask))
 
     def start(self) -> Position | None:
         """Where this read goes on, or None at its beginning."""
@@ -95,7 +105,7 @@ class PageReader:
         keys = encode_keys([key_texts(fetched.headers.column(column.name)) for column in self._shape.key])
         self._refuse_repeated(keys)
         headers = typed(fetched.headers, self._columns).select(
-            [] if self._keys_only else _names(self._columns)
+            [] if self._keys_only else [name for name in _names(self._columns) if name != VERSION.name]
         )
         table = headers.add_column(0, KEY_COLUMN, keys)
         if not self._keys_only:
@@ -141,6 +151,23 @@ class PageReader:
             connection.end()
 
     def _fetch_page(self, connection: BulkConnection, position: Position | None) -> Fetched:
+        if self._tracked is None:
+            return self._fetch_rows(connection, position)
+
+        def ask(sql: Sql, where: str) -> Any:
+            answer = connection.read(sql, where=where)
+            return answer.column(0)[0].as_py() if answer.num_rows else None
+
+        since = self._tracked.since(ask)
+        self._shape = self._tracked.shape(since)
+        fetched = self._fetch_rows(connection, position)
+        if since is None or self._tracked.since(ask) is not None:
+            return fetched
+        # The source forgot changes while they were read; behind the same position now every row is asked for.
+        self._shape = self._tracked.shape(None)
+        return self._fetch_rows(connection, position)
+
+    def _fetch_rows(self, connection: BulkConnection, position: Position | None) -> Fetched:
         if position is None:
             self._refuse_null_keys(connection)
         wanted = self._request.page_rows

@@ -34,14 +34,20 @@ _Result = TypeVar("_Result")
 
 
 class Session:
-    def __init__(self, options: ConnectionOptions, connection_string: str, secrets: Sequence[str]) -> None:
+    def __init__(
+        self,
+        options: ConnectionOptions,
+        connection_string: str,
+        secrets: Sequence[str],
+        dialect: Dialect | None = None,
+    ) -> None:
         self._options = options
         self._connection_string = connection_string
         self.secrets = tuple(secrets)  # what must not be in any text
         self._lock = threading.Lock()
         self._connection: Any = None
         self._idle: list[BulkConnection] = []
-        self._dialect: Dialect | None = DIALECTS[options.dialect] if options.dialect else None
+        self._dialect = DIALECTS[options.dialect] if options.dialect else dialect
         self.product = ""
 
     def __repr__(self) -> str:
@@ -59,6 +65,11 @@ class Session:
         return self.use(
             lambda connection: connection.execute(sql.text, *sql.parameters).fetchall(), where=where
         )
+
+    def value(self, sql: Sql, where: str) -> Any:
+        """The one value that a statement gives; None where it gives no row."""
+        rows = self.rows(sql, where=where)
+        return rows[0][0] if rows else None
 
     def rows_within(self, seconds: int, sql: Sql, *, where: str) -> list[Any]:
         """As `rows`, under a time limit of its own. Raises SourceBusy where that is passed."""
