@@ -1,10 +1,11 @@
-"""Pure: what the administrator of a source grants to the agent's user, one line for each function and table."""
+"""Pure: what the administrator of a source grants to the agent's user, one line for each thing that is used."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from drivers.contract import StreamSpec
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 _FUNCTION: Final = ("S_RFC", "ACTVT 16, RFC_TYPE FUNC, RFC_NAME")
 _TABLE: Final = ("S_TABU_NAM", "ACTVT 03, TABLE")
+_OWN_SERVICE: Final = "service"  # the one of a connection whose options.url is all there is
+_GATEWAY: Final = re.compile(r"(?:^|/)odata/sap/(?P<service>\w+)|(?:^|/)odata4/sap/(?P<group>\w+)/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +27,50 @@ class Grant:
     written_by: tuple[str, ...] = ()
 
 
-def grants_of(driver: str, streams: Sequence[StreamSpec]) -> tuple[Grant, ...] | None:
-    """None: this driver has no such list. Raises BadConfiguration for a stream whose options are wrong."""
-    if driver != "rfc":
-        return None
+def grants_of(
+    driver: str, streams: Sequence[StreamSpec], options: Mapping[str, Any] | None = None
+) -> tuple[Grant, ...] | None:
+    """`options`: the connection's, as far as they are known. None: this driver has no such list.
+
+    Raises BadConfiguration for a stream whose options are wrong.
+    """
+    makers = {"rfc": _rfc_grants, "odata": _odata_grants}
+    return makers[driver](streams, options or {}) if driver in makers else None
+
+
+def _odata_grants(streams: Sequence[StreamSpec], options: Mapping[str, Any]) -> tuple[Grant, ...]:
+    from drivers.odata.authorisations import used_by  # noqa: PLC0415 - only where it is used
+
+    service = str(options.get("service", ""))
+    whole = used_by(streams, service)
+    reading = used_by([replace(stream, write={}) for stream in streams], service)
+    paths = dict.fromkeys(use.service for use in whole)
+    found = []
+    for path in paths:
+        mine = [use for use in whole if use.service == path]
+        read_by = tuple(dict.fromkeys(name for use in mine for name in reading.get(use, ())))
+        written_by = dict.fromkeys(name for use in mine for name in whole[use] if name not in read_by)
+        holder = _OWN_SERVICE
+        if path:
+            guard = _service(path)
+            holder = guard[2][0]
+            found.append(Grant(*guard, read_by, tuple(written_by)))
+        for use in mine:
+            by = reading.get(use, ())
+            writers = tuple(name for name in whole[use] if name not in by)
+            found.append(Grant(holder, use.action, (use.name,), by, writers))
+    return tuple(found)
+
+
+def _service(path: str) -> tuple[str, str, tuple[str, ...]]:
+    """SAP guards each service of its Gateway by S_SERVICE: V2 by its name, V4 by the name of its group."""
+    found = _GATEWAY.search(path)
+    if found is None:
+        return "service", "path", (path,)
+    return "S_SERVICE", "SRV_TYPE HT, SRV_NAME of", ((found["service"] or found["group"]).upper(),)
+
+
+def _rfc_grants(streams: Sequence[StreamSpec], _: Mapping[str, Any]) -> tuple[Grant, ...]:
     from drivers.rfc.authorisations import ALWAYS, CURRENCIES, authorisations_of  # noqa: PLC0415 - only where it is used
 
     whole = authorisations_of(streams)

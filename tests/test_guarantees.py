@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "guarantees.md"
-ROW = re.compile(r"^\| (G\d\d) \| (.+?) \| (.+) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| (G\d+) \| (.+?) \| (.+) \|$", re.MULTILINE)
 NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 
 

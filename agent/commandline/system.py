@@ -77,7 +77,8 @@ def _grants(invocation: Invocation, name: str, *, read_only: bool) -> tuple[Gran
 
     read = profile(name, config_dir=invocation.config_dir)
     try:
-        found = grants_of(read["driver"], list(_streams(read, read_only=read_only)))
+        streams = list(_streams(read, read_only=read_only))
+        found = grants_of(read["driver"], streams, read.get("options", {}))
     except DriverError as error:
         raise ConfigurationError(error.message, where=error.where, hint=error.hint) from error
     if found is None:

@@ -44,11 +44,52 @@ def test_without_writes_nothing_that_writes_is_asked_for(shell: Shell) -> None:
     assert not any(each["writtenBy"] for each in grants)
 
 
+def test_of_odata_each_service_is_named_with_what_is_read_and_written_in_it(shell: Shell) -> None:
+    grants = shell.json("system", "authorisations", "sap-s4hana")["grants"]
+
+    services = {each["anyOf"][0]: each for each in grants if each["object"] == "S_SERVICE"}
+    paths = {stream["read"]["service"] for name, stream in profile("sap-s4hana")["streams"].items() if stream.get("enabled", True)}  # fmt: skip
+    assert {path.rpartition("/")[2] for path in paths} <= services.keys()
+    assert services["API_MATERIAL_STOCK_SRV"]["readBy"] == ["inventory_items"]
+    uses = {(each["object"], each["fields"], each["anyOf"][0]): each for each in grants}
+    read = uses["API_PURCHASEORDER_PROCESS_SRV", "read", "A_PurchaseOrder/to_PurchaseOrderItem"]
+    assert (read["readBy"], read["writtenBy"]) == (["purchase_orders"], [])
+    made = uses["API_PURCHASEORDER_PROCESS_SRV", "create", "A_PurchaseOrder"]
+    assert (made["readBy"], made["writtenBy"]) == ([], ["purchase_orders"])
+    assert uses["API_MAINTENANCEORDER", "call", "ReleaseMaintenanceOrder"]["writtenBy"] == ["work_orders"]
+
+
+def test_of_a_v4_service_of_sap_its_group_is_named(shell: Shell) -> None:
+    stream = (
+        '[streams.orders]\nentity = "purchase_order"\n[streams.orders.read]\nentity_set = "PurchaseOrder"\n'
+    )
+    path = "odata4/sap/api_purchaseorder_2/srvd_a2x/sap/purchaseorder/0001"
+    shell.write("systems/mine/system.toml", f'driver = "odata"\n[options]\nservice = "{path}"\n{stream}')
+
+    grants = shell.json("system", "authorisations", "mine")["grants"]
+
+    assert [(each["object"], each["anyOf"]) for each in grants] == [
+        ("S_SERVICE", ["API_PURCHASEORDER_2"]),
+        ("API_PURCHASEORDER_2", ["PurchaseOrder"]),
+    ]
+
+
+def test_of_business_one_only_sets_are_named_and_without_writes_only_reads(shell: Shell) -> None:
+    grants = shell.json("system", "authorisations", "sap-business-one", "--read-only")["grants"]
+
+    assert {each["fields"] for each in grants} == {"read"}
+    assert {"Items", "PurchaseOrders/DocumentLines", "BusinessPartners"} <= {
+        each["anyOf"][0] for each in grants
+    }
+
+
 def test_a_system_of_another_driver_has_no_list(shell: Shell) -> None:
-    found = shell.run("system", "authorisations", "sap-s4hana")
+    shell.write("systems/mine/system.toml", 'driver = "odbc"\n[streams.vendors]\nentity = "vendor"\n')
+
+    found = shell.run("system", "authorisations", "mine")
 
     assert found.exit_code == 3
-    assert "docs/systems/sap-s4hana.md" in found.stderr
+    assert "the driver odbc" in found.stderr
 
 
 def test_an_unknown_system_is_refused_with_those_that_are_known(shell: Shell) -> None:
