@@ -101,6 +101,7 @@ class NavServer(HttpServer):
         self.bookmarks_live = True  # a bookmark of a record that is gone is taken, too
         self.account = ("agent", "secret-key")
         self.schemes = 'Basic realm=""'
+        self.meanwhile: Callable[[], None] = lambda: None  # what others do behind a reading
         self._lock = threading.RLock()
         self._lines = itertools.count(1)
 
@@ -189,6 +190,8 @@ class NavServer(HttpServer):
             inner = self._delete_line(page, operation.removeprefix("Delete_"), asked[0].text or "")
         else:
             inner = getattr(self, f"_{operation.lower()}")(page, asked)
+            if operation == "ReadMultiple":
+                self.meanwhile()
         return _envelope(f'<{operation}_Result xmlns="{page.space}">{inner}</{operation}_Result>')
 
     def _readmultiple(self, page: Page, asked: Any) -> str:
