@@ -19,16 +19,17 @@ from agent.credentials.access import Access
 from agent.errors import ConfigurationError, CredentialsRefused, GroundwireError, PolicyDenied, Restarting
 from agent.hosting.driver import HostedDriver
 from agent.mappings.columns import ColumnWatch, News
-from agent.model.run import RunReport, RunTrigger
+from agent.model.run import RunReport, RunTrigger, rfc3339
 from agent.outbox.store import Outbox
 from agent.policies.in_force import Leaves
 from agent.policies.withdrawals import Withdrawals
 from agent.run_id import new_run_id
 from agent.settings import ConnectionSettings, LimitsTable
-from agent.stream_status import last_complete, report_of, state_of, stream_status
+from agent.stream_status import last_complete, limits_status, report_of, state_of, stream_status
 from agent.streams import NoSource, streams_of
 from agent.sync.cursor import read_checkpoint
-from agent.sync.runner import Runner, RunResult, Source, Stream
+from agent.sync.quiet import Source
+from agent.sync.runner import Runner, RunResult, Stream
 from agent.sync.schedule import Schedule
 from agent.sync.supervisor import Supervisor
 from agent.sync.window import Since
@@ -50,6 +51,7 @@ class Connection:
     task: asyncio.Task[None]
     secrets: dict[str, str] = field(default_factory=dict, repr=False)  # as both drivers are opened with
     fault: GroundwireError | None = None  # why there is no driver
+    further: tuple[HostedDriver, ...] = ()  # for streams that are read beside others
     aside: HostedDriver | None = None  # a second driver: what somebody waits for does not wait behind a read
 
 
@@ -138,6 +140,7 @@ class Connections:
         streams: dict[str, Stream] = {}
         faults: dict[str, GroundwireError] = {}
         driver: HostedDriver | None = None
+        further: tuple[HostedDriver, ...] = ()
         refused: CredentialsRefused | None = None
         fault: GroundwireError | None = None
         secrets: dict[str, str] = {}
@@ -148,6 +151,8 @@ class Connections:
             secrets = await asyncio.to_thread(self._access.secrets_of, settings)
             refused = await self._access.refusal(settings, secrets)
             driver = self._driver(settings, secrets)
+            others = range(min(settings.limits.parallel_reads, max(1, len(streams))) - 1)
+            further = tuple(self._driver(settings, secrets) for _ in others)
         except GroundwireError as error:
             log.warning(
                 "connection_misconfigured", connection=settings.name, code=error.code, error=str(error)
@@ -162,6 +167,7 @@ class Connections:
             connection=settings.name,
             streams=streams,
             source=driver if driver is not None else NoSource(),
+            further=further,
             make_runner=self._make_runner,
             new_run=lambda: new_run_id(self._clock.utcnow()),
             clock=self._clock,
@@ -178,7 +184,7 @@ class Connections:
         for name in streams:
             supervisor.views[name] = replace(supervisor.views[name], remap=remap[name], report=last[name])
         task = group.create_task(supervisor.run(), name=f"connection {settings.name}")
-        self._running[settings.name] = Connection(settings, driver, supervisor, task, secrets, fault)
+        self._running[settings.name] = Connection(settings, driver, supervisor, task, secrets, fault, further)
         self._changing.discard(settings.name)
         for name, stream in streams.items():
             self._schedule.add(stream.address, settings.streams[name].sync, last_complete(last[name]))
@@ -196,7 +202,7 @@ class Connections:
             self._schedule.remove(f"{name}/{stream}")
         connection.task.cancel()
         await asyncio.wait({connection.task}, timeout=STOP_SECONDS)
-        for driver in (connection.driver, connection.aside):
+        for driver in (connection.driver, *connection.further, connection.aside):
             if driver is not None:
                 await driver.aclose()
         self._changing.discard(name)
@@ -342,10 +348,12 @@ class Connections:
         """The same for the operator at this host, who may read what an error says."""
         found = [self._connection_status(one, columns=True) for one in self._running.values()]
         for status in found:
-            views = self._running[status["name"]].supervisor.views
+            there = self._running[status["name"]]
+            status["limits"] = limits_status(there.settings, there.supervisor.held_seconds)
             for stream in status["streams"]:
-                error = views[stream["name"]].error
+                error = there.supervisor.views[stream["name"]].error
                 stream["error"] = error_document(error) if error else None
+                stream["quietUntil"] = self._quiet_until(there, stream["name"])
         return found
 
     def column_news(self, connection: str, stream: str) -> News:
@@ -388,6 +396,11 @@ class Connections:
                 for name, view in views.items()
             ],
         }
+
+    def _quiet_until(self, connection: Connection, stream: str) -> str | None:
+        known = connection.supervisor.streams.get(stream)
+        until = known.rest.until(self._clock.utcnow()) if known is not None else None
+        return rfc3339(until) if until is not None else None
 
     def _column_status(self, connection: str, stream: str) -> dict[str, Any]:
         news = self.column_news(connection, stream)

@@ -4,6 +4,7 @@
   - TransientError: the same thing may work later; retried with back-off, for ever
     - Unreachable: nothing answered
     - Throttled: the other side asked for a pause
+    - QuietHours: the source is left alone at this time of the day
     - DriverCrashed: the driver's child process ended, hung or grew past its limit
     - Restarting: the connection is being put in force anew
     - StorageFull: the disk holding the state folder is full
@@ -73,6 +74,13 @@ class Throttled(TransientError):
     def __init__(self, message: str = "", *, retry_after: float, where: str = "", hint: str = "") -> None:
         super().__init__(message, where=where, hint=hint)
         self.retry_after = retry_after
+
+
+class QuietHours(TransientError):
+    """The source is left alone at this time of the day."""
+
+    code = "quiet_hours"
+    default_hint = "Nothing to do: it goes on behind its last page when the quiet hours end. `groundwire sync` by hand does not wait for that."
 
 
 class DriverCrashed(TransientError):

@@ -26,6 +26,7 @@ from agent.settings import ConnectionSettings, StreamSettings, SyncSettings
 from agent.streams import build_stream
 from agent.sync.cursor import Checkpoint, Pass
 from agent.sync.hours import quiet_until
+from agent.sync.reconcile import KEYS_PER_PAGE
 from agent.sync.runner import Stream
 from agent.sync.window import comparison_due, next_pass
 from drivers.contract import Mark, Page, ReadMode, ReadPlan, ReadRequest, StreamSpec
@@ -156,7 +157,7 @@ async def _comparison(
         return None
     if not comparison_due(checkpoint, now, settings.every):
         return None
-    request = ReadRequest(stream.spec, ReadMode.KEYS, page_rows=stream.page_rows)
+    request = ReadRequest(stream.spec, ReadMode.KEYS, page_rows=KEYS_PER_PAGE)
     return {"purpose": "deletions", "resumes": False, **_planned(request, await driver.plan(request))}
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from agent.model.run import RunCounts, RunMode, RunReport, RunStatus, RunTrigger, rfc3339
 from agent.outbox.values import RunRecord
+from agent.settings import ConnectionSettings
 from agent.sync.supervisor import StreamState, StreamView
 
 PAUSED: Final = "paused"  # the state of a connection of which nothing runs, whatever its streams' states
@@ -37,6 +38,17 @@ def stream_status(view: StreamView, next_look: datetime | None) -> dict[str, Any
         "remap": "offered" if view.remap else None,
         "nextRunAt": rfc3339(next_look) if next_look else None,
         "lastRun": None if report is None else {**report.to_document(), "error": None},
+    }
+
+
+def limits_status(settings: ConnectionSettings, held_seconds: float) -> dict[str, Any]:
+    """What the connection's source is spared."""
+    return {
+        "parallelReads": settings.limits.parallel_reads,
+        "rowsPerCall": settings.limits.rows_per_call,
+        "quietHours": [str(part) for part in settings.sync.quiet_hours],
+        "timeZone": settings.sync.time_zone,
+        "pauseSeconds": round(held_seconds),  # for which the source itself wants to be left alone
     }
 
 

@@ -14,6 +14,7 @@ from agent.policies.in_force import Leaves
 from agent.policy.leave import LeaveFilter
 from agent.settings import ConnectionSettings, StreamSettings
 from agent.sync.page import StreamFacts
+from agent.sync.quiet import Rest
 from agent.sync.reconcile import DeletionSettings
 from agent.sync.runner import Stream
 from agent.sync.window import WindowSettings
@@ -79,5 +80,6 @@ def build_stream(settings: ConnectionSettings, stream: StreamSettings, leave: Le
         ),
         page_rows=sync.page_rows,
         leave=leave,
+        rest=Rest(sync.time_zone, sync.quiet_hours),
         form=form_of(mapping, leave.fingerprint),
     )

@@ -81,6 +81,8 @@ class ReadRequest:
     end: Mark | None = None  # inclusive; the signpost that a CHANGES read may not pass
     after: str | None = None  # the cursor of the last page that is durable; the read goes on right behind it
     page_rows: int = 2_000  # header rows per page, at most
+    # Rows that any one call to the source may ask for, lines and looked-up rows too; None: as the driver's options say.
+    call_rows: int | None = None
     keys: Sequence[str] = ()  # BY_KEYS only
 
 

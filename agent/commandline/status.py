@@ -43,9 +43,12 @@ def status(invocation: Invocation) -> None:
         if connection.get("paused"):
             name = connection["name"]
             output.line(f"{name} is paused: `groundwire resume {name}` lets it run again", bold=True)
+        _show_limits(invocation, connection["name"], connection.get("limits") or {})
         for stream in connection["streams"]:
             name = f"{connection['name']}/{stream['name']}"
             _show_error(invocation, name, stream.get("error"))
+            if stream.get("quietUntil"):
+                output.line(f"{name}: quiet hours until {stream['quietUntil']}")
             _show_offers(invocation, name, stream)
     output.document(answer)
 
@@ -69,6 +72,21 @@ def _show_error(invocation: Invocation, stream: str, error: dict[str, Any] | Non
     invocation.output.line(f"{stream}: {where}{message}", colour="red")
     if error.get("hint"):
         invocation.output.line(f"  What to do: {error['hint']}")
+
+
+def _show_limits(invocation: Invocation, name: str, limits: dict[str, Any]) -> None:
+    """Those that somebody set, and a pause that the source wants."""
+    told = []
+    if limits.get("parallelReads", 1) > 1:
+        told.append(f"{limits['parallelReads']} streams at a time")
+    if limits.get("rowsPerCall"):
+        told.append(f"at most {limits['rowsPerCall']} rows a call")
+    if limits.get("quietHours"):
+        told.append(f"quiet {', '.join(limits['quietHours'])} {limits['timeZone']}")
+    if told:
+        invocation.output.line(f"{name}: {'; '.join(told)}")
+    if limits.get("pauseSeconds"):
+        invocation.output.line(f"{name}: the source wants a pause, for {limits['pauseSeconds']} s more")
 
 
 def _show_offers(invocation: Invocation, name: str, stream: dict[str, Any]) -> None:

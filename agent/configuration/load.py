@@ -173,6 +173,7 @@ def _connection(name: str, source: Document) -> ConnectionSettings:
         enabled=file.enabled,
         options=file.options,
         secrets=file.secrets,
+        limits=file.limits,
         sync=file.sync or SyncSettings(),
         streams=streams,
         where=source.name,

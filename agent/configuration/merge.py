@@ -19,6 +19,7 @@ def over_profile(profile: RawTable, connection: RawTable) -> dict[str, Any]:
     merged: dict[str, Any] = {**profile, **connection}
     merged["options"] = _deep(_table(profile, "options"), _table(connection, "options"))
     merged["secrets"] = {**_table(profile, "secrets"), **_table(connection, "secrets")}
+    merged["limits"] = {**_table(profile, "limits"), **_table(connection, "limits")}
     merged["sync"] = over_sync(_table(profile, "sync"), _table(connection, "sync"))
     known, own = _table(profile, "streams"), _table(connection, "streams")
     merged["streams"] = {

@@ -299,6 +299,23 @@ SCHEDULE_KEYS: Final = ("every", "cron", "manual")
 MIN_EVERY: Final = timedelta(seconds=1)  # below it a sync would never be over before the next is due
 
 
+class SourceLimits(Table):
+    """What the source is spared, whatever its driver. Quiet hours stand in [sync], where a stream may have its own."""
+
+    parallel_reads: int = Field(
+        default=1,
+        ge=1,
+        le=8,
+        description="Streams that are read at the same time, each through sessions of its own.",
+    )
+    rows_per_call: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="Rows that one call to the source asks for at most; without it the driver's own bound.",
+    )
+
+
 class StreamTable(Table):
     """One entity of this connection."""
 
@@ -328,6 +345,7 @@ class ConnectionFile(Table):
     enabled: bool = Field(default=True, description="false: the connection rests.")
     options: dict[str, Any] = Field(default_factory=dict, description="The driver's own; no secrets here.")
     secrets: dict[str, Reference] = Field(default_factory=dict, description="Only references, never values.")
+    limits: SourceLimits = Field(default_factory=SourceLimits, description="What the source is spared.")
     sync: SyncSettings | None = Field(default=None, description="Defaults for every stream.")
     streams: dict[Name, StreamTable] = Field(default_factory=dict, description="What is read.")
 
@@ -353,6 +371,7 @@ class ConnectionSettings:
     enabled: bool = True
     options: Mapping[str, Any] = field(default_factory=dict)
     secrets: Mapping[str, SecretRef] = field(default_factory=dict)
+    limits: SourceLimits = field(default_factory=SourceLimits)
     sync: SyncSettings = field(default_factory=SyncSettings)
     streams: Mapping[str, StreamSettings] = field(default_factory=dict)  # the enabled ones
     where: str = ""  # its file
@@ -365,6 +384,7 @@ class ConnectionSettings:
             "enabled": self.enabled,
             "options": self.options,
             "secrets": {name: str(ref) for name, ref in self.secrets.items()},
+            "limits": self.limits.model_dump(mode="json", exclude_none=True),
             "sync": self.sync.model_dump(mode="json", exclude_none=True),
             "streams": {
                 name: {

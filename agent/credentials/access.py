@@ -86,6 +86,7 @@ class Access:
             keeper=self._rotations.of(settings, secrets),
             on_refused=refused,
             on_accepted=on_accepted,
+            rows_per_call=settings.limits.rows_per_call,
             child_command=self._driver_command,
         )
 
@@ -100,6 +101,7 @@ class Access:
             secrets,
             limits,
             clock=self._clock,
+            rows_per_call=settings.limits.rows_per_call,
             child_command=self._driver_command,
         )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import structlog
@@ -64,12 +65,13 @@ class HostedDriver:
         keeper: Keeper | None = None,
         on_refused: Callable[[CredentialsRefused], None] = lambda _: None,
         on_accepted: Callable[[], None] = lambda: None,
+        rows_per_call: int | None = None,
         child_command: Sequence[str] = (),
     ) -> None:
         """`secrets` holds revealed values; each new child is opened with those it holds then.
 
         `keeper` stores what the source rotates. `on_refused` is told of each refusal, and `on_accepted` of each check
-        that found the way to the source open. `child_command` replaces the child's program, and is for tests alone.
+        that found the way to the source open. `rows_per_call` bounds every read, whoever asks. `child_command` replaces the child's program, and is for tests alone.
         """
         self._name = name
         self._opening = {"driver": driver, "connection": name, "options": to_plain(options)}
@@ -79,6 +81,7 @@ class HostedDriver:
         self._on_accepted = on_accepted
         self._redact = Redactor(secrets.values())
         self._limits = limits
+        self._rows_per_call = rows_per_call
         self._clock = clock
         self._command = tuple(child_command)
         self._log = log.bind(connection=name, driver=driver)
@@ -126,7 +129,7 @@ class HostedDriver:
 
     async def plan(self, request: ReadRequest) -> ReadPlan | None:
         """What a read would ask of the source; None: the driver cannot say."""
-        return await self._ask(ReadPlan | None, "plan", request=request)
+        return await self._ask(ReadPlan | None, "plan", request=self._bounded(request))
 
     async def operations(self, streams: Sequence[StreamSpec]) -> Sequence[Operation]:
         return await self._ask(Sequence[Operation], "operations", streams=streams)
@@ -139,6 +142,7 @@ class HostedDriver:
 
     async def read(self, request: ReadRequest) -> AsyncGenerator[Page, None]:
         """Pages as they are asked for; the child fetches one ahead, no more. Close the iterator to stop early."""
+        request = self._bounded(request)
         async with self._call_slot():
             child, number = await self._send("read", request=request)
             check = PageCheck(request)
@@ -169,6 +173,12 @@ class HostedDriver:
         self._dismiss()
         while self._leaving:
             await self._leaving.pop().wait_ended()
+
+    def _bounded(self, request: ReadRequest) -> ReadRequest:
+        most = self._rows_per_call
+        if most is None:
+            return request
+        return replace(request, page_rows=min(request.page_rows, most), call_rows=most)
 
     # One call.
 

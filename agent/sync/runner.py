@@ -13,17 +13,16 @@ import asyncio
 import contextlib
 import hashlib
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field, replace
-from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 import structlog
 
 from agent.clock import Clock
-from agent.errors import GroundwireError, TransientError, UnexpectedError
+from agent.errors import GroundwireError, QuietHours, TransientError, UnexpectedError
 from agent.mapping.compile import CompiledMapping
 from agent.model.payload import encode_run, encode_tombstones
 from agent.model.run import RunCounts, RunError, RunMode, RunReport, RunStatus, RunTrigger
@@ -32,6 +31,7 @@ from agent.policy.leave import LeaveFilter
 from agent.sync.cursor import Checkpoint, Pass, read_checkpoint
 from agent.sync.known import Hashes, Known
 from agent.sync.page import Recalled, StreamFacts, prepare_page
+from agent.sync.quiet import Rest, Source
 from agent.sync.reconcile import (
     MAX_MISSED,
     TOMBSTONES_PER_BATCH,
@@ -43,19 +43,9 @@ from agent.sync.reconcile import (
 )
 from agent.sync.window import Since, WindowSettings, comparison_due, next_pass
 from agent.sync.withheld import Withheld
-from drivers.contract import Column, Mark, Page, ReadMode, ReadRequest, StreamSpec
+from drivers.contract import ReadMode, ReadRequest, StreamSpec
 
 log = structlog.get_logger(__name__)
-
-
-class Source(Protocol):
-    """What a run needs of a driver."""
-
-    async def signpost(self, stream: StreamSpec) -> Mark | None: ...
-
-    async def columns(self, stream: StreamSpec) -> Sequence[Column]: ...
-
-    def read(self, request: ReadRequest) -> AsyncGenerator[Page, None]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +60,7 @@ class Stream:
     page_rows: int
     leave: LeaveFilter
     withheld: Withheld = field(default_factory=Withheld, compare=False)
+    rest: Rest = field(default_factory=Rest)  # when its source is left alone
     form: str = ""  # stands for what mapping and policy make of a record, see `mapping.form`; empty: not kept track of
 
     @property
@@ -168,6 +159,9 @@ class Runner:
             with contextlib.suppress(GroundwireError):
                 await asyncio.shield(self._finish(report, RunStatus.CANCELLED))
             raise
+        except QuietHours as error:
+            # What is left is still to be read: a run that was cut short, and no failure.
+            return self._result(await self._finish(report, RunStatus.CANCELLED), error)
         except GroundwireError as error:
             return self._result(await self._finish(report, RunStatus.FAILED, error), error)
         except Exception:

@@ -1,16 +1,18 @@
-"""One connection's streams: run one at a time when wanted, retried when that can help, paused when it cannot.
+"""One connection's streams: run when wanted, one at a time unless the connection allows more, retried when that can help, paused when it cannot.
 
 - a transient error is retried with growing pauses, for ever;
 - refused credentials end everything that was wanted of the connection, and nothing but a person at this host tries them
   again, so that no account is locked; any other error that needs a person is looked at again at the next tick, so that
   it resumes by itself once mended; both are told once;
-- a run asked for while one is under way follows it; several such wishes are one.
+- a run asked for while one is under way follows it; several such wishes are one;
+- the source is spared: no more streams at once than the connection allows, nothing of a schedule in quiet hours, and
+  nothing but what a person at this host asks for while the source wants a pause.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -24,18 +26,23 @@ from agent.errors import (
     GroundwireError,
     NeedsPersonError,
     Paused,
+    QuietHours,
     Throttled,
     UnexpectedError,
 )
 from agent.model.run import RunMode, RunReport, RunStatus, RunTrigger
-from agent.sync.runner import Runner, RunResult, Source, Stream
-from agent.sync.window import Since, joined_since
+from agent.sync.quiet import Source, Spared
+from agent.sync.runner import Runner, RunResult, Stream
+from agent.sync.window import Since
+from agent.sync.wishes import Wish, asked_for
 
 log = structlog.get_logger(__name__)
 
 RETRY_FIRST_SECONDS: Final = 5.0
 RETRY_MOST_SECONDS: Final = 300.0
 RETRY_GROWTH: Final = 2.0
+HOLD_MOST_SECONDS: Final = 3_600.0  # a source that asks for a longer pause is tried again after this
+QUIET_LOOK_SECONDS: Final = 60.0  # between two looks at the wall clock, which may be set meanwhile
 
 
 class StreamState(StrEnum):
@@ -57,39 +64,6 @@ class StreamView:
     error: GroundwireError | None = None
     failures: int = 0  # in a row
     remap: bool = False  # the relay may hold records of an older form
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """A run that is wanted."""
-
-    trigger: RunTrigger
-    full: bool = False
-    since: Since | None = None  # what changed at or after it travels again
-    accept_deletions: bool = False
-    keys: tuple[str, ...] = ()  # records to be read again by key
-    walk: bool = True  # false: only those
-    not_before: float = 0.0  # on the monotonic clock
-    waiting: tuple[asyncio.Future[RunResult], ...] = ()
-    kept: bool = True  # false: wanted only as long as somebody waits for it
-
-    @property
-    def abandoned(self) -> bool:
-        return not self.kept and all(answer.done() for answer in self.waiting)
-
-    def joined(self, other: Wish) -> Wish:
-        since, full = joined_since(self.since, other.since)
-        return Wish(
-            trigger=other.trigger,
-            full=self.full or other.full or full,
-            since=since,
-            accept_deletions=self.accept_deletions or other.accept_deletions,
-            keys=tuple(dict.fromkeys(self.keys + other.keys)),
-            walk=self.walk or other.walk,
-            not_before=min(self.not_before, other.not_before),
-            waiting=self.waiting + other.waiting,
-            kept=self.kept or other.kept,
-        )
 
 
 class MakeRunner(Protocol):
@@ -120,9 +94,15 @@ class Supervisor:
     refused: CredentialsRefused | None = None  # since when nothing but a person tries the source
     doubted: bool = False  # others were refused before these were put in force
     paused: bool = False  # somebody wants nothing to run
-    _under_way: tuple[Wish, asyncio.Task[RunResult]] | None = None
+    further: Sequence[
+        Source
+    ] = ()  # for streams that may be read beside the first: each is a session of its own
+    _under_way: dict[str, tuple[Wish, asyncio.Task[RunResult]]] = field(default_factory=dict)
+    _free: list[Source] = field(default_factory=list)
+    _held_until: float = 0.0  # on the monotonic clock: the source wants a pause
 
     def __post_init__(self) -> None:
+        self._free = [self.source, *self.further]
         self.views = {name: StreamView() for name in self.streams}
         if self.refused is not None:
             self._show_refused(self.refused)
@@ -156,16 +136,15 @@ class Supervisor:
         """
         self._require(stream, trigger)
         answer = self._promise(stream)
-        kept = trigger is not RunTrigger.COMMAND
-        self._want(stream, Wish(trigger, full, since, accept_deletions, waiting=(answer,), kept=kept))
+        wish = asked_for(trigger, answer)
+        self._want(stream, replace(wish, full=full, since=since, accept_deletions=accept_deletions))
         return answer
 
     def fetch(self, stream: str, trigger: RunTrigger, keys: tuple[str, ...]) -> asyncio.Future[RunResult]:
         """Somebody wants these records read again, with the mapping in force now. Raises as `ask` does."""
         self._require(stream, trigger)
         answer = self._promise(stream)
-        kept = trigger is not RunTrigger.COMMAND
-        self._want(stream, Wish(trigger, keys=keys, walk=False, waiting=(answer,), kept=kept))
+        self._want(stream, replace(asked_for(trigger, answer), keys=keys, walk=False))
         return answer
 
     def require(self, stream: str) -> None:
@@ -182,8 +161,8 @@ class Supervisor:
         """End the run under way behind its last durable page, and let nothing run until `resume`."""
         self.paused = True
         self._end_wishes(Paused(where=self.connection))
-        if self._under_way is not None:
-            self._under_way[1].cancel()
+        for _, run in self._under_way.values():
+            run.cancel()
         self.on_change()
 
     def resume(self) -> None:
@@ -219,16 +198,25 @@ class Supervisor:
                 self._show(name, state=StreamState.IDLE, error=None, failures=0)
                 self._want(name, Wish(RunTrigger.SCHEDULE))
 
+    @property
+    def held_seconds(self) -> float:
+        """For how long the source still wants to be left alone."""
+        return max(0.0, self._held_until - self.clock.monotonic())
+
     async def run(self) -> None:
         try:
-            while True:
-                self._news.clear()
-                stream = self._due()
-                if stream is None:
-                    await self._wait()
-                else:
-                    await self._serve(stream)
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    self._news.clear()
+                    stream = self._due() if self._free else None
+                    if stream is None:
+                        await self._wait()
+                    else:
+                        group.create_task(self._begin(stream), name=f"serve {stream}")
         finally:
+            for wish, run in self._under_way.values():  # begun so lately that nothing serves it yet
+                run.cancel()
+                _cancel(wish)
             for wish in self._wishes.values():
                 _cancel(wish)
 
@@ -248,8 +236,9 @@ class Supervisor:
         wish = self._wishes.get(stream)
         if wish is not None and wish.abandoned:
             del self._wishes[stream]
-        if self._under_way is not None and self._under_way[0].abandoned:
-            self._under_way[1].cancel()
+        under_way = self._under_way.get(stream)
+        if under_way is not None and under_way[0].abandoned:
+            under_way[1].cancel()
 
     def _end_wishes(self, error: GroundwireError) -> None:
         """Whoever waits for a run is told why there will be none."""
@@ -272,25 +261,51 @@ class Supervisor:
 
     def _due(self) -> str | None:
         now = self.clock.monotonic()
-        return next((name for name, wish in self._wishes.items() if wish.not_before <= now), None)
+        for name, wish in self._startable():
+            if wish.not_before > now or (self._held_until > now and not wish.by_hand):
+                continue
+            if not wish.asked and self.streams[name].rest.until(self.clock.utcnow()) is not None:
+                self._wishes[name] = replace(wish, not_before=now + QUIET_LOOK_SECONDS)
+                continue
+            return name
+        return None
+
+    def _startable(self) -> list[tuple[str, Wish]]:
+        return [(name, wish) for name, wish in self._wishes.items() if name not in self._under_way]
 
     async def _wait(self) -> None:
-        """Until a new wish, or until the next retry is due."""
+        """Until a new wish, a free place, or until the next retry is due."""
         news = asyncio.ensure_future(self._news.wait())
-        pauses = [asyncio.ensure_future(self.clock.sleep(self._pause()))] if self._wishes else []
+        pause = self._pause() if self._free else None
+        pauses = [asyncio.ensure_future(self.clock.sleep(pause))] if pause is not None else []
         try:
             await asyncio.wait({news, *pauses}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in (news, *pauses):
                 task.cancel()
 
-    def _pause(self) -> float:
-        return max(0.0, min(wish.not_before for wish in self._wishes.values()) - self.clock.monotonic())
+    def _pause(self) -> float | None:
+        starts = [
+            wish.not_before if wish.by_hand else max(wish.not_before, self._held_until)
+            for _, wish in self._startable()
+        ]
+        return max(0.0, min(starts) - self.clock.monotonic()) if starts else None
 
-    async def _serve(self, stream: str) -> None:
-        wish, before = self._wishes.pop(stream), self.views[stream]
-        run = asyncio.create_task(self._run_in_turn(stream, wish), name=f"run {stream}")
-        self._under_way = (wish, run)
+    def _begin(self, stream: str) -> Coroutine[Any, Any, None]:
+        """Start the run that is wanted of a stream; what comes back sees it to its end."""
+        source, wish, before = self._free.pop(0), self._wishes.pop(stream), self.views[stream]
+        run = asyncio.create_task(self._run_in_turn(stream, wish, source), name=f"run {stream}")
+        self._under_way[stream] = (wish, run)
+        return self._serve(stream, wish, run, source, before)
+
+    async def _serve(
+        self,
+        stream: str,
+        wish: Wish,
+        run: asyncio.Task[RunResult],
+        source: Source,
+        before: StreamView,
+    ) -> None:
         try:
             await asyncio.wait({run})
         except asyncio.CancelledError:
@@ -299,7 +314,9 @@ class Supervisor:
             _cancel(wish)
             raise
         finally:
-            self._under_way = None
+            del self._under_way[stream]
+            self._free.append(source)
+            self._news.set()
         if run.cancelled():  # the connection was paused, or nobody waits any more
             self._show(stream, state=before.state)
             result = RunResult(
@@ -309,17 +326,19 @@ class Supervisor:
             result = _result_of(run, wish)
         _answer(wish, result)
 
-    async def _run_in_turn(self, stream: str, wish: Wish) -> RunResult:
+    async def _run_in_turn(self, stream: str, wish: Wish, source: Source) -> RunResult:
         async with self.gate:
-            return await self._run_once(stream, wish)
+            return await self._run_once(stream, wish, source)
 
-    async def _run_once(self, stream: str, wish: Wish) -> RunResult:
+    async def _run_once(self, stream: str, wish: Wish, source: Source) -> RunResult:
         def progress(report: RunReport) -> None:
             self.views[stream] = replace(self.views[stream], report=report)
             self.on_progress(report)
 
         refused_before = self.refused is not None
-        runner = self.make_runner(self.streams[stream], self.source, progress)
+        there = self.streams[stream]
+        spared = source if wish.asked else Spared(source, there.rest, self.clock, there.address)
+        runner = self.make_runner(there, spared, progress)
         self._show(stream, state=StreamState.RUNNING)
         try:
             result = await runner.run(
@@ -349,19 +368,16 @@ class Supervisor:
         if result.remap is not None:
             self.views[stream] = replace(before, remap=result.remap)
         if error is None:
-            if before.error is not None:
-                log.info("stream_recovered", stream=self.streams[stream].address)
-            self._show(stream, state=StreamState.IDLE, error=None, failures=0)
-            if refused_before or self.doubted:
-                self.restore()
-            elif (
-                self.refused is not None
-            ):  # this run had signed in before they were refused: that proves nothing
-                self._show(stream, state=StreamState.NEEDS_REAUTHORISATION, error=self.refused)
+            self._settle_well(stream, before, refused_before=refused_before)
             return
         if isinstance(error, CredentialsRefused):
             self._show(stream, state=StreamState.NEEDS_REAUTHORISATION, failures=before.failures + 1)
             self.refuse(error)
+            return
+        if isinstance(error, QuietHours):
+            log.info("run_interrupted", stream=self.streams[stream].address, why=error.message)
+            self._show(stream, state=StreamState.IDLE, error=None, failures=0)
+            self._want(stream, Wish(RunTrigger.SCHEDULE))
             return
         if before.error is None or before.error.code != error.code:
             log.warning(
@@ -379,7 +395,18 @@ class Supervisor:
         else:
             self._show(stream, state=StreamState.RETRYING, error=error, failures=failures)
             pause = retry_pause(failures, error)
+            if isinstance(error, Throttled):  # it said so of itself, not of one stream
+                self._held_until = max(self._held_until, self.clock.monotonic() + pause)
             self._want(stream, Wish(RunTrigger.SCHEDULE, not_before=self.clock.monotonic() + pause))
+
+    def _settle_well(self, stream: str, before: StreamView, *, refused_before: bool) -> None:
+        if before.error is not None:
+            log.info("stream_recovered", stream=self.streams[stream].address)
+        self._show(stream, state=StreamState.IDLE, error=None, failures=0)
+        if refused_before or self.doubted:
+            self.restore()
+        elif self.refused is not None:  # this run had signed in before they were refused: that proves nothing
+            self._show(stream, state=StreamState.NEEDS_REAUTHORISATION, error=self.refused)
 
     def _show(self, stream: str, **change: Any) -> None:
         self.views[stream] = replace(self.views[stream], **change)
@@ -389,7 +416,7 @@ class Supervisor:
 def retry_pause(failures: int, error: GroundwireError) -> float:
     """Seconds before the next try after so many failures in a row. Pure."""
     pause = min(RETRY_MOST_SECONDS, RETRY_FIRST_SECONDS * RETRY_GROWTH ** min(failures - 1, 16))
-    return max(pause, error.retry_after) if isinstance(error, Throttled) else pause
+    return max(pause, min(error.retry_after, HOLD_MOST_SECONDS)) if isinstance(error, Throttled) else pause
 
 
 def _result_of(run: asyncio.Task[RunResult], wish: Wish) -> RunResult:

@@ -132,7 +132,7 @@ class ODataDriver:
 
     async def read(self, request: ReadRequest) -> AsyncIterator[Page]:
         shape = await self._shape(request.stream)
-        reader = PageReader(self._service, self._options, shape, request)
+        reader = PageReader(self._service, self._options.spared(request.call_rows), shape, request)
         # One page is fetched ahead while the one before it is finished. The task never outlives this generator.
         ahead: asyncio.Task[Fetched] | None = asyncio.create_task(reader.fetch(reader.start()))
         try:
@@ -152,8 +152,9 @@ class ODataDriver:
 
     async def plan(self, request: ReadRequest) -> ReadPlan:
         shape = await self._shape(request.stream)
-        reader = PageReader(self._service, self._options, shape, request)
-        return await plan(self._service(shape.service), self._options, shape, reader, request)
+        options = self._options.spared(request.call_rows)
+        reader = PageReader(self._service, options, shape, request)
+        return await plan(self._service(shape.service), options, shape, reader, request)
 
     async def columns(self, stream: StreamSpec) -> Sequence[Column]:
         shape = await self._shape(stream)

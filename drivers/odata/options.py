@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field
@@ -58,6 +58,12 @@ class ConnectionOptions(HttpOptions):
     url_chars: int = Field(default=6_000, ge=1_000, le=60_000)  # the longest URL that the server takes
     keys_per_request: int | None = Field(default=None, ge=1)  # where a service takes fewer than fit a URL
     max_metadata_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
+
+    def spared(self, call_rows: int | None) -> Self:
+        """With no more rows to an answer than this."""
+        if call_rows is None or call_rows >= self.page_size:
+            return self
+        return self.model_copy(update={"page_size": call_rows})
 
 
 class LineOptions(Strict):

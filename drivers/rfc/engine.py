@@ -37,14 +37,17 @@ class Engine:
         self.product = ""
         self._readers: tuple[Reader, Reader | None] | None = None
         self._decimals: Mapping[str, int] | None = None
+        self._call_rows: int | None = None  # of the read under way
 
     @property
     def reader(self) -> Reader:
         return self._chosen()[0]
 
-    def tables(self) -> TableReader:
+    def tables(self, call_rows: int | None = None) -> TableReader:
+        """`call_rows`: no more rows to a call than this."""
         best, by_offset = self._chosen()
-        return TableReader(self.caller, best, by_offset, rows_per_call=self.options.rows_per_call)
+        rows = min(self.options.rows_per_call, call_rows or self.options.rows_per_call)
+        return TableReader(self.caller, best, by_offset, rows_per_call=rows)
 
     def shape(self, stream: StreamSpec) -> StreamShape:
         shape = learn(self.dictionary, stream)
@@ -55,14 +58,15 @@ class Engine:
                     refuse_long(table.name, table.fields, where=f"{rows.where}.table")
         return shape
 
-    def composer(self, stream: StreamSpec) -> Composer:
-        return Composer(self.caller, self.tables(), self.shape(stream), self.decimals)
+    def composer(self, stream: StreamSpec, call_rows: int | None = None) -> Composer:
+        return Composer(self.caller, self.tables(call_rows), self.shape(stream), self.decimals)
 
     def pages(self, request: ReadRequest) -> Iterable[Page]:
         self._decimals = (
             None  # a currency may be added while the agent runs, and its amounts would be scaled wrongly
         )
-        return PageReader(self.composer(request.stream), request).pages()
+        self._call_rows = request.call_rows
+        return PageReader(self.composer(request.stream, request.call_rows), request).pages()
 
     def signpost(self, stream: StreamSpec) -> Mark | None:
         shape = self.shape(stream)
@@ -79,7 +83,7 @@ class Engine:
             table = self.dictionary.table(_CURRENCIES)
             plan = plan_of(table, table.fields, EVERYTHING, "")
             found: dict[str, int] = {}
-            for part in self.tables().every(plan):
+            for part in self.tables(self._call_rows).every(plan):
                 rows = zip(
                     part.column("CURRKEY").to_pylist(), part.column("CURRDEC").to_pylist(), strict=True
                 )

@@ -21,14 +21,15 @@ COUNTER: Final = "EM_GET_NUMBER_OF_ENTRIES"
 
 def plan(engine: Engine, request: ReadRequest) -> ReadPlan:
     """Raises the DriverError that the read would begin with."""
-    composer = engine.composer(request.stream)
+    composer = engine.composer(request.stream, request.call_rows)
     shape = composer.shape
     reading = PageReader(composer, request)
     keys_only = request.mode is ReadMode.KEYS
     header = reading.plan()
     notes: list[str] = []
     found = _rows(engine, shape, request, header, notes)
-    together = min(request.page_rows, engine.options.rows_per_call)
+    most = min(engine.options.rows_per_call, request.call_rows or engine.options.rows_per_call)
+    together = min(request.page_rows, most)
     groups = composer.reader.groups_of(header)
     notes.append(
         f"Tables are read by {engine.reader.function}"
@@ -47,7 +48,7 @@ def plan(engine: Engine, request: ReadRequest) -> ReadPlan:
         calls = pages * (composer.reader.calls_for(header) + beside) + details
     return ReadPlan(
         objects=tuple(dict.fromkeys(_objects(shape, keys_only=keys_only))),
-        rows_per_call=engine.options.rows_per_call if not keys_only and shape.lines else together,
+        rows_per_call=most if not keys_only and shape.lines else together,
         rows=found,
         exact=False,
         calls=calls,

@@ -55,6 +55,21 @@ async def test_every_verb_answers_as_without_the_boundary(hosted):
     assert list(await hosted.columns(ORDERS)) == list(await direct.columns(ORDERS))
 
 
+async def test_no_read_asks_for_more_rows_at_once_than_the_connection_allows():
+    driver = HostedDriver("demo", "sandbox", OPTIONS, {}, clock=SystemClock(), rows_per_call=9)
+    request = ReadRequest(ORDERS, ReadMode.KEYS, page_rows=10_000)
+    try:
+        async with aclosing(driver.read(request)) as reading:
+            sizes = [page.table.num_rows async for page in reading]
+        plan = await driver.plan(request)
+    finally:
+        await driver.aclose()
+
+    assert max(sizes) == 9
+    assert plan is not None
+    assert (plan.rows_per_call, plan.rows, plan.calls) == (9, sum(sizes), len(sizes))
+
+
 async def test_an_unknown_driver_is_a_configuration_error():
     driver = HostedDriver("demo", "os.system", {}, {}, clock=SystemClock())
     with pytest.raises(ConfigurationError, match="there is no driver named") as caught:

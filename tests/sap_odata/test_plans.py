@@ -49,3 +49,18 @@ async def test_a_service_that_does_not_count_is_not_read_to_be_counted(version: 
     assert plan.rows is None or plan.exact
     assert plan.rows is not None or any("neither by $count" in note for note in plan.notes)
     assert len(plan.objects) == 2
+
+
+async def test_no_request_asks_for_more_records_than_it_may_also_for_lines() -> None:
+    server = service(4)
+    server.start()
+    made = driver(server)
+    request = ReadRequest(orders(own_set=True), ReadMode.SCAN, page_rows=3, call_rows=3)
+    pages = [page async for page in made.read(request)]
+    await made.aclose()
+    server.stop()
+
+    assert max(page.table.num_rows for page in pages) <= 3
+    asked = [int(seen.query["$top"]) for seen in server.seen if "$top" in seen.query]
+    assert asked
+    assert max(asked) <= 4

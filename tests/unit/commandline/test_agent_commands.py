@@ -130,6 +130,28 @@ STATUS = {
 }
 
 
+def test_status_shows_what_a_source_is_spared_and_the_pause_it_wants(
+    shell: Shell, running_agent: RunningAgent
+) -> None:
+    (connection,) = STATUS["connections"]
+    (stream,) = connection["streams"]
+    limits = {
+        "parallelReads": 2,
+        "rowsPerCall": 500,
+        "quietHours": ["22:00-05:00"],
+        "timeZone": "Europe/Berlin",
+        "pauseSeconds": 90,
+    }
+    quiet = {**stream, "quietUntil": "2026-01-06T04:00:00Z"}
+    status = {**STATUS, "connections": [{**connection, "limits": limits, "streams": [quiet]}]}
+    with running_agent(status=status):
+        text = shell.run("status").stdout
+
+    assert "aw: 2 streams at a time; at most 500 rows a call; quiet 22:00-05:00 Europe/Berlin" in text
+    assert "aw: the source wants a pause, for 90 s more" in text
+    assert "aw/orders: quiet hours until 2026-01-06T04:00:00Z" in text
+
+
 def test_status_shows_the_link_the_outbox_and_what_is_wrong(
     shell: Shell, running_agent: RunningAgent
 ) -> None:

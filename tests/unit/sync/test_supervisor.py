@@ -3,29 +3,34 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from agent.clock import ManualClock
+from agent.configuration.hours import parse_quiet_hours
 from agent.errors import (
     ConfigurationError,
     CredentialsRefused,
     GroundwireError,
+    QuietHours,
     SourceChanged,
     Throttled,
     UnexpectedError,
     Unreachable,
 )
 from agent.model.run import RunMode, RunReport, RunStatus, RunTrigger
+from agent.sync.quiet import Rest
 from agent.sync.runner import RunResult
-from agent.sync.supervisor import RETRY_MOST_SECONDS, StreamState, Supervisor, retry_pause
+from agent.sync.supervisor import HOLD_MOST_SECONDS, RETRY_MOST_SECONDS, StreamState, Supervisor, retry_pause
 
 
 class FakeStream:
     def __init__(self, name: str) -> None:
         self.address = f"erp/{name}"
         self.name = name
+        self.rest = Rest()
         self.facts = type("Facts", (), {"connection": "erp", "entity": "vendor"})
 
 
@@ -60,13 +65,17 @@ def _report(address: str, trigger: RunTrigger) -> RunReport:
 
 
 class World:
-    def __init__(self, faults: dict[str, GroundwireError] | None = None) -> None:
+    def __init__(
+        self, faults: dict[str, GroundwireError] | None = None, *, parallel: int = 1, rest: Rest | None = None
+    ) -> None:
         self.calls: list[tuple[str, RunTrigger, dict[str, Any]]] = []
         self.scripts: dict[str, list[Any]] = {}
         self.hold: asyncio.Event | None = None
         self.under_way = self.most_at_once = 0
         self.clock = ManualClock()
         streams = {name: FakeStream(name) for name in ("a", "b") if name not in (faults or {})}
+        for stream in streams.values():
+            stream.rest = rest or Rest()
         self.supervisor = Supervisor(
             connection="erp",
             streams=streams,  # type: ignore[arg-type]
@@ -76,6 +85,7 @@ class World:
             clock=self.clock,
             gate=asyncio.Semaphore(4),
             faults=faults or {},
+            further=[None] * (parallel - 1),  # type: ignore[list-item]
         )
 
     def ran(self) -> list[str]:
@@ -294,3 +304,90 @@ def test_pauses_grow_to_a_limit_and_heed_what_the_source_asks_for(
     failures: int, error: GroundwireError, pause: float
 ) -> None:
     assert retry_pause(failures, error) == pause
+
+
+async def test_a_connection_may_let_streams_be_read_beside_each_other_and_no_more_than_it_says() -> None:
+    async with alive(World(parallel=2)) as world:
+        world.hold = asyncio.Event()
+        runs = [world.supervisor.ask(name, RunTrigger.MANUAL) for name in ("a", "b")]
+        await world.settle(lambda: world.under_way == 2)
+        again = world.supervisor.ask("a", RunTrigger.MANUAL)
+        await asyncio.sleep(0)  # noqa: TID251 - a turn of the loop
+        assert world.under_way == 2
+        world.hold.set()
+        await asyncio.gather(*runs, again)
+
+        assert sorted(world.ran()) == ["a", "a", "b"]
+        assert world.most_at_once == 2
+
+
+async def test_pausing_ends_every_run_that_is_under_way() -> None:
+    async with alive(World(parallel=2)) as world:
+        world.hold = asyncio.Event()
+        runs = [world.supervisor.ask(name, RunTrigger.MANUAL) for name in ("a", "b")]
+        await world.settle(lambda: world.under_way == 2)
+        world.supervisor.pause()
+
+        ends = await asyncio.gather(*runs)
+        assert [end.error.code if end.error else None for end in ends] == ["paused", "paused"]
+        assert world.under_way == 0
+
+
+def resting(world: World, minutes: int) -> Rest:
+    """Quiet hours that the clock stands in now, for so long."""
+    ends = world.clock.utcnow() + timedelta(minutes=minutes)
+    return Rest(
+        "UTC", (parse_quiet_hours(f"{world.clock.utcnow() - timedelta(hours=1):%H:%M}-{ends:%H:%M}"),)
+    )
+
+
+async def test_in_quiet_hours_the_schedule_waits_and_who_asks_does_not() -> None:
+    world = World()
+    for stream in world.supervisor.streams.values():
+        stream.rest = resting(world, 30)  # type: ignore[misc]
+    began = world.clock.monotonic()
+    async with alive(world):
+        world.supervisor.look("a")
+        await world.supervisor.ask("b", RunTrigger.COMMAND)
+        assert world.ran()[0] == "b"
+        await world.settle(lambda: "a" in world.ran())
+
+    assert 30 * 60 <= world.clock.monotonic() - began <= 32 * 60
+
+
+async def test_a_run_that_quiet_hours_cut_short_is_no_failure_and_goes_on_after_them() -> None:
+    world = World()
+    world.scripts["a"] = [QuietHours("quiet hours until 05:00 UTC")]
+    async with alive(world):
+        world.supervisor.look("a")
+        await world.settle(lambda: len(world.ran()) == 2 and world.state("a") is StreamState.IDLE)
+
+        assert world.supervisor.views["a"].failures == 0
+
+
+async def test_a_source_that_wants_a_pause_is_left_alone_by_all_of_its_streams() -> None:
+    world = World()
+    world.scripts["a"] = [Throttled("busy", retry_after=900.0)]
+    began = world.clock.monotonic()
+    async with alive(world):
+        await world.supervisor.ask("a", RunTrigger.MANUAL)
+        assert 890 <= world.supervisor.held_seconds <= 900
+        waits = world.supervisor.ask("b", RunTrigger.COMMAND)
+        await waits
+
+    assert world.clock.monotonic() - began >= 900
+
+
+async def test_a_person_at_the_host_need_not_wait_for_the_pause_that_a_source_wants() -> None:
+    world = World()
+    world.scripts["a"] = [Throttled("busy", retry_after=900.0)]
+    async with alive(world):
+        both = [world.supervisor.ask(name, RunTrigger.MANUAL) for name in ("a", "b")]
+        await world.settle(lambda: world.ran() == ["a", "b"])
+
+        assert world.clock.monotonic() < 900
+        await asyncio.gather(*both)
+
+
+def test_a_pause_that_a_source_wants_is_bounded() -> None:
+    assert retry_pause(1, Throttled("busy", retry_after=10_000_000.0)) == HOLD_MOST_SECONDS
