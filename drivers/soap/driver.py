@@ -13,6 +13,10 @@ KINDS: Final = ("nav-pages", "ax-documents")
 def soap_driver(connection: str, options: Mapping[str, Any], secrets: Mapping[str, str]) -> Driver:
     """Raises BadConfiguration for an unknown kind or unusable options. Connects to nothing."""
     services = options.get("services")
+    if services == "ax-documents":
+        from drivers.soap.documents.driver import DocumentsDriver  # noqa: PLC0415 - only where it is used
+
+        return DocumentsDriver(connection, options, secrets)
     if services == "nav-pages":
         from drivers.soap.pages.driver import PagesDriver  # noqa: PLC0415 - only where it is used
 

@@ -390,6 +390,7 @@ _INFOLOG: Final = (
         + _texts("Message"),
     )
     + _restricted("InfologMessageType", "xs:string", ("Info", "Warning", "Error"))
+    + '<xs:element name="InfologMessageType" nillable="true" type="tns:InfologMessageType"/>'
 )
 _PAGING: Final = _record(
     "DocumentPaging", _texts("Bookmark") + '<xs:element name="PageSize" type="xs:int"/>', nillable=False

@@ -54,13 +54,13 @@ ORDERS = Contract(
     "TEC_STG_PurchOrder",
     entity(
         "TEC_STG_PurchTable",
-        "DeliveryDate date; DlvName text 60; EXTERNAL_ORD_ID text 30; InventLocationId text 10; InventSiteId text 10;"
-        "InvoiceDate date; Order_Total_Gross decimal; Order_Total_Net decimal; OrderUpdateType enum New,Amend,Cancel;"
-        "PurchaseType enum Journal,Purch,ReturnItem; PurchID text 20; StagingID text 20; Type text 10;"
+        "DeliveryDate date; DlvName text 60; EXTERNAL_ORD_ID text 20; InventLocationId text 10; InventSiteId text 10;"
+        "InvoiceDate date; Order_Total_Gross decimal; Order_Total_Net decimal; OrderUpdateType enum Order,Delivery,Receipt,Invoice;"
+        "PurchaseType enum Journal,DEL_Quotation,DEL_Subscription,Purch,ReturnItem,DEL_Blanket; PurchID text 20; StagingID text 40; Type text 10;"
         "VATAmount decimal; VendAccount text 20; VendorRef text 60",
         entity(
             "TEC_STG_PurchLine",
-            "DeliveryDate date; EXTERNAL_DEL_ID text 30; EXTERNAL_ORD_ID text 30; InventTransId text 20; Itemid text 20;"
+            "DeliveryDate date; EXTERNAL_DEL_ID text 20; EXTERNAL_ORD_ID text 20; InventTransId text 20; Itemid text 20;"
             "LineAmount decimal; LineNum decimal; Name text 1000; PriceUnit decimal; PurchID text 20; PurchPrice decimal;"
             "PurchQty decimal; PurchReceivedNow decimal; VATLineAmount decimal",
         ),

@@ -67,7 +67,7 @@ def ties() -> StreamSpec:
 
 ORDER_WRITES = {
     "keys": ["vendorKey", "lineItems.materialKey"],
-    "idempotency_key_length": 30,
+    "idempotency_key_length": 20,
     "create": {
         "required": ["vendorKey", "lineItems", "lineItems.quantity"],
         "values": {
@@ -106,7 +106,7 @@ ORDER_WRITES = {
         "find": "EXTERNAL_ORD_ID",
     },
     "set_status": {
-        "statuses": {"cancelled": "Cancel", "ordered": "Amend"},
+        "statuses": {"received": "Receipt", "ordered": "Order"},
         "values": {"OrderUpdateType": "status", "EXTERNAL_ORD_ID": "idempotencyKey"},
         "find": "EXTERNAL_ORD_ID",
     },

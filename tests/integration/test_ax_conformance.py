@@ -59,7 +59,7 @@ class TestAxWrites(WriteConformance):
                 records={
                     OperationKind.CREATE: create,
                     OperationKind.UPDATE: {"key": "ST00003", "notes": "By the back door"},
-                    OperationKind.SET_STATUS: {"key": "ST00004", "status": "cancelled"},
+                    OperationKind.SET_STATUS: {"key": "ST00004", "status": "received"},
                     OperationKind.DELETE: {"key": "ST00005"},
                 },
                 refused={OperationKind.CREATE: create | {"vendorKey": "BLOCKED"}},

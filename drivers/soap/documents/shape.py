@@ -176,7 +176,8 @@ def _columns(
     document: Document, entity: Type, prefix: str = "", above: tuple[str, ...] = ()
 ) -> Iterator[Column]:
     for each in document.fields(entity):
-        yield _column(document, each, prefix=prefix, above=above)
+        if each.name != HASH:
+            yield _column(document, each, prefix=prefix, above=above)
 
 
 def _column(

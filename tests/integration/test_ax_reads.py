@@ -1,0 +1,389 @@
+"""Reading document services of AX 2012: what the conformance suite does not say."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drivers import registry
+from drivers.contract import (
+    BadConfiguration,
+    CheckStep,
+    CredentialsRefused,
+    DriverError,
+    Mark,
+    MarkKind,
+    ReadMode,
+    ReadRequest,
+    SourceChanged,
+    StreamSpec,
+)
+from drivers.soap.documents.driver import DocumentsDriver
+from tests.ax import site
+from tests.ax.contract import Contract, Entity, Field
+from tests.ax.server import ROOT, Trouble
+from tests.ax.system import AifFault
+from tests.integration.ax_sources import driver, opened, orders, vendors
+
+ITEMS = {"port": "ItemPort", "service": "ItemService", "key": ["ItemId"]}
+
+
+async def rows(subject: DocumentsDriver, request: ReadRequest) -> list[dict[str, Any]]:
+    return [row async for page in subject.read(request) for row in page.table.to_pylist()]
+
+
+async def keys(subject: DocumentsDriver, request: ReadRequest) -> list[str]:
+    return [row["__key"] for row in await rows(subject, request)]
+
+
+def mark(moment: Any) -> Mark:
+    return Mark(MarkKind.TIMESTAMP, moment.isoformat())
+
+
+class TestRecords:
+    async def test_an_order_with_its_lines_arrives_as_ax_holds_it(self, tmp_path: Path) -> None:
+        with opened() as (_, server):
+            subject = driver(server, tmp_path)
+            (row,) = await rows(subject, ReadRequest(orders(), ReadMode.BY_KEYS, keys=["ST00003"]))
+            await subject.aclose()
+
+        assert row["Order_Total_Net"] == "12345678901234.56"
+        assert row["DeliveryDate"] == date(2026, 4, 1)
+        assert row["InvoiceDate"] is None  # 1900-01-01
+        assert row["RecId"].isdigit()
+        assert row["RecVersion"] == "1"
+        assert [(each["LineNum"], each["PurchQty"]) for each in row["lines"]] == [
+            ("1", "1.5"),
+            ("2", "2.5"),
+            ("3", "3.5"),
+        ]
+        assert "_DocumentHash" not in row
+
+    async def test_only_the_company_that_is_named_is_read(self, tmp_path: Path) -> None:
+        with opened() as (_, server):
+            ours, theirs = driver(server, tmp_path), driver(server, tmp_path, company="dat")
+            found = await keys(theirs, ReadRequest(vendors(), ReadMode.SCAN))
+            own = await keys(ours, ReadRequest(vendors(), ReadMode.SCAN))
+            await ours.aclose()
+            await theirs.aclose()
+
+        assert found == ["V-OTHER"]
+        assert len(own) == 12
+
+    async def test_criteria_limit_a_stream(self, tmp_path: Path) -> None:
+        stream = vendors(where={"CreditMax": {"ge": "2000", "lt": "4000"}, "VendGroup": "10"})
+        with opened() as (_, server):
+            subject = driver(server, tmp_path)
+            found = await keys(subject, ReadRequest(stream, ReadMode.SCAN))
+            await subject.aclose()
+
+        assert found == ["V-0002", "V-0003"]
+
+    async def test_an_entity_that_comes_once_becomes_columns_and_one_that_comes_twice_is_said(
+        self, tmp_path: Path
+    ) -> None:
+        stream = StreamSpec("items", "inventory_item", ITEMS | {"expand": ["Invent"]})
+        with opened() as (system, server):
+            subject = driver(server, tmp_path)
+            (row, *_) = await rows(subject, ReadRequest(stream, ReadMode.SCAN))
+            held = system.rows("ItemService")[("I-0",)].record["Invent"]
+            held.append(dict(held[0]))
+            with pytest.raises(SourceChanged, match="more than one Invent"):
+                await rows(subject, ReadRequest(stream, ReadMode.SCAN))
+            await subject.aclose()
+
+        assert (row["Invent/UnitId"], row["Invent/Price"]) == ("pcs", "12.34")
+
+    async def test_a_record_that_goes_between_list_and_read_is_left_out(self, tmp_path: Path) -> None:
+        with opened() as (system, server):
+            subject = driver(server, tmp_path, page_size=4)
+            reading = subject.read(ReadRequest(orders(), ReadMode.SCAN, page_rows=4))
+            first = await anext(reading)
+            for key in ("ST00005", "ST00006", "ST00015"):
+                del system.rows("TEC_STG_PurchOrderService")[(key,)]
+            rest = [row["__key"] async for page in reading for row in page.table.to_pylist()]
+            await subject.aclose()
+
+        assert first.table.num_rows == 4
+        assert rest == [f"ST{n:05d}" for n in range(4, 16) if n not in {5, 6, 15}]
+
+    async def test_a_record_that_is_there_and_cannot_be_read_stops_the_read_by_its_key(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with opened() as (system, server):
+            plain = system.read
+
+            def read(contract: Contract, context: Any, wanted: Any) -> Any:
+                if ("V-0003",) in wanted:
+                    raise AifFault("The party of vendor V-0003 is missing.", code="Broken")
+                return plain(contract, context, wanted)
+
+            monkeypatch.setattr(system, "read", read)
+            subject = driver(server, tmp_path)
+            with pytest.raises(DriverError, match=r"V-0003.*party of vendor") as raised:
+                await rows(subject, ReadRequest(vendors(), ReadMode.SCAN))
+            await subject.aclose()
+
+        assert raised.value.code == "record"
+
+    async def test_a_field_that_the_service_gained_is_found_without_a_new_connection(
+        self, tmp_path: Path
+    ) -> None:
+        gained = site.VENDORS.entity
+        fields = tuple(
+            sorted([*gained.fields, Field("Rating", "text", 10)], key=lambda each: each.name.lower())
+        )
+        wider = Contract("VendorService", "Vendor", Entity("VendTable", fields), ("AccountNum",))
+        with opened() as (system, server):
+            subject = driver(server, tmp_path)
+            await keys(subject, ReadRequest(vendors(), ReadMode.SCAN))
+            for document in system.rows("VendorService").values():
+                document.record["Rating"] = "A"
+            server.publish("VendorPort", (wider,))
+            system.contracts["VendorService"] = wider
+            unmoved = await rows(subject, ReadRequest(vendors(), ReadMode.SCAN))
+            found = await rows(
+                subject, ReadRequest(vendors(replication_key=None, where={"Rating": "A"}), ReadMode.SCAN)
+            )
+            await subject.aclose()
+
+        assert unmoved[0]["VendGroup"] == "10"
+        assert len(found) == 12
+
+
+class TestChanges:
+    async def test_get_changed_keys_gives_what_changed_since_the_mark(self, tmp_path: Path) -> None:
+        with opened() as (system, server):
+            system.touch("TEC_STG_PurchOrderService", ("ST00009",), VendorRef="new")
+            subject = driver(server, tmp_path, page_size=1)
+            request = ReadRequest(
+                orders(), ReadMode.CHANGES, start=mark(site.NOW - timedelta(hours=2)), end=mark(site.NOW)
+            )
+            found = await keys(subject, request)
+            await subject.aclose()
+
+        assert found == ["ST00000", "ST00001", "ST00009"]
+
+    async def test_a_replication_key_gives_the_same_in_the_order_of_the_changes(self, tmp_path: Path) -> None:
+        with opened() as (_, server):
+            subject = driver(server, tmp_path)
+            start, end = site.NOW - timedelta(days=5), site.NOW - timedelta(days=2)
+            request = ReadRequest(vendors(), ReadMode.CHANGES, start=mark(start), end=mark(end), page_rows=2)
+            found = await keys(subject, request)
+            await subject.aclose()
+
+        assert found == ["V-0004", "V-0003", "V-0002"]
+
+    async def test_a_window_has_the_records_that_were_never_stamped(self, tmp_path: Path) -> None:
+        with opened() as (system, server):
+            system.rows("VendorService")[("V-0009",)].record["ModifiedDateTime"] = "1900-01-01T00:00:00Z"
+            subject = driver(server, tmp_path)
+            request = ReadRequest(
+                vendors(), ReadMode.WINDOW, start=mark(site.NOW - timedelta(days=1, hours=1))
+            )
+            found = await rows(subject, request)
+            await subject.aclose()
+
+        assert [row["__key"] for row in found] == ["V-0000", "V-0001", "V-0009"]
+        assert found[-1]["ModifiedDateTime"] is None
+
+    async def test_many_changes_are_read_in_stretches_none_of_them_whole(self, tmp_path: Path) -> None:
+        system = site.system()
+        for number in range(1_400):
+            system.put("TieService", Number=f"{number:04d}", changed_at=site.NOW - timedelta(minutes=number))
+        stream = StreamSpec(
+            "ties",
+            "vendor",
+            {
+                "port": "TiePort",
+                "service": "TieService",
+                "key": ["Number"],
+                "replication_key": "ModifiedDateTime",
+            },
+        )
+        with opened(system) as (_, server):
+            subject = driver(server, tmp_path)
+            found = await keys(
+                subject, ReadRequest(stream, ReadMode.CHANGES, end=mark(site.NOW), page_rows=100)
+            )
+            await subject.aclose()
+
+        assert found == [f"{number:04d}" for number in reversed(range(1_400))]
+
+    @pytest.mark.parametrize(
+        ("habit", "kind", "words"),
+        [
+            ({"change_tracking": False}, BadConfiguration, "change tracking is off"),
+            ({"tracked_for": timedelta(hours=1)}, SourceChanged, "does not reach back"),
+            ({"filter_changed": True}, SourceChanged, "document filter was changed"),
+            ({"document_filter": False}, BadConfiguration, "no document filter"),
+        ],
+        ids=["change tracking off", "too long ago", "filter changed", "no filter"],
+    )
+    async def test_what_keeps_changes_from_being_told_is_an_error_and_never_an_empty_answer(
+        self, tmp_path: Path, habit: dict[str, Any], kind: type[DriverError], words: str
+    ) -> None:
+        with opened() as (system, server):
+            for name, value in habit.items():
+                setattr(system.habits, name, value)
+            subject = driver(server, tmp_path)
+            request = ReadRequest(
+                orders(), ReadMode.CHANGES, start=mark(site.NOW - timedelta(hours=2)), end=mark(site.NOW)
+            )
+            with pytest.raises(kind, match=words) as raised:
+                await keys(subject, request)
+            await subject.aclose()
+
+        assert raised.value.hint
+
+    async def test_a_port_whose_filter_was_lost_deletes_nothing(self, tmp_path: Path) -> None:
+        """A full list of keys is what deletions are found by."""
+        with opened() as (system, server):
+            system.habits.document_filter = False
+            subject = driver(server, tmp_path)
+            with pytest.raises(BadConfiguration, match="no document filter"):
+                await keys(subject, ReadRequest(orders(), ReadMode.KEYS))
+            await subject.aclose()
+
+
+class TestCheck:
+    async def step(self, subject: DocumentsDriver, *streams: StreamSpec) -> CheckStep:
+        """The first step that failed, or the last."""
+        steps = list(await subject.check(streams))
+        await subject.aclose()
+        return next((each for each in steps if not each.ok), steps[-1])
+
+    async def test_a_good_connection_says_what_the_port_exposes(self, tmp_path: Path) -> None:
+        with opened() as (_, server):
+            steps = await driver(server, tmp_path).check([orders(), vendors()])
+
+        assert [each.name for each in steps] == [
+            "host name", "port", "server, TLS and sign-in", "stream orders", "stream vendors",
+            "writes of orders", "writes of vendors",
+        ]  # fmt: skip
+        assert all(each.ok for each in steps)
+        assert "16 records" in steps[3].detail
+        assert "changes by getChangedKeys" in steps[3].detail
+        assert "findKeys" in steps[3].detail
+
+    async def test_nothing_listens(self, tmp_path: Path) -> None:
+        with opened() as (_, server):
+            subject = driver(server, tmp_path, url="http://127.0.0.1:1/MicrosoftDynamicsAXAif60")
+        step = await self.step(subject, orders())
+
+        assert (step.name, step.code) == ("port", "unreachable")
+
+    async def test_the_password_is_wrong(self, tmp_path: Path) -> None:
+        system = site.system()
+        with site.site(system, user=("GW", "right")) as server:
+            options = {
+                "services": "ax-documents",
+                "url": f"{server.url}{ROOT}",
+                "company": "ceu",
+                "wsdl_folder": str(tmp_path),
+                "auth": {"kind": "basic", "user": "GW"},
+            }
+            wrong = DocumentsDriver("ax", options, {"password": "wrong"})
+            right = registry.create("soap", connection="ax", options=options, secrets={"password": "right"})
+            with pytest.raises(CredentialsRefused):
+                await wrong.signpost(orders())
+            step = await self.step(wrong)
+            good = list(await right.check())
+            await right.aclose()
+
+        assert (step.name, step.code) == ("server, TLS and sign-in", "credentials_refused")
+        assert all(each.ok for each in good)
+
+    @pytest.mark.parametrize(
+        ("given", "code", "words"),
+        [
+            ({"port": "NoSuchPort"}, "source_changed", "404"),
+            ({"service": "VendorService"}, "source_changed", "no service VendorService"),
+            ({"key": ["PurchID"]}, "record", "entity key is made of StagingID"),
+            ({"key": ["StagingNo"]}, "source_changed", "StagingID"),
+            ({"lines": {"lines": {"entity": "PurchLine"}}}, "source_changed", "TEC_STG_PurchLine"),
+            ({"changes": None, "replication_key": "DeliveryDate"}, "configuration", "no date with time"),
+            ({"where": {"PurchID": "1"}}, "configuration", "no criteria"),
+        ],
+        ids=["port", "service", "key", "field", "lines", "replication key", "where"],
+    )
+    async def test_what_is_wrong_with_a_stream_is_told_apart(
+        self, tmp_path: Path, given: dict[str, Any], code: str, words: str
+    ) -> None:
+        with opened() as (_, server):
+            step = await self.step(driver(server, tmp_path), orders(**given))
+
+        assert step.code == code
+        assert words in f"{step.detail} {step.hint}"
+        assert step.hint
+
+    @pytest.mark.parametrize(
+        ("options", "place", "words"),
+        [
+            ({"company": "xyz"}, "options.company", "Company xyz does not exist"),
+            ({"partition": "other"}, "options.partition", "partition other does not exist"),
+        ],
+        ids=["company", "partition"],
+    )
+    async def test_a_wrong_company_or_partition_is_told_by_its_option(
+        self, tmp_path: Path, options: dict[str, str], place: str, words: str
+    ) -> None:
+        with opened() as (_, server):
+            step = await self.step(driver(server, tmp_path, **options), orders())
+
+        assert step.code == "configuration"
+        assert step.detail.startswith(f"{place}: ")
+        assert words in step.detail
+
+    @pytest.mark.parametrize("habit", ["change_tracking", "document_filter"])
+    async def test_changes_that_would_never_come_fail_the_check(self, tmp_path: Path, habit: str) -> None:
+        with opened() as (system, server):
+            setattr(system.habits, habit, False)
+            step = await self.step(driver(server, tmp_path), orders())
+
+        assert step.code == "configuration"
+        assert {"change_tracking": "change tracking is off", "document_filter": "no document filter"}[
+            habit
+        ] in step.detail
+
+    async def test_an_operation_that_is_not_in_the_port_is_named(self, tmp_path: Path) -> None:
+        fewer = Contract("TEC_STG_PurchOrderService", "TEC_STG_PurchOrder", site.ORDERS.entity, ("StagingID",),
+                         ("read", "getKeys"), site.TEMPURI)  # fmt: skip
+        with opened() as (_, server):
+            server.publish("OrderPort", (fewer,))
+            step = await self.step(driver(server, tmp_path), orders())
+            written = list(await driver(server, tmp_path).check([orders(changes=None, keys_by="getKeys")]))
+
+        assert "does not expose the operation getChangedKeys" in step.detail
+        assert "getKeys, read" in step.hint
+        assert [each.ok for each in written if each.stream] == [True, False]
+        assert "operation create" in written[-1].detail
+
+    async def test_an_operation_that_was_taken_out_since_the_wsdl_was_kept_is_told(
+        self, tmp_path: Path
+    ) -> None:
+        trouble = Trouble("getKeys$", times=9, status=500, body=NOT_SUPPORTED)
+        with opened() as (_, server):
+            server.troubles.append(trouble)
+            step = await self.step(driver(server, tmp_path), orders())
+
+        assert step.code == "configuration"
+        assert "ContractFilter mismatch" in step.detail
+
+    async def test_a_page_of_an_error_instead_of_soap_is_tried_again(self, tmp_path: Path) -> None:
+        with opened() as (_, server):
+            server.troubles.append(Trouble("getKeys$", status=500, body=b"<html>Server Error</html>"))
+            step = await self.step(driver(server, tmp_path), orders())
+
+        assert step.code == "transient"
+
+
+NOT_SUPPORTED = (
+    b'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><s:Fault'
+    b' xmlns:a="http://schemas.microsoft.com/ws/2005/05/addressing/none"><faultcode>a:ActionNotSupported</faultcode>'
+    b"<faultstring>The message with Action 'x' cannot be processed at the receiver, due to a ContractFilter mismatch."
+    b"</faultstring></s:Fault></s:Body></s:Envelope>"
+)
