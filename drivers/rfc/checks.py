@@ -13,10 +13,19 @@ from drivers.rfc.caller import CallFailed
 from drivers.rfc.clock import local_time
 from drivers.rfc.engine import Engine
 from drivers.rfc.errors import translate
+from drivers.rfc.options import ConnectionOptions
 
 _PORT_SECONDS: Final = 5.0  # a closed port answers at once; only a firewall makes one wait
 _GATEWAY: Final = 3300  # and the system number
 _MESSAGE_SERVER: Final = 3600
+_GATEWAY_HINT: Final = "Is {number} the system number? The gateway of system 00 listens on 3300, of 01 on 3301. Else a firewall may stand between."
+_PORT_HINTS: Final = {
+    "options.http.url": "See that the ICM listens on this port (transaction SMICM, Services) and that no firewall stands "
+    "between.",
+    "options.message_server": "The message server has a number of its own, which need not be the application servers': set "
+    "options.message_server_port to the port of sapms and the system's name in SAP Logon's services (often 3600 or 3601). "
+    "Else a firewall may stand between.",
+}
 
 
 def check(engine: Engine) -> list[CheckStep]:
@@ -93,12 +102,20 @@ def _place(engine: Engine) -> tuple[str, int, str] | None:
             return None
         parts = urlsplit(options.http.url)
         return str(parts.hostname), parts.port or (443 if parts.scheme == "https" else 80), "options.http.url"
-    if options.router or (options.message_server and engine.caller.way == "native"):
+    told = options.message_server_port
+    if options.router or (options.message_server and engine.caller.way == "native" and told is None):
         return None
-    number = int(options.system_number)
     if options.message_server:
-        return options.message_server, _MESSAGE_SERVER + number, "options.message_server"
-    return (options.host, _GATEWAY + number, "options.host") if options.host else None
+        return options.message_server, told or _message_port(options), "options.message_server"
+    return (options.host, _GATEWAY + int(options.system_number), "options.host") if options.host else None
+
+
+def _message_port(options: ConnectionOptions) -> int:
+    """As SAP's library finds it: in this machine's services, under the name of the system."""
+    try:
+        return socket.getservbyname(f"sapms{options.system_id}")
+    except OSError:
+        return _MESSAGE_SERVER + int(options.system_number)
 
 
 def _resolve(host: str, where: str) -> str:
@@ -117,14 +134,10 @@ def _answer(host: str, port: int, where: str, system_number: str) -> str:
     try:
         socket.create_connection((host, port), timeout=_PORT_SECONDS).close()
     except OSError as error:
-        hint = (
-            "See that the ICM listens on this port (transaction SMICM, Services) and that no firewall stands between."
-            if where == "options.http.url"
-            else f"Is {system_number} the system number? The gateway of system 00 listens on 3300, of 01 on 3301. "
-            "Else a firewall may stand between."
-        )
         raise Unreachable(
-            f"nothing answers at {host}:{port}: {error.strerror or error}", where=where, hint=hint
+            f"nothing answers at {host}:{port}: {error.strerror or error}",
+            where=where,
+            hint=_PORT_HINTS.get(where, _GATEWAY_HINT.format(number=system_number)),
         ) from error
     return f"{host}:{port} answers"
 

@@ -153,7 +153,8 @@ def _scaled(
     ]
     if not odd:
         return numbers
-    which = pc.is_in(currencies, value_set=pa.array(odd, pa.string()))
+    # Without a row that was looked up there is no amount, whatever the currency beside it.
+    which = pc.and_(pc.is_in(currencies, value_set=pa.array(odd, pa.string())), pc.is_valid(numbers))
     moved: list[Any] = [
         currency_text(number, field.decimals, decimals.get(currency, DEFAULT_CURRENCY_DECIMALS))
         for number, currency in zip(

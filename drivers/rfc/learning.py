@@ -43,6 +43,7 @@ from drivers.rfc.shape import (
 _OPERATORS: Final[Mapping[str, str]] = {"ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _UTC_DIGITS: Final = 14  # YYYYMMDDhhmmss, of a DEC 15 or DEC 21,7
 _CHANGE_DOCUMENTS: Final = "CDHDR"
+_OF_HEADER: Final = "header."
 
 
 def learn(dictionary: Dictionary, spec: StreamSpec) -> StreamShape:
@@ -78,6 +79,12 @@ class _Learner:
         )
         needed = {*key, *(column for _, each in lines for column in each.of)}
         needed |= {column for detail in details for column in detail.parameters.values()}
+        needed |= {
+            told.removeprefix(_OF_HEADER)
+            for _, each in lines
+            for told in each.currencies.values()
+            if told.startswith(_OF_HEADER)
+        }
         header = self._rows(
             "",
             self._table,
@@ -134,6 +141,11 @@ class _Learner:
         outputs = tuple(
             column for column in everything if self._wanted is None or f"{prefix}{column}" in self._wanted
         )
+        needed = needed | {
+            told
+            for out, told in currencies.items()
+            if out in outputs and not told.startswith(("=", _OF_HEADER))
+        }
         found = _needed_lookups(found, {*outputs, *needed})
         read = {out: column for out, column in named.items() if out in outputs}
         for column in [*needed, *(ours for lookup in found for _, ours in lookup.on)]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from drivers.rfc.caller import CallFailed, MessageId, Trouble
-from drivers.rfc.connections import ConnectedCaller
+from drivers.rfc.connections import ConnectedCaller, TookTooLong
 from drivers.rfc.errors import NO_AUTHORITY, network_words, trouble_in
 
 _LOGON_TROUBLES: Final = frozenset(
@@ -67,6 +67,13 @@ def judge(error: BaseException, function: str, *, sent: bool) -> CallFailed:
         str(getattr(error, "msg_type", "") or ""),
     )
     key = str(getattr(error, "key", "") or "")
+    if sent and _timed_out(error):
+        return TookTooLong(
+            Trouble.LOST,
+            words or "no answer in time",
+            function=function,
+            hint="See in SM50 what this user's call does; lower rows_per_call or raise options.call_seconds.",
+        )
     broken = isinstance(error, OSError)  # below its protocol the library lets the system's own errors through
     return CallFailed(
         _trouble("CommunicationError" if broken else name, key, said, words, sent=sent),
@@ -75,6 +82,12 @@ def judge(error: BaseException, function: str, *, sent: bool) -> CallFailed:
         key=key if name == "AbapApplicationError" else "",
         message_id=number,
     )
+
+
+def _timed_out(error: BaseException) -> bool:
+    """The library gives up by the socket's own limit, which it keeps behind its error."""
+    behind = (error, getattr(error, "original_exception", None), error.__cause__)
+    return any(isinstance(each, TimeoutError) for each in behind)
 
 
 def _trouble(name: str, key: str, said: Trouble | None, words: str, *, sent: bool) -> Trouble:

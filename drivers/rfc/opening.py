@@ -70,6 +70,7 @@ def _logon(options: ConnectionOptions, secrets: Mapping[str, str]) -> dict[str, 
     if options.message_server:
         parameters |= {"mshost": options.message_server, "sysid": options.system_id}
         parameters |= {"group": options.logon_group} if options.logon_group else {}
+        parameters |= {"msserv": str(options.message_server_port)} if options.message_server_port else {}
         return parameters
     return {**parameters, "ashost": options.host, "sysnr": options.system_number}
 
@@ -77,12 +78,15 @@ def _logon(options: ConnectionOptions, secrets: Mapping[str, str]) -> dict[str, 
 def _native(parameters: Mapping[str, str], options: ConnectionOptions) -> dict[str, Any]:
     """The same for saprfclib, which wants host and system number whatever way it takes."""
     qop = parameters.get("snc_qop", "")
+    # It asks the message server over HTTP, whose port it would else take from the services of this machine.
+    ms = {"ms_http_port": int(parameters["msserv"])} if "msserv" in parameters else {}
     return {
         "ashost": options.host,
         "sysnr": options.system_number,
         "connect_timeout": float(options.connect_seconds),
         "read_timeout": float(options.call_seconds),
         **parameters,
+        **ms,
         **({"snc_qop": int(qop)} if qop.isdigit() else {}),
     }
 

@@ -56,6 +56,7 @@ class ConnectionOptions(Strict):
     host: str = ""  # of an application server
     system_number: str = Field(default="00", pattern=r"^\d{2}$")
     message_server: str = ""
+    message_server_port: int | None = Field(default=None, ge=1, le=65_535)
     system_id: str = Field(default="", pattern=r"^([A-Z][A-Z0-9]{2})?$")
     logon_group: str = ""
     router: str = ""  # SAProuter string

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +20,8 @@ from drivers.rfc.learning import since
 from drivers.rfc.positions import can_be, stamp_texts
 from drivers.rfc.shape import Source
 from drivers.rfc.tables import Plan
+
+DETAIL_CALLS: Final = 100  # of one page at most
 
 
 class PageReader:
@@ -36,6 +39,11 @@ class PageReader:
             )
         if request.page_rows < 1:
             raise BadConfiguration("a page has at least one row", where="sync.page_rows")
+        # Each detail of each record is a call of its own, and a page has to come in time.
+        details = 0 if request.mode is ReadMode.KEYS else len(composer.shape.details)
+        self.page_rows = min(
+            request.page_rows, max(1, DETAIL_CALLS // details) if details else request.page_rows
+        )
 
     def pages(self) -> Iterator[Page]:
         match self._request.mode:
@@ -60,7 +68,7 @@ class PageReader:
     def _walked(self) -> Iterator[Page]:
         plan = self.plan()
         after = self._position(len(self._shape.key)).values or None
-        for found, complete in self._reader.pages(plan, after, self._request.page_rows):
+        for found, complete in self._reader.pages(plan, after, self.page_rows):
             if found.num_rows:
                 after = keys_in(found.slice(found.num_rows - 1), plan.key_names)[0]
             cursor = encode_cursor(Position(self._request.mode, after)) if after else self._request.after
@@ -102,7 +110,7 @@ class PageReader:
         at = self._position(len(order)).values
         # In the order of the list: how many of it lie at or before the position.
         done = _passed(everything, order, at) if at else 0
-        rows = self._request.page_rows
+        rows = self.page_rows
         complete = False
         while not complete:
             part = everything.slice(done, rows)
@@ -142,7 +150,7 @@ class PageReader:
         taken = self._position(0).taken
         complete = False
         while not complete:
-            part = wanted[taken : taken + self._request.page_rows]
+            part = wanted[taken : taken + self.page_rows]
             taken += len(part)
             complete = taken >= len(wanted)
             keys = [tuple(decode_key(key)) for key in part]

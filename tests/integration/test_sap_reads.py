@@ -145,6 +145,25 @@ class TestPages:
         assert found["4500000004"]["details"] == []
         assert found["4500000001"]["STATUS"] == ""
 
+    async def test_a_page_has_no_more_records_than_their_details_can_be_fetched_for(self, sap: Site) -> None:
+        for number in range(120):
+            sap.system.put("EKKO", EBELN=f"47{number:08d}", BSTYP="F", BUKRS="1000", WAERS="EUR")
+        detail = {
+            "function": "BAPI_PO_GETDETAIL1",
+            "parameters": {"PURCHASEORDER": "EBELN"},
+            "columns": {"STATUS": "POHEADER.STATUS"},
+        }
+        options = {"table": "EKKO", "where": {"BSTYP": "F"}, "details": {"bapi": detail}}
+        stream = StreamSpec("po", "purchase_order", options)
+        driver = sap.driver()
+
+        found = await pages(driver, ReadRequest(stream, ReadMode.SCAN, page_rows=2_000))
+        of_keys = await pages(driver, ReadRequest(stream, ReadMode.KEYS, page_rows=2_000))
+        await driver.aclose()
+
+        assert [page.table.num_rows for page in found] == [100, 45]
+        assert [page.table.num_rows for page in of_keys] == [145]
+
     async def test_a_record_that_a_bapi_gives_an_error_for_stops_the_read_or_goes_without(
         self, sap: Site
     ) -> None:
@@ -399,6 +418,26 @@ class TestTrouble:
         await driver.aclose()
 
 
+async def test_an_amounts_currency_may_be_looked_up_where_nothing_else_of_the_row_is_wanted(
+    sap: Site,
+) -> None:
+    """A mapping that does not use the currency itself leaves its column out of the page, not out of the amounts."""
+    header = {"order": {"table": "EKKO", "on": {"EBELN": "EBELN"}, "columns": {"CURRENCY": "WAERS"}}}
+    of_items = {"table": "EKPO", "columns": ["NETPR"], "lookups": header, "currencies": {"NETPR": "CURRENCY"}}
+    lines = {"table": "EKPO", "parent": ["EBELN"], "currencies": {"NETPR": "header.CURRENCY"}}
+    of_orders = {"table": "EKKO", "lookups": header, "lines": {"items": lines}}
+
+    by_item = await read(sap, StreamSpec("po", "purchase_order", of_items, columns=["NETPR"]))
+    by_order = await read(
+        sap, StreamSpec("po", "purchase_order", of_orders, columns=["EBELN", "items.NETPR"])
+    )
+
+    amounts = {row["NETPR"] for row in by_item}
+    assert {"12000", "-1234"} < amounts  # of yen, which have no decimals
+    assert {line["NETPR"] for row in by_order for line in row["items"]} == amounts
+    assert set(by_item[0]) == {"__key", "NETPR"}
+
+
 class TestCheck:
     @pytest.mark.parametrize(
         ("spoil", "step", "word", "code"),
@@ -455,7 +494,7 @@ class TestCheck:
         assert "98" in found.hint
 
     async def test_a_good_connection_says_what_it_found(self, any_sap: Site) -> None:
-        driver = any_sap.driver()
+        driver = any_sap.driver(time_zone="Europe/Berlin")
         found = await driver.check([orders(), work_orders()])
         await driver.aclose()
 
@@ -522,7 +561,7 @@ async def test_with_exactly_the_listed_authorisations_everything_works(sap: Site
     found = authorisations_of([writable_orders(), work_orders()])
     user = sap.system.users["RFCUSER"]
     user.functions, user.tables = frozenset((*found.functions, *found.readers)), frozenset(found.tables)
-    driver = sap.driver()
+    driver = sap.driver(time_zone="Europe/Berlin")
     steps = await driver.check([writable_orders(), work_orders()])
     outcome = await driver.execute(
         WriteCommand(OperationKind.CREATE, "purchase_order", NEW_ORDER, "c-1", writable_orders())

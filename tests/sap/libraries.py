@@ -193,6 +193,13 @@ NativeCommunicationError = type("CommunicationError", (Exception,), {})
 NativeSapRfcError = type("SapRfcError", (Exception,), {})
 
 
+def timed_out(behind: TimeoutError) -> Exception:
+    """What saprfclib raises for a call whose answer did not come in its time: the socket's error lies behind its own."""
+    error: Exception = NativeCommunicationError(str(behind))
+    error.original_exception = behind  # type: ignore[attr-defined]
+    return error
+
+
 @dataclass
 class NativeConnection:
     session: Session

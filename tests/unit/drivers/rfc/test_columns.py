@@ -95,6 +95,12 @@ class TestTyping:
             for text, (_, currency) in zip(texts, amounts, strict=True)
         ]
 
+    def test_without_a_row_that_was_looked_up_there_is_no_amount_whatever_the_currency(self) -> None:
+        field = Field("ANSWT", "CURR", 11, 2)
+        texts, currencies = pa.array(["12.34", None, None]), pa.array(["JPY", "JPY", None])
+
+        assert typed(field, texts, currencies, {"JPY": 0}).to_pylist() == ["1234", None, None]
+
     def test_other_types_as_single_ones(self) -> None:
         for field, text in (
             (Field("I", "INT4", 10), " 42-"),

@@ -144,8 +144,50 @@ class TestCalls:
 
         assert not cuts
 
+    def test_a_call_that_took_too_long_is_not_made_again(self) -> None:
+        calls: list[str] = []
+
+        class Slow:
+            def call(self, function: str, **_: Any) -> dict[str, Any]:
+                calls.append(function)
+                if len(calls) > 1:
+                    behind = TimeoutError("timed out")
+                    raise libraries.timed_out(behind) from behind
+                return {}
+
+            def close(self) -> None:
+                pass
+
+        module = SimpleNamespace(connect=lambda **_: Slow())
+        caller = native.caller(LOGON, lambda: module)
+        caller.call("RFC_PING")
+        failed = failure(lambda: caller.call("STFC_CONNECTION"))
+
+        assert (failed.trouble, calls) == (Trouble.LOST, ["RFC_PING", "STFC_CONNECTION"])
+        assert "call_seconds" in failed.hint
+
 
 class TestSessions:
+    def test_what_was_called_in_a_session_is_never_called_twice(
+        self, open_caller: Open, system: System
+    ) -> None:
+        """A reply that is lost says nothing of the call, and in a session calls write."""
+        caller = open_caller()
+        caller.call("RFC_PING")
+        made: list[str] = []
+
+        def lose(function: str, _parameters: Any) -> None:
+            made.append(function)
+            raise LineCut(carried_out=True)
+
+        with caller.session() as session:
+            session.call("RFC_PING")
+            system.before_call = lose
+            assert failure(lambda: session.call("BAPI_PO_CREATE1", **ORDER)).trouble is Trouble.LOST
+            again = failure(lambda: session.call("BAPI_TRANSACTION_COMMIT", WAIT="X"))
+
+        assert (again.trouble, made) == (Trouble.UNREACHED, ["BAPI_PO_CREATE1"])
+
     def test_what_is_not_committed_is_gone(self, open_caller: Open, system: System) -> None:
         with open_caller().session() as session:
             assert text(session.call("BAPI_PO_CREATE1", **ORDER), "EXPPURCHASEORDER")

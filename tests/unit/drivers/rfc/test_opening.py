@@ -57,6 +57,18 @@ def test_load_balancing_router_and_snc_are_handed_on() -> None:
         "mshost": "ms.example", "sysid": "PRD", "group": "RFC",
     }  # fmt: skip
     assert _native(given, options)["snc_qop"] == 9
+    assert "ms_http_port" not in _native(given, options)
+
+
+def test_the_message_servers_port_is_what_each_library_asks_for() -> None:
+    """The SDK speaks the message server's own protocol, saprfclib asks it over HTTP."""
+    options = parse_connection({
+        "client": "100", "user": "U", "message_server": "ms.example", "system_id": "PRD", "message_server_port": 8101,
+    })  # fmt: skip
+    given = _logon(options, SECRETS)
+
+    assert given["msserv"] == "8101"
+    assert _native(given, options)["ms_http_port"] == 8101
 
 
 def test_opening_connects_to_nothing_and_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,11 +84,19 @@ def test_opening_connects_to_nothing_and_shows_no_secret(monkeypatch: pytest.Mon
         caller.close()
 
 
-@pytest.mark.parametrize(("way", "place"), [("sdk", ("ms.example", 3600)), ("native", None)])
+@pytest.mark.parametrize(
+    ("way", "more", "place"),
+    [
+        ("sdk", {}, ("ms.example", 3600)),
+        ("native", {}, None),
+        ("sdk", {"message_server_port": 3601}, ("ms.example", 3601)),
+        ("native", {"message_server_port": 8101}, ("ms.example", 8101)),
+    ],
+)
 def test_check_tries_the_message_servers_port_where_it_is_known(
-    way: str, place: tuple[str, int] | None
+    way: str, more: dict[str, Any], place: tuple[str, int] | None
 ) -> None:
-    options = parse_connection({"client": "100", "user": "U", "message_server": "ms.example"})
+    options = parse_connection({"client": "100", "user": "U", "message_server": "ms.example", **more})
     found = _place(cast("Engine", SimpleNamespace(options=options, caller=SimpleNamespace(way=way))))
 
     assert (found[:2] if found else None) == place
