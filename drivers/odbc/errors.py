@@ -18,45 +18,12 @@ from drivers.contract import (
     SourceChanged,
     Unreachable,
 )
+from drivers.odbc.native_errors import kind_of
 
 _ARROW_ODBC: Final = re.compile(r"State: (\w{5}), Native error: (-?\d+), Message: (.*)", re.DOTALL)
 _PYODBC_NATIVE: Final = re.compile(r"\((-?\d+)\) \(SQL\w+\)")
 _MAX_MESSAGE: Final = 500  # characters; a server's essay belongs in the server's log
 
-# Numbers mean something only together with the product that gave them; these ranges do not overlap.
-_BY_NATIVE: Final[dict[int, type[DriverError]]] = {
-    1045: CredentialsRefused,  # MariaDB, MySQL
-    1698: CredentialsRefused,
-    18456: CredentialsRefused,  # SQL Server
-    18452: CredentialsRefused,
-    1017: CredentialsRefused,  # Oracle
-    1044: NotPermitted,  # MariaDB: database
-    1142: NotPermitted,
-    1143: NotPermitted,
-    229: NotPermitted,  # SQL Server
-    916: NotPermitted,
-    1049: BadConfiguration,  # MariaDB: no such database
-    4060: BadConfiguration,  # SQL Server
-    911: BadConfiguration,
-    1205: SourceBusy,  # SQL Server: deadlock; MariaDB: lock wait
-    1213: SourceBusy,
-    1222: SourceBusy,
-    1969: SourceBusy,  # MariaDB: statement time limit
-    3024: SourceBusy,
-    1146: SourceChanged,  # MariaDB: table
-    1054: SourceChanged,  # MariaDB: column
-    208: SourceChanged,  # SQL Server: object
-    207: SourceChanged,  # SQL Server: column
-    1064: BadConfiguration,  # MariaDB: syntax
-    102: BadConfiguration,  # SQL Server: syntax
-    1927: Unreachable,  # MariaDB: killed
-    2002: Unreachable,  # MariaDB client
-    2003: Unreachable,
-    2005: Unreachable,
-    2006: Unreachable,
-    2013: Unreachable,
-}
-_AMBIGUOUS_NATIVE: Final = frozenset({0, 1, 101})
 _BY_STATE: Final[tuple[tuple[str, type[DriverError]], ...]] = (
     ("28", CredentialsRefused),
     ("IM002", BadConfiguration),
@@ -120,8 +87,9 @@ def classify(
     for pattern, kind in _BY_WORDS:
         if pattern.search(message):
             return kind
-    if native not in _AMBIGUOUS_NATIVE and native in _BY_NATIVE:
-        return _BY_NATIVE[native]
+    by_number = kind_of(native, message)
+    if by_number is not None:
+        return by_number
     for beginning, kind in _BY_STATE:
         if state.startswith(beginning):
             return kind

@@ -23,6 +23,7 @@ from drivers.contract import (
     Unreachable,
 )
 from drivers.odbc.errors import classify, parts_of
+from drivers.odbc.native_errors import is_time_limit, works_again
 
 _MAX_TEXT: Final = 500  # characters of the system's words
 # SQLSTATE classes with a meaning of their own; another one was made up by a procedure.
@@ -34,10 +35,8 @@ _UNTOLD: Final = re.compile(r"40003|0[018]|5[378]|F0|H[VYZ]|IM|S1|XX")
 _RAISED: Final = frozenset({"P0", "45"})  # RAISE of PL/pgSQL, SIGNAL SQLSTATE '45000'
 _SAID_NO: Final = frozenset({"21", "22", "23", "27", "44"})  # the data: too long, not unique, no such parent
 _FOR_A_PERSON: Final = frozenset({BadConfiguration, SourceChanged, NotPermitted, CredentialsRefused})
-_TIME_LIMIT: Final = frozenset({1969, 3024})
 _TIME_LIMIT_STATES: Final = ("57014", "HYT00", "HYT01")
 _AGAIN_STATES: Final = ("40", "55P03")
-_AGAIN_NATIVE: Final = frozenset({1020, 1205, 1213, 1222})  # 1020: MariaDB, another changed the row first
 _SQLITE_CONSTRAINT: Final = 19  # RAISE(ABORT) in a trigger too
 _RAISED_NATIVE: Final = 50_000  # SQL Server: THROW and RAISERROR
 _ORACLE_RAISED: Final = range(20_000, 21_000)
@@ -69,7 +68,7 @@ def judge(error: BaseException, *, hidden: Iterable[str] = ()) -> Judgement:
     message = Message(clean(text, hidden), code=_code(state, native))
     if _raised(state, native, text):
         return Judgement(Verdict.NO, message)
-    if native in _TIME_LIMIT or state in _TIME_LIMIT_STATES:
+    if is_time_limit(native, text) or state in _TIME_LIMIT_STATES:
         return Judgement(Verdict.NO, Message("the database gave up: the time limit was reached", "timeout"))
     return Judgement(_verdict(state, native, text), message)
 
@@ -77,7 +76,7 @@ def judge(error: BaseException, *, hidden: Iterable[str] = ()) -> Judgement:
 def _verdict(state: str, native: int, text: str) -> Verdict:
     kind = classify(state, native, text)
     busy = kind is SourceBusy and "locked" in text.lower()
-    if busy or state.startswith(_AGAIN_STATES) or native in _AGAIN_NATIVE:
+    if busy or state.startswith(_AGAIN_STATES) or works_again(native, text):
         return Verdict.AGAIN
     if kind is Unreachable:
         return Verdict.LOST

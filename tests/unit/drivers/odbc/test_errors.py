@@ -37,9 +37,39 @@ SEEN = [
     ("01000", 0, "[unixODBC][Driver Manager]Can't open lib 'nope' : file not found", BadConfiguration),
     ("IM002", 0, "Data source name not found and no default driver specified", BadConfiguration),
 ]
+_MS = "[Microsoft][ODBC Driver 18 for SQL Server][SQL Server]"
+_HANA = "[SAP AG][LIBODBCHDB SO][HDBODBC] General error;"
+_DB2 = "[IBM][CLI Driver][DB2/LINUXX8664] "
+# As the vendors' documentation has them; none of these servers runs in our tests.
+DOCUMENTED = [
+    ("42000", 18486, f"{_MS}Login failed for user 'gw' because the account is currently locked out.", CredentialsRefused),
+    ("42000", 229, f"{_MS}The SELECT permission was denied on the object 'po'", NotPermitted),
+    ("HY000", 3960, f"{_MS}Snapshot isolation transaction aborted due to update conflict.", SourceBusy),
+    ("42000", 3952, f"{_MS}Snapshot isolation transaction failed accessing database 'erp'", BadConfiguration),
+    ("42000", 22105, f"{_MS}Change tracking is not enabled on table 'po'.", SourceChanged),
+    ("42000", 40613, f"{_MS}Database 'erp' on server 'x' is not currently available.", Unreachable),
+    ("08S01", 10054, f"{_MS}An existing connection was forcibly closed by the remote host.", Unreachable),
+    ("HY000", 1017, "[Oracle][ODBC][Ora]ORA-01017: invalid username/password; logon denied", CredentialsRefused),
+    ("HY000", 1045, "[Oracle][ODBC][Ora]ORA-01045: user GW lacks CREATE SESSION privilege", NotPermitted),
+    ("HY000", 942, "[Oracle][ODBC][Ora]ORA-00942: table or view does not exist", SourceChanged),
+    ("HY000", 1555, "[Oracle][ODBC][Ora]ORA-01555: snapshot too old: rollback segment", SourceBusy),
+    ("HY000", 12541, "[Oracle][ODBC][Ora]ORA-12541: TNS:no listener", Unreachable),
+    ("HY000", 28, "[Oracle][ODBC][Ora]ORA-00028: your session has been killed", Unreachable),
+    ("08001", -30082, f'{_DB2}SQL30082N  Security processing failed with reason "24"', CredentialsRefused),
+    ("42704", -204, f'{_DB2}SQL0204N  "GW.PO" is an undefined name.', SourceChanged),
+    ("42501", -551, f'{_DB2}SQL0551N  "GW" does not have the required authorization', NotPermitted),
+    ("40001", -911, f"{_DB2}SQL0911N  The current transaction has been rolled back", SourceBusy),
+    ("40003", -30081, f"{_DB2}SQL30081N  A communication error has been detected.", Unreachable),
+    ("28000", 10, f"{_HANA}10 authentication failed", CredentialsRefused),
+    ("HY000", 416, f"{_HANA}416 user is locked", CredentialsRefused),
+    ("HY000", 258, f"{_HANA}258 insufficient privilege: Not authorized", NotPermitted),
+    ("42S02", 259, f"{_HANA}259 invalid table name: Could not find table/view PO", SourceChanged),
+    ("HY000", 131, f"{_HANA}131 transaction rolled back by lock wait timeout", SourceBusy),
+    ("08S01", -10807, "[SAP AG][LIBODBCHDB SO][HDBODBC] Connection down: Socket closed by peer", Unreachable),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(("state", "native", "message", "kind"), SEEN)
+@pytest.mark.parametrize(("state", "native", "message", "kind"), [*SEEN, *DOCUMENTED])
 def test_an_error_becomes_the_class_of_its_remedy(
     state: str, native: int, message: str, kind: type[DriverError]
 ) -> None:
