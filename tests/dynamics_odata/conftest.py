@@ -1,0 +1,17 @@
+"""A service of each kind for one test, over HTTP on a port of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.dynamics_odata.business_central import BusinessCentral
+
+
+@pytest.fixture
+def central() -> Iterator[BusinessCentral]:
+    made = BusinessCentral()
+    made.start()
+    yield made
+    made.stop()

@@ -1,0 +1,34 @@
+"""Drivers as connection files would make them, over the services of the tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent.systems import profile
+from drivers.odata.driver import ODataDriver
+from tests.dynamics_odata.business_central import CLIENT, KEY, SCOPE, SECRET, USER, BusinessCentral
+from tests.dynamics_odata.cronus import CRONUS
+
+SECRETS = {"password": KEY, "client_secret": SECRET}
+
+
+def business_central(server: BusinessCentral, **options: Any) -> ODataDriver:
+    given = {
+        **profile("dynamics-bc")["options"],
+        "url": f"{server.url}/BC",
+        "company": CRONUS,
+        "auth": {"kind": "basic", "user": USER},
+        **options,
+    }
+    return ODataDriver("erp", given, SECRETS)
+
+
+def entra(server: Any) -> dict[str, Any]:
+    """Signing in with client credentials, as Entra asks for them."""
+    return {
+        "kind": "oauth2",
+        "token_url": f"{server.url}/oauth2/v2.0/token",
+        "client_id": CLIENT,
+        "scope": SCOPE,
+        "in_body": True,
+    }
