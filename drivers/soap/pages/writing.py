@@ -121,9 +121,7 @@ class _Run:
         held = dict(self._shape.options.filter)
         held[field] = both(held.get(field, ""), quoted(self._scope.idempotency_key))
         if self._scope.recipe.kind is not OperationKind.CREATE:
-            for column in self._shape.key:
-                name = literal(column.kind, self._scope.key[column.name])
-                held[column.name] = both(held.get(column.name, ""), name)
+            self._add_key(held)
         records = await self._service.records(
             self._shape.options.page,
             self._shape.model,
@@ -210,14 +208,20 @@ class _Run:
         assert step.model is not None  # noqa: S101 - a page
         same = step.target == self._shape.options.page
         held = dict(self._shape.options.filter) if same else {}
-        for column in self._shape.key:
-            name = literal(column.kind, self._scope.key[column.name])
-            held[column.name] = both(held.get(column.name, ""), name)
+        self._add_key(held)
+        most = self._service.options.page_size
         found = await self._service.records(
-            step.target, step.model, list(held.items()), size=2, where=step.where
+            step.target, step.model, list(held.items()), size=most, where=step.where
         )
         # A server may take a value for another one that differs in case alone.
         return [each for each in found if results_of(each, self._shape.key) == dict(self._scope.key)]
+
+    def _add_key(self, filters: dict[str, str]) -> None:
+        """Options are compared by captions of the service's language, which nobody here knows; they are left out."""
+        for column in self._shape.key:
+            if column.decode is None or len(self._shape.key) == 1:
+                name = literal(column.kind, self._scope.key[column.name])
+                filters[column.name] = both(filters.get(column.name, ""), name)
 
     async def _still_there(self) -> bool:
         return bool(await self._named())
