@@ -141,6 +141,7 @@ def _made(type_: Type, value: Any, scope: Scope) -> Any:
     zone = scope.writes.zone
     makers: Mapping[str, Callable[[], Any]] = {
         "key": lambda: {"id": _id(value)},
+        "reference": lambda: {"id": _id(value)},
         # A JSON number, digit for digit.
         "decimal": lambda: msgspec.Raw(decimal_text(value, type_.size or None, _scale(type_)).encode()),
         "integer": lambda: whole_number(value, *_INT64),

@@ -30,7 +30,7 @@ from drivers.recipes.words import IDEMPOTENCY_KEY, KEY, RESULT
 PARAMETER: Final = re.compile(r"'(?:[^']|'')*'|:([A-Za-z_]\w*(?:\.\w+)*)")
 EXTERNAL_ID: Final = "external id"  # the find of every create: the record whose external id is the command's
 ID: Final = "id"
-TYPES: Final = ("text", "decimal", "integer", "boolean", "date", "timestamp_tz", "key")
+TYPES: Final = ("text", "decimal", "integer", "boolean", "date", "timestamp_tz", "key", "reference")
 _TERMS: Final = Terms(gives="gives", mark=":", kept="Write it into a custom field of the record.")
 
 

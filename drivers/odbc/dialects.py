@@ -45,7 +45,10 @@ class Dialect:
     row_values: bool = False  # (a, b) > (?, ?) is understood and uses an index
     snapshot: tuple[str, ...] = ()  # opens a transaction in which all statements see one state
     consistent: bool = False
-    session: tuple[str, ...] = ()  # said once on each bulk connection
+    # Where one state for header and lines has a price at the source, so that somebody has to ask for it.
+    snapshot_on_request: tuple[str, ...] = ()
+    session: tuple[str, ...] = ()  # said once on each connection that reads; with {milliseconds} of a query
+    reading: str = ""  # behind each SELECT of a page: how it locks
     time_limit: str = ""  # a statement with {seconds} and {milliseconds}; empty: the ODBC attribute
     # How a bound text becomes a value of the column's kind, and how a column is read so that nothing is lost.
     binds: Mapping[Kind, str] = field(default_factory=dict)
@@ -70,9 +73,11 @@ class Dialect:
     commit: str = ""  # the statement that commits, where the driver's own way cannot be trusted
     declared_types: str = ""  # the columns of a table with their declared types, where the driver hides them
     native_type: str = ""  # expression naming a column's type, for the query that learns them
+    native_query: str = ""  # the types of the columns of a query, which is its one parameter, in their order
     now: Mapping[str, str] = field(default_factory=dict)  # "local", "utc", "zoned", "date"
     row_source: str = ""  # what a SELECT without table must read from
     max_parameters: int = 1_000
+    most_digits: int = 38  # of a decimal
     nul_in_text: bool = True
     safe_rowversion: str = ""
     tracking: ChangeTracking | None = None
@@ -249,11 +254,20 @@ SQLSERVER: Final = Dialect(
     products=("microsoft sql server", "sql server", "azure sql"),
     limit=Limit.TOP,
     quotes=("[", "]"),
+    # Committed rows only, whatever the data source says, and never in the way: in a deadlock the reader gives way, and
+    # it does not wait for a lock for ever.
+    session=(
+        "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
+        "SET DEADLOCK_PRIORITY LOW",
+        "SET LOCK_TIMEOUT {milliseconds}",
+    ),
+    snapshot_on_request=("SET TRANSACTION ISOLATION LEVEL SNAPSHOT",),
     binds={
         Kind.INTEGER: "CAST(? AS bigint)",
         Kind.DECIMAL: "CAST(? AS decimal({size},{scale}))",
         Kind.DATE: "CONVERT(date, ?, 23)",
         Kind.TIMESTAMP: "CONVERT(datetime2(7), ?, 121)",
+        Kind.TIMESTAMP_TZ: "CAST(? AS datetimeoffset(7))",
         Kind.TIME: "CAST(? AS time(7))",
         Kind.FLOAT: "CAST(? AS float)",
         Kind.UUID: "CAST(? AS uniqueidentifier)",
@@ -261,11 +275,36 @@ SQLSERVER: Final = Dialect(
         Kind.BINARY: "CONVERT(varbinary(max), ?, 2)",
     },
     projections={
-        Kind.DECIMAL: "CONVERT(varchar(60), {c})",
+        # Through decimal: money itself is printed with two of its four digits.
+        Kind.DECIMAL: "CONVERT(varchar(60), CAST({c} AS decimal(38,{scale})))",
         Kind.BINARY: "LOWER(CONVERT(varchar(max), CONVERT(varbinary(max), {c}), 2))",
         Kind.TIMESTAMP: "CONVERT(varchar(27), {c}, 121)",
+        Kind.TIMESTAMP_TZ: "CONVERT(varchar(27), CAST(SWITCHOFFSET({c}, '+00:00') AS datetime2(7)), 121)",
+        Kind.UUID: "CONVERT(varchar(36), {c})",
+        Kind.OTHER: "CONVERT(nvarchar(max), {c})",
     },
-    now={"local": "SYSDATETIME()", "utc": "SYSUTCDATETIME()", "date": "CAST(SYSDATETIME() AS date)"},
+    # Since SQL Server 2012; before it the ODBC driver's own word has to do.
+    native_query="SELECT system_type_name FROM sys.dm_exec_describe_first_result_set(?, NULL, 0)"
+    " WHERE is_hidden = 0 ORDER BY column_ordinal",
+    native_kinds={
+        **dict.fromkeys(("tinyint", "smallint", "int", "bigint"), Kind.INTEGER),
+        **dict.fromkeys(("decimal", "numeric", "money", "smallmoney"), Kind.DECIMAL),
+        **dict.fromkeys(("float", "real"), Kind.FLOAT),
+        **dict.fromkeys(("char", "varchar", "nchar", "nvarchar", "text", "ntext", "sysname"), Kind.TEXT),
+        **dict.fromkeys(("datetime", "datetime2", "smalldatetime"), Kind.TIMESTAMP),
+        **dict.fromkeys(("binary", "varbinary", "timestamp", "rowversion"), Kind.BINARY),
+        "datetimeoffset": Kind.TIMESTAMP_TZ,
+        "uniqueidentifier": Kind.UUID,
+        "bit": Kind.BOOLEAN,
+        "date": Kind.DATE,
+        "time": Kind.TIME,
+    },
+    now={
+        "local": "SYSDATETIME()",
+        "utc": "SYSUTCDATETIME()",
+        "zoned": "SYSUTCDATETIME()",
+        "date": "CAST(SYSDATETIME() AS date)",
+    },
     safe_rowversion="LOWER(CONVERT(varchar(16), CONVERT(binary(8), MIN_ACTIVE_ROWVERSION() - 1), 2))",
     tracking=ChangeTracking(
         current="SELECT CHANGE_TRACKING_CURRENT_VERSION()",
@@ -287,6 +326,7 @@ ORACLE: Final = Dialect(
     limit=Limit.FETCH_FIRST,
     snapshot=("SET TRANSACTION READ ONLY",),
     consistent=True,
+    session=("ALTER SESSION SET NLS_NUMERIC_CHARACTERS = '.,'",),  # else a German client prints 1,5
     binds={
         Kind.INTEGER: "TO_NUMBER(?)",
         Kind.DECIMAL: "TO_NUMBER(?)",
@@ -302,6 +342,69 @@ ORACLE: Final = Dialect(
     call="{CALL {call}}",
 )
 
+# NetSuite's SuiteAnalytics Connect. Its functions are a choice of Oracle's (docs.oracle.com, "SuiteQL Supported and
+# Unsupported Functions"); it has no transactions.
+SUITEQL: Final = Dialect(
+    name="suiteql",
+    products=("suiteanalytics", "netsuite"),
+    limit=Limit.FETCH_FIRST,
+    binds={
+        Kind.INTEGER: "TO_NUMBER(?)",
+        Kind.DECIMAL: "TO_NUMBER(?)",
+        Kind.DATE: "TO_DATE(?, 'YYYY-MM-DD')",
+        Kind.TIMESTAMP: "TO_TIMESTAMP(?, 'YYYY-MM-DD HH24:MI:SS.FF6')",
+    },
+    now={
+        "local": "CURRENT_TIMESTAMP",
+        "utc": "SYS_EXTRACT_UTC(CURRENT_TIMESTAMP)",
+        "date": "CURRENT_DATE",
+    },
+    row_source=" FROM dual",
+)
+
+DB2: Final = Dialect(
+    name="db2",
+    products=("db2", "ibm db2", "as/400", "qsq"),
+    limit=Limit.FETCH_FIRST,
+    reading=" FOR READ ONLY WITH CS",  # committed rows only, and no lock is kept behind them
+    binds={
+        **_STANDARD_BINDS,
+        Kind.INTEGER: "CAST(? AS bigint)",
+        Kind.DECIMAL: "CAST(? AS decimal({size},{scale}))",
+        Kind.FLOAT: "CAST(? AS double)",
+        Kind.BINARY: "VARBINARY_FORMAT(CAST(? AS varchar(8000)))",
+    },
+    projections={Kind.BINARY: "LOWER(HEX({c}))"},
+    now={
+        "local": "CURRENT TIMESTAMP",
+        "utc": "CURRENT TIMESTAMP - CURRENT TIMEZONE",
+        "date": "CURRENT DATE",
+    },
+    row_source=" FROM SYSIBM.SYSDUMMY1",
+    most_digits=31,
+)
+
+HANA: Final = Dialect(
+    name="hana",
+    products=("hdb", "hana", "sap hana"),
+    limit=Limit.LIMIT,
+    snapshot=(
+        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+    ),  # in HANA the state that the transaction met
+    consistent=True,
+    binds={
+        **_STANDARD_BINDS,
+        Kind.INTEGER: "CAST(? AS bigint)",
+        Kind.DECIMAL: "CAST(? AS decimal({size},{scale}))",
+        Kind.FLOAT: "CAST(? AS double)",
+        Kind.BINARY: "HEXTOBIN(?)",
+    },
+    projections={Kind.BINARY: "LOWER(BINTOHEX({c}))"},
+    now={"local": "CURRENT_TIMESTAMP", "utc": "CURRENT_UTCTIMESTAMP", "date": "CURRENT_DATE"},
+    row_source=" FROM DUMMY",
+    write_session=("SET TRANSACTION LOCK WAIT TIMEOUT {milliseconds}",),
+)
+
 ANSI: Final = Dialect(
     name="ansi",
     products=(),
@@ -314,7 +417,7 @@ ANSI: Final = Dialect(
     now={"local": "CURRENT_TIMESTAMP", "utc": "CURRENT_TIMESTAMP", "date": "CURRENT_DATE"},
 )
 
-DIALECTS: Final = {d.name: d for d in (POSTGRESQL, MARIADB, MYSQL, SQLITE, SQLSERVER, ORACLE, ANSI)}
+DIALECTS: Final = {d.name: d for d in (POSTGRESQL, MARIADB, MYSQL, SQLITE, SQLSERVER, ORACLE, SUITEQL, ANSI)}
 
 
 def dialect_of(product: str) -> Dialect:

@@ -16,7 +16,7 @@ PAGE: Final = "docs/drivers/odbc.md"
 
 ColumnName = Annotated[str, Field(min_length=1, max_length=128)]
 SetName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,62}$")]
-DialectName = Literal["postgresql", "mariadb", "mysql", "sqlite", "sqlserver", "oracle", "ansi"]
+DialectName = Literal["postgresql", "mariadb", "mysql", "sqlite", "sqlserver", "oracle", "suiteql", "ansi"]
 
 
 class ConnectionOptions(Strict):
@@ -24,6 +24,7 @@ class ConnectionOptions(Strict):
 
     connection: dict[str, str | int | bool]
     dialect: DialectName | None = None  # only where the product's own name does not tell
+    snapshot: bool = False  # header and lines from one state also where the source pays for that
     connect_seconds: int = Field(default=15, ge=1, le=600)
     query_seconds: int = Field(default=300, ge=1, le=86_400)
     lock_seconds: int = Field(default=10, ge=1, le=3_600)  # how long a write waits for what others hold

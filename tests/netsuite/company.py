@@ -16,7 +16,7 @@ create table "transaction" (id integer primary key, type text, tranid text, exte
 create table transactionline (uniquekey integer primary key, "transaction" integer, id integer,
   linesequencenumber integer, mainline text, taxline text default 'F', item integer, itemtype text, quantity text,
   quantityshiprecv text, rate text, foreignamount text, memo text, expectedreceiptdate text, location integer,
-  units integer, isclosed text default 'F', department integer, expenseaccount integer);
+  units integer, subsidiary integer, isclosed text default 'F', department integer, expenseaccount integer);
 create table item (id integer primary key, itemid text, displayname text, itemtype text, isinactive text default 'F',
   description text, purchasedescription text, stockunit integer, saleunit integer, vendorname text, class integer,
   manufacturer text, mpn text, externalid text, lastmodifieddate text, createddate text, subsidiary integer,
@@ -28,6 +28,9 @@ create table vendor (id integer primary key, entityid text, companyname text, le
   default 'F', isperson text default 'F', email text, phone text, url text, currency integer, terms integer,
   subsidiary integer, comments text, externalid text, datecreated text, lastmodifieddate text, taxidnum text,
   vatregnumber text, defaultbillingaddress integer);
+create table vendoraddressbook (entity integer, internalid integer, addressbookaddress integer, label text);
+create table vendoraddressbookentityaddress (nkey integer primary key, addressee text, addr1 text, addr2 text,
+  city text, state text, zip text, country text);
 create table itemvendor (item integer, vendor integer, vendorcode text, purchaseprice text, vendorcurrency integer,
   preferredvendor text);
 create table customrecord_ncfar_asset (id integer primary key, name text, altname text, isinactive text default 'F',
@@ -59,6 +62,19 @@ def load(database: sqlite3.Connection, *, orders: int, ties: int) -> None:
             }
             for number in range(1, 6)
         ),
+    )
+    insert(
+        database,
+        "vendoraddressbook",
+        [{"entity": 101, "internalid": number, "addressbookaddress": 900 + number} for number in (1, 2)],
+    )
+    insert(
+        database,
+        "vendoraddressbookentityaddress",
+        [
+            {"nkey": 900 + number, "addressee": "Vendor 1", "addr1": f"Road {number}", "country": "DE"}
+            for number in (1, 2)
+        ],
     )
     insert(
         database,
@@ -154,7 +170,14 @@ def _orders(database: sqlite3.Connection, count: int) -> None:
 
 
 def _lines(order: int, count: int) -> Sequence[dict[str, Any]]:
-    main = {"transaction": order, "id": 0, "linesequencenumber": 0, "mainline": "T"}
+    main = {
+        "transaction": order,
+        "id": 0,
+        "linesequencenumber": 0,
+        "mainline": "T",
+        "location": 1,
+        "subsidiary": 1,
+    }
     lines = [
         {
             "transaction": order,

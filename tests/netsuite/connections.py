@@ -7,6 +7,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from agent.mapping.compile import CompiledMapping, compile_mapping
+from agent.systems import profile
 from drivers.contract import StreamSpec
 from drivers.netsuite.driver import NetSuiteDriver
 from tests.netsuite import signatures
@@ -23,6 +25,14 @@ def rsa_key() -> rsa.RSAPrivateKey:
 @cache
 def curve_key() -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
+
+
+def of_profile(name: str, system: str = "netsuite") -> tuple[StreamSpec, CompiledMapping]:
+    """A stream of the shipped profile, with the columns that its mapping uses."""
+    table = profile(system)["streams"][name]
+    mapping = compile_mapping(table["map"], entity=table["entity"], where=name)
+    columns = tuple(sorted(mapping.source_columns))
+    return StreamSpec(name, table["entity"], table["read"], columns, table.get("write", {})), mapping
 
 
 def oauth2(account: NetSuite, *, curve: bool = True) -> tuple[dict[str, Any], dict[str, str]]:
@@ -113,7 +123,7 @@ def writable_orders() -> StreamSpec:
         "types": {
             "vendorKey": "key",
             "dueAt": "date",
-            "status": "key",
+            "status": "reference",
             "lineItems.materialKey": "key",
             "lineItems.lineNo": "integer",
             "lineItems.quantity": "decimal",

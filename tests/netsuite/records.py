@@ -46,7 +46,7 @@ _TRANSACTION: Fields = {
     "memo": ("memo", "text"),
     "currency": ("currency", "ref"),
     "location": ("location", "ref"),
-    "approvalStatus": ("approvalstatus", "ref"),
+    "approvalStatus": ("approvalstatus", "123"),
     "custbody_gw_command": ("custbody_gw_command", "text"),
 }
 TYPES: Mapping[str, RecordType] = {
@@ -59,7 +59,7 @@ TYPES: Mapping[str, RecordType] = {
             **_TRANSACTION,
             "startDate": ("startdate", "date"),
             "endDate": ("enddate", "date"),
-            "orderStatus": ("status", "ref"),
+            "orderStatus": ("status", "ABDGH"),
         },
         {"type": "WorkOrd", "status": "A"},
         (),
@@ -312,6 +312,10 @@ class Records:
         )
 
     def _kept(self, kind: str, value: Any, place: str) -> Any:
+        if kind.isupper() or kind.isdigit():  # one of a list
+            if not isinstance(value, dict) or value.get("id") not in tuple(kind):
+                raise Refused(400, "INVALID_CONTENT", f"Invalid value for the field '{place}'.", place)
+            return value["id"]
         fits = {
             "ref": isinstance(value, dict) and str(value.get("id", "")).isalnum(),
             "number": isinstance(value, int | Decimal) and not isinstance(value, bool),
@@ -340,7 +344,9 @@ class Records:
         for name, (column, kept) in kind.fields.items():
             if row[column] is not None:
                 found[name] = (
-                    {"id": str(row[column])} if kept == "ref" else str(row[column]).removeprefix("D:")
+                    {"id": str(row[column])}
+                    if kept == "ref" or kept.isupper() or kept.isdigit()
+                    else str(row[column]).removeprefix("D:")
                 )
         return found
 
@@ -361,7 +367,9 @@ def schema_of(type_name: str) -> dict[str, Any] | None:
         "boolean": {"type": "boolean"},
         "ref": {"$ref": "/services/rest/record/v1/metadata-catalog/nsResource"},
     }
-    properties = {name: {"title": name, **shapes[kept]} for name, (_, kept) in kind.fields.items()}
+    properties = {
+        name: {"title": name, **shapes.get(kept, shapes["ref"])} for name, (_, kept) in kind.fields.items()
+    }
     properties |= {
         "id": {"title": "Internal ID", "type": "string", "nullable": False},
         "lastModifiedDate": {"type": "string", "format": "date-time"},
