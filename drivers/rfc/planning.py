@@ -29,7 +29,7 @@ def plan(engine: Engine, request: ReadRequest) -> ReadPlan:
     notes: list[str] = []
     found = _rows(engine, shape, request, header, notes)
     most = min(engine.options.rows_per_call, request.call_rows or engine.options.rows_per_call)
-    together = min(request.page_rows, most)
+    together = min(reading.page_rows, most)
     groups = composer.reader.groups_of(header)
     notes.append(
         f"Tables are read by {engine.reader.function}"

@@ -81,9 +81,11 @@ async def documents(
     return {each["key"]: each for each in found}
 
 
-async def execute(driver: RfcDriver, name: str, kind: OperationKind, record: dict[str, Any]) -> Any:
+async def execute(
+    driver: RfcDriver, name: str, kind: OperationKind, record: dict[str, Any], reference: str = "cmd-1"
+) -> Any:
     stream, _ = spec(name)
-    return await driver.execute(WriteCommand(kind, stream.entity, record, "cmd-1", stream))
+    return await driver.execute(WriteCommand(kind, stream.entity, record, reference, stream))
 
 
 async def test_an_order_has_its_items_dates_and_accounts(driver: RfcDriver) -> None:
@@ -212,6 +214,44 @@ async def test_a_goods_movement_brings_its_material_with_the_new_stock(site: Sit
 
     assert (outcome.status, outcome.key) == (OutcomeStatus.SUCCEEDED, BEARING)
     assert found[BEARING]["stocks"][0]["quantity"] == "15"
+
+
+async def test_a_receipt_for_an_order_brings_the_order_and_a_transfer_both_places(
+    site: Site, driver: RfcDriver
+) -> None:
+    before = await driver.signpost(spec("purchase_orders")[0])
+    receipt = MOVEMENT | {
+        "customFields": MOVEMENT["customFields"]
+        | {"movementCode": "01", "movementType": "101", "movementIndicator": "B", "purchaseOrder": "4500000001", "purchaseOrderItem": "10"}
+    }  # fmt: skip
+    transfer = MOVEMENT | {
+        "customFields": MOVEMENT["customFields"]
+        | {"movementCode": "04", "movementType": "311", "receivingStoreroom": "0003"}
+    }
+
+    received = await execute(driver, "inventory_items", OperationKind.UPDATE, receipt, "cmd-1")
+    moved = await execute(driver, "inventory_items", OperationKind.UPDATE, transfer, "cmd-2")
+    stocks = (await documents(driver, "inventory_items"))[BEARING]["stocks"]
+    orders = await documents(driver, "purchase_orders", since=before)
+
+    assert received.status is moved.status is OutcomeStatus.SUCCEEDED
+    assert {stock["storeroomKey"]: stock["quantity"] for stock in stocks} == {"0001": "17.5", "0003": "2.5"}
+    assert "4500000001" in orders
+
+
+async def test_a_receipt_for_an_item_that_is_not_there_is_refused_by_its_field(
+    site: Site, driver: RfcDriver
+) -> None:
+    given = {"movementIndicator": "B", "purchaseOrder": "4500000001", "purchaseOrderItem": "70"}
+    record = MOVEMENT | {"customFields": MOVEMENT["customFields"] | given}
+
+    outcome = await execute(driver, "inventory_items", OperationKind.UPDATE, record)
+
+    assert (outcome.status, outcome.messages[0].field) == (
+        OutcomeStatus.FAILED,
+        "customFields.purchaseOrderItem",
+    )
+    assert not site.system.rows("MKPF")
 
 
 async def test_the_same_goods_movement_moves_once(site: Site, driver: RfcDriver) -> None:

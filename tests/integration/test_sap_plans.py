@@ -68,6 +68,22 @@ async def test_a_user_who_may_not_count_learns_that_the_read_does_not_need_it() 
     assert any("cannot be counted" in note and "does not need it" in note for note in plan.notes)
 
 
+async def test_details_are_counted_as_the_calls_that_they_are_and_make_pages_short() -> None:
+    detail = {
+        "function": "BAPI_PO_GETDETAIL1",
+        "parameters": {"PURCHASEORDER": "EBELN"},
+        "columns": {"S": "POHEADER.STATUS"},
+    }
+    stream = StreamSpec("po", "purchase_order", {"table": "EKKO", "details": {"bapi": detail}})
+    with site("sdk, sorted ET_DATA") as found:
+        driver = found.driver()
+        plan = await driver.plan(ReadRequest(stream, ReadMode.SCAN, page_rows=2_000))
+        await driver.aclose()
+
+    assert (plan.rows, plan.calls) == (26, 1 + 26)
+    assert plan.rows_per_call == 100
+
+
 async def test_changes_are_said_to_be_listed_first() -> None:
     with site("sdk, plain reader") as found:
         driver = found.driver()

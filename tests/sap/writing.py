@@ -262,6 +262,25 @@ def _maintained(session: Session, row: Message, header: Message, numbers: list[M
     return None
 
 
+def _refused_item(session: Session, item: Mapping[str, str]) -> Message | None:
+    """A receipt for an order that is none, and a transfer to nowhere."""
+    if (
+        item["MVT_IND"] == "B"
+        and session.system.row("EKPO", EBELN=item["PO_NUMBER"], EBELP=item["PO_ITEM"]) is None
+    ):
+        text = f"Document {item['PO_NUMBER']} does not contain item {item['PO_ITEM']}"
+        return told("E", "M7", "061", text, "GOODSMVT_ITEM", 1, "PO_ITEM")
+    if item["MOVE_TYPE"] == "311" and not item["MOVE_STLOC"]:
+        return told("E", "M7", "018", "Enter Receiving storage loc.", "GOODSMVT_ITEM", 1, "MOVE_STLOC")
+    return None
+
+
+def _move(session: Session, material: str, plant: str, place: str, quantity: Decimal) -> None:
+    here = {"MATNR": material, "WERKS": plant, "LGORT": place}
+    stock = session.system.row("MARD", **here) or {"LABST": "0.000"}
+    session.write("MARD", {**here, "LABST": f"{Decimal(stock['LABST']) + quantity:.3f}"})
+
+
 @module("BAPI_GOODSMVT_CREATE", """I GOODSMVT_HEADER BAPI2017_GM_HEAD_01; I GOODSMVT_CODE BAPI2017_GM_CODE
     I TESTRUN CHAR 1 ?; E MATERIALDOCUMENT CHAR 10; E MATDOCUMENTYEAR NUMC 4
     T GOODSMVT_ITEM BAPI2017_GM_ITEM_CREATE; T RETURN BAPIRET2""")  # fmt: skip
@@ -278,6 +297,11 @@ def goodsmvt_create(session: Session, given: dict[str, Any]) -> Mapping[str, Any
                 )
             ]
         }
+    refused = next(
+        filter(None, (_refused_item(session, item) for item in given.get("GOODSMVT_ITEM", []))), None
+    )
+    if refused is not None:
+        return {"RETURN": [refused]}
     if given.get("TESTRUN") == "X":
         return {"RETURN": []}
     number, year = system.next_number("MBLNR"), system.today[:4]
@@ -290,10 +314,15 @@ def goodsmvt_create(session: Session, given: dict[str, Any]) -> Mapping[str, Any
             "MBLNR": number, "MJAHR": year, "ZEILE": f"{line:04d}", "BWART": item["MOVE_TYPE"], "MATNR": item["MATERIAL"],
             "WERKS": item["PLANT"], "LGORT": item["STGE_LOC"], "MENGE": item["ENTRY_QNT"], "MEINS": item["ENTRY_UOM"],
         })  # fmt: skip
-        here = {"MATNR": item["MATERIAL"], "WERKS": item["PLANT"], "LGORT": item["STGE_LOC"]}
-        stock = system.row("MARD", **here) or {"LABST": "0.000"}
-        sign = -1 if item["MOVE_TYPE"] in {"201", "261"} else 1
-        session.write(
-            "MARD", {**here, "LABST": f"{Decimal(stock['LABST']) + sign * Decimal(item['ENTRY_QNT']):.3f}"}
-        )
+        quantity = Decimal(item["ENTRY_QNT"])
+        leaves = item["MOVE_TYPE"] in {"201", "261", "311"}
+        _move(session, item["MATERIAL"], item["PLANT"], item["STGE_LOC"], -quantity if leaves else quantity)
+        if item["MOVE_STLOC"]:
+            plant = item["MOVE_PLANT"] or item["PLANT"]
+            _move(session, item["MATERIAL"], plant, item["MOVE_STLOC"], quantity)
+        if item["MVT_IND"] == "B":
+            session.write("EKBE", {
+                "EBELN": item["PO_NUMBER"], "EBELP": item["PO_ITEM"], "ZEKKN": "00", "VGABE": "1", "GJAHR": year,
+                "BELNR": number, "BUZEI": f"{line:04d}", "CPUDT": system.today, "CPUTM": system.clock,
+            })  # fmt: skip
     return {"MATERIALDOCUMENT": number, "MATDOCUMENTYEAR": year, "RETURN": []}

@@ -98,7 +98,7 @@ async def test_the_check_passes_and_its_operations_are_those_of_the_model(driver
     operations = await driver.operations(specs)
     assert [fault for operation in operations for fault in _unknown_names(operation)] == []
     assert {(each.entity, each.kind.value) for each in operations} == {
-        ("purchase_order", "create"), ("purchase_order", "update"), ("work_order", "update"),
+        ("purchase_order", "create"), ("purchase_order", "update"), ("purchase_order", "set_status"), ("work_order", "update"),
         ("work_order", "set_status"), ("inventory_item", "update"), ("vendor", "create"), ("vendor", "update"),
         ("asset", "update"),
     }  # fmt: skip
@@ -138,6 +138,28 @@ async def test_refusals_come_back_in_the_systems_words(driver):
     assert (unknown.status, closed.status) == (OutcomeStatus.FAILED, OutcomeStatus.FAILED)
     assert "Enter valid code" in unknown.messages[0].text
     assert closed.messages[0].code == "-1029"
+
+
+@pytest.mark.parametrize(("status", "cancelled"), [("closed", "tNO"), ("cancelled", "tYES")])
+async def test_an_open_order_is_closed_or_cancelled_and_a_closed_one_neither(
+    service_layer, driver, status, cancelled
+):
+    outcome = await driver.execute(
+        command("purchase_orders", OperationKind.SET_STATUS, {"key": "4", "status": status})
+    )
+    again = await driver.execute(
+        command("purchase_orders", OperationKind.SET_STATUS, {"key": "4", "status": status})
+    )
+
+    row = service_layer.books.rows["PurchaseOrders"][4]
+    found = {each["key"]: each for each in await documents(driver, STREAMS["purchase_orders"])}
+    assert (outcome.status, again.status) == (OutcomeStatus.SUCCEEDED, OutcomeStatus.FAILED)
+    assert "closed already" in again.messages[0].text
+    assert (row["DocumentStatus"], row["Cancelled"], found["4"]["status"]) == (
+        "bost_Close",
+        cancelled,
+        status,
+    )
 
 
 async def test_a_production_order_is_released(service_layer, driver):

@@ -170,7 +170,7 @@ def test_every_column_of_a_business_one_mapping_is_one_that_service_layer_has(na
 @pytest.mark.parametrize("name", [name for name, stream in B1.items() if "write" in stream])
 def test_what_a_business_one_recipe_writes_is_there(name):
     for _, step in steps(B1[name]["write"]):
-        model = B1_SETS[step.get("create") or step["update"]]
+        model = B1_SETS[step.get("create") or step.get("update") or step["on"]]
         written = {**step.get("values", {}), **step.get("set", {}), **step.get("where", {})}
         assert written.keys() <= aliases(model).keys()
         for collection, lines in step.get("lines", {}).items():
