@@ -258,7 +258,9 @@ class TestCheck:
 
     async def test_a_good_connection_says_what_the_port_exposes(self, tmp_path: Path) -> None:
         with opened() as (_, server):
-            steps = await driver(server, tmp_path).check([orders(), vendors()])
+            subject = driver(server, tmp_path)
+            steps = list(await subject.check([orders(), vendors()]))
+            await subject.aclose()
 
         assert [each.name for each in steps] == [
             "host name", "port", "server, TLS and sign-in", "stream orders", "stream vendors",
@@ -355,7 +357,9 @@ class TestCheck:
         with opened() as (_, server):
             server.publish("OrderPort", (fewer,))
             step = await self.step(driver(server, tmp_path), orders())
-            written = list(await driver(server, tmp_path).check([orders(changes=None, keys_by="getKeys")]))
+            subject = driver(server, tmp_path)
+            written = list(await subject.check([orders(changes=None, keys_by="getKeys")]))
+            await subject.aclose()
 
         assert "does not expose the operation getChangedKeys" in step.detail
         assert "getKeys, read" in step.hint
