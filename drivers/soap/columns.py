@@ -49,6 +49,7 @@ class Lines:
     name: str
     path: tuple[str, ...]
     columns: tuple[Column, ...]
+    where: tuple[tuple[Column, frozenset[str]], ...] = ()  # only lines that have one of these values
 
 
 def texts_of(records: Sequence[Any], columns: Sequence[Column]) -> list[list[str | None]]:
@@ -78,7 +79,7 @@ def arrays(texts: Sequence[list[str | None]], columns: Sequence[Column], zone: Z
 
 def line_array(records: Sequence[Any], lines: Lines, zone: ZoneInfo) -> pa.ListArray:
     """One list for each record; empty where it has no lines."""
-    held = [_at(record, lines.path) for record in records]
+    held = [[line for line in _at(record, lines.path) if _is_meant(line, lines)] for record in records]
     offsets = [0, *accumulate(len(each) for each in held)]
     flat = [line for each in held for line in each]
     values = arrays(texts_of(flat, lines.columns), lines.columns, zone)
@@ -86,6 +87,14 @@ def line_array(records: Sequence[Any], lines: Lines, zone: ZoneInfo) -> pa.ListA
     return pa.ListArray.from_arrays(
         pa.array(offsets, pa.int32()), pa.StructArray.from_arrays(values, names=names)
     )
+
+
+def _is_meant(line: Any, lines: Lines) -> bool:
+    for column, values in lines.where:
+        text = _below(line, column.path) or ""
+        if (column.decode(text) if column.decode else text) not in values:
+            return False
+    return True
 
 
 def unknown_tags(records: Sequence[Any], known: frozenset[str]) -> set[str]:

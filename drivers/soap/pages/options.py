@@ -49,6 +49,9 @@ class PageLines(Strict):
     """`[streams.NAME.read.lines.SET]`."""
 
     part: Name  # the element of the record that holds the sub-page's lines
+    where: dict[Name, tuple[str, ...]] = Field(
+        default_factory=dict
+    )  # only lines that have one of these values
 
 
 class PageStream(Strict):

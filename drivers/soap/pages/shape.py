@@ -10,7 +10,7 @@ from drivers.recipes.naming import nearest
 from drivers.soap.columns import Column, Lines
 from drivers.soap.model import Definitions, Kind, Member, Type
 from drivers.soap.pages.names import option_text
-from drivers.soap.pages.options import PageStream
+from drivers.soap.pages.options import PageLines, PageStream
 from drivers.soap.pages.service import KEY, PageModel
 
 # What NAV prints for a date that is empty.
@@ -68,7 +68,7 @@ def shape_of(name: str, options: PageStream, model: PageModel) -> PageShape:
             hint="Name a field such as Last_Date_Modified, or leave it out: the stream is then compared in full.",
         )
     lines = tuple(
-        _lines(set_name, each.part, model, options.page, where) for set_name, each in options.lines.items()
+        _lines(set_name, each, model, options.page, where) for set_name, each in options.lines.items()
     )
     return PageShape(
         where,
@@ -113,7 +113,8 @@ def column_of(member: Member, kind: Type) -> Column:
     return Column(member.name, (member.tag,), plain, decode, _EMPTY.get(plain, frozenset()))
 
 
-def _lines(name: str, part: str, model: PageModel, page: str, where: str) -> Lines:
+def _lines(name: str, options: PageLines, model: PageModel, page: str, where: str) -> Lines:
+    part = options.part
     found = model.part(part)
     if found is None:
         parts = [each.name for each in model.type.members if model.part(each.name) is not None]
@@ -124,7 +125,12 @@ def _lines(name: str, part: str, model: PageModel, page: str, where: str) -> Lin
         )
     holder, line = found
     columns = tuple(plain_columns(model.definitions, model.definitions.type_of(line)))
-    return Lines(name, (holder.tag, line.tag), columns)
+    named = {each.name: each for each in columns}
+    for each in options.where:
+        if each not in named:
+            raise _no_field(each, named, f"{page}.{part}", f"{where}.lines.{name}.where.{each}")
+    chosen = tuple((named[each], frozenset(values)) for each, values in options.where.items())
+    return Lines(name, (holder.tag, line.tag), columns, chosen)
 
 
 def _no_field(name: str, known: Sequence[str] | dict[str, Column], page: str, where: str) -> SourceChanged:
