@@ -240,7 +240,7 @@ class _Handler(BaseHTTPRequestHandler):
                 endpoint=f"{owner.url}{TOKENS}",
                 now=owner.clock().timestamp(),
             )
-        except (jwt.PyJWTError, KeyError, ValueError) as error:
+        except (jwt.PyJWTError, KeyError, TypeError, ValueError) as error:
             content = json.dumps({"error": "invalid_grant", "error_description": type(error).__name__})
             raise _Plain(400, content) from error
         owner.tokens[token] = owner.requests_per_token
