@@ -71,7 +71,7 @@ def parse_type(text: str, *, where: str) -> Type:
 
 def type_of(column: QueryColumn) -> Type:
     """How a value for this column of a table is bound."""
-    if column.native == "money" and column.kind is Kind.DECIMAL:
+    if column.native == "money" and column.kind is Kind.DECIMAL and not column.scale:
         return Type(Kind.DECIMAL, *_MONEY, limited=True, native=column.native)
     if column.kind is Kind.FLOAT:
         digits = _SINGLE[1] if 0 < column.size <= _SINGLE[0] else DOUBLE_DIGITS

@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Final
 
-from drivers.contract import Catalogue, Column, DriverError, Table
+from drivers.contract import Catalogue, Column, DriverError, ForeignKey, Table
 from drivers.odbc.dialects import Dialect
+from drivers.odbc.native import load_pyodbc
 from drivers.odbc.queries import Sql, quote
 from drivers.odbc.session import Session
 
@@ -74,6 +75,7 @@ def _read(connection: Any, dialect: Dialect, estimates: dict[tuple[str, str], in
                 key=_key(cursor, catalog, schema, name),
                 rows=estimates.get((schema or catalog or "", name)),
                 replication_key=probable_replication_key(shown),
+                foreign_keys=_foreign_keys(cursor, dialect, catalog, schema, name),
             )
         )
     return Catalogue(tuple(tables))
@@ -84,6 +86,28 @@ def _key(cursor: Any, catalog: str | None, schema: str | None, name: str) -> tup
     for row in cursor.primaryKeys(table=name, catalog=catalog or None, schema=schema or None).fetchall():
         parts[int(row[4])] = str(row[3])
     return tuple(parts[number] for number in sorted(parts))
+
+
+def _foreign_keys(
+    cursor: Any, dialect: Dialect, catalog: str | None, schema: str | None, name: str
+) -> tuple[ForeignKey, ...]:
+    """None where the ODBC driver has no word for them."""
+    try:
+        rows = cursor.foreignKeys(
+            foreignTable=name, foreignCatalog=catalog or None, foreignSchema=schema or None
+        ).fetchall()
+    except load_pyodbc().Error:
+        return ()
+    parts: dict[tuple[str, str], list[tuple[int, str, str]]] = defaultdict(list)
+    for row in rows:
+        target = _qualified(dialect, row[0], row[1], str(row[2]))
+        parts[str(row[11] or ""), target].append((int(row[8]), str(row[7]), str(row[3])))
+    return tuple(
+        ForeignKey(
+            tuple(mine for _, mine, _ in sorted(each)), target, tuple(theirs for _, _, theirs in sorted(each))
+        )
+        for (_, target), each in sorted(parts.items())
+    )
 
 
 def _type(row: Any) -> str:

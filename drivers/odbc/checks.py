@@ -6,7 +6,17 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from drivers.contract import CheckStep, DriverError, ReadMode, ReadRequest, StreamSpec, Unreachable
+from drivers.contract import (
+    BadConfiguration,
+    CheckStep,
+    DriverError,
+    NotPermitted,
+    ReadMode,
+    ReadRequest,
+    SourceChanged,
+    StreamSpec,
+    Unreachable,
+)
 from drivers.odbc import queries
 from drivers.odbc.learning import learn
 from drivers.odbc.native import load_arrow_odbc, load_pyodbc
@@ -31,6 +41,8 @@ def check(options: ConnectionOptions, session: Session) -> list[CheckStep]:
     if host and port:
         steps.append(("port", lambda: _answer(host, port)))
     steps.append(("sign-in", lambda: _sign_in(session)))
+    if host:
+        steps.append(("tls", lambda: _tls(options, session)))
     steps.append(("bulk connection", lambda: _bulk(session)))
     return run(steps)
 
@@ -107,6 +119,24 @@ def _answer(host: str, port: int) -> str:
 def _sign_in(session: Session) -> str:
     session.use(lambda _connection: None, where="options.connection")
     return f"{session.product}, read as {session.dialect.name}"
+
+
+def _tls(options: ConnectionOptions, session: Session) -> str:
+    """What was chosen, and what the server says of this connection, where it tells."""
+    chosen = session.tls
+    if not session.dialect.encrypted:
+        return f"{chosen}; {session.dialect.name} does not tell what it came to"
+    try:
+        found = session.value(Sql(session.dialect.encrypted), "options.tls")
+    except (NotPermitted, SourceChanged, BadConfiguration):
+        return f"{chosen}; the account may not see what it came to"
+    if not found and options.tls in {"verify", "encrypt"}:
+        raise BadConfiguration(
+            f"{chosen} was asked for, and the server says that the connection is not encrypted",
+            where="options.tls",
+            hint="See that the server has TLS switched on, and that no proxy between ends it.",
+        )
+    return f"{chosen}; the server says {found or 'that the connection is not encrypted'}"
 
 
 def _bulk(session: Session) -> str:

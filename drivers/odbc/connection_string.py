@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from drivers.contract import BadConfiguration
+from drivers.odbc.tls import Choice, tls_attributes
 
 _NAME: Final = re.compile(r"^[A-Za-z][A-Za-z0-9 _.\-]{0,63}$")
 _PLAIN: Final = re.compile(r"^[A-Za-z0-9_.:/\\-]+$")
@@ -44,21 +45,32 @@ def driver_defaults(driver: str) -> Mapping[str, str]:
     return {}
 
 
-def build(attributes: Mapping[str, str | int | bool], secrets: Mapping[str, str]) -> str:
+def build(
+    attributes: Mapping[str, str | int | bool], secrets: Mapping[str, str], tls: Choice | None = None
+) -> str:
     merged: dict[str, tuple[str, str]] = {}
-    stated = {name: _text(value) for name, value in attributes.items()}
-    driver = next((value for name, value in stated.items() if name.lower() == "driver"), "")
+    stated = texts_of(attributes)
+    driver = driver_of(stated)
     if not driver and not any(name.lower() in {"dsn", "filedsn"} for name in stated):
         raise BadConfiguration(
             "the connection names neither Driver nor DSN",
             where="options.connection",
             hint='Add Driver = "...", a name that `odbcinst -q -d` lists.',
         )
-    for source in (driver_defaults(driver), stated, secrets):
+    for source in (driver_defaults(driver), tls_attributes(driver, tls, stated), stated, secrets):
         for name, value in source.items():
             _refuse_unusable(name, value)
             merged[name.lower()] = (name, value)
     return "".join(f"{name}={_escape(value)};" for name, value in merged.values())
+
+
+def texts_of(attributes: Mapping[str, str | int | bool]) -> dict[str, str]:
+    return {name: _text(value) for name, value in attributes.items()}
+
+
+def driver_of(stated: Mapping[str, str]) -> str:
+    """Empty where a data source of the host names it."""
+    return next((value for name, value in stated.items() if name.lower() == "driver"), "")
 
 
 def _refuse_unusable(name: str, value: str) -> None:

@@ -81,6 +81,7 @@ class Dialect:
     nul_in_text: bool = True
     safe_rowversion: str = ""
     tracking: ChangeTracking | None = None
+    encrypted: str = ""  # asks what encrypts this connection; an empty text or null: nothing
 
 
 _STANDARD_BINDS: Final = {
@@ -161,6 +162,7 @@ POSTGRESQL: Final = Dialect(
     nul_in_text=False,
     write_session=("SET lock_timeout = {milliseconds}",),
     write_binds={Kind.INTEGER: "?"},  # a procedure's smallint takes no bigint
+    encrypted="SELECT CASE WHEN ssl THEN version ELSE '' END FROM pg_stat_ssl WHERE pid = pg_backend_pid()",
     commit="COMMIT",  # psqlODBC answers SQLEndTran with success on a connection that it knows to be dead
     returning=Returning.CLAUSE,
 )
@@ -201,6 +203,7 @@ MARIADB: Final = Dialect(
         "SET SESSION innodb_lock_wait_timeout = {seconds}",
         "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')",  # what does not fit is refused, not cut
     ),
+    encrypted="SELECT VARIABLE_VALUE FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'SSL_VERSION'",
     returning=Returning.CLAUSE,
     ends_unasked=True,
 )
@@ -210,6 +213,7 @@ MYSQL: Final = replace(
     name="mysql",
     products=("mysql", "aurora"),
     returning=Returning.LAST_ID,
+    encrypted="SELECT VARIABLE_VALUE FROM performance_schema.session_status WHERE VARIABLE_NAME = 'Ssl_version'",
     time_limit="SET SESSION max_execution_time = {milliseconds}",
 )
 
@@ -279,7 +283,7 @@ SQLSERVER: Final = Dialect(
         Kind.DECIMAL: "CONVERT(varchar(60), CAST({c} AS decimal(38,{scale})))",
         Kind.BINARY: "LOWER(CONVERT(varchar(max), CONVERT(varbinary(max), {c}), 2))",
         Kind.TIMESTAMP: "CONVERT(varchar(27), {c}, 121)",
-        Kind.TIMESTAMP_TZ: "CONVERT(varchar(27), CAST(SWITCHOFFSET({c}, '+00:00') AS datetime2(7)), 121)",
+        Kind.TIMESTAMP_TZ: "CONVERT(varchar(27), CAST(SWITCHOFFSET({c}, '+00:00') AS datetime2(7)), 121) + '+00:00'",
         Kind.UUID: "CONVERT(varchar(36), {c})",
         Kind.OTHER: "CONVERT(nvarchar(max), {c})",
     },
@@ -292,7 +296,7 @@ SQLSERVER: Final = Dialect(
         **dict.fromkeys(("float", "real"), Kind.FLOAT),
         **dict.fromkeys(("char", "varchar", "nchar", "nvarchar", "text", "ntext", "sysname"), Kind.TEXT),
         **dict.fromkeys(("datetime", "datetime2", "smalldatetime"), Kind.TIMESTAMP),
-        **dict.fromkeys(("binary", "varbinary", "timestamp", "rowversion"), Kind.BINARY),
+        **dict.fromkeys(("binary", "varbinary", "image", "timestamp", "rowversion"), Kind.BINARY),
         "datetimeoffset": Kind.TIMESTAMP_TZ,
         "uniqueidentifier": Kind.UUID,
         "bit": Kind.BOOLEAN,
@@ -312,6 +316,8 @@ SQLSERVER: Final = Dialect(
         changes="CHANGETABLE(CHANGES {table}, {since})",
         version="SYS_CHANGE_VERSION",
     ),
+    encrypted="SELECT CASE encrypt_option WHEN 'TRUE' THEN 'TLS' ELSE '' END FROM sys.dm_exec_connections"
+    " WHERE session_id = @@SPID",
     max_parameters=2_000,
     # A datetime parameter reads 2026-02-03 by the language of the account otherwise: as the 2nd of March in German.
     write_session=("SET LOCK_TIMEOUT {milliseconds}", "SET DATEFORMAT ymd"),
@@ -337,6 +343,7 @@ ORACLE: Final = Dialect(
     projections={Kind.DECIMAL: "TO_CHAR({c}, 'TM9')", Kind.BINARY: "LOWER(RAWTOHEX({c}))"},
     now={"local": "LOCALTIMESTAMP", "utc": "SYS_EXTRACT_UTC(SYSTIMESTAMP)", "date": "TRUNC(SYSDATE)"},
     row_source=" FROM DUAL",
+    encrypted="SELECT CASE SYS_CONTEXT('USERENV', 'NETWORK_PROTOCOL') WHEN 'tcps' THEN 'TLS' END FROM DUAL",
     write_binds={Kind.BOOLEAN: "TO_NUMBER(?)"},
     write_session=("ALTER SESSION SET NLS_NUMERIC_CHARACTERS = '.,'",),
     call="{CALL {call}}",
@@ -402,6 +409,8 @@ HANA: Final = Dialect(
     projections={Kind.BINARY: "LOWER(BINTOHEX({c}))"},
     now={"local": "CURRENT_TIMESTAMP", "utc": "CURRENT_UTCTIMESTAMP", "date": "CURRENT_DATE"},
     row_source=" FROM DUMMY",
+    encrypted="SELECT CASE IS_ENCRYPTED WHEN 'TRUE' THEN 'TLS' END FROM M_CONNECTIONS"
+    " WHERE CONNECTION_ID = CURRENT_CONNECTION",
     write_session=("SET TRANSACTION LOCK WAIT TIMEOUT {milliseconds}",),
 )
 
@@ -417,7 +426,9 @@ ANSI: Final = Dialect(
     now={"local": "CURRENT_TIMESTAMP", "utc": "CURRENT_TIMESTAMP", "date": "CURRENT_DATE"},
 )
 
-DIALECTS: Final = {d.name: d for d in (POSTGRESQL, MARIADB, MYSQL, SQLITE, SQLSERVER, ORACLE, SUITEQL, ANSI)}
+DIALECTS: Final = {
+    d.name: d for d in (POSTGRESQL, MARIADB, MYSQL, SQLITE, SQLSERVER, ORACLE, DB2, HANA, SUITEQL, ANSI)
+}
 
 
 def dialect_of(product: str) -> Dialect:

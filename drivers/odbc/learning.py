@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,11 +11,12 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from uuid import UUID
 
-from drivers.contract import KEY_COLUMN, BadConfiguration, MarkKind, SourceChanged, StreamSpec
+from drivers.contract import KEY_COLUMN, BadConfiguration, DriverError, MarkKind, SourceChanged, StreamSpec
 from drivers.odbc import queries
 from drivers.odbc.dialects import Dialect
 from drivers.odbc.options import LineOptions, StreamOptions, parse_stream
 from drivers.odbc.positions import check_key_kinds
+from drivers.odbc.queries import Sql
 from drivers.odbc.session import Session
 from drivers.odbc.shape import MARK_KINDS, Kind, LineShape, QueryColumn, StreamShape
 
@@ -92,6 +94,9 @@ def query_columns(session: Session, query: str, where: str) -> tuple[QueryColumn
     natives = [""] * len(names)
     if dialect.native_type:
         natives = [str(v) for v in session.rows(queries.native_types(dialect, query, names), where=where)[0]]
+    elif dialect.native_query:
+        told = _described(session, query, where)
+        natives = told if len(told) == len(names) else natives
     return tuple(
         QueryColumn(
             name,
@@ -102,6 +107,14 @@ def query_columns(session: Session, query: str, where: str) -> tuple[QueryColumn
         )
         for name, native, column in zip(names, natives, described, strict=True)
     )
+
+
+def _described(session: Session, query: str, where: str) -> list[str]:
+    """The types as the database names them, without their sizes; nothing where it cannot say."""
+    asked = Sql(session.dialect.native_query, (queries.describe(query).text,))
+    with contextlib.suppress(DriverError):
+        return [str(row[0]).partition("(")[0].lower() for row in session.rows(asked, where=where)]
+    return []
 
 
 def _kind(dialect: Dialect, native: str, read_as: type) -> Kind:

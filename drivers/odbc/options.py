@@ -16,7 +16,9 @@ PAGE: Final = "docs/drivers/odbc.md"
 
 ColumnName = Annotated[str, Field(min_length=1, max_length=128)]
 SetName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,62}$")]
-DialectName = Literal["postgresql", "mariadb", "mysql", "sqlite", "sqlserver", "oracle", "suiteql", "ansi"]
+DialectName = Literal[
+    "postgresql", "mariadb", "mysql", "sqlite", "sqlserver", "oracle", "db2", "hana", "suiteql", "ansi"
+]
 
 
 class ConnectionOptions(Strict):
@@ -24,6 +26,9 @@ class ConnectionOptions(Strict):
 
     connection: dict[str, str | int | bool]
     dialect: DialectName | None = None  # only where the product's own name does not tell
+    tls: Literal["verify", "encrypt", "off"] | None = (
+        None  # None: as `connection` says, or as the ODBC driver likes
+    )
     snapshot: bool = False  # header and lines from one state also where the source pays for that
     connect_seconds: int = Field(default=15, ge=1, le=600)
     query_seconds: int = Field(default=300, ge=1, le=86_400)

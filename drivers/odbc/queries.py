@@ -51,7 +51,8 @@ def derived(query: str, alias: str) -> str:
 
 def bind(dialect: Dialect, column: QueryColumn) -> str:
     template = dialect.native_binds.get(column.native) or dialect.binds.get(column.kind, "?")
-    return template.replace("{size}", str(column.size or 38)).replace("{scale}", str(column.scale))
+    size = min(column.size or dialect.most_digits, dialect.most_digits)
+    return template.replace("{size}", str(size)).replace("{scale}", str(column.scale))
 
 
 def printed(dialect: Dialect, column: QueryColumn, alias: str) -> str:
@@ -60,7 +61,7 @@ def printed(dialect: Dialect, column: QueryColumn, alias: str) -> str:
     template = dialect.native_projections.get(column.native)
     if template is None and not (dialect.pack and column.kind in dialect.own_text):
         template = dialect.projections.get(column.kind)
-    return template.replace("{c}", name) if template else name
+    return template.replace("{scale}", str(column.scale)).replace("{c}", name) if template else name
 
 
 def select(dialect: Dialect, items: Sequence[tuple[str, str]]) -> str:

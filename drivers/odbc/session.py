@@ -7,19 +7,24 @@ read at a time.
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 import pyarrow as pa
 
 from drivers.contract import BadConfiguration, DriverError, SourceChanged
+from drivers.odbc.connection_string import driver_of, texts_of
 from drivers.odbc.dialects import DIALECTS, Dialect, dialect_of
 from drivers.odbc.errors import is_lost, translate
 from drivers.odbc.native import load_arrow_odbc, load_pyodbc
 from drivers.odbc.options import KIB, ConnectionOptions
 from drivers.odbc.queries import Sql
+from drivers.odbc.tls import described
+from drivers.odbc.values import DATETIMEOFFSET, datetimeoffset
 
 FETCH_ROWS: Final = 1_000  # rows in one transit buffer; more costs memory and was not faster
 FIRST_TEXT_BYTES: Final = 4 * KIB  # what an unbounded column is given until a longer value is met
@@ -31,6 +36,7 @@ _TOO_LONG: Final = re.compile(
 )
 
 _Result = TypeVar("_Result")
+_log: Final = logging.getLogger(__name__)  # its lines go into the agent's log
 
 
 class Session:
@@ -47,8 +53,11 @@ class Session:
         self._lock = threading.Lock()
         self._connection: Any = None
         self._idle: list[BulkConnection] = []
-        self._dialect = DIALECTS[options.dialect] if options.dialect else dialect
+        chosen = DIALECTS[options.dialect] if options.dialect else dialect
+        self._dialect = chosen and _with_snapshot(chosen, asked=options.snapshot)
         self.product = ""
+        stated = texts_of(options.connection)
+        self.tls = described(driver_of(stated), options.tls, stated)
 
     def __repr__(self) -> str:
         return f"Session({self.product or 'not connected'})"
@@ -122,11 +131,22 @@ class Session:
         )
         connection.maxwrite = LONGEST_VALUE
         name = str(connection.getinfo(pyodbc.SQL_DBMS_NAME))
+        if not self.product:
+            _log.warning("connected to %s; TLS %s", name, self.tls)
         self.product = f"{name} {connection.getinfo(pyodbc.SQL_DBMS_VER)}"
         if self._dialect is None:
-            self._dialect = dialect_of(name)
+            self._dialect = _with_snapshot(dialect_of(name), asked=self._options.snapshot)
+        connection.add_output_converter(DATETIMEOFFSET, datetimeoffset)
+        for statement in self._session_statements(self._dialect):
+            connection.execute(statement)
         self._limit(connection, self._options.query_seconds)
         return connection
+
+    def _session_statements(self, dialect: Dialect) -> tuple[str, ...]:
+        seconds = self._options.query_seconds
+        return tuple(
+            statement.replace("{milliseconds}", str(seconds * 1_000)) for statement in dialect.session
+        )
 
     def open_writing(self) -> Any:
         """A new pyodbc connection in a transaction, with the limits of a write. Raises DriverError."""
@@ -138,6 +158,7 @@ class Session:
                 self._connection_string, autocommit=True, timeout=self._options.connect_seconds
             )
             connection.maxwrite = LONGEST_VALUE
+            connection.add_output_converter(DATETIMEOFFSET, datetimeoffset)
             for statement in dialect.write_session:
                 connection.execute(
                     statement.replace("{seconds}", str(seconds)).replace(
@@ -175,8 +196,8 @@ class Session:
 
     def open_bulk(self) -> BulkConnection:
         dialect = self.dialect
-        limit = self._time_limit(self._options.query_seconds)
-        return BulkConnection(self._options, dialect, self._open_arrow(), limit, self.secrets)
+        settings = (*self._time_limit(self._options.query_seconds), *self._session_statements(dialect))
+        return BulkConnection(self._options, dialect, self._open_arrow(), settings, self.secrets)
 
     def _open_arrow(self) -> Any:
         arrow_odbc = load_arrow_odbc()
@@ -217,7 +238,7 @@ class BulkConnection:
         arrow_odbc = load_arrow_odbc()
         try:
             if not self._prepared:
-                for statement in (*self._settings, *self._dialect.session):
+                for statement in self._settings:
                     self._connection.execute(statement)
                 self._connection.commit()
                 self._prepared = True
@@ -264,7 +285,7 @@ class BulkConnection:
 
     def _fetch(self, sql: Sql, text_bytes: int) -> pa.Table:
         reader = self._connection.read_arrow_batches(
-            sql.text,
+            sql.text + self._dialect.reading,
             batch_size=FETCH_ROWS,
             parameters=list(sql.parameters) or None,
             max_bytes_per_batch=max(self._options.buffer_bytes, 2 * text_bytes),
@@ -272,8 +293,21 @@ class BulkConnection:
             max_binary_size=text_bytes,
             map_schema=exact_schema,
             fetch_concurrently=True,
+            query_timeout_sec=self._options.query_seconds if self._dialect.time_limit == "" else None,
         )
         return pa.Table.from_batches(list(reader), schema=reader.schema)
+
+
+def _with_snapshot(dialect: Dialect, *, asked: bool) -> Dialect:
+    if not asked or dialect.consistent:
+        return dialect
+    if not dialect.snapshot_on_request:
+        raise BadConfiguration(
+            f"{dialect.name} offers no snapshot that this driver could ask for",
+            where="options.snapshot",
+            hint="Remove it: pages that change while they are read are then read again.",
+        )
+    return replace(dialect, session=(*dialect.session, *dialect.snapshot_on_request), consistent=True)
 
 
 def exact_schema(schema: pa.Schema) -> pa.Schema:

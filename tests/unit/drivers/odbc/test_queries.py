@@ -109,6 +109,8 @@ def test_a_range_over_lines_is_repeated_only_where_both_sides_sort_alike() -> No
         ("Microsoft SQL Server", "sqlserver"),
         ("SQLite", "sqlite"),
         ("Oracle", "oracle"),
+        ("DB2/LINUXX8664", "db2"),
+        ("HDB", "hana"),
         ("Adaptive Server Nobody Knows", "ansi"),
     ],
 )

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import struct
 from datetime import UTC, date, datetime
 
 import pyarrow as pa
 
 from drivers.odbc.session import exact_schema
 from drivers.odbc.shape import Kind, QueryColumn
-from drivers.odbc.values import key_texts, typed
+from drivers.odbc.values import datetimeoffset, key_texts, typed
 
 
 def parsed(kind: Kind, *texts: str | None) -> pa.ChunkedArray:
@@ -59,3 +60,19 @@ def test_decimals_are_read_as_text_and_floats_at_full_width() -> None:
     )
 
     assert exact_schema(schema).types == [pa.string(), pa.float64(), pa.timestamp("us"), pa.binary()]
+
+
+def test_a_datetimeoffset_is_read_with_its_offset_and_in_utc() -> None:
+    raw = struct.pack("<6hI2h", 2026, 1, 31, 10, 0, 5, 123_456_700, -3, -30)
+    texts = pa.table({"a": ["2026-01-31 13:30:05.1234560+00:00", None]})
+
+    found = datetimeoffset(raw)
+    (column,) = typed(texts, [QueryColumn("a", Kind.TIMESTAMP_TZ, "datetimeoffset")]).columns
+
+    assert found is not None
+    assert found.isoformat() == "2026-01-31T10:00:05.123456-03:30"
+    assert column.to_pylist() == [datetime(2026, 1, 31, 13, 30, 5, 123456, tzinfo=UTC), None]
+    assert datetimeoffset("2026-01-31 10:00:00 +01:00".encode("utf-16-le")) == datetime(
+        2026, 1, 31, 9, tzinfo=UTC
+    )
+    assert datetimeoffset(None) is None

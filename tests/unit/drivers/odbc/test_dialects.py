@@ -1,0 +1,105 @@
+"""What no server in our tests can be asked: the statements of SQL Server, DB2, HANA and Oracle, as text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from drivers.contract import BadConfiguration
+from drivers.odbc import queries
+from drivers.odbc.dialects import DB2, DIALECTS, HANA, ORACLE, SQLSERVER
+from drivers.odbc.learning import query_columns
+from drivers.odbc.options import ConnectionOptions, DialectName
+from drivers.odbc.queries import Sql
+from drivers.odbc.session import Session
+from drivers.odbc.shape import Kind, QueryColumn
+
+
+def printed(column: QueryColumn) -> str:
+    return queries.printed(SQLSERVER, column, "h")
+
+
+def test_the_options_name_every_dialect() -> None:
+    assert set(DialectName.__args__) == set(DIALECTS)
+
+
+def test_each_dialect_says_how_to_ask_for_the_time_in_each_way_that_a_stream_may_need() -> None:
+    for dialect in DIALECTS.values():
+        assert {"local", "utc", "date"} <= set(dialect.now), dialect.name
+
+
+def test_sql_server_prints_its_types_without_loss() -> None:
+    assert printed(QueryColumn("a", Kind.DECIMAL, "money", 19, 4)) == (
+        "CONVERT(varchar(60), CAST(h.[a] AS decimal(38,4)))"
+    )
+    assert printed(QueryColumn("a", Kind.TIMESTAMP_TZ, "datetimeoffset", 34, 7)) == (
+        "CONVERT(varchar(27), CAST(SWITCHOFFSET(h.[a], '+00:00') AS datetime2(7)), 121) + '+00:00'"
+    )
+    assert "varbinary(max)" in printed(QueryColumn("a", Kind.BINARY, "timestamp"))
+
+
+def test_decimals_keep_to_the_digits_that_a_product_has() -> None:
+    wide = QueryColumn("a", Kind.DECIMAL, "", 0, 5)
+
+    assert queries.bind(DB2, wide) == "CAST(? AS decimal(31,5))"
+    assert queries.bind(SQLSERVER, wide) == "CAST(? AS decimal(38,5))"
+
+
+class Described:
+    """A session that knows what SQL Server says of a query, or that it is too old to say it."""
+
+    dialect = SQLSERVER
+
+    def __init__(self, *types: str) -> None:
+        self._types = types
+
+    def description(self, _sql: Sql, *, where: str) -> list[tuple[Any, ...]]:
+        return [(name, str, None, None, 10, 2, True) for name in "abc"]
+
+    def rows(self, sql: Sql, *, where: str) -> list[Any]:
+        assert "dm_exec_describe_first_result_set(?, NULL, 0)" in sql.text
+        if not self._types:
+            raise BadConfiguration("Invalid object name")
+        return [(each,) for each in self._types]
+
+
+def test_sql_server_is_asked_for_its_own_names_of_types() -> None:
+    session: Any = Described("datetimeoffset(7)", "timestamp", "nvarchar(50)")
+
+    found = query_columns(session, "select 1", "w")
+
+    assert [each.kind for each in found] == [Kind.TIMESTAMP_TZ, Kind.BINARY, Kind.TEXT]
+
+
+@pytest.mark.parametrize("types", [(), ("int",)])
+def test_a_server_that_cannot_tell_leaves_it_to_the_odbc_driver(types: tuple[str, ...]) -> None:
+    session: Any = Described(*types)
+
+    assert [each.kind for each in query_columns(session, "select 1", "w")] == [Kind.TEXT] * 3
+
+
+def session_of(dialect: str, *, snapshot: bool) -> Session:
+    options = ConnectionOptions(connection={}, dialect=dialect, snapshot=snapshot)  # type: ignore[arg-type]
+    return Session(options, "", ())
+
+
+def test_a_snapshot_is_asked_for_where_it_has_a_price() -> None:
+    plain, asked = (session_of("sqlserver", snapshot=each)._dialect for each in (False, True))
+
+    assert plain is not None
+    assert asked is not None
+    assert (plain.consistent, asked.consistent) == (False, True)
+    assert asked.session[-1] == "SET TRANSACTION ISOLATION LEVEL SNAPSHOT"
+    assert "SET DEADLOCK_PRIORITY LOW" in plain.session
+    assert session_of("postgresql", snapshot=True)._dialect == DIALECTS["postgresql"]
+    with pytest.raises(BadConfiguration) as caught:
+        session_of("db2", snapshot=True)
+    assert caught.value.where == "options.snapshot"
+
+
+def test_readers_take_committed_rows_and_keep_no_lock() -> None:
+    assert DB2.reading == " FOR READ ONLY WITH CS"
+    assert HANA.snapshot == ("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",)
+    assert ORACLE.snapshot == ("SET TRANSACTION READ ONLY",)
+    assert not any("NOLOCK" in each or "UNCOMMITTED" in each for d in DIALECTS.values() for each in d.session)
