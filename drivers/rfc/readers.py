@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,8 +18,16 @@ from drivers.rfc.dictionary import Dictionary
 from drivers.rfc.errors import translate
 
 PLAIN: Final = "RFC_READ_TABLE"
-NAMES: Final = (PLAIN, "/BODS/RFC_READ_TABLE2", "/SAPDS/RFC_READ_TABLE2", "BBP_RFC_READ_TABLE")
+NAMES: Final = (
+    PLAIN,
+    "/BODS/RFC_READ_TABLE2",
+    "/SAPDS/RFC_READ_TABLE2",
+    "/BODS/RFC_READ_TABLE",
+    "/SAPDS/RFC_READ_TABLE",
+    "BBP_RFC_READ_TABLE",
+)
 _ROW: Final = 512  # characters of the plain readers' rows
+_ROW_TYPE: Final = re.compile(r"TAB(\d+)$")  # the structure of a row, by its name
 _UNLIMITED: Final = 1_000_000
 # On no keyboard and in hardly any text; a row that holds it all the same is read by offset.
 _DELIMITER: Final = "¦"
@@ -80,8 +89,17 @@ def _forms(interface: Interface) -> list[Reader]:
     if outputs:
         forms.append(Reader(interface.function, Form.NAMED, max(outputs.values()), outputs=tuple(outputs)))
     elif interface.has("DATA"):
-        forms.append(Reader(interface.function, Form.PADDED, _ROW, sorts=interface.has("GET_SORTED")))
+        forms.append(
+            Reader(interface.function, Form.PADDED, _width(interface), sorts=interface.has("GET_SORTED"))
+        )
     return forms
+
+
+def _width(interface: Interface) -> int:
+    """As the rows' structure is named, TAB512 or TAB2048; a reader that takes less says so, and is given less."""
+    data = interface.find("DATA")
+    told = _ROW_TYPE.search(data.structure) if data is not None else None
+    return int(told.group(1)) if told else _ROW
 
 
 def fetch(

@@ -133,6 +133,14 @@ def bbp_rfc_read_table(session: Session, given: dict[str, Any]) -> Mapping[str, 
     }
 
 
+@module("/BODS/RFC_READ_TABLE", _READ_TABLE + "; T DATA TAB2048")
+@module("/SAPDS/RFC_READ_TABLE", _READ_TABLE + "; T DATA TAB2048")
+def bods_read_table_of_one_width(session: Session, given: dict[str, Any]) -> Mapping[str, Any]:
+    """Its rows hold somewhat less than their structure could."""
+    fields, found, _ = read_table(session, given, width=1_997)
+    return {"FIELDS": fields, "DATA": [{"WA": "".join(row)} for row in found]}
+
+
 _OUT = (128, 512, 2048, 8192, 30000)
 _READ_TABLE_2 = _READ_TABLE + "; E OUT_TABLE CHAR 30; " + "; ".join(f"T TBLOUT{n} TBLOUT{n}" for n in _OUT)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ LOGON = {"ashost": "sap.example", "sysnr": "00", "client": "100", "user": "RFCUS
 PLAIN = Profile()
 SORTED = Profile(et_data=True)
 WIDE = Profile(readers=("RFC_READ_TABLE", "/BODS/RFC_READ_TABLE2"))
+ONE_WIDTH = Profile(readers=("RFC_READ_TABLE", "/SAPDS/RFC_READ_TABLE"))
 PROFILES = {"plain": PLAIN, "sorted": SORTED, "wide": WIDE}
 
 
@@ -245,6 +247,7 @@ class TestReaders:
                 Form.DELIMITED,
             ),
             (Profile(readers=("BBP_RFC_READ_TABLE",)), "BBP_RFC_READ_TABLE", Form.PADDED),
+            (ONE_WIDTH, "/SAPDS/RFC_READ_TABLE", Form.PADDED),
         ],
     )
     def test_the_best_that_is_there_is_taken(self, profile: Profile, function: str, form: Form) -> None:
@@ -281,6 +284,16 @@ class TestReaders:
 
             monkeypatch.setattr(found.caller, "call", narrow)
             assert found.pages(found.plan(), 7) == found.source()
+
+    def test_rows_are_as_wide_as_the_readers_own_structure_less_what_it_does_not_take(self) -> None:
+        with site(ONE_WIDTH) as found:
+            fill(found.system, 20)
+            found.system.add_table(replace(wide_table(120), name="ZWIDER"))
+
+            assert found.reader.width == 2_048
+            assert found.pages(found.plan(), 7) == found.source()
+            assert len(found.tables._groups(found.plan())) == 1
+            assert found.pages(found.plan("ZWIDER"), 7) == []
 
     def test_a_key_that_is_not_unique_is_named(self) -> None:
         with site(PLAIN) as found:
