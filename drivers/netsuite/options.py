@@ -83,7 +83,11 @@ def _with_account(options: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(options)
     account, auth = found.get("account"), found.get("auth")
     if not isinstance(account, str) or not _ACCOUNT.fullmatch(account):
-        return found
+        raise BadConfiguration(
+            "should be the id of an account, such as 1234567 or 1234567_SB1",
+            where="options.account",
+            hint="It stands in NetSuite under Setup > Company > Company Information.",
+        )
     host = account.lower().replace("_", "-")
     url = found.setdefault("url", f"https://{host}.suitetalk.api.netsuite.com")
     if isinstance(auth, Mapping):

@@ -61,7 +61,8 @@ class NetSuite:
 
     @property
     def url(self) -> str:
-        assert self._server is not None
+        if self._server is None:
+            return "http://nowhere.invalid"
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def start(self) -> None:

@@ -1,0 +1,157 @@
+"""The law of reading: whatever the page, whatever an answer holds, whatever moves meanwhile, no record is lost or doubled."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from drivers.contract import Mark, MarkKind, ReadMode, ReadRequest
+from drivers.http.messages import Answer
+from drivers.netsuite.reading import PageReader
+from drivers.netsuite.service import Rows
+from drivers.netsuite.shape import shape_of
+from tests.netsuite.company import insert
+from tests.netsuite.connections import orders
+from tests.netsuite.server import NetSuite
+
+END = Mark(MarkKind.TIMESTAMP, "2026-12-31T00:00:00+00:00")
+BEGIN = datetime(2026, 1, 1)
+
+
+class Direct:
+    """The query service of the fake, without the network between."""
+
+    def __init__(self, account: NetSuite) -> None:
+        self._account = account
+
+    async def query(self, suiteql: str, *, limit: int, where: str) -> Rows:
+        found = self._account.query(suiteql, limit, 0)
+        items = [{name: each for name, each in row.items() if name != "links"} for row in found["items"]]
+        return Rows(items, found["hasMore"], found["totalResults"], Answer(200, {}, b""))
+
+
+def company(stamps: dict[int, int], lines: int) -> NetSuite:
+    """Orders by their id, with the second of their last change."""
+    account = NetSuite(orders=0)
+    for order, second in stamps.items():
+        moment = f"T:{BEGIN + timedelta(seconds=second):%Y-%m-%d %H:%M:%S}"
+        insert(
+            account.database,
+            "transaction",
+            [{"id": order, "type": "PurchOrd", "tranid": f"PO{order}", "lastmodifieddate": moment}],
+        )
+        insert(
+            account.database,
+            "transactionline",
+            [
+                {
+                    "transaction": order,
+                    "id": line,
+                    "linesequencenumber": line,
+                    "mainline": "F",
+                    "quantity": str(line),
+                }
+                for line in range(1, 1 + (order * lines) % 7)
+            ],
+        )
+    return account
+
+
+def read(account: NetSuite, request: ReadRequest, rows: int) -> list[dict[str, Any]]:
+    """Every row, each page by a reader of its own that goes on behind the cursor of the one before."""
+
+    async def pages() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        after = None
+        while True:
+            resumed = ReadRequest(
+                request.stream, request.mode, end=request.end, after=after, page_rows=request.page_rows
+            )
+            reader: Any = PageReader(Direct(account), shape_of(request.stream), resumed, rows=rows)  # type: ignore[arg-type]
+            page = reader.finish(await reader.fetch(reader.start()))
+            assert page.table.num_rows <= request.page_rows
+            found += page.table.to_pylist()
+            after = page.cursor
+            if page.complete:
+                return found
+
+    return asyncio.run(pages())
+
+
+def meddler(account: NetSuite, fixed: set[int], events: list[tuple[int, bool]]) -> Callable[[str], None]:
+    """Before each query a record comes or goes that is none of the fixed ones."""
+    left = list(events)
+
+    def meddle(_: str) -> None:
+        if not left:
+            return
+        order, comes = left.pop()
+        if order in fixed:
+            return
+        account.database.execute('delete from "transaction" where id = ?', [order])
+        if comes:
+            insert(
+                account.database,
+                "transaction",
+                [{"id": order, "type": "PurchOrd", "lastmodifieddate": "T:2026-01-01 00:00:00"}],
+            )
+
+    return meddle
+
+
+stamps = st.dictionaries(st.integers(1, 60), st.integers(0, 4), max_size=30)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    stamps=stamps,
+    page_rows=st.integers(1, 12),
+    rows=st.integers(2, 9),
+    cap=st.integers(2, 9),
+    mode=st.sampled_from([ReadMode.SCAN, ReadMode.KEYS, ReadMode.WINDOW, ReadMode.CHANGES]),
+    lines=st.integers(0, 3),
+)
+def test_any_page_and_any_answer_yield_every_record_once(
+    stamps: dict[int, int], page_rows: int, rows: int, cap: int, mode: ReadMode, lines: int
+) -> None:
+    account = company(stamps, lines)
+    account.cap = cap
+
+    found = read(account, ReadRequest(orders(), mode, end=END, page_rows=page_rows), rows)
+
+    ids = (
+        sorted(stamps)
+        if mode is not ReadMode.CHANGES
+        else sorted(stamps, key=lambda order: (stamps[order], order))
+    )
+    assert [int(row["__key"]) for row in found] == ids
+    if mode is not ReadMode.KEYS:
+        assert [[line["linesequencenumber"] for line in row["lines"]] for row in found] == [
+            list(range(1, 1 + (order * lines) % 7)) for order in ids
+        ]
+    account.database.close()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    stamps=stamps,
+    events=st.lists(st.tuples(st.integers(1, 60), st.booleans()), max_size=30),
+    page_rows=st.integers(1, 9),
+)
+def test_what_comes_and_goes_meanwhile_costs_no_other_record(
+    stamps: dict[int, int], events: list[tuple[int, bool]], page_rows: int
+) -> None:
+    account = company(stamps, 0)
+    account.before_query = meddler(account, set(stamps), events)
+
+    found = read(account, ReadRequest(orders(lines={}), ReadMode.SCAN, page_rows=page_rows), 5)
+
+    keys = [int(row["__key"]) for row in found]
+    assert len(keys) == len(set(keys))
+    assert set(stamps) <= set(keys)
+    account.database.close()
