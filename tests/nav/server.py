@@ -206,7 +206,7 @@ class NavServer(HttpServer):
         if not rows:
             return ""
         return (
-            f"<ReadMultiple_Result>{''.join(self._element(page, row) for row in rows)}</ReadMultiple_Result>"
+            f"<ReadMultiple_Result>{''.join(self.element(page, row) for row in rows)}</ReadMultiple_Result>"
         )
 
     def _filtered(self, page: Page, asked: Any) -> list[Row]:
@@ -233,7 +233,7 @@ class NavServer(HttpServer):
 
     def _read(self, page: Page, asked: Any) -> str:
         row = page.rows.get(tuple(each.text or "" for each in asked))
-        return self._element(page, row) if row is not None else ""
+        return self.element(page, row) if row is not None else ""
 
     def _isupdated(self, page: Page, asked: Any) -> str:
         _, place, version = _unpacked(asked[0].text or "")
@@ -252,7 +252,7 @@ class NavServer(HttpServer):
         if place in page.rows:
             raise Fault(f"{EXCEPTIONS}.NavCSideDuplicateKeyException", "The record already exists.")
         page.rows[place] = row
-        return self._element(page, row)
+        return self.element(page, row)
 
     def _update(self, page: Page, asked: Any) -> str:
         given = asked[0]
@@ -264,7 +264,7 @@ class NavServer(HttpServer):
         self._apply(page, copy, given)
         copy["_v"] += 1
         page.rows[tuple(str(row[name]) for name in page.primary)] = copy
-        return self._element(page, copy)
+        return self.element(page, copy)
 
     def _delete(self, page: Page, asked: Any) -> str:
         row = self._fresh(page, asked[0].text or "")
@@ -327,7 +327,7 @@ class NavServer(HttpServer):
 
     # --- records as XML
 
-    def _element(self, page: Page, row: Row) -> str:
+    def element(self, page: Page, row: Row) -> str:
         inner = [
             f"<Key>{_packed(page.name, tuple(str(row[name]) for name in page.primary), row['_v'])}</Key>"
         ]
