@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -13,9 +14,33 @@ _LOGON_TROUBLES: Final = frozenset(
     {Trouble.LOGON, Trouble.LOCKED, Trouble.EXPIRED, Trouble.CLIENT, Trouble.ROUTE}
 )
 
-# These say nothing about the line: a layout that could not be learnt, a parameter that the function does not have.
-_OF_THE_CALL: Final = {"IncompleteDescriptorError": Trouble.FAILURE, "ValueError": Trouble.EXCEPTION}
+# Of a layout that could not be learnt, and of an answer that could not be read: then its connection reads nothing more.
+_OF_THE_CALL: Final = frozenset({"IncompleteDescriptorError", "ValueError"})
+_NO_PARAMETER: Final = "not in the function interface"  # found before anything is sent
+_BROKEN: Final = frozenset({"CommunicationError", "EOFError"})
 _REFUSED: Final = "logon failed"  # its own words before SAP's
+_NEEDS_HTTP: Final = (
+    "Ask the SAP team for the message server's port for HTTP (8100 and its number; open only where the profile parameter "
+    "ms/server_port_0 says so) and set options.message_server_port; or name an application server in options.host."
+)
+# What the library says before SAP answers: what it means, and what to do about it.
+_BEFORE_SAP: Final = (
+    (
+        re.compile("NI frame"),
+        Trouble.SETUP,
+        "What answers there is no gateway of SAP. Compare options.host and options.system_number with SAP Logon's entry.",
+    ),
+    (
+        re.compile("message-server port"),
+        Trouble.SETUP,
+        _NEEDS_HTTP,
+    ),
+    (
+        re.compile("message server HTTP"),
+        Trouble.UNREACHED,
+        _NEEDS_HTTP,
+    ),
+)
 _OF_A_FAILURE: Final = frozenset({Trouble.AUTHORITY, Trouble.BUSY, Trouble.MISSING})
 
 
@@ -27,7 +52,21 @@ def caller(parameters: Mapping[str, Any], library: Callable[[], Any] | None = No
         # By default a parameter that the function does not have would be dropped without a word.
         return load().connect(**parameters, strict_params=True)
 
-    return ConnectedCaller("native", connect, judge, lambda: version(load))
+    place = _place(parameters)
+
+    def judged(error: BaseException, function: str, *, sent: bool) -> CallFailed:
+        return judge(error, function, sent=sent, place=place)
+
+    return ConnectedCaller("native", connect, judged, lambda: version(load))
+
+
+def _place(parameters: Mapping[str, Any]) -> str:
+    """Where the library connects to first."""
+    if parameters.get("mshost"):
+        return f"the message server {parameters['mshost']}"
+    if parameters.get("saprouter"):
+        return f"the SAProuter {parameters['saprouter']}"
+    return f"the gateway {parameters.get('ashost', '')}:33{parameters.get('sysnr', '')}"
 
 
 def available() -> bool:
@@ -55,7 +94,7 @@ def _load() -> Any:
     return saprfclib
 
 
-def judge(error: BaseException, function: str, *, sent: bool) -> CallFailed:
+def judge(error: BaseException, function: str, *, sent: bool, place: str = "the gateway") -> CallFailed:
     """What an exception of the library means."""
     if isinstance(error, CallFailed):
         return error
@@ -74,6 +113,11 @@ def judge(error: BaseException, function: str, *, sent: bool) -> CallFailed:
             function=function,
             hint="See in SM50 what this user's call does; lower rows_per_call or raise options.call_seconds.",
         )
+    known = next((known for known in _BEFORE_SAP if known[0].search(words)), None)
+    if not sent and known is not None:
+        return CallFailed(known[1], words, hint=known[2])
+    if not sent and isinstance(error, OSError):
+        return CallFailed(Trouble.UNREACHED, f"{place} was not reached: {error.strerror or words}")
     broken = isinstance(error, OSError)  # below its protocol the library lets the system's own errors through
     return CallFailed(
         _trouble("CommunicationError" if broken else name, key, said, words, sent=sent),
@@ -98,9 +142,11 @@ def _trouble(name: str, key: str, said: Trouble | None, words: str, *, sent: boo
         return Trouble.MISSING if key == "FU_NOT_FOUND" else Trouble.EXCEPTION
     if name == "AbapSystemFailure":
         return said if said is not None and said in _OF_A_FAILURE else Trouble.FAILURE
+    if sent and name in _OF_THE_CALL:
+        return Trouble.EXCEPTION if _NO_PARAMETER in words else Trouble.FAILURE
     if sent:
-        return _OF_THE_CALL.get(name, Trouble.LOST)
-    return Trouble.UNREACHED if name == "CommunicationError" else Trouble.SETUP
+        return Trouble.LOST
+    return Trouble.UNREACHED if name in _BROKEN else Trouble.SETUP
 
 
 def _kept_out(name: str, key: str, said: Trouble | None, words: str) -> Trouble | None:

@@ -167,6 +167,38 @@ class TestCalls:
         assert "call_seconds" in failed.hint
 
 
+class TestBeforeSapAnswers:
+    """In the words of saprfclib 0.1.8 itself, where they were seen."""
+
+    @pytest.mark.parametrize(
+        ("error", "more", "trouble", "parts"),
+        [
+            (ConnectionRefusedError(111, "Connection refused"), {}, Trouble.UNREACHED, ("sap.example:3300", "Connection refused")),
+            (EOFError("connection closed after 0/4 bytes"), {}, Trouble.UNREACHED, ("closed after",)),
+            (TimeoutError("timed out"), {}, Trouble.UNREACHED, ("sap.example:3300", "timed out")),
+            (ConnectionResetError(104, "reset"), {"saprouter": "/H/router/S/3299"}, Trouble.UNREACHED, ("/H/router/S/3299",)),
+            (ValueError("NI frame length 1213486160 exceeds cap 134217728 (DoS guard)"), {}, Trouble.SETUP, ("no gateway of SAP",)),
+            (ValueError("cannot determine the HTTP message-server port: no msserv was given"), {}, Trouble.SETUP, ("message_server_port",)),
+            (type("MessageServerHttpError", (Exception,), {})("message server HTTP interface at ms:8101 is unreachable"), {},
+             Trouble.UNREACHED, ("ms/server_port_0",)),
+            (ValueError("logon failed: ログオンできません"), {}, Trouble.LOGON, ("ログオン",)),
+            (ValueError("server negotiated codepage '1100', which is not the Unicode wire mode"), {}, Trouble.SETUP, ("1100",)),
+        ],
+        ids=str,
+    )  # fmt: skip
+    def test_it_is_told_what_and_where(
+        self, error: Exception, more: dict[str, str], trouble: Trouble, parts: tuple[str, ...]
+    ) -> None:
+        def connect(**_: Any) -> Any:
+            raise error
+
+        caller = native.caller(LOGON | more, lambda: SimpleNamespace(connect=connect))
+        failed = failure(lambda: caller.call("RFC_PING"))
+
+        assert failed.trouble is trouble
+        assert [part for part in parts if part not in f"{failed.text} {failed.hint}"] == []
+
+
 class TestSessions:
     def test_what_was_called_in_a_session_is_never_called_twice(
         self, open_caller: Open, system: System
@@ -318,10 +350,37 @@ def test_an_error_of_the_system_itself_is_the_networks(judge: Any, error: OSErro
 
 
 def test_a_parameter_that_the_function_does_not_have_is_no_broken_line() -> None:
-    failed = native.judge(ValueError("BAPI_X has no parameter NOPE"), "BAPI_X", sent=True)
+    error = ValueError(
+        "BAPI_X: parameter(s) NOPE are not in the function interface; known parameters are RETURN"
+    )
+    failed = native.judge(error, "BAPI_X", sent=True)
 
     assert failed.trouble is Trouble.EXCEPTION
     assert "NOPE" in failed.text
+
+
+def test_a_connection_whose_answer_could_not_be_read_is_not_used_again() -> None:
+    """The library says so of each further call on it, for ever."""
+    opened: list[Any] = []
+
+    class Confused:
+        def call(self, _function: str, **_: Any) -> dict[str, Any]:
+            if len(opened) == 1:
+                raise ValueError("malformed TLV: tag 0x0203 length 900 exceeds remaining payload (4 bytes)")
+            return {}
+
+        def close(self) -> None:
+            pass
+
+    def connect(**_: Any) -> Any:
+        opened.append(Confused())
+        return opened[-1]
+
+    caller = native.caller(LOGON, lambda: SimpleNamespace(connect=connect))
+    assert failure(lambda: caller.call("RFC_PING")).trouble is Trouble.FAILURE
+    caller.call("RFC_PING")
+
+    assert len(opened) == 2
 
 
 def test_a_user_who_may_not_even_be_pinged_lacks_an_authorisation() -> None:
