@@ -102,6 +102,8 @@ def _of_error(error: dict[str, Any]) -> Iterator[Message]:
     top = _message(error)
     inner = error.get("innererror")
     details = inner.get("errordetails") if isinstance(inner, dict) else None
+    if isinstance(inner, dict) and isinstance(inner.get("message"), str) and inner["message"].strip():
+        yield Message(inner["message"], top.code)  # Finance & Operations: its own words are only there
     below = [*_listed(details), *_listed(error.get("details"))]
     messages = [_message(each) for each in below if not _is_success(each)]
     telling = [each for each in messages if each.code not in _FRAMES]

@@ -74,6 +74,7 @@ class PageReader:
         self._keys_only = request.mode is ReadMode.KEYS
         self._shape = shape = projected(shape, request.stream.columns, keys_only=self._keys_only)
         self._request = request
+        self._cursor = request.after  # of the last page with records
         self._options = options
         self._where = shape.where
         self._tree = shape.tree
@@ -147,8 +148,10 @@ class PageReader:
         if position is None:
             # The end: whoever asks again behind it gets nothing, or what was added since.
             position = self._behind_last(fetched.rows)
-        cursor = encode_cursor(position) if position is not None else self._request.after
-        return Page(table, cursor, complete=fetched.complete)
+        if position is not None:
+            self._cursor = encode_cursor(position)
+        # A last page without records stands where the one before it does.
+        return Page(table, self._cursor, complete=fetched.complete)
 
     # --- pages by the server's links
 

@@ -19,7 +19,7 @@ from agent.systems import profile
 from drivers.odata.options import parse_connection
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "systems"
-SYSTEMS = ("dynamics-bc",)
+SYSTEMS = ("dynamics-bc", "dynamics-fo")
 
 
 def first_file(system: str) -> str:
@@ -97,3 +97,13 @@ async def test_groundwire_check_passes_with_the_pages_file_of_business_central(t
     changes = {"https://bc.example:7048": central.url, 'ca_file = "/etc/groundwire/bc-ca.pem"\n': ""}
 
     assert await checked(tmp_path, "dynamics-bc", changes, "access-key-1") == []
+
+
+async def test_groundwire_check_passes_with_the_pages_file_of_finance_and_operations(tmp_path, fo):
+    changes = {
+        "https://fo.example/data": f"{fo.url}/data",
+        "https://adfs.example": fo.url,
+        'ca_file = "/etc/groundwire/fo-ca.pem"\n': "",
+    }
+
+    assert await checked(tmp_path, "dynamics-fo", changes, "client-secret-1") == []
