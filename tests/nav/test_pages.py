@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lxml import etree
 
 from drivers.contract import (
     BadConfiguration,
@@ -92,6 +93,19 @@ async def test_a_server_that_gives_fewer_records_than_it_was_asked_for_is_read_t
         found = await pages(driver, scan(orders()))
 
     assert len(keys(found)) == len(set(keys(found))) == 23
+
+
+async def test_no_call_asks_for_more_than_the_agent_allows(server: NavServer, tmp_path: Path) -> None:
+    async with driving(server, tmp_path) as driver:
+        whole = keys(await pages(driver, scan(orders(), call_rows=3)))
+        await pages(driver, scan(orders(), mode=ReadMode.BY_KEYS, keys=whole, call_rows=3))
+        plan = await driver.plan(scan(orders(), call_rows=3))
+
+    sizes = [int(etree.fromstring(body).findtext(".//{*}setSize")) for body in server.calls("ReadMultiple")]
+    assert max(sizes) == plan.rows_per_call == 3
+    assert plan.objects == ("PurchaseOrder", "PurchaseOrder/PurchLines")
+    assert plan.rows is None
+    assert plan.notes
 
 
 async def test_records_that_come_go_and_change_while_they_are_read_cost_no_other(

@@ -22,6 +22,7 @@ from drivers.contract import (
     Outcome,
     Page,
     ReadMode,
+    ReadPlan,
     ReadRequest,
     SourceChanged,
     StreamSpec,
@@ -135,6 +136,9 @@ class PagesDriver:
         return Mark(
             MarkKind.DATE, settled(now.astimezone(zone).replace(tzinfo=None), zone).date().isoformat()
         )
+
+    async def plan(self, request: ReadRequest) -> ReadPlan:
+        return PageReader(self._service, self._forms, await self._shape(request.stream), request).plan()
 
     async def read(self, request: ReadRequest) -> AsyncIterator[Page]:
         reader = PageReader(self._service, self._forms, await self._shape(request.stream), request)

@@ -21,11 +21,13 @@ from drivers.contract import (
     MarkKind,
     Page,
     ReadMode,
+    ReadPlan,
     ReadRequest,
     SourceChanged,
 )
 from drivers.cursors import Position, decode_cursor, encode_cursor
 from drivers.keys import decode_key, encode_key, encode_keys
+from drivers.planning import calls_of
 from drivers.soap.columns import UTC_STAMP, Column, arrays, line_array, texts_of, unknown_tags
 from drivers.soap.faults import SoapFault
 from drivers.soap.model import Kind
@@ -66,8 +68,26 @@ class PageReader:
         self._request = request
         self._zone = zone_of(service.options)
         self._filters: Filters | None = None
-        most = service.options.page_size
+        most = min(service.options.page_size, request.call_rows or service.options.page_size)
+        self._together = min(most, service.options.keys_per_request)  # keys that one filter names
         self._size = most if request.mode is ReadMode.BY_KEYS else min(request.page_rows, most)
+
+    def plan(self) -> ReadPlan:
+        """What this read will ask for. NAV's pages count nothing."""
+        by_keys = self._request.mode is ReadMode.BY_KEYS
+        rows = len(self._request.keys) if by_keys else None
+        notes = ["Pages of NAV do not count their records; the read ends with an empty answer."]
+        if self._shape.lines:
+            notes.append("The lines of sub-pages come with their records, and are not bounded by themselves.")
+        page = self._shape.options.page
+        parts = dict.fromkeys(each.part for each in self._shape.options.lines.values())
+        return ReadPlan(
+            objects=(page, *(f"{page}/{part}" for part in parts)),
+            rows_per_call=self._size,
+            rows=rows,
+            calls=calls_of(rows, self._together, each_page=1),
+            notes=() if by_keys else tuple(notes),
+        )
 
     def start(self) -> Position | None:
         """Where this read goes on, or None at its beginning."""
@@ -161,9 +181,8 @@ class PageReader:
         parts = [each for key in wanted if (each := self._parts(key)) is not None]
         found: list[Any] = []
         if len(self._shape.key) == 1:
-            step = self._service.options.keys_per_request
-            for at in range(0, len(parts), step):
-                found += await self._named(parts[at : at + step])
+            for at in range(0, len(parts), self._together):
+                found += await self._named(parts[at : at + self._together])
         else:
             for each in parts:
                 found += await self._named([each])
@@ -186,7 +205,7 @@ class PageReader:
                 self._shape.options.page,
                 self._shape.model,
                 list(held.items()),
-                size=self._size if len(self._shape.key) > 1 else len(keys) + 1,
+                size=self._size if len(self._shape.key) > 1 else len(keys),
                 where=self._shape.where,
             )
         except SoapFault as fault:
