@@ -18,7 +18,7 @@ VENDORS = Contract(
     "Vendor",
     entity(
         "VendTable",
-        "AccountNum text 20; Blocked enum No,Invoice,All; CreditMax decimal; Currency text 3; Memo text 1000;"
+        "AccountNum text 20; Blocked enum No,Invoice,All,Payment,Requisition,Never; CreditMax decimal; Currency text 3; Memo text 1000;"
         "ModifiedDateTime datetime; Name text 100; NameAlias text 20; PaymTermId text 10; VATNum text 20;"
         "VendGroup text 10; YourAccountNum text 20",
     ),
@@ -29,7 +29,7 @@ ITEMS = Contract(
     "Item",
     entity(
         "InventTable",
-        "BOMUnitId text 10; CostGroupId text 10; ItemId text 20; ItemName text 140; ItemType enum Item,BOM,Service;"
+        "BOMUnitId text 10; CostGroupId text 10; ItemId text 20; ItemName text 140; ItemType enum Item,DEL_BOM,Service;"
         "NameAlias text 20; NetWeight decimal; PrimaryVendorId text 20; ProdGroupId text 10",
         entity("Invent", "ItemId text 20; Price decimal; UnitId text 10"),
         entity("Purch", "ItemId text 20; Price decimal; UnitId text 10"),
@@ -42,7 +42,7 @@ ASSETS = Contract(
     "FixedAsset",
     entity(
         "AssetTable",
-        "AssetGroup text 10; AssetId text 20; AssetType enum Tangible,Intangible,Financial; Location text 10;"
+        "AssetGroup text 10; AssetId text 20; AssetType enum Tangible,Intangible,Financial,LandBuilding,Goodwill; Location text 10;"
         "Make text 20; MajorType text 10; Model text 20; Name text 60; NameAlias text 20; SerialNum text 20;"
         "TechInfo1 text 60; UnitOfMeasure text 10",
     ),
@@ -130,7 +130,12 @@ def fill(found: System, orders: int = 16) -> None:
             Order_Total_Net="12345678901234.56" if number == 3 else f"{number}.10",
             changed_at=NOW - timedelta(hours=number + 1),
             TEC_STG_PurchLine=[
-                {"LineNum": str(line), "Itemid": f"I-{line}", "PurchQty": f"{line}.5", "PurchPrice": "0.1"}
+                {
+                    "LineNum": f"{line}.0000000000000000",
+                    "Itemid": f"I-{line}",
+                    "PurchQty": f"{line}.5",
+                    "PurchPrice": "0.1",
+                }
                 for line in range(1, number % 4 + 1)
             ],
         )

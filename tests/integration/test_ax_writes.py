@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -97,11 +98,11 @@ class TestUpdates:
             held = order(system, "ST00003")["TEC_STG_PurchLine"]
 
         assert outcome.status is OutcomeStatus.SUCCEEDED
-        assert [(each["LineNum"], each["PurchQty"], each["PurchPrice"]) for each in held] == [
-            ("1", "1.5", "0.1"),
-            ("2", "20", "0.1"),
-            ("3", "3.5", "0.1"),
-            ("9", "9", "1.25"),
+        assert [(Decimal(each["LineNum"]), each["PurchQty"], each["PurchPrice"]) for each in held] == [
+            (1, "1.5", "0.1"),
+            (2, "20", "0.1"),
+            (3, "3.5", "0.1"),
+            (9, "9", "1.25"),
         ]
 
     async def test_matched_lines_can_be_deleted_and_one_that_is_not_there_refuses_the_write(
@@ -128,7 +129,7 @@ class TestUpdates:
             held = order(system, "ST00003")["TEC_STG_PurchLine"]
 
         assert first.status is OutcomeStatus.SUCCEEDED
-        assert [each["LineNum"] for each in held] == ["1", "3"]
+        assert [Decimal(each["LineNum"]) for each in held] == [1, 3]
         assert second.status is OutcomeStatus.FAILED
         assert (second.messages[0].code, second.messages[0].field) == ("not_found", "lineItems[0].key")
 

@@ -186,7 +186,18 @@ def _column(
     kind = document.definitions.type_of(member).kind or Kind.TEXT
     if text or member.name in _TEXTS:
         kind = Kind.TEXT
-    return Column(f"{prefix}{member.name}", (*above, member.tag), kind, empty=_EMPTY.get(kind, frozenset()))
+    return Column(
+        f"{prefix}{member.name}",
+        (*above, member.tag),
+        kind,
+        decode=plain_decimal if kind is Kind.DECIMAL else None,
+        empty=_EMPTY.get(kind, frozenset()),
+    )
+
+
+def plain_decimal(text: str) -> str:
+    """Without the zeros at its end: AX prints 16 places, whatever the value."""
+    return text.rstrip("0").rstrip(".") if "." in text and text.rpartition(".")[2].isdigit() else text
 
 
 def _is_entity(definitions: Definitions, member: Member) -> bool:
