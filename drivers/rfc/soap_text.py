@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
+from drivers.envelopes import SOAP, unwritable
 from drivers.rfc.caller import CallFailed, MessageId, Trouble, Unsendable
 from drivers.rfc.conversions import INITIAL_DATE
 from drivers.rfc.errors import trouble_in
@@ -20,8 +21,6 @@ from drivers.rfc.xml_text import Element, parse
 
 NAMESPACE: Final = "urn:sap-com:document:sap:rfc:functions"
 ACTION: Final = "http://www.sap.com/"
-_ENVELOPE: Final = "http://schemas.xmlsoap.org/soap/envelope/"
-_ILLEGAL: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NAME: Final = re.compile(r"[A-Z0-9_/]{1,60}")
 
 
@@ -41,7 +40,7 @@ def envelope(function: str, parameters: Mapping[str, Any]) -> bytes:
     name = element_name(function)
     inner = "".join(_named(key, value) for key, value in parameters.items() if value is not None)
     return (
-        f'<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="{_ENVELOPE}"><soap:Body>'
+        f'<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="{SOAP}"><soap:Body>'
         f'<urn:{name} xmlns:urn="{NAMESPACE}">{inner}</urn:{name}></soap:Body></soap:Envelope>'
     ).encode()
 
@@ -67,9 +66,9 @@ def _text(value: Any) -> str:
     text = str(value)
     if text == INITIAL_DATE:
         return "0000-00-00"
-    found = _ILLEGAL.search(text)
-    if found:
-        raise Unsendable(f"XML cannot hold the character {found.group()!r}")
+    character = unwritable(text)
+    if character is not None:
+        raise Unsendable(f"XML cannot hold the character {character!r}")
     return text
 
 

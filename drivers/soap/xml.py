@@ -7,13 +7,16 @@ from typing import Any, Final
 
 from lxml import etree
 
+from drivers.envelopes import SOAP, unwritable
+
 XSD: Final = "http://www.w3.org/2001/XMLSchema"
 XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
-SOAP: Final = "http://schemas.xmlsoap.org/soap/envelope/"
 NIL: Final = f"{{{XSI}}}nil"
-_ILLEGAL: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # NAV lets texts through that hold control characters, written as references that no XML parser takes.
 _REFERENCE: Final = re.compile(rb"&#(?:x([0-9A-Fa-f]{1,6})|([0-9]{1,7}));")
+
+
+__all__ = ["NIL", "SOAP", "XSD", "XSI", "BadXml", "parsed", "unwritable"]
 
 
 class BadXml(ValueError):
@@ -34,12 +37,6 @@ def parsed(document: bytes) -> Any:
     if root.getroottree().docinfo.doctype:
         raise BadXml("a document type declaration is not taken")
     return root
-
-
-def unwritable(text: str) -> str | None:
-    """A character of the text that no XML document can hold."""
-    found = _ILLEGAL.search(text)
-    return None if found is None else found.group()
 
 
 def _parser() -> Any:
