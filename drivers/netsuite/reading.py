@@ -89,18 +89,7 @@ class PageReader:
             return await self._fetch_keys(position)
         if position is None:
             await self._refuse_null_keys()
-        for _ in range(VERIFY_TRIES):
-            headers, complete = await self._headers(position, self.bounds)
-            lines = await self._lines(headers)
-            # Nothing promises that the two were read from one state: what reads the same before and after does.
-            if not lines or (await self._headers(position, self.bounds))[0] == headers:
-                break
-        else:
-            raise SourceBusy(
-                f"the same page changed during {VERIFY_TRIES} reads of it",
-                where=self._shape.where,
-                hint="It is tried again by itself. If it lasts, lower page_rows.",
-            )
+        headers, lines, complete = await self._held_still(position, self.bounds)
         return Fetched(headers, lines, self._position_of(headers[-1]) if headers else None, complete)
 
     def finish(self, fetched: Fetched) -> Page:
@@ -116,6 +105,24 @@ class PageReader:
         return Page(table, cursor, complete=fetched.complete)
 
     # --- headers
+
+    async def _held_still(
+        self, position: Position | None, conditions: Sequence[str]
+    ) -> tuple[list[Row], list[list[Row]], bool]:
+        """The headers of one page with their lines, and whether they are the last.
+
+        Nothing promises that the two are read from one state: headers that read the same before and after do.
+        """
+        for _ in range(VERIFY_TRIES):
+            headers, complete = await self._headers(position, conditions)
+            lines = await self._lines(headers)
+            if not lines or not headers or (await self._headers(position, conditions))[0] == headers:
+                return headers, lines, complete
+        raise SourceBusy(
+            f"the same page changed during {VERIFY_TRIES} reads of it",
+            where=self._shape.where,
+            hint="It is tried again by itself. If it lasts, lower page_rows.",
+        )
 
     async def _headers(self, position: Position | None, conditions: Sequence[str]) -> tuple[list[Row], bool]:
         """The rows of one page, in as many answers as it takes, and whether they are the last."""
@@ -219,10 +226,10 @@ class PageReader:
         keys = [decode_key(key) for key in dict.fromkeys(chosen) if key not in seen]
         keys = [key for key in keys if len(key) == len(self._shape.key) and all(map(is_id, key))]
         headers: list[Row] = []
+        lines: list[list[Row]] = []
         if keys:
-            headers, _ = await self._headers(None, [queries.one_of(self._shape.key, keys, "h")])
-        here = Position(ReadMode.BY_KEYS, taken=after)
-        return Fetched(headers, await self._lines(headers), here, complete=after >= len(asked))
+            headers, lines, _ = await self._held_still(None, [queries.one_of(self._shape.key, keys, "h")])
+        return Fetched(headers, lines, Position(ReadMode.BY_KEYS, taken=after), complete=after >= len(asked))
 
     async def _refuse_null_keys(self) -> None:
         """Nulls compare with nothing: paging by key would lose them without a word."""
