@@ -120,7 +120,7 @@ class _Work:
 
     def structure(self, name: str, values: Values, flags: str | None) -> None:
         fields = self._fields(name)
-        row = dict(self._row(name, values, fields, self.scope))
+        row = dict(self._row(name, values, fields, self.scope, 0))
         self.parameters[name] = row
         if flags is not None:
             known = self._fields(flags)
@@ -128,14 +128,16 @@ class _Work:
 
     def table(self, name: str, table: TableParameter) -> None:
         fields = self._fields(name)
-        rows = [dict(self._row(name, values, fields, self.scope)) for values in table.rows]
+        scopes = [(values, self.scope) for values in table.rows]
         if table.for_each is not None:
-            rows += [
-                dict(self._row(name, table.values, fields, line))
-                for line in lines_of(self.scope, table.for_each)
-            ]
+            lines = lines_of(self.scope, table.for_each)
+            scopes += [(table.values, line) for line in lines if table.when is None or line.given(table.when)]
         elif table.values:
-            rows.append(dict(self._row(name, table.values, fields, self.scope)))
+            scopes.append((table.values, self.scope))
+        rows = [
+            dict(self._row(name, values, fields, scope, index))
+            for index, (values, scope) in enumerate(scopes)
+        ]
         self.parameters[name] = rows
         if table.x is not None:
             self.parameters[table.x] = [self._flags(row, table) for row in rows]
@@ -152,6 +154,7 @@ class _Work:
         values: Values,
         fields: Mapping[str, Field],
         scope: Scope,
+        row: int,
     ) -> Iterator[tuple[str, Any]]:
         for name, source in values.items():
             if name not in fields:
@@ -164,7 +167,7 @@ class _Work:
             value = scope.of(source)
             if value is ABSENT:
                 continue
-            self.origins[parameter, scope.line_index, name] = scope.origin(source)
+            self.origins[parameter, row, name] = scope.origin(source)
             yield name, self._converted(fields[name], value, source, scope)
 
     def _converted(self, target: Field, value: Any, source: Source, scope: Scope) -> Any:

@@ -12,7 +12,7 @@ from drivers.recipes.reading import Reading, Terms
 from drivers.recipes.tables import check_conditions, parse_write, place_of
 from drivers.recipes.words import IDEMPOTENCY_KEY
 from drivers.rfc.options import PAGE, ConnectionOptions, parse_stream
-from drivers.rfc.write_options import CallTable, FindTable, OperationTable, Source, WriteTable
+from drivers.rfc.write_options import CallTable, FindTable, OperationTable, Source, TableParameter, WriteTable
 
 _TERMS: Final = Terms(
     step="call",
@@ -100,6 +100,8 @@ class _Reader:
             for source, list_name in call.sources():
                 self._check(source, list_name, returned, where)
             check_conditions(call, where)
+            for name, table in call.tables.items():
+                _check_when(table, f"{where}.tables.{name}.when")
             returned |= set(call.returns)
         return returned
 
@@ -119,3 +121,12 @@ class _Reader:
         if name is not None:
             lists = {list_name} if list_name is not None else set[str]()
             self._reading.check_name(name, lists=lists, results=returned, where=where)
+
+
+def _check_when(table: TableParameter, where: str) -> None:
+    if table.when is not None and table.when.partition(".")[0] != table.for_each:
+        raise BadConfiguration(
+            "a row depends on a field of its own line",
+            where=where,
+            hint='Write for_each = "lineItems" and when = "lineItems.dueAt".',
+        )

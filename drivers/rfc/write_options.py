@@ -36,6 +36,7 @@ class TableParameter(Strict):
     """A table: one row for each line of a list, or rows that are written down."""
 
     for_each: FieldName | None = None
+    when: FieldName | None = None  # a row only for lines that have this field
     values: Values = Field(default_factory=dict)
     rows: tuple[Values, ...] = ()
     x: Name | None = None  # the table of flags beside it

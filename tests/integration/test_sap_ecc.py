@@ -300,6 +300,27 @@ async def test_an_order_is_changed_by_its_lines_numbers(driver: RfcDriver) -> No
     assert [(line["lineNo"], line["quantity"]) for line in lines] == [("10", "20"), ("20", "1")]
 
 
+async def test_only_the_date_of_the_line_that_has_one_is_changed(site: Site, driver: RfcDriver) -> None:
+    change = {
+        "key": "4500000001",
+        "lineItems": [
+            {"lineNo": "20", "quantity": "2"},
+            {"lineNo": "10", "dueAt": "2026-06-15T00:00:00+02:00"},
+        ],
+    }
+
+    outcome = await execute(driver, "purchase_orders", OperationKind.UPDATE, change)
+
+    lines = (await documents(driver, "purchase_orders"))["4500000001"]["lineItems"]
+    asked = [given for function, given in site.system.calls if function == "BAPI_PO_CHANGE"][-1]
+    assert outcome.status is OutcomeStatus.SUCCEEDED
+    assert [(line["lineNo"], line["quantity"], line["dueAt"]) for line in lines] == [
+        ("10", "12.5", "2026-06-15T00:00:00Z"),
+        ("20", "2", None),
+    ]
+    assert [row["PO_ITEM"] for row in asked["POSCHEDULE"]] == ["00010"]
+
+
 async def test_a_work_order_is_created_released_and_completed(site: Site, driver: RfcDriver) -> None:
     new = {
         "type": "PM01", "title": "Check seal", "assetKey": PUMP, "scheduledAt": "2026-04-01T06:00:00Z",

@@ -384,6 +384,14 @@ async def test_a_closed_period_is_told_as_one(sdk_site: Site) -> None:
     assert posted.key == "4900001000~2026"
 
 
+_ITEMS_OF_TERMS: dict[str, Any] = {
+    **PURCHASE_ORDER_WRITES["create"]["calls"][0],
+    "tables": {
+        "POITEM": {"for_each": "lineItems", "when": "terms", "values": {"QUANTITY": "lineItems.quantity"}}
+    },
+}
+
+
 @pytest.mark.parametrize(
     ("change", "where"),
     [
@@ -393,6 +401,7 @@ async def test_a_closed_period_is_told_as_one(sdk_site: Site) -> None:
         ({"required": ["nothing"]}, "required"),
         ({"statuses": ["approved"]}, "statuses"),
         ({"commits_itself": True, "calls": PURCHASE_ORDER_WRITES["create"]["calls"] * 2}, "commits_itself"),
+        ({"calls": [_ITEMS_OF_TERMS]}, "calls[0].tables.POITEM.when"),
     ],
 )
 async def test_a_recipe_that_is_wrong_is_refused_with_its_place(

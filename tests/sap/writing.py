@@ -169,6 +169,10 @@ def po_change(session: Session, given: dict[str, Any]) -> Mapping[str, Any]:
     session.write("EKKO", {**header, "EBELN": number})
     for item in items:
         session.write("EKPO", {"AEDAT": session.system.today, **item, "EBELN": number})
+    flags = {(row["PO_ITEM"], row["SCHED_LINE"]): row for row in given.get("POSCHEDULEX", [])}
+    for row in given.get("POSCHEDULE", []):
+        if flags.get((row["PO_ITEM"], row["SCHED_LINE"]), {}).get("DELIVERY_DATE") == "X":
+            session.write("EKET", {"EBELN": number, "EBELP": row["PO_ITEM"], "ETENR": row["SCHED_LINE"], "EINDT": row["DELIVERY_DATE"]})  # fmt: skip
     session.system.changed(session, "EINKBELEG", number, "ME22N")
     return {"RETURN": [*messages, told("S", "06", "023", f"Standard PO {number} changed")]}
 
