@@ -326,6 +326,18 @@ async def test_a_recipe_that_cannot_work_is_told_with_its_place(
     assert place in raised.value.where
 
 
+async def test_a_function_that_was_published_since_is_found(server: NavServer, driver: PagesDriver) -> None:
+    write = copy.deepcopy(WRITE)
+    write["set_status"]["steps"][0]["call"] = "PurchaseRelease.ApproveOrder"
+    with pytest.raises(SourceChanged, match="no function 'ApproveOrder'"):
+        await driver.operations([orders(write=write)])
+
+    wsdl, functions = server.codeunits["PurchaseRelease"]
+    server.codeunits["PurchaseRelease"] = wsdl.replace(b"ReopenOrder", b"ApproveOrder"), functions
+
+    assert await driver.operations([orders(write=write)])
+
+
 async def test_check_looks_at_recipes(driver: PagesDriver) -> None:
     found = (await driver.check([orders(write=WRITE)]))[-1]
 

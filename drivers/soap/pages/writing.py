@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any, Final, NoReturn, TypeVar
 
 from drivers.contract import (
+    BadConfiguration,
     Message,
     NotPermitted,
     Operation,
@@ -84,6 +85,21 @@ class Writer:
         if not stream.write:
             return Writes(stream=stream.name, recipes={}, key=shape.key)
         pages, codeunits = targets_of(stream)
+        try:
+            return await self._read(stream, shape, pages, codeunits)
+        except (SourceChanged, BadConfiguration):
+            # What is not in the WSDLs that were kept may be in the services by now.
+            for page in pages:
+                self._service.drifted.add(page)
+            for name in codeunits:
+                address = self._service.address("Codeunit", name)
+                await self._service.store.refresh(address, where=where)
+        return await self._read(stream, shape, pages, codeunits)
+
+    async def _read(
+        self, stream: StreamSpec, shape: PageShape, pages: list[str], codeunits: list[str]
+    ) -> Writes:
+        where = f"streams.{stream.name}.write"
         models = {page: await self._service.model(page, where=where) for page in pages}
         held = {
             name: await self._service.store.definitions(self._service.address("Codeunit", name), where=where)
