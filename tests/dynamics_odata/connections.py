@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from agent.systems import profile
@@ -13,7 +14,9 @@ from tests.dynamics_odata.cronus import CRONUS
 SECRETS = {"password": KEY, "client_secret": SECRET}
 
 
-def business_central(server: BusinessCentral, **options: Any) -> ODataDriver:
+def business_central(
+    server: BusinessCentral, secrets: Mapping[str, str] = SECRETS, **options: Any
+) -> ODataDriver:
     given = {
         **profile("dynamics-bc")["options"],
         "url": f"{server.url}/BC",
@@ -21,7 +24,7 @@ def business_central(server: BusinessCentral, **options: Any) -> ODataDriver:
         "auth": {"kind": "basic", "user": USER},
         **options,
     }
-    return ODataDriver("erp", given, SECRETS)
+    return ODataDriver("erp", given, secrets)
 
 
 def entra(server: Any) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -24,11 +26,13 @@ from drivers.contract import (
     WriteCommand,
 )
 from drivers.odata.driver import ODataDriver
-from tests.dynamics_odata.business_central import BusinessCentral
+from tests import windows_sign_in
+from tests.dynamics_odata.business_central import KEY, USER, BusinessCentral
 from tests.dynamics_odata.connections import business_central, entra
 from tests.dynamics_odata.cronus import OTHER, guid
 from tests.sap_odata.connections import documents, keys, streams
-from tests.sap_odata.web import Trouble
+from tests.sap_odata.web import Request, Trouble
+from tests.windows_sign_in import WindowsServer, use_accounts
 
 STREAMS = streams("dynamics-bc")
 COUNTS = {"purchase_orders": 25, "vendors": 5, "inventory_items": 8, "assets": 4, "work_orders": 5}
@@ -53,6 +57,16 @@ async def driver(central: BusinessCentral) -> AsyncIterator[ODataDriver]:
 def command(stream: str, kind: OperationKind, record: dict[str, Any], key: str = "cmd-1") -> WriteCommand:
     spec = STREAMS[stream].spec
     return WriteCommand(kind, spec.entity, record, key, spec)
+
+
+def told(central: BusinessCentral, method: str, line: str, body: bytes) -> tuple[int, bytes]:
+    """What Business Central answers to a request whose sender is known."""
+    address = urlsplit(line)
+    query = {name: values[0] for name, values in parse_qs(address.query).items()}
+    basic = base64.b64encode(f"{USER}:{KEY}".encode()).decode()
+    headers = {"authorization": f"Basic {basic}", "content-type": "application/json", "host": address.netloc}
+    response = central.answer(Request(method, address.path, query, headers, body, line))
+    return response.status, response.body
 
 
 def order_key(number: int) -> str:
@@ -196,6 +210,25 @@ async def test_client_credentials_are_renewed_when_their_token_ends(central):
     assert await keys(driver, STREAMS["vendors"]) == before
     await driver.aclose()
     assert len([request for request in central.seen if request.path.endswith("/token")]) == 2
+
+
+async def test_an_account_of_windows_reads_and_creates(central, tmp_path, monkeypatch):
+    use_accounts(tmp_path, monkeypatch)
+    server = WindowsServer(lambda *request: told(central, *request))
+    auth = {"kind": "windows", "user": windows_sign_in.USER}
+    driver = business_central(
+        central, {"password": windows_sign_in.PASSWORD}, url=f"{server.url}/BC", auth=auth
+    )
+    try:
+        assert len(await keys(driver, STREAMS["purchase_orders"])) == COUNTS["purchase_orders"]
+        assert (
+            await driver.execute(command("purchase_orders", CREATE, ORDER))
+        ).status is OutcomeStatus.SUCCEEDED
+    finally:
+        await driver.aclose()
+        server.stop()
+    assert set(server.users) == {windows_sign_in.USER}
+    assert {scheme for scheme, _ in server.seen} <= {"", "Negotiate"}
 
 
 async def test_a_wrong_secret_is_told_as_such(central):
