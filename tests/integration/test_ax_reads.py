@@ -145,13 +145,12 @@ class TestRecords:
             server.publish("VendorPort", (wider,))
             system.contracts["VendorService"] = wider
             unmoved = await rows(subject, ReadRequest(vendors(), ReadMode.SCAN))
-            found = await rows(
-                subject, ReadRequest(vendors(replication_key=None, where={"Rating": "A"}), ReadMode.SCAN)
-            )
+            found = await rows(subject, ReadRequest(vendors(), ReadMode.SCAN))
             await subject.aclose()
 
-        assert unmoved[0]["VendGroup"] == "10"
-        assert len(found) == 12
+        assert unmoved[0]["VendGroup"] == found[0]["VendGroup"] == "10"
+        assert "Rating" not in unmoved[0]
+        assert found[0]["Rating"] == "A"
 
 
 class TestChanges:

@@ -50,6 +50,8 @@ class DocumentsDriver:
         self._client = HttpClient(self._options, secrets, agent="Groundwire")
         self._store = WsdlStore(self._client, self._options.url, folder_of(self._options, connection))
         self._seen: dict[tuple[str, str], Document] = {}
+        self._outdated: set[tuple[str, str]] = set()  # services that gave what their WSDL does not have
+        self._renewed: set[tuple[str, str]] = set()  # and those whose WSDL was fetched anew for that
         self._product = ""
 
     def __repr__(self) -> str:
@@ -80,7 +82,7 @@ class DocumentsDriver:
     async def _check_stream(self, stream: StreamSpec) -> CheckStep:
         name = f"stream {stream.name}"
         try:
-            shape = await self._shape(stream)
+            shape = await self._shape(stream, renew=True)
             detail = await checks.try_stream(self._port(shape), shape, await self.signpost(stream))
         except DriverError as error:
             return failed(name, error, stream=stream.name)
@@ -129,7 +131,9 @@ class DocumentsDriver:
 
     async def read(self, request: ReadRequest) -> AsyncIterator[Page]:
         shape = await self._shape(request.stream)
-        async for page in PageReader(self._port(shape), shape, request).pages():
+        name = (shape.options.port, shape.options.service)
+        reader = PageReader(self._port(shape), shape, request, unknown=lambda: self._outdated.add(name))
+        async for page in reader.pages():
             yield page
 
     async def plan(self, request: ReadRequest) -> ReadPlan:
@@ -181,10 +185,14 @@ class DocumentsDriver:
     def _port(self, shape: StreamShape) -> Port:
         return Port(self._client, self._options, shape.document, target=shape.target, key=shape.options.key)
 
-    async def _shape(self, stream: StreamSpec) -> StreamShape:
+    async def _shape(self, stream: StreamSpec, *, renew: bool = False) -> StreamShape:
         options = parse_stream(stream.name, stream.options)
+        name = (options.port, options.service)
         where = f"streams.{stream.name}.read.port"
         address = f"{target_of(options.port)}?wsdl"
+        if renew or name in self._outdated - self._renewed:
+            self._renewed.add(name)
+            await self._store.refresh(address, where=where, interface=options.service)
         definitions = await self._store.definitions(address, where=where, interface=options.service)
         try:
             shape = shape_of(stream, definitions)
@@ -192,5 +200,5 @@ class DocumentsDriver:
             # What is not in the WSDL that was kept may be in the service by now.
             definitions = await self._store.refresh(address, where=where, interface=options.service)
             shape = shape_of(stream, definitions)
-        self._seen[options.port, options.service] = shape.document
+        self._seen[name] = shape.document
         return shape

@@ -8,7 +8,7 @@ of their keys.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -19,7 +19,7 @@ import pyarrow as pa
 from drivers.contract import KEY_COLUMN, Page, ReadMode, ReadRequest, SourceChanged
 from drivers.cursors import Position, decode_cursor, encode_cursor
 from drivers.keys import decode_key, encode_key
-from drivers.soap.columns import arrays, line_array, texts_of
+from drivers.soap.columns import arrays, line_array, texts_of, unknown_tags
 from drivers.soap.documents.criteria import between, moment_of, unstamped
 from drivers.soap.documents.fetching import Fetcher
 from drivers.soap.documents.listing import KeyLister
@@ -42,7 +42,12 @@ class _Stretch:
 
 
 class PageReader:
-    def __init__(self, port: Port, shape: StreamShape, request: ReadRequest) -> None:
+    def __init__(
+        self, port: Port, shape: StreamShape, request: ReadRequest, *, unknown: Callable[[], None]
+    ) -> None:
+        """`unknown`: called when a record holds an element that the WSDL does not have."""
+        self._unknown = unknown
+        self._tags = frozenset(each.tag for each in shape.document.type.members)
         self._shape = shape
         self._request = request
         self._lister = KeyLister(port, shape)
@@ -197,6 +202,8 @@ class PageReader:
 
     def _table(self, records: list[Any], keys: Sequence[str]) -> pa.Table:
         """In the order of the keys. AX finds without regard to case: what was not named is left out."""
+        if unknown_tags(records, self._tags):
+            self._unknown()
         found = dict(zip(self._keys_of(records), records, strict=True))
         kept = [(key, found[key]) for key in keys if key in found]
         rows = [record for _, record in kept]
