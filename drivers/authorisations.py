@@ -34,8 +34,21 @@ def grants_of(
 
     Raises BadConfiguration for a stream whose options are wrong.
     """
-    makers = {"rfc": _rfc_grants, "odata": _odata_grants}
+    makers = {"netsuite": _netsuite_grants, "odata": _odata_grants, "rfc": _rfc_grants}
     return makers[driver](streams, options or {}) if driver in makers else None
+
+
+def _netsuite_grants(streams: Sequence[StreamSpec], _: Mapping[str, Any]) -> tuple[Grant, ...]:
+    from drivers.netsuite.authorisations import ALWAYS, used_by  # noqa: PLC0415 - only where it is used
+
+    reading = used_by([replace(stream, write={}) for stream in streams])
+    return (
+        *(Grant(*each) for each in ALWAYS),
+        *(
+            Grant(use.subtab, use.level, (use.name,), *((by, ()) if use in reading else ((), by)))
+            for use, by in used_by(streams).items()
+        ),
+    )
 
 
 def _odata_grants(streams: Sequence[StreamSpec], options: Mapping[str, Any]) -> tuple[Grant, ...]:
