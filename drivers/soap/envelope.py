@@ -63,13 +63,13 @@ def _element(definitions: Definitions, member: Member, value: Any, where: str) -
         return
     kind = definitions.type_of(member)
     if not isinstance(value, Mapping):
-        yield f"<{opening}>{escape(_text(value))}</{member.name}>"
+        yield f"<{opening}>{_escaped(value)}</{member.name}>"
         return
     yield f"<{opening}{_attributes(kind, value)}>"
     _refuse_unknown(kind, value, where)
     for each in kind.members:
         yield from _element(definitions, each, value.get(each.name), where)
-    yield escape(_text(value.get(TEXT, "")))
+    yield _escaped(value.get(TEXT, ""))
     yield f"</{member.name}>"
 
 
@@ -90,6 +90,11 @@ def _refuse_unknown(kind: Type, value: Mapping[str, Any], where: str) -> None:
                 where=where,
                 hint="Compare with `groundwire discover`; add the field to the service, or take it out here.",
             )
+
+
+def _escaped(value: Any) -> str:
+    """A carriage return as a reference: written as it is, a reader of XML makes a line feed of it."""
+    return escape(_text(value), {"\r": "&#13;"})
 
 
 def _text(value: Any) -> str:

@@ -386,3 +386,13 @@ def _repeats_the_password(_: Record) -> None:
 
 def driver_url(server: AxServer) -> str:
     return server.address("OrderPort").partition("/OrderPort")[0]
+
+
+async def test_line_ends_arrive_as_they_were_given(tmp_path: Path) -> None:
+    with opened() as (system, server):
+        notes = "one\r\ntwo\nthree <&> 'four'"
+        await done(
+            driver(server, tmp_path), command(OperationKind.UPDATE, {"key": "ST00003", "notes": notes})
+        )
+
+        assert order(system, "ST00003")["VendorRef"] == notes
