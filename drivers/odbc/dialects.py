@@ -81,6 +81,10 @@ class Dialect:
     nul_in_text: bool = True
     safe_rowversion: str = ""
     tracking: ChangeTracking | None = None
+    # The number of a connection, and what another one says to stop its statement ({number}). Only where every account
+    # may do so with its own connections; elsewhere the time limit of a statement ends it.
+    number: str = ""
+    stop: str = ""
     encrypted: str = ""  # asks what encrypts this connection; an empty text or null: nothing
 
 
@@ -163,6 +167,8 @@ POSTGRESQL: Final = Dialect(
     write_session=("SET lock_timeout = {milliseconds}",),
     write_binds={Kind.INTEGER: "?"},  # a procedure's smallint takes no bigint
     encrypted="SELECT CASE WHEN ssl THEN version ELSE '' END FROM pg_stat_ssl WHERE pid = pg_backend_pid()",
+    number="SELECT CAST(pg_backend_pid() AS varchar(20))",
+    stop="SELECT pg_cancel_backend({number})",
     commit="COMMIT",  # psqlODBC answers SQLEndTran with success on a connection that it knows to be dead
     returning=Returning.CLAUSE,
 )
@@ -203,6 +209,8 @@ MARIADB: Final = Dialect(
         "SET SESSION innodb_lock_wait_timeout = {seconds}",
         "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')",  # what does not fit is refused, not cut
     ),
+    number="SELECT CAST(CONNECTION_ID() AS CHAR(20))",
+    stop="KILL QUERY {number}",
     encrypted="SELECT VARIABLE_VALUE FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'SSL_VERSION'",
     returning=Returning.CLAUSE,
     ends_unasked=True,

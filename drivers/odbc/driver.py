@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
@@ -28,6 +29,7 @@ from drivers.contract import (
     StreamSpec,
     WriteCommand,
 )
+from drivers.local_time import settled
 from drivers.odbc import checks, queries
 from drivers.odbc.catalogue import discover
 from drivers.odbc.connection_string import build
@@ -48,6 +50,7 @@ from drivers.odbc.writing import Writer
 _Result = TypeVar("_Result")
 
 VERSION: Final = "1"
+_STOP_AGAIN: Final = 1.0  # seconds; a statement that began just behind the word to stop has not heard it
 # The floor of an empty source: nothing that comes later can lie below it.
 _LOWEST: Final = {MarkKind.INTEGER: str(-(2**63)), MarkKind.BINARY: "00" * 8}
 
@@ -117,6 +120,9 @@ class OdbcDriver:
                 yield await _in_thread(reader.finish, fetched)
         finally:
             if ahead is not None:
+                while not ahead.done():
+                    await _in_thread(reader.stop)
+                    await asyncio.wait({ahead}, timeout=_STOP_AGAIN)
                 with contextlib.suppress(DriverError):
                     await asyncio.shield(ahead)
             reader.close()
@@ -171,6 +177,9 @@ class OdbcDriver:
             )
             return mark_of(highest[0][0], kind) if highest else Mark(kind, _LOWEST[kind])
         (value,) = self._session.rows(now, where=where)[0]
+        zone, local = shape.options.time_zone, shape.options.replication_clock == "local"
+        if kind is MarkKind.TIMESTAMP and column.kind is not Kind.TIMESTAMP_TZ and zone and local:
+            value = settled(datetime.fromisoformat(str(value)), ZoneInfo(zone))
         return mark_of(value, kind, zoned=column.kind is Kind.TIMESTAMP_TZ)
 
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from drivers.contract import BadConfiguration
 from drivers.option_tables import Strict, parse_table
+from drivers.recipes.tables import time_zone
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
@@ -53,6 +54,7 @@ class StreamOptions(Strict):
     replication_key: ColumnName | None = None
     replication_kind: Literal["timestamp", "date", "integer", "binary"] | None = None
     replication_clock: Literal["local", "utc"] = "local"  # what a time stamp without zone is kept in
+    time_zone: str = ""  # of that clock: in the hour that comes twice a year it stands still for us
     # The tables whose tracked changes are changes of the records, each with its columns that hold the stream's key.
     change_tracking: dict[Annotated[str, Field(min_length=1)], tuple[ColumnName, ...]] = Field(
         default_factory=dict
@@ -73,6 +75,8 @@ def parse_stream(name: str, options: Mapping[str, Any]) -> StreamOptions:
             where=f"{where}.replication_kind",
             hint="Name the column in replication_key, or remove replication_kind.",
         )
+    if stream.time_zone:
+        time_zone(stream.time_zone, where=f"{where}.time_zone")
     if stream.change_tracking and stream.replication_key is not None:
         raise BadConfiguration(
             "changes come by replication_key or by change_tracking, and both are set",

@@ -118,10 +118,18 @@ class PageReader:
         cursor = encode_cursor(fetched.position) if fetched.position else self._request.after
         return Page(table, cursor, complete=fetched.complete)
 
-    def close(self) -> None:
-        """Keep the connection for the next read. After a failure there is none to keep."""
-        connection, self._connection = self._connection, None
+    def stop(self) -> None:
+        """Nobody waits for the page under way any more: the source need not go on with it."""
+        connection = self._connection
         if connection is not None:
+            self._session.stop(connection)
+
+    def close(self) -> None:
+        """Keep the connection for the next read. After a failure there is none to keep, and one that was told to stop
+        may hear of it only in its next statement.
+        """
+        connection, self._connection = self._connection, None
+        if connection is not None and not connection.stopped:
             self._session.give_back(connection)
 
     def _on_connection(self, work: Callable[[BulkConnection], _Result]) -> _Result:

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 
 import pyarrow as pa
 
-from drivers.contract import BadConfiguration, DriverError, SourceChanged
+from drivers.contract import BadConfiguration, DriverError, SourceBusy, SourceChanged
 from drivers.odbc.connection_string import driver_of, texts_of
 from drivers.odbc.dialects import DIALECTS, Dialect, dialect_of
 from drivers.odbc.errors import is_lost, translate
@@ -189,6 +189,15 @@ class Session:
                 return self._idle.pop(), True
         return self.open_bulk(), False
 
+    def stop(self, connection: BulkConnection) -> None:
+        """Have the source stop what the connection does, where it can be told so."""
+        connection.stopped = True
+        statement = self.dialect.stop.replace("{number}", connection.number)
+        if statement and connection.number.isdigit():
+            # One that does not listen is left to its time limit.
+            with contextlib.suppress(DriverError):
+                self.use(lambda ours: ours.execute(statement).close(), where="options.connection")
+
     def give_back(self, connection: BulkConnection) -> None:
         with self._lock:
             if len(self._idle) < IDLE_CONNECTIONS:
@@ -231,6 +240,8 @@ class BulkConnection:
         self._settings = tuple(settings)
         self._secrets = secrets
         self._prepared = False
+        self.number = ""  # by which the source knows it
+        self.stopped = False  # nobody waits for what it reads
         self._text_bytes: dict[str, int] = {}
 
     def begin(self, where: str) -> None:
@@ -240,6 +251,8 @@ class BulkConnection:
             if not self._prepared:
                 for statement in self._settings:
                     self._connection.execute(statement)
+                if self._dialect.number:
+                    self.number = str(self.read(Sql(self._dialect.number), where=where).column(0)[0])
                 self._connection.commit()
                 self._prepared = True
             for statement in self._dialect.snapshot:
@@ -256,6 +269,8 @@ class BulkConnection:
         """The whole answer. A value that does not fit the buffer is an error of the library, never cut; it grows."""
         size = self._text_bytes.get(where, min(FIRST_TEXT_BYTES, self._options.max_text_bytes))
         while True:
+            if self.stopped:
+                raise SourceBusy("the read was cancelled", where=where, hint="Nothing is to be done.")
             try:
                 table = self._fetch(sql, size)
             except load_arrow_odbc().Error as error:

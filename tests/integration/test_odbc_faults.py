@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -298,3 +299,31 @@ async def test_discover_shows_tables_keys_and_a_probable_replication_key(source:
     assert table.key == ("order_no",)
     assert lines.key == ("order_no", "line_no")
     assert table.replication_key == "changed"
+
+
+@pytest.mark.parametrize("kind", ["postgres", "mariadb"])
+async def test_a_read_that_is_cancelled_stops_at_the_source_and_the_driver_works_on(
+    request: pytest.FixtureRequest, make: Make, kind: str
+) -> None:
+    source: Source = request.getfixturevalue(f"{kind}_source")
+    sleep, running = {
+        "postgres": ("pg_sleep(90)", "select count(*) from pg_stat_activity where query like '%pg_sleep(90)%' and state = 'active' and now() - query_start > interval '0.5 s'"),
+        "mariadb": ("sleep(90)", "select count(*) from information_schema.processlist where info like '%sleep(90)%' and command <> 'Sleep' and time_ms > 500"),
+    }[kind]  # fmt: skip  # what is prepared beforehand is over sooner than this
+    driver = make(source)
+    slow = of(f"select a, b, cast({sleep} as char(10)) as c from ties where a = 1", "a", "b")
+    watcher = source.connect()
+    reading = driver.read(scan(slow, page_rows=2))
+
+    async with asyncio.timeout(60):
+        asking = asyncio.ensure_future(anext(reading))
+        while not await asyncio.to_thread(lambda: watcher.execute(running).fetchone()[0]):
+            assert not asking.done()
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        await reading.aclose()
+
+    assert watcher.execute(running).fetchone()[0] == 0
+    assert len(rows(await pages(driver, scan(orders(), page_rows=10)))) == len(ORDER_KEYS)
+    watcher.close()

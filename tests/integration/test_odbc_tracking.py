@@ -284,3 +284,34 @@ async def test_a_rowversion_that_is_committed_late_is_read_because_the_signpost_
     assert bool(lost) is loses
     await driver.aclose()
     source.close()
+
+
+# --- local time
+
+
+@pytest.mark.parametrize(
+    ("clock", "zone", "signpost"),
+    [
+        ("2026-10-25 02:40:00.500", "Europe/Berlin", "2026-10-25T02:00:00.000000"),
+        ("2026-10-25 02:40:00.500", "", "2026-10-25T02:40:00.500000"),
+        ("2026-10-25 03:10:00.000", "Europe/Berlin", "2026-10-25T03:10:00.000000"),
+        ("2026-11-01 01:20:00.000", "America/New_York", "2026-11-01T01:00:00.000000"),
+    ],
+)
+async def test_while_clocks_are_put_back_the_signpost_stays_before_the_hour_that_comes_twice(
+    file: Source, clock: str, zone: str, signpost: str
+) -> None:
+    dialect = replace(TRACKED, now={**TRACKED.now, "local": f"'{clock}'"})
+    file.run("create table stamped (id integer primary key, at timestamp)")
+    options = {
+        "query": "select id, at from stamped",
+        "key": ["id"],
+        "replication_key": "at",
+        "time_zone": zone,
+    }
+    driver = OdbcDriver("stand-in", {"connection": dict(file.attributes)}, {}, dialect=dialect)
+
+    found = await driver.signpost(StreamSpec("s", "vendor", options))
+
+    assert found == Mark(MarkKind.TIMESTAMP, signpost)
+    await driver.aclose()
