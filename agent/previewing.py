@@ -224,10 +224,14 @@ async def _first_page(driver: Previewed, request: ReadRequest) -> Page:
 def _documents(records: pa.Table, stream: Stream) -> list[Document]:
     """As their JSON forms, without what nothing was given for and what every record has anyway."""
     found = to_documents(records, range(records.num_rows), entity=stream.facts.entity)
-    return [
-        {name: value for name, value in one.items() if name not in _UNSEEN and value not in (None, [], {})}
-        for one in found
-    ]
+    return [{name: value for name, value in _filled(one).items() if name not in _UNSEEN} for one in found]
+
+
+def _filled(value: Any) -> Any:
+    """Without the members that hold nothing, at every depth."""
+    if isinstance(value, Mapping):
+        return {name: _filled(below) for name, below in value.items() if below not in (None, [], {})}
+    return [_filled(each) for each in value] if isinstance(value, list) else value
 
 
 def _withheld(stream: Stream, documents: Sequence[Document]) -> dict[str, list[str]]:

@@ -81,7 +81,8 @@ class ReadRequest:
     end: Mark | None = None  # inclusive; the signpost that a CHANGES read may not pass
     after: str | None = None  # the cursor of the last page that is durable; the read goes on right behind it
     page_rows: int = 2_000  # header rows per page, at most
-    # Rows that any one call to the source may ask for, lines and looked-up rows too; None: as the driver's options say.
+    # Rows that any one call to the source may ask for, about, lines and looked-up rows too; None: as the driver's own
+    # options say. `page_rows` is less, so that one more row can be asked for.
     call_rows: int | None = None
     keys: Sequence[str] = ()  # BY_KEYS only
 
@@ -149,12 +150,20 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class ForeignKey:
+    columns: tuple[str, ...]
+    table: str  # that they lead to, named as the catalogue names it
+    references: tuple[str, ...]  # its columns, in the order of `columns`
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     name: str  # qualified as a query needs it
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
     rows: int | None = None  # an estimate where the source keeps one
     replication_key: str | None = None  # a column that looks as if it ordered changes
+    foreign_keys: tuple[ForeignKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

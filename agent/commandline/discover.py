@@ -12,13 +12,24 @@ from agent.commandline.invocation import Invocation, json_option, pass_invocatio
 @click.command()
 @click.argument("connection")
 @click.argument("table", required=False)
+@click.option(
+    "--propose", is_flag=True, help="Print streams for the connection file, guessed from the names."
+)
+@click.option("--add", is_flag=True, help="With --propose: add them to the connection's file.")
 @shared_options
 @json_option
 @pass_invocation
-def discover(invocation: Invocation, connection: str, table: str | None) -> None:
+def discover(invocation: Invocation, connection: str, table: str | None, *, propose: bool, add: bool) -> None:
     """List the tables of CONNECTION, or the columns of those whose name contains TABLE."""
+    if (propose and table is not None) or (add and not propose):
+        raise click.UsageError("--propose looks at all tables; --add goes with --propose.")
     invocation.quiet_logging()
-    tables = run_async(_discover(invocation, connection))
+    if propose:
+        from agent.commandline.propose import show_proposal  # noqa: PLC0415 - heavy
+
+        show_proposal(invocation, connection, add=add)
+        return
+    tables = run_async(read_catalogue(invocation, connection))
     if table is not None:
         tables = [one for one in tables if table.lower() in one["name"].lower()]
         for one in tables:
@@ -43,7 +54,7 @@ def _show_columns(invocation: Invocation, table: dict[str, Any]) -> None:
     invocation.output.table(["COLUMN", "TYPE", "MAY BE EMPTY", "KEY"], rows)
 
 
-async def _discover(invocation: Invocation, name: str) -> list[dict[str, Any]]:
+async def read_catalogue(invocation: Invocation, name: str) -> list[dict[str, Any]]:
     from dataclasses import asdict  # noqa: PLC0415
 
     from agent.commandline.drivers import find_connection, hosted  # noqa: PLC0415 - heavy

@@ -27,6 +27,11 @@ class Output:
         if not self.json:
             click.secho(clean_text(text), bold=bold, fg=colour)
 
+    def text(self, text: str) -> None:
+        """Many lines as they are, for a file."""
+        if not self.json:
+            click.echo("\n".join(clean_text(line) for line in text.splitlines()))
+
     def note(self, text: str) -> None:
         """For the person that looks on; never part of the answer."""
         click.echo(clean_text(text), err=True)

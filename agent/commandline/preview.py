@@ -175,8 +175,8 @@ def _many(number: int, word: str) -> str:
 
 
 def _show_sample(output: Output, sample: dict[str, Any], *, leaves: bool) -> None:
-    of = "" if sample["of"] == "pass" else " of everything, for nothing is in that walk"
-    output.line(f"  {sample['mapped']} of the first {sample['tried']} records{of} map")
+    of = "" if sample["of"] == "pass" else "; of everything, for nothing is in that walk"
+    output.line(f"  {sample['mapped']} of the first {_many(sample['tried'], 'record')} map{of}")
     if sample["unknown_statuses"]:
         output.line(f"    {sample['unknown_statuses']} have a status that the mapping does not know")
     if sample["withheld_records"]:

@@ -178,7 +178,8 @@ class HostedDriver:
         most = self._rows_per_call
         if most is None:
             return request
-        return replace(request, page_rows=min(request.page_rows, most), call_rows=most)
+        # A driver asks for one row more than a page, to see whether there is another.
+        return replace(request, page_rows=min(request.page_rows, max(1, most - 1)), call_rows=most)
 
     # One call.
 

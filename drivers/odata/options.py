@@ -61,9 +61,10 @@ class ConnectionOptions(HttpOptions):
 
     def spared(self, call_rows: int | None) -> Self:
         """With no more rows to an answer than this."""
-        if call_rows is None or call_rows >= self.page_size:
+        if call_rows is None or call_rows > self.page_size:
             return self
-        return self.model_copy(update={"page_size": call_rows})
+        # One more is asked for, to see whether there is another.
+        return self.model_copy(update={"page_size": max(1, call_rows - 1)})
 
 
 class LineOptions(Strict):

@@ -24,6 +24,7 @@ from drivers.rfc.shape import StreamShape
 from drivers.rfc.tables import TableReader
 
 _CURRENCIES: Final = "TCURX"
+_WHERE: Final = "options"  # no stream's own
 
 
 class Engine:
@@ -46,7 +47,9 @@ class Engine:
     def tables(self, call_rows: int | None = None) -> TableReader:
         """`call_rows`: no more rows to a call than this."""
         best, by_offset = self._chosen()
-        rows = min(self.options.rows_per_call, call_rows or self.options.rows_per_call)
+        rows = self.options.rows_per_call
+        if call_rows is not None:
+            rows = min(rows, max(1, call_rows - 1))  # one more is asked for, to see whether there is another
         return TableReader(self.caller, best, by_offset, rows_per_call=rows)
 
     def shape(self, stream: StreamSpec) -> StreamShape:
@@ -81,7 +84,7 @@ class Engine:
         """Of currencies that have more or less than two; as they are for this read."""
         if self._decimals is None:
             table = self.dictionary.table(_CURRENCIES)
-            plan = plan_of(table, table.fields, EVERYTHING, "")
+            plan = plan_of(table, table.fields, EVERYTHING, _WHERE)
             found: dict[str, int] = {}
             for part in self.tables(self._call_rows).every(plan):
                 rows = zip(

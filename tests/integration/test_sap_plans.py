@@ -98,7 +98,7 @@ async def test_changes_are_said_to_be_listed_first() -> None:
 async def test_no_call_asks_for_more_rows_than_it_may_also_for_lines_and_lookups() -> None:
     with site("sdk, plain reader") as found:
         driver = found.driver()
-        request = ReadRequest(orders(), ReadMode.SCAN, page_rows=4, call_rows=4)
+        request = ReadRequest(orders(), ReadMode.SCAN, page_rows=4, call_rows=5)
         rows = sum([page.table.num_rows async for page in driver.read(request)])
         await driver.aclose()
         asked = [given["ROWCOUNT"] for name, given in found.system.calls if name in READERS]

@@ -55,7 +55,7 @@ async def test_no_request_asks_for_more_records_than_it_may_also_for_lines() -> 
     server = service(4)
     server.start()
     made = driver(server)
-    request = ReadRequest(orders(own_set=True), ReadMode.SCAN, page_rows=3, call_rows=3)
+    request = ReadRequest(orders(own_set=True), ReadMode.SCAN, page_rows=3, call_rows=4)
     pages = [page async for page in made.read(request)]
     await made.aclose()
     server.stop()
