@@ -13,6 +13,7 @@ import json
 import re
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -33,6 +34,7 @@ class BusinessCentral(HttpServer):
         super().__init__()
         self.companies = {CRONUS: books or Books(), OTHER: Books(orders=1)}
         self.books = self.companies[CRONUS]
+        self.tenant = ""  # of a server with several: every request has to name it
         self.largest_page = 20_000
         self.services = {"api/v2.0": API, "ODataV4": PAGES}
         self.tokens: set[str] = set()
@@ -82,6 +84,11 @@ class BusinessCentral(HttpServer):
         found = re.fullmatch(r"/BC/(api/v2\.0|ODataV4)(?:/(.*))?", request.path)
         if found is None:
             raise Refused(404, "BadRequest_NotFound", "Resource not found")
+        if self.tenant and request.query.get("tenant") != self.tenant:
+            raise Refused(404, "Internal_TenantNotFound", "There is no tenant with this id on the server.")
+        request = replace(
+            request, query={name: value for name, value in request.query.items() if name != "tenant"}
+        )
         service, rest = found.group(1), found.group(2) or ""
         if rest == "$metadata":
             name = "Microsoft.NAV" if service != "ODataV4" else "NAV"

@@ -202,6 +202,22 @@ async def test_without_a_company_nothing_is_read_or_written(central, company):
     assert [request for request in central.seen if request.method != "GET"] == []
 
 
+async def test_every_request_names_the_tenant_of_a_server_with_several(central):
+    central.tenant, central.largest_page = "default", 4
+    driver = business_central(central, query={"tenant": "default"})
+    nameless = business_central(central)
+
+    assert len(await documents(driver, STREAMS["purchase_orders"])) == COUNTS["purchase_orders"]
+    made = await driver.execute(command("purchase_orders", CREATE, ORDER))
+    change = {"key": made.key, "lineItems": [{"lineNo": "10000", "quantity": "9"}]}
+    assert (
+        await driver.execute(command("purchase_orders", UPDATE, change))
+    ).status is OutcomeStatus.SUCCEEDED
+    assert [step.detail for step in await nameless.check() if not step.ok]
+    await driver.aclose()
+    await nameless.aclose()
+
+
 async def test_client_credentials_are_renewed_when_their_token_ends(central):
     driver = business_central(central, auth=entra(central))
     before = await keys(driver, STREAMS["vendors"])

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +26,9 @@ from drivers.contract import (
 from drivers.odata.driver import ODataDriver
 from tests.dynamics_odata.connections import ad_fs, finance_and_operations
 from tests.dynamics_odata.finops import FinanceAndOperations
-from tests.sap_odata.connections import documents, keys, streams
+from tests.dynamics_odata.model import Property
+from tests.dynamics_odata.usmf import SETS
+from tests.sap_odata.connections import Stream, documents, keys, streams
 from tests.sap_odata.web import Trouble
 
 STREAMS = streams("dynamics-fo")
@@ -49,6 +55,11 @@ async def driver(fo: FinanceAndOperations) -> AsyncIterator[ODataDriver]:
 def command(stream: str, kind: OperationKind, record: dict[str, Any], key: str = "cmd-1") -> WriteCommand:
     spec = STREAMS[stream].spec
     return WriteCommand(kind, spec.entity, record, key, spec)
+
+
+def with_options(name: str, **options: Any) -> Stream:
+    stream = STREAMS[name]
+    return replace(stream, spec=replace(stream.spec, options={**stream.spec.options, **options}))
 
 
 # --- reading
@@ -124,6 +135,59 @@ async def test_a_deleted_order_is_missing_from_the_keys(fo, driver):
     assert before - await keys(driver, STREAMS["purchase_orders"]) == {"usmf~00000003"}
 
 
+def page_options(name: str, having: str) -> dict[str, Any]:
+    """What the page of the system gives for a stream's table."""
+    text = (Path(__file__).parents[2] / "docs/systems/dynamics-fo.md").read_text(encoding="utf-8")
+    (block,) = [each for each in re.findall(r"```toml\n(.*?)```", text, re.DOTALL) if having in each]
+    return tomllib.loads(block)["streams"][name]["read"]
+
+
+async def test_of_an_entity_that_tells_its_changes_only_those_are_read(monkeypatch):
+    given = page_options("purchase_orders", "replication_key")
+    stamp = given["replication_key"]
+    kind = SETS["PurchaseOrderHeadersV2"]
+    monkeypatch.setitem(kind.properties, stamp, Property(stamp, "Edm.DateTimeOffset", writable=False))
+    fo = FinanceAndOperations()
+    fo.start()
+    stream = with_options("purchase_orders", **given)
+    driver = finance_and_operations(fo)
+    try:
+        signpost = await driver.signpost(stream.spec)
+        assert signpost is not None
+        now = datetime.fromisoformat(signpost.value).replace(microsecond=0) + timedelta(days=1)
+        orders = fo.books.tables["PurchaseOrderHeadersV2"]
+        for each in (("usmf", "00000003"), ("dat", "00000002"), ("usmf", "00000011"), ("usmf", "00000012")):
+            orders[each][stamp] = now
+        fo.clock = lambda: now + timedelta(seconds=2)
+
+        found = await documents(driver, stream, since=signpost, page_rows=1)
+        assert [step for step in await driver.check([stream.spec]) if not step.ok] == []
+    finally:
+        await driver.aclose()
+        fo.stop()
+
+    assert [each["key"] for each in found] == [
+        "dat~00000002",
+        "usmf~00000003",
+        "usmf~00000011",
+        "usmf~00000012",
+    ]
+    assert all(each["lineItems"] for each in found)
+
+
+async def test_one_company_alone_is_read_by_a_condition(driver):
+    condition = re.search(
+        r"`filter = \"(.*?)\"`", (Path(__file__).parents[2] / "docs/systems/dynamics-fo.md").read_text()
+    )
+    assert condition is not None
+
+    for name in STREAMS:
+        stream = with_options(name, filter=condition[1])
+        found = await documents(driver, stream)
+        assert {each["organizationKey"] for each in found} == {"usmf"}
+        assert await keys(driver, stream) == {each["key"] for each in found}
+
+
 @pytest.mark.parametrize(
     ("status", "headers", "error"),
     [(429, {"Retry-After": "17"}, Throttled), (503, {}, SourceBusy), (504, {}, SourceBusy)],
@@ -138,11 +202,10 @@ async def test_a_busy_service_is_left_alone(fo, driver, status, headers, error):
 
 
 async def test_an_operators_condition_names_an_enumeration_with_its_namespace(driver):
-    stream = STREAMS["purchase_orders"]
     kind = "Microsoft.Dynamics.DataEntities.PurchStatus"
-    read = {**stream.spec.options, "filter": f"PurchaseOrderStatus ne {kind}'Canceled'"}
+    stream = with_options("purchase_orders", filter=f"PurchaseOrderStatus ne {kind}'Canceled'")
 
-    found = await documents(driver, replace(stream, spec=replace(stream.spec, options=read)))
+    found = await documents(driver, stream)
 
     assert {each["statusKey"] for each in found} == {"None", "Backorder", "Received", "Invoiced"}
 
