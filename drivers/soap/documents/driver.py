@@ -65,7 +65,7 @@ class DocumentsDriver:
                 incremental=True,
                 keys=True,
                 by_keys=True,
-                consistent_snapshot=True,  # of one record with its lines: AX reads a document at once
+                consistent_snapshot=False,  # a record with its lines is one answer, and AX promises no more
                 granularity=timedelta(seconds=1),
             ),
             product=self._product,
