@@ -116,8 +116,9 @@ def judge(error: BaseException, function: str, *, sent: bool, place: str = "the 
     known = next((known for known in _BEFORE_SAP if known[0].search(words)), None)
     if not sent and known is not None:
         return CallFailed(known[1], words, hint=known[2])
-    if not sent and isinstance(error, OSError):
-        return CallFailed(Trouble.UNREACHED, f"{place} was not reached: {error.strerror or words}")
+    if not sent and said is None and (isinstance(error, OSError) or name in _BROKEN):
+        reason = getattr(error, "strerror", None) or words
+        return CallFailed(Trouble.UNREACHED, f"{place} was not reached: {reason}")
     broken = isinstance(error, OSError)  # below its protocol the library lets the system's own errors through
     return CallFailed(
         _trouble("CommunicationError" if broken else name, key, said, words, sent=sent),

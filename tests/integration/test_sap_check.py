@@ -69,7 +69,7 @@ LIBRARY_CASES = [
          {"host": "nowhere.invalid", "router": ""}),
     Case("wrong system number", "port", "unreachable", ("options.host", "127.0.0.1:3397"), ("Is 97 the system number?", "firewall"),
          {"host": "127.0.0.1", "system_number": "97", "router": ""}),
-    Case("unreachable behind a router", "logon", "unreachable", ("refused",), ("options.host", "options.system_number", "firewall"),
+    Case("unreachable behind a router", "logon", "unreachable", ("reached", "refused"), ("options.host", "options.system_number", "firewall"),
          {"host": "elsewhere"}),
     Case("router refuses", "logon", "configuration", ("options.router", "route"), ("saprouttab",), {"router": "/H/closed/S/3299"}),
     Case("wrong client", "logon", "configuration", ("options.client", "Client 999"), ("options.client", "three digits"), {"client": "999"}),
@@ -85,7 +85,7 @@ LIBRARY_CASES = [
     Case("may not log on by RFC", "logon", "not_permitted", ("No RFC authorization",),
          ("S_RFC", "RFC_TYPE = FUNC", "RFC_NAME = RFCPING", "ACTVT = 16", "system authorisations"), user="NOPING"),
     Case("may not call", "logon", "not_permitted", ("RFC_SYSTEM_INFO",), ("S_RFC", "RFC_NAME = RFC_SYSTEM_INFO"), user="NOCALLS"),
-    Case("may not read tables", "table reader", "not_permitted", ("RFC_READ_TABLE",), ("S_RFC", "RFC_NAME = RFC_READ_TABLE"), user="NOREAD"),
+    Case("may not read tables", "table reader", "not_permitted", ("options: RFC_READ_TABLE",), ("S_RFC", "RFC_NAME = RFC_READ_TABLE"), user="NOREAD"),
     Case("may not read one table", "stream vendors", "not_permitted", ("streams.vendors.read.lookups.address", "ADRC"),
          ("S_TABU_NAM", "TABLE = ADRC", "ACTVT = 03", "S_TABU_DIS"), user="NOTABLES"),
 ]  # fmt: skip
