@@ -37,6 +37,7 @@ _BY_TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "vendoraddressbook": ("Lists", "Vendors"),
     "vendoraddressbookentityaddress": ("Lists", "Vendors"),
     "location": ("Lists", "Locations"),
+    "currency": ("Lists", "Currency"),
     "subsidiary": ("Lists", "Subsidiaries"),
     "purchaseorder": ("Transactions", "Purchase Order"),
     "workorder": ("Transactions", "Work Order"),

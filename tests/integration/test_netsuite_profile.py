@@ -67,6 +67,7 @@ async def test_a_purchase_order_has_its_lines_with_their_expected_dates(netsuite
 
     assert (order["orderNo"], order["status"], order["statusKey"]) == ("PO00002", "partially_received", "E")
     assert (order["vendorKey"], order["orderDate"], order["totalGrossValue"]) == ("103", "2026-01-03", "2.1")
+    assert order["currencyKey"] == "USD"
     assert order["updatedAt"] == "2026-03-03T02:30:00Z"
     assert [(line["lineNo"], line["quantity"], line["dueAt"]) for line in order["lineItems"]] == [
         ("1", "1.5", "2026-04-01T00:00:00Z"),

@@ -23,6 +23,7 @@ create table item (id integer primary key, itemid text, displayname text, itemty
   averagecost text);
 create table aggregateitemlocation (item integer, location integer, quantityonhand text, quantityavailable text,
   quantitycommitted text, quantityonorder text, averagecostmli text, reorderpoint text, preferredstocklevel text);
+create table currency (id integer primary key, name text, symbol text);
 create table location (id integer primary key, name text, isinactive text default 'F');
 create table vendor (id integer primary key, entityid text, companyname text, legalname text, isinactive text
   default 'F', isperson text default 'F', email text, phone text, url text, currency integer, terms integer,
@@ -45,6 +46,7 @@ create table customrecord_ncfar_asset (id integer primary key, name text, altnam
 def load(database: sqlite3.Connection, *, orders: int, ties: int) -> None:
     database.executescript(SCHEMA)
     insert(database, "dual", [{"dummy": "X"}])
+    insert(database, "currency", [{"id": 1, "name": "US Dollar", "symbol": "USD"}])
     insert(database, "location", [{"id": number, "name": f"Store {number}"} for number in (1, 2, 3)])
     insert(
         database,

@@ -12,11 +12,13 @@ def test_a_stream_needs_what_its_queries_ask_and_what_its_recipes_write() -> Non
     stream, _ = of_profile("purchase_orders")
 
     assert used_by([stream]) == {
+        Permission("Lists", "View", "Currency"): ("purchase_orders",),
         Permission("Lists", "View", "Items"): ("purchase_orders",),
         Permission("Transactions", "View", "Purchase Order"): ("purchase_orders",),
         Permission("Transactions", "Edit", "Purchase Order"): ("purchase_orders",),
     }
     assert used_by([replace(stream, write={})]).keys() == {
+        Permission("Lists", "View", "Currency"),
         Permission("Lists", "View", "Items"),
         Permission("Transactions", "View", "Purchase Order"),
     }
