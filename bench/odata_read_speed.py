@@ -1,10 +1,11 @@
 """How fast the OData driver alone reads nested pages, and what memory it takes.
 
-    python -m bench.odata_read_speed [--orders 40000] [--page-rows 2000] [--version 4] [--serve]
+    python -m bench.odata_read_speed [--orders 40000] [--page-rows 2000] [--version 4] [--parquet FILE] [--serve]
 
 Starts a service of its own in another process. Its records (40 properties an order, 5 lines of 60 properties) are
 rendered once, and an answer is put together from them, so that next to nothing of the time is the service's. With
-`--serve` it only serves, for a peer that reads the same pages by their links: it prints its root.
+`--parquet` the pages are written down, too. With `--serve` it only serves, for a peer that reads the same pages by
+their links: it prints its root.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from urllib.parse import unquote
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from drivers.contract import ReadMode, ReadRequest, StreamSpec
 from drivers.odata.driver import ODataDriver
@@ -33,6 +35,7 @@ from drivers.odata.driver import ODataDriver
 LINES_PER_ORDER = 5
 KINDS = ("Edm.String", "Edm.Decimal", "Edm.DateTimeOffset", "Edm.Boolean", "Edm.Int32")
 HEADER, LINE = 38, 58  # properties besides the key
+POOL = 5_000  # orders that are rendered; those behind them are the same under another key
 
 
 def properties(prefix: str, count: int) -> str:
@@ -99,7 +102,12 @@ def order(number: int, version: int) -> bytes:
 
 
 def serve(orders: int, version: int, ready: Connection) -> None:
-    records = [order(number, version) for number in range(orders)]
+    pool = [order(number, version) for number in range(min(orders, POOL))]
+
+    def record(number: int) -> bytes:
+        like = number % POOL
+        return pool[like] if like == number else pool[like].replace(b'"45%08d"' % like, b'"45%08d"' % number)
+
     document = metadata(version)
 
     class Handler(BaseHTTPRequestHandler):
@@ -122,7 +130,7 @@ def serve(orders: int, version: int, ready: Connection) -> None:
             begin = int(behind.group(1)) + 1 if behind else int(token.group(1)) if token else 0
             end = begin + (int(top.group(1)) if top else 2_000)
             link = f"http://127.0.0.1:{self.server.server_port}/s/Orders?$skiptoken={end}"
-            rows = b",".join(records[begin:end])
+            rows = b",".join(record(number) for number in range(begin, min(end, orders)))
             more = not top and end < orders
             if version == 2:
                 self.answer(
@@ -150,7 +158,7 @@ def serve(orders: int, version: int, ready: Connection) -> None:
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     http.daemon_threads = True
-    ready.send((http.server_port, sum(map(len, records))))
+    ready.send((http.server_port, sum(len(pool[number % POOL]) for number in range(orders))))
     http.serve_forever()
 
 
@@ -161,8 +169,14 @@ async def measure(url: str, size: int, arguments: argparse.Namespace) -> None:
     for name, columns in (("all columns", None), ("half of them", half)):
         stream = StreamSpec("orders", "purchase_order", options, columns=columns)
         started, used, count = time.perf_counter(), time.process_time(), 0
+        writer: pq.ParquetWriter | None = None
         async for page in driver.read(ReadRequest(stream, ReadMode.SCAN, page_rows=arguments.page_rows)):
             count += page.table.num_rows + len(pc.list_flatten(page.table.column("lines")))
+            if arguments.parquet:
+                writer = writer or pq.ParquetWriter(arguments.parquet, page.table.schema)
+                writer.write_table(page.table)
+        if writer is not None:
+            writer.close()
         seconds, cpu = time.perf_counter() - started, time.process_time() - used
         assert count == arguments.orders * (1 + LINES_PER_ORDER)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
@@ -180,6 +194,7 @@ def main() -> None:
     parser.add_argument("--orders", type=int, default=40_000)
     parser.add_argument("--page-rows", type=int, default=2_000)
     parser.add_argument("--version", type=int, choices=(2, 4), default=4)
+    parser.add_argument("--parquet", default="")
     parser.add_argument("--serve", action="store_true")
     arguments = parser.parse_args()
     ours, theirs = multiprocessing.Pipe()
