@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final, TypeVar
-from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
@@ -19,7 +18,6 @@ from drivers.contract import (
     Description,
     DriverError,
     Mark,
-    MarkKind,
     Operation,
     Outcome,
     Page,
@@ -29,8 +27,7 @@ from drivers.contract import (
     StreamSpec,
     WriteCommand,
 )
-from drivers.local_time import settled
-from drivers.odbc import checks, queries
+from drivers.odbc import checks
 from drivers.odbc.catalogue import discover
 from drivers.odbc.connection_string import build
 from drivers.odbc.dialects import Dialect
@@ -38,12 +35,10 @@ from drivers.odbc.learning import learn
 from drivers.odbc.matrix import operations_of
 from drivers.odbc.options import parse_connection
 from drivers.odbc.planning import plan
-from drivers.odbc.positions import mark_of
-from drivers.odbc.queries import Sql
 from drivers.odbc.reading import Fetched, PageReader
 from drivers.odbc.session import Session
-from drivers.odbc.shape import Kind, QueryColumn, StreamShape
-from drivers.odbc.tracking import tracked_tables
+from drivers.odbc.shape import StreamShape
+from drivers.odbc.signposts import signpost_of
 from drivers.odbc.write_checks import check_writes
 from drivers.odbc.writing import Writer
 
@@ -51,8 +46,6 @@ _Result = TypeVar("_Result")
 
 VERSION: Final = "1"
 _STOP_AGAIN: Final = 1.0  # seconds; a statement that began just behind the word to stop has not heard it
-# The floor of an empty source: nothing that comes later can lie below it.
-_LOWEST: Final = {MarkKind.INTEGER: str(-(2**63)), MarkKind.BINARY: "00" * 8}
 
 
 class OdbcDriver:
@@ -162,25 +155,7 @@ class OdbcDriver:
         return PageReader(self._session, self._shape(request.stream), request)
 
     def _signpost(self, stream: StreamSpec) -> Mark | None:
-        shape = self._shape(stream)
-        tables = tracked_tables(self._session.dialect, shape)
-        if tables is not None:
-            return Mark(MarkKind.INTEGER, str(tables.current(self._session.value)))
-        column, kind = shape.replication, shape.mark_kind
-        if column is None or kind is None:
-            return None
-        where = f"streams.{shape.name}.read.replication_key"
-        now = _now(self._session.dialect, column, kind, shape.options.replication_clock)
-        if now is None:
-            highest = self._session.rows(
-                queries.highest_mark(self._session.dialect, shape, column), where=where
-            )
-            return mark_of(highest[0][0], kind) if highest else Mark(kind, _LOWEST[kind])
-        (value,) = self._session.rows(now, where=where)[0]
-        zone, local = shape.options.time_zone, shape.options.replication_clock == "local"
-        if kind is MarkKind.TIMESTAMP and column.kind is not Kind.TIMESTAMP_TZ and zone and local:
-            value = settled(datetime.fromisoformat(str(value)), ZoneInfo(zone))
-        return mark_of(value, kind, zoned=column.kind is Kind.TIMESTAMP_TZ)
+        return signpost_of(self._session, self._shape(stream))
 
 
 async def _in_thread(work: Callable[..., _Result], *arguments: Any) -> _Result:
@@ -193,13 +168,3 @@ async def _in_thread(work: Callable[..., _Result], *arguments: Any) -> _Result:
             where="driver",
             hint="Cast the columns of unusual types to text in the query.",
         ) from error
-
-
-def _now(dialect: Dialect, column: QueryColumn, kind: MarkKind, clock: str) -> Sql | None:
-    """The statement that asks the source for its present mark; None: its highest value has to do."""
-    if kind is MarkKind.BINARY and dialect.safe_rowversion:
-        return Sql(f"SELECT {dialect.safe_rowversion}{dialect.row_source}")
-    if kind not in {MarkKind.TIMESTAMP, MarkKind.DATE}:
-        return None
-    which = "date" if kind is MarkKind.DATE else "zoned" if column.kind is Kind.TIMESTAMP_TZ else clock
-    return Sql(f"SELECT {dialect.now.get(which) or dialect.now['local']}{dialect.row_source}")

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from drivers.contract import BadConfiguration
 from drivers.option_tables import Strict, parse_table
-from drivers.recipes.tables import time_zone
+from drivers.recipes.tables import duration, time_zone
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
@@ -54,6 +54,7 @@ class StreamOptions(Strict):
     replication_key: ColumnName | None = None
     replication_kind: Literal["timestamp", "date", "integer", "binary"] | None = None
     replication_clock: Literal["local", "utc"] = "local"  # what a time stamp without zone is kept in
+    replication_step: str = ""  # how finely its time stamps are kept, where the column does not tell
     time_zone: str = ""  # of that clock: in the hour that comes twice a year it stands still for us
     # The tables whose tracked changes are changes of the records, each with its columns that hold the stream's key.
     change_tracking: dict[Annotated[str, Field(min_length=1)], tuple[ColumnName, ...]] = Field(
@@ -75,6 +76,8 @@ def parse_stream(name: str, options: Mapping[str, Any]) -> StreamOptions:
             where=f"{where}.replication_kind",
             hint="Name the column in replication_key, or remove replication_kind.",
         )
+    if stream.replication_step:
+        duration(stream.replication_step, where=f"{where}.replication_step")
     if stream.time_zone:
         time_zone(stream.time_zone, where=f"{where}.time_zone")
     if stream.change_tracking and stream.replication_key is not None:
