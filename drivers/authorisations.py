@@ -35,7 +35,23 @@ def grants_of(
     Raises BadConfiguration for a stream whose options are wrong.
     """
     makers = {"netsuite": _netsuite_grants, "odata": _odata_grants, "rfc": _rfc_grants}
+    if driver == "soap" and (options or {}).get("services") == "ax-documents":
+        return _document_grants(streams)
     return makers[driver](streams, options or {}) if driver in makers else None
+
+
+def _document_grants(streams: Sequence[StreamSpec]) -> tuple[Grant, ...]:
+    from drivers.soap.documents.authorisations import used_by  # noqa: PLC0415 - only where it is used
+
+    reading = used_by([replace(stream, write={}) for stream in streams])
+    found = []
+    for use, streams_ in used_by(streams).items():
+        by = reading.get(use, ())
+        writers = tuple(name for name in streams_ if name not in by)
+        found.append(
+            Grant(f"inbound port {use.port}", f"operation of {use.service}", (use.operation,), by, writers)
+        )
+    return tuple(found)
 
 
 def _netsuite_grants(streams: Sequence[StreamSpec], _: Mapping[str, Any]) -> tuple[Grant, ...]:
