@@ -10,7 +10,7 @@ import asyncio
 import base64
 import binascii
 import hashlib
-from collections.abc import AsyncIterator, Callable, Generator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -98,22 +98,22 @@ class SignedConnections(httpx.AsyncBaseTransport):
         self, connect: Callable[[], httpx.AsyncBaseTransport], count: int, account: WindowsSignIn
     ) -> None:
         """`connect` makes a transport of one connection."""
-        self._all = [connect() for _ in range(count)]
+        self._all = [_Lane(connect) for _ in range(count)]
         self._account = account
         # The last one used comes first: it is signed in already.
-        self._free: asyncio.LifoQueue[httpx.AsyncBaseTransport] = asyncio.LifoQueue()
+        self._free: asyncio.LifoQueue[_Lane] = asyncio.LifoQueue()
         for each in self._all:
             self._free.put_nowait(each)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        connection = await self._free.get()
+        lane = await self._free.get()
         try:
-            response = await self._signed(connection, request)
+            response = await self._signed(lane.transport, request)
         except BaseException:
-            self._free.put_nowait(connection)
+            await self._give_back(lane, broken=True)
             raise
         assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - what our transport makes
-        response.stream = _Lent(response.stream, lambda: self._free.put_nowait(connection))
+        response.stream = _Lent(response.stream, lambda broken: self._give_back(lane, broken=broken))
         return response
 
     async def _signed(self, connection: httpx.AsyncBaseTransport, request: httpx.Request) -> httpx.Response:
@@ -126,27 +126,55 @@ class SignedConnections(httpx.AsyncBaseTransport):
             await _emptied(response)
             response = await connection.handle_async_request(following)
 
+    async def _give_back(self, lane: _Lane, *, broken: bool) -> None:
+        """A connection whose request was given up at any point is never used again: half a handshake, or half an
+        answer, may lie on it.
+        """
+        old = lane.renewed() if broken else None
+        self._free.put_nowait(lane)
+        if old is not None:
+            await old.aclose()
+
     async def aclose(self) -> None:
         for each in self._all:
-            await each.aclose()
+            await each.transport.aclose()
+
+
+class _Lane:
+    def __init__(self, connect: Callable[[], httpx.AsyncBaseTransport]) -> None:
+        self._connect = connect
+        self.transport = connect()
+
+    def renewed(self) -> httpx.AsyncBaseTransport:
+        """The transport as it was, to be closed."""
+        old, self.transport = self.transport, self._connect()
+        return old
 
 
 class _Lent(httpx.AsyncByteStream):
-    def __init__(self, stream: httpx.AsyncByteStream, give_back: Callable[[], None]) -> None:
+    def __init__(
+        self, stream: httpx.AsyncByteStream, give_back: Callable[[bool], Coroutine[Any, Any, None]]
+    ) -> None:
         self._stream = stream
-        self._give_back: Callable[[], None] | None = give_back
+        self._give_back: Callable[[bool], Coroutine[Any, Any, None]] | None = give_back
+        self._broken = True  # until it was read to its end
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for chunk in self._stream:
             yield chunk
+        self._broken = False
 
     async def aclose(self) -> None:
+        give_back, self._give_back = self._give_back, None
+        if give_back is None:
+            return
         try:
             await self._stream.aclose()
+        except BaseException:
+            self._broken = True
+            raise
         finally:
-            give_back, self._give_back = self._give_back, None
-            if give_back is not None:
-                give_back()
+            await give_back(self._broken)
 
 
 def offered_schemes(headers: list[str]) -> list[str]:

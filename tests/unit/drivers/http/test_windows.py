@@ -102,6 +102,27 @@ async def test_a_server_that_offers_neither_is_named_with_what_it_offers() -> No
     assert raised.value.where == "options.auth.protocol"
 
 
+async def test_a_refused_kind_or_a_request_that_is_given_up_holds_no_connection() -> None:
+    with serving(schemes=("Basic",)) as server:
+        made = client(server, parallel=1, request_seconds=5)
+        for _ in range(2):
+            with pytest.raises(BadConfiguration):
+                await ask(made, b"")
+        await made.aclose()
+    with serving() as server:
+        made = client(server, parallel=1, request_seconds=5)
+        for turns in range(0, 60, 3):
+            task = asyncio.ensure_future(ask(made, b"given up"))
+            for _ in range(turns):
+                await asyncio.sleep(0)  # noqa: TID251 - gives the loop a turn, waits for nothing
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        (answer,) = await ask(made, b"hello")
+        await made.aclose()
+
+    assert answer.body == b"hello"
+
+
 async def test_a_sign_in_whose_connection_does_not_last_ends_as_refused() -> None:
     with serving(hangs_up=True) as server:
         made = client(server)
