@@ -32,6 +32,7 @@ from tests.netsuite.connections import (
     curve_key,
     driver,
     oauth2,
+    of_profile,
     orders,
     token_based,
     writable_orders,
@@ -365,6 +366,30 @@ class TestReading:
         with pytest.raises(SourceChanged, match="the same place"):
             await pages(make(), ReadRequest(same, ReadMode.SCAN))
 
+    async def test_the_columns_of_a_stream_are_those_of_its_queries(self, make: Make) -> None:
+        found = {column.name: column.type for column in await make().columns(orders())}
+
+        assert (found["id"], found["trandate"], found["lines.quantity"]) == ("integer", "date", "decimal")
+
+    async def test_a_stream_without_a_replication_key_has_no_signpost(
+        self, account: NetSuite, make: Make
+    ) -> None:
+        assert await make().signpost(orders(replication_key=None)) is None
+        assert not account.seen
+
+    @pytest.mark.parametrize(("hours", "day"), [(2, "2026-11-01"), (12, "2026-11-01")])
+    async def test_a_day_is_that_of_the_users_clock(
+        self, account: NetSuite, make: Make, hours: int, day: str
+    ) -> None:
+        """At midnight UTC of the second it is still the first in California."""
+        account.clock = lambda: datetime(2026, 11, 2, tzinfo=UTC) + timedelta(hours=hours - 12)
+        made = make(signed=True)
+        account.validator.validate_timestamp_and_nonce = lambda *_, **__: True  # type: ignore[method-assign]
+        mark = await made.signpost(orders(types={"lastmodifieddate": "date"}, lines={}))
+
+        assert mark is not None
+        assert mark.value == day
+
     async def test_a_key_without_a_value_is_told(self, account: NetSuite, make: Make) -> None:
         stream = orders(
             query="select t.entity, t.tranid from transaction t where t.type = 'WorkOrd'",
@@ -534,3 +559,67 @@ class TestWriting:
 
         row = next(row for row in await scan(made) if row["__key"] == "1021")
         assert [(line["item"], line["quantity"]) for line in row["lines"]] == [("205", "4")]
+
+    async def test_an_amount_that_would_be_rounded_is_refused_before_anything_is_sent(
+        self, account: NetSuite, make: Make
+    ) -> None:
+        lines = [{"materialKey": "201", "quantity": "2", "price": "1.23456"}]
+
+        outcome = await make().execute(command({**ORDER, "lineItems": lines}))
+
+        assert outcome.status is OutcomeStatus.FAILED
+        assert (outcome.messages[0].field, outcome.messages[0].code) == ("lineItems[0].price", "not_exact")
+        assert not [each for each in account.seen if each.method == "PUT"]
+
+    @pytest.mark.parametrize(
+        ("key", "status"), [("1007", OutcomeStatus.SUCCEEDED), ("99", OutcomeStatus.FAILED)]
+    )
+    async def test_an_update_of_nothing_notices_a_record_that_is_not_there(
+        self, account: NetSuite, make: Make, key: str, status: OutcomeStatus
+    ) -> None:
+        stream, _ = of_profile("purchase_orders")
+
+        outcome = await make().execute(
+            WriteCommand(OperationKind.UPDATE, "purchase_order", {"key": key}, "cmd-6", stream)
+        )
+
+        assert outcome.status is status
+        assert not [each for each in account.seen if each.method == "PATCH"]
+
+    @pytest.mark.parametrize("key", ["abc", "1/../2", "1 or 1=1"])
+    async def test_a_key_that_is_no_id_is_no_record(self, account: NetSuite, make: Make, key: str) -> None:
+        made, wanted = make(), command({"key": key, "notes": "x"}, OperationKind.UPDATE)
+
+        outcome = await made.execute(wanted)
+
+        assert outcome.status is OutcomeStatus.FAILED
+        assert outcome.messages[0].code == "not_found"
+        assert await made.find_effect(wanted) is None
+        assert not account.seen
+
+    async def test_a_host_that_is_not_there_leaves_the_write_undone(
+        self, account: NetSuite, make: Make
+    ) -> None:
+        made = make(url="http://127.0.0.1:9")
+
+        outcome = await made.execute(command(ORDER))
+
+        assert outcome.status is OutcomeStatus.FAILED
+        assert outcome.messages[0].code == "unreachable"
+
+    async def test_a_redirect_leaves_the_write_open(self, account: NetSuite, make: Make) -> None:
+        account.faults.append(Fault("PUT", status=302, headers={"Location": "/login"}))
+
+        with pytest.raises(SourceBusy):
+            await make().execute(command(ORDER))
+
+    async def test_a_success_whose_number_cannot_be_asked_for_is_a_success(
+        self, account: NetSuite, make: Make
+    ) -> None:
+        account.faults += [Fault("GET .*eid", status=404), Fault("GET .*eid", status=500)]
+
+        outcome = await make().execute(command(ORDER))
+
+        assert outcome.status is OutcomeStatus.SUCCEEDED
+        assert outcome.key
+        assert outcome.reference == ""

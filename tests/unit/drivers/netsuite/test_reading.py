@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.contract import Mark, MarkKind, ReadMode, ReadRequest
+from drivers.contract import BadConfiguration, Mark, MarkKind, ReadMode, ReadRequest, SourceChanged
 from drivers.http.messages import Answer
 from drivers.netsuite.reading import PageReader
 from drivers.netsuite.service import Rows
@@ -154,4 +156,96 @@ def test_what_comes_and_goes_meanwhile_costs_no_other_record(
     keys = [int(row["__key"]) for row in found]
     assert len(keys) == len(set(keys))
     assert set(stamps) <= set(keys)
+    account.database.close()
+
+
+def reader_of(account: NetSuite, request: ReadRequest, service: Any = None) -> PageReader:
+    asked: Any = service or Direct(account)
+    return PageReader(asked, shape_of(request.stream), request, rows=5)
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        '{"v":1,"mode":"scan","at":["1 or 1=1"]}',
+        '{"v":1,"mode":"scan","at":["x"]}',
+        '{"v":1,"mode":"changes","at":["5"]}',
+        '{"v":1,"mode":"scan","at":["1","2"]}',
+    ],
+)
+def test_a_cursor_that_holds_no_place_never_enters_a_query(cursor: str) -> None:
+    account = company({1: 1}, 0)
+
+    with pytest.raises(SourceChanged):
+        reader_of(account, ReadRequest(orders(), ReadMode.SCAN, after=cursor)).start()
+    account.database.close()
+
+
+@pytest.mark.parametrize("at", [["2026-01-01'; --", "1"], ["1/2/2026", "1"]])
+def test_a_mark_in_a_cursor_that_is_none_never_enters_a_query(at: list[str]) -> None:
+    account = company({1: 1}, 0)
+    cursor = json.dumps({"v": 1, "mode": "changes", "at": at})
+
+    with pytest.raises(SourceChanged):
+        reader_of(account, ReadRequest(orders(), ReadMode.CHANGES, after=cursor)).start()
+    account.database.close()
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        ReadRequest(orders(), ReadMode.SCAN, page_rows=0),
+        ReadRequest(orders(replication_key=None), ReadMode.CHANGES),
+    ],
+    ids=["no rows", "no replication key"],
+)
+def test_a_read_that_cannot_be_is_refused(request_: ReadRequest) -> None:
+    account = company({}, 0)
+
+    with pytest.raises(BadConfiguration):
+        reader_of(account, request_)
+    account.database.close()
+
+
+class Odd(Direct):
+    """Answers with these rows, whatever is asked."""
+
+    def __init__(self, items: list[dict[str, Any]], *, more: bool = False) -> None:
+        self._items, self._more = items, more
+
+    async def query(self, suiteql: str, *, limit: int, where: str) -> Rows:
+        if "IS NULL" in suiteql:
+            return Rows([], False, 0, Answer(200, {}, b""))
+        return Rows(self._items, self._more, None, Answer(200, {}, b""))
+
+
+@pytest.mark.parametrize(
+    ("items", "more", "said"),
+    [
+        ([{"id": "2"}, {"id": "1"}], False, "not in the order"),
+        ([{"id": "1"}, {"id": "1"}], False, "more than one row with the key"),
+        ([{"id": "10"}, {"id": "9"}], False, "not in the order"),
+        ([{"id": "1.5"}], False, "no whole number"),
+        ([{"other": "1"}], False, "no value in its key"),
+        ([], True, "says that there are more"),
+    ],
+)
+def test_an_answer_that_cannot_be_right_ends_the_read(
+    items: list[dict[str, Any]], more: bool, said: str
+) -> None:
+    request = ReadRequest(orders(lines={}), ReadMode.SCAN)
+    account = company({}, 0)
+
+    with pytest.raises(SourceChanged, match=said):
+        asyncio.run(reader_of(account, request, Odd(items, more=more)).fetch(None))
+    account.database.close()
+
+
+def test_a_mark_that_is_not_printed_as_it_was_asked_for_is_told() -> None:
+    request = ReadRequest(orders(lines={}), ReadMode.CHANGES, end=END)
+    account = company({}, 0)
+    rows = [{"id": "1", "lastmodifieddate": "3/1/2026"}]
+
+    with pytest.raises(SourceChanged, match="not printed as was asked"):
+        asyncio.run(reader_of(account, request, Odd(rows)).fetch(None))
     account.database.close()
