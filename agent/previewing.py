@@ -1,7 +1,7 @@
 """What a sync would ask of a source and make of its records: read, mapped and shown, and nothing else.
 
 Nothing is enqueued, no cursor moves, nothing is remembered. The records of one small page cross the driver's boundary
-(a driver that reads ahead fetches a second one); everything else is asked by `contract.Plans`.
+(a driver that reads ahead fetches a second one); everything else is asked by the driver's `plan`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Previewed(Protocol):
 
     async def signpost(self, stream: StreamSpec) -> Mark | None: ...
 
-    async def plan(self, request: ReadRequest) -> ReadPlan | None: ...
+    async def plan(self, request: ReadRequest) -> ReadPlan: ...
 
     def read(self, request: ReadRequest) -> AsyncGenerator[Page, None]: ...
 
@@ -161,8 +161,8 @@ async def _comparison(
     return {"purpose": "deletions", "resumes": False, **_planned(request, await driver.plan(request))}
 
 
-def _planned(request: ReadRequest, plan: ReadPlan | None) -> Document:
-    known = asdict(plan) if plan is not None else asdict(_unplanned(request))
+def _planned(request: ReadRequest, plan: ReadPlan) -> Document:
+    known = asdict(plan)
     return {
         "mode": request.mode.value,
         "start": request.start.value if request.start else None,
@@ -172,10 +172,6 @@ def _planned(request: ReadRequest, plan: ReadPlan | None) -> Document:
         "objects": list(known["objects"]),
         "notes": list(known["notes"]),
     }
-
-
-def _unplanned(request: ReadRequest) -> ReadPlan:
-    return ReadPlan((), request.page_rows, notes=("The driver cannot say what it will ask.",))
 
 
 def _request(stream: Stream, step: Pass) -> ReadRequest:

@@ -24,7 +24,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol
 
 import pyarrow as pa
 
@@ -265,6 +265,14 @@ class Driver(Protocol):
 
     def read(self, request: ReadRequest) -> AsyncIterator[Page]: ...
 
+    async def plan(self, request: ReadRequest) -> ReadPlan:
+        """What this read would ask of the source.
+
+        Ask little: a count that takes longer than `PLAN_SECONDS`, or a right that is missing for it, leaves `rows`
+        None with a note. Whatever would keep the read itself from working is raised, as by `read`.
+        """
+        ...
+
     async def columns(self, stream: StreamSpec) -> Sequence[Column]:
         """What the stream could give, whatever `stream.columns` asks for; a column of a line set as "set.column"."""
         ...
@@ -287,17 +295,6 @@ class Driver(Protocol):
         ...
 
     async def aclose(self) -> None: ...
-
-
-@runtime_checkable
-class Plans(Protocol):
-    """A driver that can say beforehand what a read will ask of its source."""
-
-    async def plan(self, request: ReadRequest) -> ReadPlan:
-        """Ask little: a count that takes longer than `PLAN_SECONDS`, or a right that is missing for it, leaves `rows`
-        None with a note. Whatever would keep the read itself from working is raised, as by `read`.
-        """
-        ...
 
 
 class Rotation(Protocol):

@@ -24,7 +24,7 @@ from agent.hosting.codec import from_plain, to_plain
 from agent.hosting.keeper import HostedKeeper
 from agent.hosting.pages import encode_page
 from agent.hosting.wire import LENGTHS, WireFault, decode_header, decode_lengths, encode_head
-from drivers.contract import Driver, DriverError, Page, Plans, ReadPlan, ReadRequest, StreamSpec, WriteCommand
+from drivers.contract import Driver, DriverError, Page, ReadRequest, StreamSpec, WriteCommand
 from drivers.registry import create
 
 MAX_TRACEBACK_CHARS: Final = 16_000  # for the agent's debug log
@@ -200,17 +200,13 @@ async def _describe_driver(driver: Driver, _: Mapping[str, Any]) -> Any:
     return driver.describe()
 
 
-async def _plan(driver: Driver, given: Mapping[str, Any]) -> ReadPlan | None:
-    return await driver.plan(from_plain(ReadRequest, given["request"])) if isinstance(driver, Plans) else None
-
-
 _VERBS: Final[Mapping[str, Callable[[Driver, Mapping[str, Any]], Awaitable[Any]]]] = {
     "describe": _describe_driver,
     "check": lambda driver, given: driver.check(from_plain(Sequence[StreamSpec], given["streams"])),
     "discover": lambda driver, _: driver.discover(),
     "signpost": lambda driver, given: driver.signpost(from_plain(StreamSpec, given["stream"])),
     "columns": lambda driver, given: driver.columns(from_plain(StreamSpec, given["stream"])),
-    "plan": _plan,
+    "plan": lambda driver, given: driver.plan(from_plain(ReadRequest, given["request"])),
     "operations": lambda driver, given: driver.operations(from_plain(Sequence[StreamSpec], given["streams"])),
     "execute": lambda driver, given: driver.execute(from_plain(WriteCommand, given["command"])),
     "find_effect": lambda driver, given: driver.find_effect(from_plain(WriteCommand, given["command"])),

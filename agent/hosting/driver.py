@@ -127,9 +127,8 @@ class HostedDriver:
     async def columns(self, stream: StreamSpec) -> Sequence[Column]:
         return await self._ask(Sequence[Column], "columns", stream=stream)
 
-    async def plan(self, request: ReadRequest) -> ReadPlan | None:
-        """What a read would ask of the source; None: the driver cannot say."""
-        return await self._ask(ReadPlan | None, "plan", request=self._bounded(request))
+    async def plan(self, request: ReadRequest) -> ReadPlan:
+        return await self._ask(ReadPlan, "plan", request=self._bounded(request))
 
     async def operations(self, streams: Sequence[StreamSpec]) -> Sequence[Operation]:
         return await self._ask(Sequence[Operation], "operations", streams=streams)

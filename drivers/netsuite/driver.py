@@ -141,7 +141,8 @@ class NetSuiteDriver:
 
     async def plan(self, request: ReadRequest) -> ReadPlan:
         shape = shape_of(request.stream)
-        return await plan(self._service, self._options, shape, self._reader(shape, request), request)
+        options = self._options.spared(request.call_rows)
+        return await plan(self._service, options, shape, self._reader(shape, request), request)
 
     async def columns(self, stream: StreamSpec) -> Sequence[Column]:
         shape = shape_of(stream)
@@ -166,4 +167,4 @@ class NetSuiteDriver:
         await self._client.aclose()
 
     def _reader(self, shape: StreamShape, request: ReadRequest) -> PageReader:
-        return PageReader(self._service, shape, request, rows=self._options.rows)
+        return PageReader(self._service, shape, request, rows=self._options.spared(request.call_rows).rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
@@ -33,6 +33,12 @@ class ConnectionOptions(HttpOptions):
     time_zone: str = "UTC"  # of the user's own preferences; for columns of type `timestamp` and for dates
     rows: int = Field(default=MOST_ROWS, ge=2, le=MOST_ROWS)  # that one answer is asked for at most
     records: tuple[Name, ...] = ()  # more record types that `groundwire discover` lists
+
+    def spared(self, call_rows: int | None) -> Self:
+        """With no more rows to an answer than this; an answer of one could not show that there is another."""
+        return (
+            self if call_rows is None else self.model_copy(update={"rows": min(self.rows, max(2, call_rows))})
+        )
 
 
 class LineOptions(Strict):

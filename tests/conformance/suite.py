@@ -35,7 +35,6 @@ from drivers.contract import (
     Mark,
     MarkKind,
     Page,
-    Plans,
     ReadMode,
     ReadRequest,
     StreamSpec,
@@ -122,8 +121,6 @@ class DriverConformance:
     # --- what a driver says beforehand
 
     async def test_a_plan_names_what_is_read_and_what_it_counts_is_what_comes(self, subject: Subject) -> None:
-        if not isinstance(subject.driver, Plans):
-            pytest.skip("the driver does not plan")
         end = await subject.driver.signpost(subject.stream)
         modes = [ReadMode.SCAN, ReadMode.KEYS, *([ReadMode.CHANGES] if end is not None else [])]
         for mode in modes:

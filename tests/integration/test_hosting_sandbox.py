@@ -66,7 +66,6 @@ async def test_no_read_asks_for_more_rows_at_once_than_the_connection_allows():
         await driver.aclose()
 
     assert max(sizes) == 8  # and one more is asked for, to see whether there is another
-    assert plan is not None
     assert (plan.rows_per_call, plan.rows, plan.calls) == (8, sum(sizes), len(sizes))
 
 

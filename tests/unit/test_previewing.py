@@ -50,7 +50,8 @@ class Source:
     """Answers as told, and remembers what it was asked; anything else would be an AttributeError."""
 
     def __init__(self, *pages: Page, plan: ReadPlan | None = None, signpost: Mark | None = STAMP) -> None:
-        self.pages, self.planned, self.mark = list(pages), plan, signpost
+        self.pages, self.mark = list(pages), signpost
+        self.planned = plan or ReadPlan(("v",), 101)
         self.reads: list[ReadRequest] = []
         self.plans: list[ReadRequest] = []
         self.error: Exception | None = None
@@ -60,7 +61,7 @@ class Source:
             raise self.error
         return self.mark
 
-    async def plan(self, request: ReadRequest) -> ReadPlan | None:
+    async def plan(self, request: ReadRequest) -> ReadPlan:
         self.plans.append(request)
         return self.planned
 
@@ -185,11 +186,11 @@ async def test_quiet_hours_that_apply_now_are_said(erp: ConnectionSettings) -> N
     assert schedule["quiet_until"] == "2026-03-02T04:00:00Z"
 
 
-async def test_a_driver_that_cannot_plan_leaves_the_rest_to_be_seen(erp: ConnectionSettings) -> None:
-    found = await looked_at(Source(page("true")), erp)
+async def test_rows_that_nobody_can_count_leave_the_rest_to_be_seen(erp: ConnectionSettings) -> None:
+    found = await looked_at(Source(page("true"), plan=ReadPlan(("v",), 101, notes=("No count.",))), erp)
 
     assert (found["reads"][0]["rows"], found["reads"][0]["pages"]) == (None, None)
-    assert found["reads"][0]["notes"] == ["The driver cannot say what it will ask."]
+    assert found["reads"][0]["notes"] == ["No count."]
     assert found["sample"]["mapped"] == 1
 
 

@@ -27,6 +27,7 @@ from drivers.soap.xml import unwritable
 Composing = Scope[Writes, Recipe]
 _CLASS: Final = {"@class": "entity"}
 _ACTION: Final = "@action"
+_CREATES: Final = ()  # a line that is not there yet, in an update
 # A real of AX is numeric(32,16) in the database.
 _DIGITS: Final = 32
 _PLACES: Final = 16
@@ -48,7 +49,7 @@ def created(scope: Composing) -> dict[str, Any]:
     header, *lines = scope.recipe.steps
     entity = _CLASS | _values(header.values, scope)
     for part in lines:
-        made = [_CLASS | _values(part.values, each) for each in runs_of(part, scope)]
+        made = [_CLASS | _values(part.values, each) | _inside(part, each) for each in runs_of(part, scope)]
         if made:
             entity[part.path[-1].name] = made
     return entity
@@ -68,18 +69,36 @@ def changed(scope: Composing, record: Any) -> dict[str, Any]:
 
 def _line(part: Part, scope: Composing, held: Sequence[Any]) -> dict[str, Any]:
     values = _values(part.values, scope)
+    new = _CLASS | {_ACTION: "create"} | values | _inside(part, scope, _CREATES)
     if not part.match:
-        return _CLASS | {_ACTION: "create"} | values
+        return new
     wanted = {each.member.tag: (each.type.kind, _value(each, scope)) for each in part.match}
     found = [line for line in held if all(_same(line.findtext(tag), *each) for tag, each in wanted.items())]
     if len(found) > 1:
         raise Misfit(scope.place(part.for_each or ""), "ambiguous", "fits several lines of the document")
     if found:
-        return _CLASS | {_ACTION: "delete" if part.delete else "update"} | _marks(found[0]) | values
+        action = {_ACTION: "delete" if part.delete else "update"}
+        return _CLASS | action | _marks(found[0]) | values | _inside(part, scope, found[0])
     if not part.create_missing:
         raise Refusal(missing(part, scope))
     named = {each.member.name: _value(each, scope) for each in part.match}
-    return _CLASS | {_ACTION: "create"} | named | values
+    return named | new
+
+
+def _inside(part: Part, scope: Composing, line: Any = None) -> dict[str, Any]:
+    """The entities inside a line; `line`: as it was read, where it is to be changed."""
+    made: dict[str, Any] = {}
+    for below in part.below:
+        values = _values(below.values, scope)
+        if not values:
+            continue
+        held = [] if line is None else [each for each in line if each.tag == below.member.tag]
+        if held:
+            values = {_ACTION: "update"} | _marks(held[0]) | values
+        elif line is not None:
+            values = {_ACTION: "create"} | values
+        made[below.member.name] = [_CLASS | values]
+    return made
 
 
 def _marks(record: Any) -> dict[str, str]:

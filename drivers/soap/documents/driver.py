@@ -141,10 +141,11 @@ class DocumentsDriver:
         options = shape.options
         lister = options.changes if options.changes and request.mode is ReadMode.CHANGES else options.lister
         rows = len(request.keys) if request.mode is ReadMode.BY_KEYS else None
-        by_list = f"AIF cannot count. The keys are listed by {lister} first, then read {self._options.page_size} at a time."
+        together = min(self._options.page_size, request.call_rows or self._options.page_size)
+        by_list = f"AIF cannot count. The keys are listed by {lister} first, then read {together} at a time."
         return ReadPlan(
             objects=(f"{options.service}.{lister}", f"{options.service}.read"),
-            rows_per_call=min(request.page_rows, self._options.page_size),
+            rows_per_call=min(request.page_rows, together),
             rows=rows,
             exact=rows is not None,
             notes=() if rows is not None else (by_list,),

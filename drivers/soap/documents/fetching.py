@@ -16,8 +16,10 @@ _FINDERS: Final = ("findKeys", "find")
 
 
 class Fetcher:
-    def __init__(self, port: Port, shape: StreamShape) -> None:
+    def __init__(self, port: Port, shape: StreamShape, call_rows: int | None = None) -> None:
+        """`call_rows`: no more documents to a call than this."""
         self._port = port
+        self._together = min(port.page_size, call_rows or port.page_size)
         self._shape = shape
         types = [shape.document.definitions.type_of(each) for each in _members(shape)]
         self._lengths = [each.max_length for each in types]
@@ -31,7 +33,7 @@ class Fetcher:
 
     async def records(self, keys: Sequence[KeyParts]) -> list[Any]:
         found: list[Any] = []
-        size = self._port.page_size
+        size = self._together
         for start in range(0, len(keys), size):
             found += await self._read(keys[start : start + size])
         for record in found:

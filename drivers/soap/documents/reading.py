@@ -51,7 +51,7 @@ class PageReader:
         self._shape = shape
         self._request = request
         self._lister = KeyLister(port, shape)
-        self._fetcher = Fetcher(port, shape)
+        self._fetcher = Fetcher(port, shape, request.call_rows)
         self._stamped = request.mode is ReadMode.CHANGES and shape.replication is not None
 
     async def pages(self) -> AsyncIterator[Page]:

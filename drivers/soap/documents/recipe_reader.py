@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from drivers.contract import BadConfiguration, OperationKind, StreamSpec
+from drivers.contract import BadConfiguration, OperationKind, SourceChanged, StreamSpec
+from drivers.recipes.naming import nearest
 from drivers.recipes.reading import Reading, Terms
 from drivers.recipes.tables import Source, duration, parse_write, place_of, time_zone
 from drivers.recipes.words import IDEMPOTENCY_KEY
 from drivers.soap.documents.options import parse_stream
-from drivers.soap.documents.recipes import Assignment, Part, Recipe, Writes
+from drivers.soap.documents.recipes import Assignment, Below, Part, Recipe, Writes
 from drivers.soap.documents.shape import HASH, RECORD_ID, RECORD_VERSION, Document
 from drivers.soap.documents.write_options import LinesTable, OperationTable, WriteTable
 from drivers.soap.model import Type
@@ -94,14 +95,14 @@ class _Reader:
         members = self._document.path(path, where)
         if len(members) > 1:
             raise BadConfiguration(
-                "entities deeper than right below the header cannot be written",
+                "lines lie right below the header",
                 where=where,
-                hint=f"Name one of: {', '.join(self._document.below(self._document.type))}.",
+                hint=f"Write lines.{members[0].name}, and in it lines.{members[-1].name} for one inside each line.",
             )
         updates = self._reading.kind is OperationKind.UPDATE
         if not updates and (table.match or table.create_missing or table.delete):
             raise BadConfiguration("match, create_missing and delete belong to an update", where=where)
-        if table.delete and (table.values or not table.match):
+        if table.delete and (table.values or table.lines or not table.match):
             raise BadConfiguration("delete needs match, and takes no values", where=where)
         entity = self._document.definitions.type_of(members[-1])
         lists = (table.for_each,) if table.for_each is not None else ()
@@ -110,6 +111,7 @@ class _Reader:
             members,
             tuple(self._assignments(entity, table.values, f"{where}.values", lists)),
             tuple(self._assignments(entity, table.match, f"{where}.match", lists)),
+            tuple(self._below(entity, table, where, lists)),
             create_missing=table.create_missing,
             delete=table.delete,
             for_each=table.for_each,
@@ -117,6 +119,17 @@ class _Reader:
             unless=table.unless,
             otherwise=table.otherwise,
         )
+
+    def _below(self, entity: Type, table: LinesTable, where: str, lists: tuple[str, ...]) -> Iterator[Below]:
+        known = self._document.below(entity)
+        for name, inside in table.lines.items():
+            place = f"{where}.lines.{name}"
+            if name not in known:
+                raise SourceChanged(
+                    f"{entity.name} has no entity {name!r} below it", where=place, hint=nearest(name, known)
+                )
+            type_ = self._document.definitions.type_of(known[name])
+            yield Below(known[name], tuple(self._assignments(type_, inside.values, f"{place}.values", lists)))
 
     def _assignments(
         self, entity: Type, sources: Mapping[str, Source], where: str, lists: tuple[str, ...]

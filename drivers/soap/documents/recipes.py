@@ -22,6 +22,14 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True)
+class Below:
+    """One entity inside each line."""
+
+    member: Member
+    values: tuple[Assignment, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """The header, or the entities at one place below it."""
 
@@ -29,6 +37,7 @@ class Part:
     path: tuple[Member, ...] = ()  # empty: the header
     values: tuple[Assignment, ...] = ()
     match: tuple[Assignment, ...] = ()
+    below: tuple[Below, ...] = ()
     create_missing: bool = False
     delete: bool = False
     for_each: str | None = None
@@ -38,7 +47,8 @@ class Part:
 
     @property
     def names(self) -> Iterator[str]:
-        yield from (each.name for each in (*self.values, *self.match) if each.name)
+        inside = (value for each in self.below for value in each.values)
+        yield from (each.name for each in (*self.values, *self.match, *inside) if each.name)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from drivers.option_tables import Strict
 from drivers.recipes.tables import (
     FieldName,
     OperationOptions,
@@ -19,6 +20,12 @@ from drivers.soap.documents.options import Name, Path
 Sources = dict[Name, Annotated[Source, BeforeValidator(from_field)]]
 
 
+class BelowTable(Strict):
+    """One entity inside each line, such as its InventDim, made of the line's fields."""
+
+    values: Sources = Field(min_length=1)
+
+
 class LinesTable(StepOptions):
     """Entities below the header, one for each line of the record, or a single one."""
 
@@ -27,6 +34,7 @@ class LinesTable(StepOptions):
     match: Sources = Field(default_factory=dict)
     create_missing: bool = False  # update: a line that is not there is created; else the write is refused
     delete: bool = False  # update: the matched lines are deleted
+    lines: dict[Name, BelowTable] = Field(default_factory=dict)
 
 
 class OperationTable(OperationOptions):
