@@ -24,7 +24,7 @@ from drivers.http.bodies import ACCEPTED, collect
 from drivers.http.messages import Answer, Request
 from drivers.http.options import HttpOptions, Windows, revealed
 from drivers.http.sign_in import sign_in_of
-from drivers.http.transport import NotSent, Transport, port_of, translate
+from drivers.http.transport import NotSent, Transport, port_of, tls_context, translate
 from drivers.http.windows import SignedConnections, WindowsSignIn
 
 UNAUTHORIZED: Final = 401
@@ -242,9 +242,9 @@ class HttpClient:
 
 def _transport(options: HttpOptions, secrets: Mapping[str, str]) -> httpx.AsyncBaseTransport:
     if isinstance(options.auth, Windows):
-        account = WindowsSignIn(options.auth, secrets)
+        account, tls = WindowsSignIn(options.auth, secrets), tls_context(options, secrets)
         return SignedConnections(
-            lambda: Transport(options, secrets, connections=1), options.parallel, account
+            lambda: Transport(options, secrets, connections=1, tls=tls), options.parallel, account
         )
     return Transport(options, secrets)
 

@@ -47,12 +47,17 @@ class Transport(httpx.AsyncBaseTransport):
     """httpx over a pool whose network connects to checked addresses only."""
 
     def __init__(
-        self, options: HttpOptions, secrets: Mapping[str, str], *, connections: int | None = None
+        self,
+        options: HttpOptions,
+        secrets: Mapping[str, str],
+        *,
+        connections: int | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        """`connections`: how many at once, where that is not `options.parallel`."""
+        """`connections`: how many at once, where that is not `options.parallel`; `tls`: of several transports."""
         most = options.parallel if connections is None else connections
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls_context(options, secrets),
+            ssl_context=tls or tls_context(options, secrets),
             proxy=_proxy(options, secrets),
             max_connections=most,
             max_keepalive_connections=most,
