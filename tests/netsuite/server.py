@@ -8,6 +8,7 @@ import json
 import re
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -52,7 +53,7 @@ class NetSuite:
         self.seen: list[Seen] = []
         self.queries: list[str] = []
         self.most_at_once = 0
-        self.hold: threading.Event | None = None  # queries wait for it
+        self.seconds = 0.0  # that a query takes at least
         self.before_query: Callable[[str], None] | None = None
         self.lock = threading.RLock()
         self.busy = 0
@@ -213,8 +214,7 @@ class _Handler(BaseHTTPRequestHandler):
                 raise Refused(
                     400, "INVALID_HEADER", "Missing or invalid header: Prefer. Provide a valid header."
                 )
-            if owner.hold is not None:
-                owner.hold.wait(5)
+            time.sleep(owner.seconds)
             with owner.lock:
                 asked = owner.query(
                     json.loads(body)["q"], int(query.get("limit", 1000)), int(query.get("offset", 0))
