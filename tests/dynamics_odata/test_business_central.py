@@ -161,6 +161,23 @@ async def test_orders_of_one_moment_that_fit_no_page_are_all_read(central, drive
     assert len({each["key"] for each in found}) == len(found) == 25
 
 
+async def test_what_is_passed_by_under_another_number_is_read_by_its_stamp(central, driver):
+    stream = STREAMS["vendors"]
+    signpost = await driver.signpost(stream.spec)
+    vendors = list(central.books.tables["vendors"].values())
+    met: set[str] = set()
+    async for page in driver.read(ReadRequest(stream.spec, ReadMode.KEYS, page_rows=2)):
+        if not met:
+            central.books.now = datetime.fromisoformat(signpost.value) + timedelta(days=1)
+            vendors[-1] |= {"number": "00001", "lastModifiedDateTime": central.books.now}
+            central.clock = lambda: central.books.now
+        met |= set(page.table.column("__key").to_pylist())
+    passed_by = str(vendors[-1]["id"])
+
+    assert met == {str(each["id"]) for each in vendors} - {passed_by}
+    assert [each["key"] for each in await documents(driver, stream, since=signpost)] == [passed_by]
+
+
 async def test_a_deleted_order_is_missing_from_the_keys(central, driver):
     before = await keys(driver, STREAMS["purchase_orders"])
     order = central.books.by_number("purchaseOrders", "106003")
