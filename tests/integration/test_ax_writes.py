@@ -24,6 +24,7 @@ from drivers.contract import (
     WriteCommand,
 )
 from drivers.soap.documents.driver import DocumentsDriver
+from tests.ax.contract import Contract, entity
 from tests.ax.server import AxServer, Trouble
 from tests.ax.system import AifFault, Record, System
 from tests.integration.ax_sources import ORDER_WRITES, driver, opened, orders, vendors
@@ -396,3 +397,66 @@ async def test_line_ends_arrive_as_they_were_given(tmp_path: Path) -> None:
         )
 
         assert order(system, "ST00003")["VendorRef"] == notes
+
+
+SALES = Contract(
+    "SalesOrderService",
+    "SalesOrder",
+    entity(
+        "SalesTable",
+        "CustAccount text 20; SalesId text 20",
+        entity(
+            "SalesLine",
+            "ItemId text 20; LineNum decimal; SalesQty decimal",
+            entity("InventDim", "InventLocationId text 10; InventSiteId text 10"),
+        ),
+    ),
+    ("SalesId",),
+)
+SALES_LINES = {
+    "for_each": "lineItems",
+    "values": {"LineNum": "line.number", "ItemId": "lineItems.code", "SalesQty": "lineItems.quantity"},
+    "lines": {
+        "InventDim": {"values": {"InventSiteId": "siteKey", "InventLocationId": "lineItems.storeroomKey"}}
+    },
+}
+
+
+async def test_an_entity_inside_a_line_is_written_with_it_and_changed_with_it(tmp_path: Path) -> None:
+    writes = {
+        "create": {"values": {"CustAccount": "vendorKey"}, "lines": {"SalesLine": SALES_LINES}},
+        "update": {
+            "lines": {
+                "SalesLine": {
+                    "for_each": "lineItems",
+                    "match": {"LineNum": "lineItems.lineNo"},
+                    "create_missing": True,
+                    "lines": {"InventDim": {"values": {"InventLocationId": "lineItems.storeroomKey"}}},
+                }
+            }
+        },
+    }
+    read = {"port": "SalesPort", "service": "SalesOrderService", "key": ["SalesId"]}
+    stream = StreamSpec("sales", "purchase_order", read, write=writes)
+    system = System({"SalesOrderService": SALES})
+    server = AxServer(system, {"SalesPort": (SALES,)})
+    try:
+        subject = driver(server, tmp_path)
+        lines = [{"code": "I-1", "quantity": "2", "storeroomKey": "11"}, {"code": "I-2", "quantity": "1"}]
+        record = {"vendorKey": "C-1", "siteKey": "1", "lineItems": lines}
+        made = await subject.execute(command(OperationKind.CREATE, record, "a", stream))
+        change = {
+            "key": made.key,
+            "lineItems": [{"lineNo": 1, "storeroomKey": "12"}, {"lineNo": 5, "storeroomKey": "15"}],
+        }
+        changed = await done(subject, command(OperationKind.UPDATE, change, "b", stream))
+        held = system.rows("SalesOrderService")[(made.key,)].record["SalesLine"]
+    finally:
+        server.close()
+
+    assert (made.status, changed.status) == (OutcomeStatus.SUCCEEDED, OutcomeStatus.SUCCEEDED), (
+        changed.messages
+    )
+    dims = [[(each["InventSiteId"], each["InventLocationId"]) for each in line["InventDim"]] for line in held]
+    assert [Decimal(each["LineNum"]) for each in held] == [1, 2, 5]
+    assert dims == [[("1", "12")], [("1", "")], [("", "15")]]
