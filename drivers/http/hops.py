@@ -6,10 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+from drivers.check_steps import failed
 from drivers.contract import CheckStep, DriverError, Unreachable
 from drivers.http.addresses import open_addresses
 from drivers.http.options import HttpOptions
 from drivers.http.transport import port_of
+
+__all__ = ["Step", "failed", "tried", "way_to"]
 
 _PORT_SECONDS: Final = 5.0  # a closed port answers at once; only a firewall makes one wait
 
@@ -40,13 +43,6 @@ async def tried(steps: Sequence[Step]) -> list[CheckStep]:
             done.append(failed(title, error))
             break
     return done
-
-
-def failed(name: str, error: DriverError, *, stream: str = "") -> CheckStep:
-    place = f"{error.where}: " if error.where else ""
-    return CheckStep(
-        name, ok=False, detail=f"{place}{error.message}", hint=error.hint, stream=stream, code=error.code
-    )
 
 
 async def _answer(host: str, port: int, where: str) -> str:

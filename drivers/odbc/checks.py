@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Sequence
 from typing import Final
 
+from drivers.check_steps import Step, tried
 from drivers.contract import (
     BadConfiguration,
     CheckStep,
-    DriverError,
     NotPermitted,
     ReadMode,
     ReadRequest,
@@ -32,7 +31,7 @@ _PORT_SECONDS: Final = 5.0  # a closed port answers at once; only a firewall mak
 def check(options: ConnectionOptions, session: Session) -> list[CheckStep]:
     attributes = {name.lower(): str(value) for name, value in options.connection.items()}
     host, port = address(attributes)
-    steps: list[tuple[str, Callable[[], str]]] = [
+    steps: list[Step] = [
         ("driver manager", _driver_manager),
         ("odbc driver", lambda: _registered(attributes)),
     ]
@@ -44,29 +43,12 @@ def check(options: ConnectionOptions, session: Session) -> list[CheckStep]:
     if host:
         steps.append(("tls", lambda: _tls(options, session)))
     steps.append(("bulk connection", lambda: _bulk(session)))
-    return run(steps)
+    return tried(steps)
 
 
 def check_stream(session: Session, spec: StreamSpec) -> CheckStep:
     """What `check` is to the connection, for one stream. Raises the DriverError that it fails with."""
     return CheckStep(f"stream {spec.name}", ok=True, detail=_stream(session, spec), stream=spec.name)
-
-
-def failed(name: str, error: DriverError, *, stream: str = "") -> CheckStep:
-    place = f"{error.where}: " if error.where else ""
-    detail = f"{place}{error.message}"
-    return CheckStep(name, ok=False, detail=detail, hint=error.hint, stream=stream, code=error.code)
-
-
-def run(steps: Sequence[tuple[str, Callable[[], str]]]) -> list[CheckStep]:
-    done: list[CheckStep] = []
-    for name, step in steps:
-        try:
-            done.append(CheckStep(name, ok=True, detail=step()))
-        except DriverError as error:
-            done.append(failed(name, error))
-            break
-    return done
 
 
 def address(attributes: dict[str, str]) -> tuple[str, int | None]:

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 import pyarrow as pa
 
+from drivers.check_steps import failed
 from drivers.contract import (
     Capabilities,
     Catalogue,
@@ -92,7 +93,7 @@ class OdbcDriver:
         try:
             return await _in_thread(checks.check_stream, self._session, stream)
         except DriverError as error:
-            return checks.failed(f"stream {stream.name}", error, stream=stream.name)
+            return failed(f"stream {stream.name}", error, stream=stream.name)
 
     async def discover(self) -> Catalogue:
         return await _in_thread(discover, self._session)

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from drivers.check_steps import failed
 from drivers.contract import CheckStep, DriverError, StreamSpec
-from drivers.odbc.checks import failed
 from drivers.odbc.composing import Scope, compose, render, row_inserted_last
 from drivers.odbc.errors import translate
 from drivers.odbc.learning import learn

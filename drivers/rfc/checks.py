@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
-from drivers.contract import CheckStep, DriverError, StreamSpec, Unreachable
+from drivers.check_steps import tried
+from drivers.contract import CheckStep, StreamSpec, Unreachable
 from drivers.rfc.caller import CallFailed
 from drivers.rfc.clock import local_time
 from drivers.rfc.engine import Engine
@@ -43,7 +44,7 @@ def check(engine: Engine) -> list[CheckStep]:
         ("clock", lambda: f"{local_time(engine.caller)} at the system"),
         ("table reader", lambda: _reader(engine)),
     ]
-    return run(steps)
+    return tried(steps)
 
 
 def check_stream(engine: Engine, spec: StreamSpec) -> CheckStep:
@@ -64,24 +65,6 @@ def check_stream(engine: Engine, spec: StreamSpec) -> CheckStep:
     if shape.lines or shape.details:
         parts.append(f"{len(shape.lines) + sum(len(d.lines) for d in shape.details)} line sets")
     return CheckStep(f"stream {spec.name}", ok=True, detail=", ".join(parts), stream=spec.name)
-
-
-def failed(name: str, error: DriverError, *, stream: str = "") -> CheckStep:
-    place = f"{error.where}: " if error.where else ""
-    return CheckStep(
-        name, ok=False, detail=f"{place}{error.message}", hint=error.hint, stream=stream, code=error.code
-    )
-
-
-def run(steps: Sequence[tuple[str, Callable[[], str]]]) -> list[CheckStep]:
-    done: list[CheckStep] = []
-    for name, step in steps:
-        try:
-            done.append(CheckStep(name, ok=True, detail=step()))
-        except DriverError as error:
-            done.append(failed(name, error))
-            break
-    return done
 
 
 def _called(work: Callable[[], str]) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 import pyarrow as pa
 
+from drivers.check_steps import failed
 from drivers.contract import (
     Capabilities,
     Catalogue,
@@ -91,14 +92,14 @@ class RfcDriver:
         try:
             return await self._in_thread(checks.check_stream, self._engine, stream)
         except DriverError as error:
-            return checks.failed(f"stream {stream.name}", error, stream=stream.name)
+            return failed(f"stream {stream.name}", error, stream=stream.name)
 
     async def _check_writes(self, stream: StreamSpec) -> CheckStep:
         name = f"writes of {stream.name}"
         try:
             detail = await self._in_thread(self._writer.check, stream)
         except DriverError as error:
-            return checks.failed(name, error, stream=stream.name)
+            return failed(name, error, stream=stream.name)
         return CheckStep(name, ok=True, detail=detail or "none", stream=stream.name)
 
     async def discover(self) -> Catalogue:

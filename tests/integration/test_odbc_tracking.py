@@ -315,3 +315,14 @@ async def test_while_clocks_are_put_back_the_signpost_stays_before_the_hour_that
 
     assert found == Mark(MarkKind.TIMESTAMP, signpost)
     await driver.aclose()
+
+
+async def test_a_plan_counts_what_changed(book: TrackedBook, driver: OdbcDriver) -> None:
+    fill(book)
+    with book.commit() as connection:
+        connection.execute("update orders set vendor = 'x' where id in (3, 4)")
+    marks = (Mark(MarkKind.INTEGER, "11"), Mark(MarkKind.INTEGER, "11"))
+
+    plan = await driver.plan(ReadRequest(ORDERS, ReadMode.CHANGES, *marks))
+
+    assert (plan.rows, plan.exact) == (2, True)

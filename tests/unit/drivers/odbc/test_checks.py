@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from drivers.contract import Column, CredentialsRefused
+from drivers.contract import Column
 from drivers.odbc.catalogue import probable_replication_key
-from drivers.odbc.checks import address, run
+from drivers.odbc.checks import address
 
 
 @pytest.mark.parametrize(
@@ -22,23 +22,6 @@ def test_the_address_is_read_from_what_drivers_call_it(
     attributes: dict[str, str], expected: tuple[str, int | None]
 ) -> None:
     assert address(attributes) == expected
-
-
-def test_after_a_failed_hop_the_rest_is_not_tried() -> None:
-    tried: list[str] = []
-
-    def good() -> str:
-        tried.append("good")
-        return "fine"
-
-    def bad() -> str:
-        raise CredentialsRefused("no", where="options", hint="do this")
-
-    steps = run([("one", good), ("two", bad), ("three", good)])
-
-    assert [(step.name, step.ok) for step in steps] == [("one", True), ("two", False)]
-    assert steps[-1].hint == "do this"
-    assert tried == ["good"]
 
 
 def test_a_change_column_is_guessed_by_name_and_type() -> None:
