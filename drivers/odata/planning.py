@@ -31,6 +31,11 @@ async def plan(
     if own:
         notes.append("The headers of each page are read again after their lines: OData has no snapshot.")
         notes.append("Lines of sets of their own may take more requests, where a page has many.")
+    linked = shape.options.paging == "links" and request.mode is not ReadMode.BY_KEYS
+    if linked:
+        notes.append(
+            "Behind the last answer the keys are walked again, at least once; the server says how many come at a time."
+        )
     expanded = [each for each in lines if each.path]
     prefix = f"{shape.service}/" if shape.service else ""
     return ReadPlan(
@@ -42,7 +47,7 @@ async def plan(
         rows_per_call=together,
         rows=rows,
         exact=rows is not None,
-        calls=calls_of(rows, together, each_page=1 + len(own) + bool(own)),
+        calls=calls_of(rows, together, each_page=1 + len(own) + bool(own) + linked),
         sessions=options.parallel,
         notes=tuple(notes),
     )

@@ -144,6 +144,15 @@ async def test_a_last_record_that_moved_gives_its_answer_again_and_misses_nothin
     assert set(keys(whole[1:])) <= set(rest)
 
 
+async def test_a_plan_tells_of_the_second_walk(made: ODataDriver) -> None:
+    by_links = await made.plan(ReadRequest(BY_LINKS, ReadMode.KEYS))
+    by_key = await made.plan(ReadRequest(orders(replication_key=None), ReadMode.KEYS))
+
+    assert set(by_links.notes) - set(by_key.notes) == {
+        "Behind the last answer the keys are walked again, at least once; the server says how many come at a time."
+    }
+
+
 async def test_links_that_go_in_circles_are_left(server: ODataServer, made: ODataDriver) -> None:
     whole = server.collection
 
