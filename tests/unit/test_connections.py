@@ -10,8 +10,9 @@ import pytest
 
 from agent.clock import ManualClock
 from agent.configuration.load import load
+from agent.configuration.model import SourceLimits
 from agent.connections import Connections
-from agent.errors import ConfigurationError, PolicyDenied, Restarting
+from agent.errors import ConfigurationError, DriverCrashed, PolicyDenied, Restarting
 from agent.model.run import rfc3339
 from agent.outbox.store import Outbox, RunRecord
 from agent.policies.in_force import Leaves
@@ -223,3 +224,26 @@ async def test_a_connection_of_which_nothing_may_leave_says_so(
         with pytest.raises(PolicyDenied):
             world.connections.require(world.connections.addressed(["erp"]))
         await world.connections.stop_all()
+
+
+async def test_streams_that_may_be_read_beside_each_other_have_a_driver_each_and_all_of_them_end(
+    world: World, erp: ConnectionSettings
+) -> None:
+    both = replace(erp, streams={**erp.streams, "assets": replace(erp.streams["vendors"], name="assets")})
+    wide = replace(both, limits=SourceLimits(parallel_reads=8, rows_per_call=500))
+    async with asyncio.TaskGroup() as group:
+        await world.connections.start(wide, group)
+        (connection,) = world.connections
+        (told,) = world.connections.local_status()
+        await world.connections.stop_all()
+
+    assert len(connection.further) == 1  # no more than there are streams
+    assert told["limits"] | {"quietHours": [], "timeZone": "UTC"} == {
+        "parallelReads": 8,
+        "rowsPerCall": 500,
+        "quietHours": [],
+        "timeZone": "UTC",
+        "pauseSeconds": 0,
+    }
+    with pytest.raises(DriverCrashed):
+        await connection.further[0].describe()

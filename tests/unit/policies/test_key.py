@@ -30,3 +30,12 @@ def test_a_key_that_is_none_is_refused_and_not_replaced(tmp_path: Path) -> None:
     Vault(tmp_path).put({NAME: Secret("not-a-key-at-all")}, by="a test", at=ManualClock().utcnow())
     with pytest.raises(StorageDamaged):
         PolicyKey(tmp_path, ManualClock())()
+
+
+def test_whoever_only_looks_makes_no_key(tmp_path: Path) -> None:
+    looked = PolicyKey(tmp_path, ManualClock())
+
+    assert looked.if_there() == looked.if_there()
+    assert list(tmp_path.iterdir()) == []
+    made = PolicyKey(tmp_path, ManualClock())()
+    assert PolicyKey(tmp_path, ManualClock()).if_there() == made
