@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from drivers.contract import StreamSpec
 
@@ -37,21 +37,40 @@ def grants_of(
     makers = {"netsuite": _netsuite_grants, "odata": _odata_grants, "rfc": _rfc_grants}
     if driver == "soap" and (options or {}).get("services") == "ax-documents":
         return _document_grants(streams)
+    if driver == "soap" and (options or {}).get("services") == "nav-pages":
+        return _page_grants(streams)
     return makers[driver](streams, options or {}) if driver in makers else None
 
 
 def _document_grants(streams: Sequence[StreamSpec]) -> tuple[Grant, ...]:
     from drivers.soap.documents.authorisations import used_by  # noqa: PLC0415 - only where it is used
 
+    return tuple(
+        Grant(f"inbound port {use.port}", f"operation of {use.service}", (use.operation,), readers, writers)
+        for use, readers, writers in _uses(streams, used_by)
+    )
+
+
+def _page_grants(streams: Sequence[StreamSpec]) -> tuple[Grant, ...]:
+    from drivers.soap.pages.authorisations import used_by  # noqa: PLC0415 - only where it is used
+
+    return tuple(
+        Grant(f"{use.kind} {use.service}", "operation", (use.operation,), readers, writers)
+        for use, readers, writers in _uses(streams, used_by)
+    )
+
+
+_Use = TypeVar("_Use")
+
+
+def _uses(
+    streams: Sequence[StreamSpec], used_by: Callable[[Iterable[StreamSpec]], Mapping[_Use, tuple[str, ...]]]
+) -> Iterator[tuple[_Use, tuple[str, ...], tuple[str, ...]]]:
+    """What is used, with the streams that read by it and those that only write."""
     reading = used_by([replace(stream, write={}) for stream in streams])
-    found = []
-    for use, streams_ in used_by(streams).items():
-        by = reading.get(use, ())
-        writers = tuple(name for name in streams_ if name not in by)
-        found.append(
-            Grant(f"inbound port {use.port}", f"operation of {use.service}", (use.operation,), by, writers)
-        )
-    return tuple(found)
+    for use, names in used_by(streams).items():
+        readers = reading.get(use, ())
+        yield use, readers, tuple(name for name in names if name not in readers)
 
 
 def _netsuite_grants(streams: Sequence[StreamSpec], _: Mapping[str, Any]) -> tuple[Grant, ...]:

@@ -18,6 +18,7 @@ from agent.checking import _unknown_names
 from agent.mapping.compile import CompiledMapping, compile_mapping
 from agent.model.render import to_documents
 from agent.systems import profile
+from drivers.authorisations import grants_of
 from drivers.contract import (
     Mark,
     MarkKind,
@@ -306,6 +307,37 @@ async def test_an_order_is_created_found_and_changed_while_it_is_open(
     assert row["Due_Date"] == date(2026, 9, 1)
     assert [(line["No"], line["Quantity"]) for line in row["_lines"]["PurchLines"]] == [("1000", "4")]
     assert len(row["Vendor_Order_No"]) == 32
+
+
+async def test_the_list_of_authorisations_is_what_the_profile_calls(
+    server: NavServer, driver: PagesDriver
+) -> None:
+    specs = [stream(name)[0] for name in NAMES]
+    grants = grants_of("soap", specs, profile(SYSTEM)["options"])
+    assert grants is not None
+    told = {(grant.object, grant.values[0]) for grant in grants}
+    assert ("page PurchaseOrder", "Create") in told
+    assert not [grant for grant in grants if "ProductionOrders" in grant.object and grant.written_by]
+
+    for name in NAMES:
+        await documents(driver, name)
+    for kind, record in (
+        (OperationKind.CREATE, {"vendorKey": "V1", "lineItems": [{"materialKey": "1000", "quantity": "1"}]}),
+        (OperationKind.UPDATE, {"key": "106000", "title": "x"}),
+        (OperationKind.UPDATE, {"key": "106001", "title": "x", "dueAt": "2026-08-01"}),
+        (OperationKind.DELETE, {"key": "106000"}),
+    ):
+        await driver.execute(
+            WriteCommand(kind, "purchase_order", record, "c", specs[NAMES.index("purchase_orders")])
+        )
+
+    called = {
+        (f"page {each.path.rpartition('/')[2]}", each.headers["soapaction"].strip('"').rpartition(":")[2])
+        for each in server.seen
+        if each.method == "POST"
+    }
+    assert ("page PurchaseOrder", "IsUpdated") in called
+    assert called <= told
 
 
 class TestProfileReads(DriverConformance):
