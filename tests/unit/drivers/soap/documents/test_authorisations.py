@@ -28,7 +28,3 @@ def test_each_operation_that_a_profile_calls_is_listed_once_with_who_calls_it() 
     assert found["inbound port TECPurchOrderService", "find"] == ((), ("purchase_orders",))
     assert ("inbound port ItemService", "create") not in found
     assert ("inbound port VendorService", "delete") not in found
-
-
-def test_page_services_have_no_such_list() -> None:
-    assert grants_of("soap", [], {"services": "nav-pages"}) is None
