@@ -31,7 +31,7 @@ _SECOND: Final = timedelta(seconds=1)
 # AX's empty moment is the first of 1900; no record was changed before the second.
 _EARLIEST: Final = datetime(1900, 1, 2, tzinfo=UTC)
 _TO_THE_SECOND: Final = len("2026-03-20T12:00:00")
-_LEAST_STRETCH: Final = 500  # keys that a stretch of changes may hold, also where pages are smaller
+LEAST_STRETCH: Final = 500  # keys that a stretch of changes may hold, also where pages are smaller
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,16 @@ class _Stretch:
 
 class PageReader:
     def __init__(
-        self, port: Port, shape: StreamShape, request: ReadRequest, *, unknown: Callable[[], None]
+        self,
+        port: Port,
+        shape: StreamShape,
+        request: ReadRequest,
+        *,
+        unknown: Callable[[], None],
+        least_stretch: int = LEAST_STRETCH,
     ) -> None:
         """`unknown`: called when a record holds an element that the WSDL does not have."""
+        self._limit = max(request.page_rows, least_stretch)
         self._unknown = unknown
         self._tags = frozenset(each.tag for each in shape.document.type.members)
         self._shape = shape
@@ -118,10 +125,6 @@ class PageReader:
             yield self._page(held, complete=True)
         else:
             yield Page(await self._read([]), None, complete=True)
-
-    @property
-    def _limit(self) -> int:
-        return max(self._request.page_rows, _LEAST_STRETCH)
 
     def _at_once(self, stretch: _Stretch, after: tuple[str, ...]) -> Iterator[list[str]]:
         """The keys of one second are in the order of its records already, so they need not be held together."""
