@@ -29,7 +29,7 @@ from drivers.contract import (
 from drivers.http.client import HttpClient, server_time
 from drivers.http.hops import failed
 from drivers.local_time import settled
-from drivers.netsuite import checks
+from drivers.netsuite import checks, queries
 from drivers.netsuite.catalogue import discover
 from drivers.netsuite.options import parse_connection, zone_of
 from drivers.netsuite.planning import plan
@@ -102,12 +102,13 @@ class NetSuiteDriver:
         return await discover(self._service, self._options.records)
 
     async def signpost(self, stream: StreamSpec) -> Mark | None:
-        """NetSuite's own time, of an answer to the smallest question that there is."""
+        """NetSuite's own time, from an answer to the stream's query that holds nothing."""
         shape = shape_of(stream)
         if shape.replication is None or shape.mark_kind is None:
             return None
         where = f"{shape.where}.replication_key"
-        answer = (await self._service.query("SELECT 1 AS one FROM dual", limit=1, where=where)).answer
+        statement = queries.header_page(shape, shape.key, [queries.NOTHING])
+        answer = (await self._service.query(statement, limit=1, where=where)).answer
         now = server_time(answer)
         if now is None:
             raise SourceChanged(

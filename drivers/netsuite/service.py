@@ -45,18 +45,21 @@ class Service:
     def secrets(self) -> tuple[str, ...]:
         return self._client.secrets
 
+    async def answers(self, *, where: str) -> None:
+        """Whether queries are answered, whatever is said of the one that is tried.
+
+        Raises the DriverError of a service that is closed. A role that may not see transactions is told that there are
+        none; its streams show what it sees.
+        """
+        answer = await self._ask("SELECT id FROM transaction WHERE 1 = 0", 1, where)
+        if answer.status < FAILED:
+            self._object(answer, where)
+        elif not isinstance(refusal(answer, where=where), SourceChanged):
+            self.refuse(answer, where)
+
     async def query(self, suiteql: str, *, limit: int, where: str) -> Rows:
         """The first rows of a query. Raises the DriverError of a refusal."""
-        answer = await self._client.send(
-            Request(
-                "POST",
-                f"{self._url}{_QUERY}?limit={limit}&offset=0",
-                {**_JSON, "Prefer": "transient"},
-                msgspec.json.encode({"q": suiteql}),
-                where=where,
-                repeatable=True,
-            )
-        )
+        answer = await self._ask(suiteql, limit, where)
         self.refuse(answer, where)
         content = self._object(answer, where)
         items = content.get("items")
@@ -69,6 +72,18 @@ class Service:
             more,
             int(total) if isinstance(total, str) and total.isdigit() else None,
             answer,
+        )
+
+    async def _ask(self, suiteql: str, limit: int, where: str) -> Answer:
+        return await self._client.send(
+            Request(
+                "POST",
+                f"{self._url}{_QUERY}?limit={limit}&offset=0",
+                {**_JSON, "Prefer": "transient"},
+                msgspec.json.encode({"q": suiteql}),
+                where=where,
+                repeatable=True,
+            )
         )
 
     async def record(self, place: str, *, where: str, accept: str = "application/json") -> Answer:

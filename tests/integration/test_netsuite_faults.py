@@ -192,6 +192,18 @@ class TestChecking:
         assert "Record 'transactionline' was not found." in wrong.detail
         assert "role" in wrong.hint
 
+    async def test_a_role_that_sees_no_transactions_still_has_its_other_streams(
+        self, account: NetSuite, make: Make
+    ) -> None:
+        account.hidden.add("transaction")
+        vendors, _ = of_profile("vendors")
+
+        steps = await make().check([orders(), vendors])
+
+        assert all(step.ok for step in steps if not step.stream)
+        assert [step.ok for step in steps if step.stream == "orders"] == [False]
+        assert all(step.ok for step in steps if step.stream == "vendors")
+
     async def test_a_stream_that_writes_asks_the_record_service_too(
         self, account: NetSuite, make: Make
     ) -> None:

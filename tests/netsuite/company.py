@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 SCHEMA = """
-create table dual (dummy text);
 create table "transaction" (id integer primary key, type text, tranid text, externalid text, trandate text,
   duedate text, startdate text, enddate text, status text, approvalstatus text, entity integer, memo text,
   currency integer, foreigntotal text, terms integer, location integer, subsidiary integer, employee integer,
@@ -45,7 +44,6 @@ create table customrecord_ncfar_asset (id integer primary key, name text, altnam
 
 def load(database: sqlite3.Connection, *, orders: int, ties: int) -> None:
     database.executescript(SCHEMA)
-    insert(database, "dual", [{"dummy": "X"}])
     insert(database, "currency", [{"id": 1, "name": "US Dollar", "symbol": "USD"}])
     insert(database, "location", [{"id": number, "name": f"Store {number}"} for number in (1, 2, 3)])
     insert(
