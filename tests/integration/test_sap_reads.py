@@ -1,15 +1,12 @@
-"""Reading the fake SAP: changes, lookups, lines, details, currencies, `check`, and what an operator does wrong."""
+"""Reading the fake SAP: changes, lookups, lines, details, currencies, and what an operator does wrong."""
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
 
 from drivers.contract import (
     BadConfiguration,
@@ -30,8 +27,7 @@ from tests.conformance.suite import keys, pages, rows
 from tests.integration.sap_sources import OPTIONS, SECRETS, Site, orders, site, work_orders
 from tests.sap import libraries
 from tests.sap.dictionary import define
-from tests.sap.soap import SoapServer
-from tests.sap.system import AbapException, Busy, NoAuthority, ShortDump, System
+from tests.sap.system import AbapException, Busy, NoAuthority, ShortDump
 
 
 @pytest.fixture
@@ -438,70 +434,6 @@ async def test_an_amounts_currency_may_be_looked_up_where_nothing_else_of_the_ro
     assert set(by_item[0]) == {"__key", "NETPR"}
 
 
-class TestCheck:
-    @pytest.mark.parametrize(
-        ("spoil", "step", "word", "code"),
-        [
-            (lambda system: setattr(system.users["RFCUSER"], "password", "other"), "logon", "password", "credentials_refused"),
-            (lambda system: setattr(system.users["RFCUSER"], "locked", True), "logon", "SU01", "credentials_refused"),
-            (lambda system: setattr(system.users["RFCUSER"], "expired", True), "logon", "expire", "credentials_refused"),
-            (lambda system: setattr(system, "client", "200"), "logon", "options.client", "configuration"),
-            (lambda system: setattr(system.users["RFCUSER"], "functions", frozenset({"RFCPING", "RFC_SYSTEM_INFO"})), "clock", "RFC_NAME = STFC_CONNECTION", "not_permitted"),
-            (lambda system: setattr(system.users["RFCUSER"], "tables", frozenset({"EKKO"})), "table reader", "S_TABU_NAM", "not_permitted"),
-            (lambda system: setattr(system.profile, "readers", ()), "table reader", "S_RFC", "configuration"),
-        ],
-    )  # fmt: skip
-    async def test_over_rfc_tells_apart_what_is_wrong(
-        self, sap: Site, spoil: Any, step: str, word: str, code: str
-    ) -> None:
-        spoil(sap.system)
-        driver = sap.driver()
-        found = (await driver.check([orders()]))[-1]
-        await driver.aclose()
-
-        assert (found.ok, found.name, found.code) == (False, step, code), found
-        assert word in f"{found.detail} {found.hint}"
-        assert "secret" not in f"{found.detail}{found.hint}".replace("[secrets]", "")
-
-    @pytest.mark.parametrize(
-        ("spoil", "word", "code"),
-        [
-            (lambda node: setattr(node, "active", False), "SICF", "configuration"),
-            (lambda node: setattr(node, "forbidden", True), "S_ICF", "not_permitted"),
-            (lambda node: setattr(node, "answer_instead", (302, {"Location": "/sap/public/logon"}, b"")), "redirect", "configuration"),
-            (lambda node: setattr(node, "answer_instead", (200, {}, b"<html><body>Welcome")), "XML", "unreachable"),
-            (lambda node: setattr(node, "answer_instead", (200, {}, b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>')), "XML", "unreachable"),
-        ],
-    )  # fmt: skip
-    async def test_over_soap_tells_apart_what_is_wrong(self, spoil: Any, word: str, code: str) -> None:
-        with site("soap, plain reader") as sap:
-            assert sap.server
-            spoil(sap.server.node)
-            driver = sap.driver()
-            found = (await driver.check())[-1]
-            await driver.aclose()
-
-        assert (found.ok, found.name, found.code) == (False, "logon", code), found
-        assert word in f"{found.detail} {found.hint}"
-
-    async def test_a_port_that_nobody_listens_on_names_the_system_number(self) -> None:
-        site_of = Site(System(), "sdk")
-        options = {**OPTIONS, "host": "127.0.0.1", "router": "", "system_number": "98"}
-        found = (await RfcDriver("sap", options, SECRETS, caller=site_of.caller()).check())[-1]
-        site_of.system.close()
-
-        assert (found.name, found.ok, found.code) == ("port", False, "unreachable")
-        assert "98" in found.hint
-
-    async def test_a_good_connection_says_what_it_found(self, any_sap: Site) -> None:
-        driver = any_sap.driver(time_zone="Europe/Berlin")
-        found = await driver.check([orders(), work_orders()])
-        await driver.aclose()
-
-        assert all(step.ok for step in found), found
-        assert driver.describe().product.startswith("SAP FKE")
-
-
 async def test_the_catalogue_is_bounded_and_knows_keys_and_change_columns(sap: Site) -> None:
     driver = sap.driver()
     found = {table.name: table for table in (await driver.discover()).tables}
@@ -513,34 +445,6 @@ async def test_the_catalogue_is_bounded_and_knows_keys_and_change_columns(sap: S
     assert found["EKKO"].replication_key is None  # its AEDAT is the day of creation
     assert "BUT000" not in found  # not on this system
     assert {"EBELN", "NAME1", "items.NETPR", "schedule.EINDT"} <= set(columns)
-
-
-class TestCertificates:
-    async def test_one_that_nobody_here_trusts_is_told_and_one_that_is_named_is_taken(
-        self, tmp_path: Path
-    ) -> None:
-        authority, other = trustme.CA(), trustme.CA()
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("127.0.0.1").configure_cert(context)
-        system = System()
-        server = SoapServer(system, tls=context)
-        found = []
-        for number, trusted in enumerate((other, authority)):
-            path = tmp_path / f"{number}.pem"
-            trusted.cert_pem.write_to_path(str(path))
-            http = {"url": server.url, "ca_file": str(path)}
-            driver = RfcDriver(
-                "sap", {"client": "100", "user": "RFCUSER", "way": "soap", "http": http}, SECRETS
-            )
-            found.append((await driver.check())[-1])
-            await driver.aclose()
-        server.close()
-        system.close()
-
-        refused, taken = found
-        assert (refused.ok, refused.name, refused.code) == (False, "logon", "configuration"), refused
-        assert "certificate" in f"{refused.detail} {refused.hint}".lower()
-        assert taken.ok
 
 
 def test_the_list_of_authorisations_is_what_the_streams_really_call(sap: Site) -> None:
