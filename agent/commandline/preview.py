@@ -155,12 +155,11 @@ def _show_read(output: Output, read: dict[str, Any]) -> None:
     output.line(f"  {PURPOSES[read['purpose']]} ({read['mode']}){bounds}{goes_on}")
     if read["objects"]:
         output.line(f"    reads {', '.join(read['objects'])}")
+    about = "" if read["exact"] else "about "
     number = (
-        "an unknown number of"
-        if read["rows"] is None
-        else f"{'' if read['exact'] else 'about '}{read['rows']}"
+        "an unknown number of records" if read["rows"] is None else f"{about}{_many(read['rows'], 'record')}"
     )
-    asks = f"    {number} records, at most {read['rows_per_call']} a call"
+    asks = f"    {number}, at most {read['rows_per_call']} a call"
     if read["pages"] is not None:
         asks += f", {_many(read['pages'], 'page')}"
     if read["calls"] is not None:
