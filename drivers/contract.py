@@ -51,7 +51,9 @@ class Mark:
 
 class ReadMode(StrEnum):
     WINDOW = "window"  # rows whose replication key is at or after `start`, or null; ordered by key. The initial sync
-    CHANGES = "changes"  # rows with start <= replication key <= end; ordered by (replication key, key)
+    # Rows with start <= replication key <= end; ordered by (replication key, key), or by key where the source orders
+    # by nothing else.
+    CHANGES = "changes"
     SCAN = (
         "scan"  # every row, ordered by key; for sources without a change column, and for a sync of everything
     )

@@ -341,7 +341,7 @@ async def test_the_list_of_authorisations_is_what_the_profile_calls(
 
 
 class TestProfileReads(DriverConformance):
-    @pytest.fixture(params=["vendors", "work_orders", "assets"])
+    @pytest.fixture(params=["vendors", "work_orders"])
     async def subject(self, server: NavServer, tmp_path: Path, request: Any) -> AsyncIterator[Subject]:
         made = connected(server, tmp_path)
         yield Subject(made, stream(request.param)[0], page_sizes=(2, 1_000))
