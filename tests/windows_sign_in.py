@@ -36,11 +36,13 @@ class WindowsServer:
         bindings: GssChannelBindings | None = None,
         *,
         hangs_up: bool = False,
+        token: bytes | None = None,
     ) -> None:
         self.answer = answer
         self.schemes = schemes
         self.bindings = bindings
         self.hangs_up = hangs_up  # after each answer, as a proxy between may
+        self.token = token  # sent in the place of every one that is right
         self.seen: list[tuple[str, str]] = []  # (scheme of the request, method)
         self.users: list[str] = []
         handler = type("Handler", (_Handler,), {"owner": self})
@@ -90,6 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.context = None
             self._send(401, b"no", list(self.owner.schemes))
             return
+        answer = answer if self.owner.token is None else self.owner.token
         told = [f"{scheme} {base64.b64encode(answer).decode()}"] if answer else []
         if not self.context.complete:
             self._send(401, b"go on", told)

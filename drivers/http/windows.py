@@ -199,18 +199,29 @@ def channel_bindings(response: httpx.Response) -> GssChannelBindings | None:
 def _stepped(context: Any, token: bytes | None, bound_to: GssChannelBindings | None) -> bytes | None:
     try:
         answer: bytes | None = context.step(token, channel_bindings=bound_to)
-    except (SpnegoError, ValueError, OSError) as error:
+    except (SpnegoError, OSError) as error:
         raise _no_ticket(error) from error
+    except Exception as error:
+        # What a server may send as a token is read by code of many kinds, and fails in as many ways.
+        raise CredentialsRefused(
+            f"the server's part of the sign-in cannot be understood: {type(error).__name__}",
+            where=_WHERE,
+            hint="See that options.url leads to the server itself, and not to a proxy that answers for it.",
+        ) from error
     return answer
 
 
 def _no_ticket(error: BaseException) -> CredentialsRefused:
     return CredentialsRefused(
-        f"Windows sign-in failed before the server was asked: {str(error).splitlines()[0][:300]}",
+        f"Windows sign-in failed before the server was asked: {_first_line(error)}",
         where=_WHERE,
         hint="Write the user as DOMAIN\\user. For Kerberos the service principal name (options.auth.service and host) "
         "must be registered, and the agent needs a ticket or a password and the extra `pyspnego[kerberos]`.",
     )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]
 
 
 def _token_in(response: httpx.Response, scheme: str) -> bytes | None:

@@ -13,7 +13,7 @@ import pytest
 import trustme
 from spnego.channel_bindings import GssChannelBindings
 
-from drivers.contract import BadConfiguration
+from drivers.contract import BadConfiguration, CredentialsRefused
 from drivers.http.client import HttpClient
 from drivers.http.messages import Answer, Request
 from drivers.http.options import HttpOptions
@@ -121,6 +121,19 @@ async def test_a_refused_kind_or_a_request_that_is_given_up_holds_no_connection(
         await made.aclose()
 
     assert answer.body == b"hello"
+
+
+@pytest.mark.parametrize("token", [b"x", b"NTLMSSP\0\x02\0\0\0", b"\xa1\x03\x30\x01\x00", b"\xff" * 40])
+@pytest.mark.parametrize("scheme", ["Negotiate", "NTLM"])
+async def test_a_token_that_is_none_ends_the_sign_in_and_nothing_else(scheme: str, token: bytes) -> None:
+    with serving(schemes=(scheme,), token=token) as server:
+        made = client(server, parallel=1)
+        for _ in range(2):
+            with pytest.raises(CredentialsRefused) as raised:
+                await ask(made, b"")
+        await made.aclose()
+
+    assert PASSWORD not in f"{raised.value.message}{raised.value.hint}"
 
 
 async def test_a_sign_in_whose_connection_does_not_last_ends_as_refused() -> None:
