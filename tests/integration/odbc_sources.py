@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +32,23 @@ TYPES = {
     "mariadb": {"amount": "decimal(38,20)", "stamp": "datetime(6)", "long": "longtext"},
     "sqlite": {"amount": "text", "stamp": "timestamp", "long": "text"},
 }
+
+
+@contextmanager
+def listening(name: str) -> Iterator[list[str]]:
+    """What a room of the driver says into the log, whatever other tests made of the root of all logs."""
+    said: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger(name)
+    logger.addHandler(handler)
+    before = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield said
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import trustme
 
 from drivers.contract import CheckStep
 from drivers.odbc.driver import OdbcDriver
-from tests.integration.odbc_sources import Source
+from tests.integration.odbc_sources import Source, listening
 from tests.servers import PostgresServer
 
 pytestmark = pytest.mark.integration
@@ -69,11 +69,12 @@ def roots(tmp_path: Path, authority: trustme.CA) -> dict[str, str]:
 
 
 async def test_what_was_chosen_is_what_the_connection_is(
-    postgres_source: Source, roots: dict[str, str], caplog: pytest.LogCaptureFixture
+    postgres_source: Source, roots: dict[str, str]
 ) -> None:
-    encrypted = await steps_of(postgres_source, tls="encrypt")
-    verified = await steps_of(postgres_source, tls="verify", attributes={"pqopt": roots["right"]})
-    off = await steps_of(postgres_source, tls="off")
+    with listening("drivers.odbc.session") as said:
+        encrypted = await steps_of(postgres_source, tls="encrypt")
+        verified = await steps_of(postgres_source, tls="verify", attributes={"pqopt": roots["right"]})
+        off = await steps_of(postgres_source, tls="off")
 
     assert encrypted["tls"].ok
     assert encrypted["tls"].detail.startswith(
@@ -82,8 +83,7 @@ async def test_what_was_chosen_is_what_the_connection_is(
     assert verified["tls"].ok
     assert "certificate and name are verified; the server says TLSv1." in verified["tls"].detail
     assert "not encrypted; the server says that the connection is not encrypted" in off["tls"].detail
-    told = [record.getMessage() for record in caplog.records if "connected to" in record.getMessage()]
-    assert [text.partition("TLS ")[2].partition(":")[0] for text in told] == ["encrypt", "verify", "off"]
+    assert [text.partition("TLS ")[2].partition(":")[0] for text in said] == ["encrypt", "verify", "off"]
 
 
 async def test_a_server_that_nobody_vouches_for_is_not_signed_in_to(

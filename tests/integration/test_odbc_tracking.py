@@ -12,7 +12,7 @@ import pytest
 from agent.sync.cursor import PassKind
 from drivers.contract import Mark, MarkKind, NotPermitted, ReadMode, ReadRequest, SourceChanged, StreamSpec
 from drivers.odbc.driver import OdbcDriver
-from tests.integration.odbc_sources import Source
+from tests.integration.odbc_sources import Source, listening
 from tests.integration.odbc_stand_in import ORDERS, ROWVERSIONS, TRACKED, Follower, TrackedBook
 
 pytestmark = pytest.mark.integration
@@ -77,7 +77,7 @@ async def test_changes_of_a_record_and_of_its_lines_are_read_and_nothing_else(
 
 
 async def test_changes_that_the_source_forgot_are_made_up_for_by_reading_every_row(
-    book: TrackedBook, driver: OdbcDriver, caplog: pytest.LogCaptureFixture
+    book: TrackedBook, driver: OdbcDriver
 ) -> None:
     fill(book)
     follower = Follower(driver, ORDERS)
@@ -86,15 +86,17 @@ async def test_changes_that_the_source_forgot_are_made_up_for_by_reading_every_r
         connection.execute("update orders set vendor = 'lost' where id = 2")
     book.clean_up(11)
 
-    await follower.sync()
+    with listening("drivers.odbc.tracking") as said:
+        await follower.sync()
 
     assert follower.read == 10
     assert held(follower) == book.content()
-    assert "every row is read again" in caplog.text
-    caplog.clear()
-    await follower.sync()
-    assert follower.read == 0
-    assert caplog.text == ""
+    assert [text.partition(": every")[0] for text in said] == [
+        "stream orders: changes are asked from version 10 on, and the source keeps those from 11 to 11"
+    ]
+    with listening("drivers.odbc.tracking") as said:
+        await follower.sync()
+    assert (follower.read, said) == (0, [])
 
 
 async def test_a_database_that_came_back_from_a_backup_is_read_anew_until_its_versions_are_beyond_those_known(
