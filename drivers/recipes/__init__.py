@@ -7,14 +7,15 @@ is addressed and how values are spelled; this room supplies the rest:
 - `tables`: the tables as people write them. The driver's `StepTable(StepOptions)`, `OperationTable(OperationOptions)`
   and `WriteTable(WriteOptions[OperationTable])` add its own keys, and `parse_write` reads them.
 - `recipe`: the same as values. The driver's steps are frozen dataclasses with the attributes of `recipe.Step`;
-  `Recipe[ItsStep, WhatItsFindIs]` is one operation and `Writes[ItsRecipe]` a stream. `operations_of(stream, writes,
-  settles)` is the operation matrix, all of it.
+  `Recipe[ItsStep, WhatItsFindIs]` is one operation and `Writes[ItsRecipe]` a stream. `operations_of(stream,
+  recipes, settles)` is the operation matrix, all of it.
 - `reading`: makes the one of the other. `Reading(kind, table, where, key, ...)` checks every word and says what is
-  wrong with its place; `recipe_parts` gives all that a recipe has besides its steps and its find.
+  wrong with its place; its `parts` are all that a recipe has besides its steps and its find.
 - `scope`: `Scope` is what the words stand for while one command is carried out, `runs_of(step, scope)` one scope for
   each run of a step (per line, or once), `shortened` the external reference. `Misfit` is a field that cannot be
   written as it is.
 - `values`: numbers, moments, truth values and texts, exactly or not at all (`Unfit`).
+- `types`: the words of a driver's `types` table, `decimal(12,4)` and the like.
 - `outcomes`: `recipe_to_execute` and `recipe_to_look_up` find the recipe of a command, `outcome_of(scope)` is what
   came of it; `Refusal` ends a write that changed nothing, with the messages that a FAILED outcome has.
 - `naming`: a name that nobody knows is refused with the nearest one that is known.
