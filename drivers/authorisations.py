@@ -34,7 +34,12 @@ def grants_of(
 
     Raises BadConfiguration for a stream whose options are wrong.
     """
-    makers = {"netsuite": _netsuite_grants, "odata": _odata_grants, "rfc": _rfc_grants}
+    makers = {
+        "netsuite": _netsuite_grants,
+        "odata": _odata_grants,
+        "odbc": _database_grants,
+        "rfc": _rfc_grants,
+    }
     if driver == "soap" and (options or {}).get("services") == "ax-documents":
         return _document_grants(streams)
     if driver == "soap" and (options or {}).get("services") == "nav-pages":
@@ -56,6 +61,15 @@ def _page_grants(streams: Sequence[StreamSpec]) -> tuple[Grant, ...]:
 
     return tuple(
         Grant(f"{use.kind} {use.service}", "operation", (use.operation,), readers, writers)
+        for use, readers, writers in _uses(streams, used_by)
+    )
+
+
+def _database_grants(streams: Sequence[StreamSpec], _: Mapping[str, Any]) -> tuple[Grant, ...]:
+    from drivers.odbc.authorisations import used_by  # noqa: PLC0415 - only where it is used
+
+    return tuple(
+        Grant(use.name, use.privilege, (use.statement,), readers, writers)
         for use, readers, writers in _uses(streams, used_by)
     )
 

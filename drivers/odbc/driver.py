@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
@@ -34,6 +35,7 @@ from drivers.odbc.connection_string import build
 from drivers.odbc.dialects import Dialect
 from drivers.odbc.learning import learn
 from drivers.odbc.matrix import operations_of
+from drivers.odbc.names import with_names
 from drivers.odbc.options import parse_connection
 from drivers.odbc.planning import plan
 from drivers.odbc.reading import Fetched, PageReader
@@ -86,14 +88,24 @@ class OdbcDriver:
         if not all(hop.ok for hop in hops):
             return hops
         steps = [await self._check_stream(stream) for stream in streams]
-        writes = [await _in_thread(check_writes, self._session, stream) for stream in streams]
+        writes = [await self._check_writes(stream) for stream in streams]
         return [*hops, *steps, *(step for step in writes if step is not None)]
 
     async def _check_stream(self, stream: StreamSpec) -> CheckStep:
         try:
-            return await _in_thread(checks.check_stream, self._session, stream)
+            return await _in_thread(checks.check_stream, self._session, self._named(stream))
         except DriverError as error:
             return failed(f"stream {stream.name}", error, stream=stream.name)
+
+    async def _check_writes(self, stream: StreamSpec) -> CheckStep | None:
+        try:
+            named = self._named(stream)
+        except DriverError as error:
+            return failed(f"writes of {stream.name}", error, stream=stream.name) if stream.write else None
+        return await _in_thread(check_writes, self._session, named)
+
+    def _named(self, stream: StreamSpec) -> StreamSpec:
+        return with_names(stream, self._options)
 
     async def discover(self) -> Catalogue:
         return await _in_thread(discover, self._session)
@@ -134,23 +146,28 @@ class OdbcDriver:
         ]
 
     async def plan(self, request: ReadRequest) -> ReadPlan:
-        return await _in_thread(plan, self._session, request)
+        named = replace(request, stream=self._named(request.stream))
+        return await _in_thread(plan, self._session, named)
 
     async def operations(self, streams: Sequence[StreamSpec]) -> Sequence[Operation]:
-        return operations_of(streams, timedelta(seconds=self._options.query_seconds))
+        named = [self._named(stream) for stream in streams]
+        return operations_of(named, timedelta(seconds=self._options.query_seconds))
 
     async def execute(self, command: WriteCommand) -> Outcome:
-        return await _in_thread(self._writer.execute, command)
+        return await _in_thread(self._writer.execute, self._command(command))
 
     async def find_effect(self, command: WriteCommand) -> Outcome | None:
-        return await _in_thread(self._writer.find_effect, command)
+        return await _in_thread(self._writer.find_effect, self._command(command))
+
+    def _command(self, command: WriteCommand) -> WriteCommand:
+        return replace(command, stream=self._named(command.stream))
 
     async def aclose(self) -> None:
         await _in_thread(self._writer.close)
         await _in_thread(self._session.close)
 
     def _shape(self, stream: StreamSpec) -> StreamShape:
-        return learn(self._session, stream)
+        return learn(self._session, self._named(stream))
 
     def _reader(self, request: ReadRequest) -> PageReader:
         return PageReader(self._session, self._shape(request.stream), request)

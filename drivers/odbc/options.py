@@ -16,6 +16,7 @@ MIB: Final = 1024 * KIB
 PAGE: Final = "docs/drivers/odbc.md"
 
 ColumnName = Annotated[str, Field(min_length=1, max_length=128)]
+InstalledName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 SetName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,62}$")]
 DialectName = Literal[
     "postgresql", "mariadb", "mysql", "sqlite", "sqlserver", "oracle", "db2", "hana", "suiteql", "ansi"
@@ -30,6 +31,11 @@ class ConnectionOptions(Strict):
     tls: Literal["verify", "encrypt", "off"] | None = (
         None  # None: as `connection` says, or as the ODBC driver likes
     )
+    # Parts of the names of tables that differ from one installation to the next; queries have them as "{company}".
+    names: dict[InstalledName, Annotated[str, Field(max_length=128, pattern=r"^[^\x00\r\n]*$")]] = Field(
+        default_factory=dict
+    )
+    names_convert: str = ""  # characters of those that the system replaces by `_`
     snapshot: bool = False  # header and lines from one state also where the source pays for that
     connect_seconds: int = Field(default=15, ge=1, le=600)
     query_seconds: int = Field(default=300, ge=1, le=86_400)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from typing import Final
 
 from drivers.contract import PLAN_SECONDS, DriverError, ReadMode, ReadPlan, ReadRequest, SourceBusy
 from drivers.odbc.learning import learn
+from drivers.odbc.mentions import tables_in
 from drivers.odbc.queries import Sql, all_of, derived
 from drivers.odbc.reading import PageReader
 from drivers.odbc.session import Session
@@ -16,10 +16,6 @@ from drivers.odbc.shape import StreamShape, projected
 from drivers.planning import calls_of
 
 _SESSIONS: Final = 2  # one for the pages, one for what is asked beside them
-# A table's name as SQL writes it, quoted in any product's way, behind FROM or JOIN.
-_PART: Final = r"(?:[\w$#]+|\"[^\"]+\"|`[^`]+`|\[[^\]]+\])"
-_TABLE: Final = re.compile(rf"\b(?:from|join)\s+({_PART}(?:\s*\.\s*{_PART}){{0,3}})", re.IGNORECASE)
-_NO_SQL: Final = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
 # The planner's own estimate, without reading a row; the answer is JSON in one cell.
 _EXPLAIN: Final = {"postgresql": "EXPLAIN (FORMAT JSON) "}
 
@@ -44,15 +40,6 @@ def plan(session: Session, request: ReadRequest) -> ReadPlan:
         sessions=_SESSIONS,
         notes=tuple(notes),
     )
-
-
-def tables_in(queries: Sequence[str]) -> tuple[str, ...]:
-    """The tables that the queries name, as far as their text shows; a function or a CTE may be among them."""
-    found: dict[str, None] = {}
-    for query in queries:
-        for match in _TABLE.finditer(_NO_SQL.sub(" ", query)):
-            found[re.sub(r"\s*\.\s*", ".", match[1])] = None
-    return tuple(found)
 
 
 def _rows(

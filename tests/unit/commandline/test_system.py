@@ -84,12 +84,12 @@ def test_of_business_one_only_sets_are_named_and_without_writes_only_reads(shell
 
 
 def test_a_system_of_another_driver_has_no_list(shell: Shell) -> None:
-    shell.write("systems/mine/system.toml", 'driver = "odbc"\n[streams.vendors]\nentity = "vendor"\n')
+    shell.write("systems/mine/system.toml", 'driver = "sandbox"\n[streams.vendors]\nentity = "vendor"\n')
 
     found = shell.run("system", "authorisations", "mine")
 
     assert found.exit_code == 3
-    assert "the driver odbc" in found.stderr
+    assert "the driver sandbox" in found.stderr
 
 
 def test_an_unknown_system_is_refused_with_those_that_are_known(shell: Shell) -> None:

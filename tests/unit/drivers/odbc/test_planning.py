@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from drivers.odbc.planning import tables_in
+from drivers.odbc.mentions import tables_in
 
 
 @pytest.mark.parametrize(
