@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from typing import Any
 
@@ -15,6 +17,7 @@ from tests.netsuite import signatures
 from tests.netsuite.server import NetSuite
 
 ACCOUNT = "1234567_SB1"
+Make = Callable[..., NetSuiteDriver]
 
 
 @cache
@@ -75,6 +78,30 @@ def driver(account: NetSuite, *, signed: bool = False, **options: Any) -> NetSui
         },
         secrets,
     )
+
+
+@contextmanager
+def running(**options: Any) -> Iterator[NetSuite]:
+    account = NetSuite(**options)
+    account.start()
+    try:
+        yield account
+    finally:
+        account.stop()
+
+
+@asynccontextmanager
+async def drivers_of(account: NetSuite) -> AsyncIterator[Make]:
+    """Makes drivers of the account, and closes them at the end."""
+    found: list[NetSuiteDriver] = []
+
+    def build(**options: Any) -> NetSuiteDriver:
+        found.append(driver(account, **options))
+        return found[-1]
+
+    yield build
+    for each in found:
+        await each.aclose()
 
 
 def orders(**changes: Any) -> StreamSpec:
