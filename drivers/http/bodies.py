@@ -14,26 +14,35 @@ _WINDOW: Final = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "d
 
 async def collect(chunks: AsyncIterator[bytes], encoding: str, *, limit: int, where: str) -> bytes:
     """Raises SourceChanged for an answer that is too long, or compressed in a way that was not asked for."""
+    return b"".join([piece async for piece in pieces(chunks, encoding, limit=limit, where=where)])
+
+
+async def pieces(
+    chunks: AsyncIterator[bytes],
+    encoding: str,
+    *,
+    limit: int,
+    where: str,
+    hint: str = "Lower sync.page_rows, name fewer columns, or raise options.max_body_bytes.",
+) -> AsyncIterator[bytes]:
+    """As `collect`, a piece at a time: what is given out before an error is not to be used."""
     encoding = encoding.strip().lower()
     if encoding not in {"", "identity", *_WINDOW}:
         raise SourceChanged(f"the answer is compressed as {encoding!r}, which was not asked for", where=where)
     inflate = zlib.decompressobj(_WINDOW[encoding]) if encoding in _WINDOW else None
-    body = bytearray()
+    length = 0
     async for chunk in chunks:
-        room = limit - len(body) + 1
+        room = limit - length + 1
         try:
-            body += chunk if inflate is None else inflate.decompress(chunk, room)
+            piece = chunk if inflate is None else inflate.decompress(chunk, room)
         except zlib.error as error:
             raise SourceChanged("the answer's compression is damaged", where=where) from error
         if inflate is not None and inflate.unused_data:
             # Kept by the inflater without bound, and no part of an answer.
             raise SourceChanged("the answer goes on behind the end of its compression", where=where)
-        if len(body) > limit:
-            raise SourceChanged(
-                f"an answer is longer than {limit} bytes",
-                where=where,
-                hint="Lower sync.page_rows, name fewer columns, or raise options.max_body_bytes.",
-            )
-    if inflate is not None and body and not inflate.eof:
+        length += len(piece)
+        if length > limit:
+            raise SourceChanged(f"an answer is longer than {limit} bytes", where=where, hint=hint)
+        yield piece
+    if inflate is not None and length and not inflate.eof:
         raise SourceChanged("the answer's compression ends before its end", where=where)
-    return bytes(body)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
@@ -20,13 +21,15 @@ import httpcore
 import httpx
 
 from drivers.contract import BadConfiguration, DriverError, SourceBusy, Throttled, Unreachable
-from drivers.http.bodies import ACCEPTED, collect
-from drivers.http.messages import Answer, Request
+from drivers.http.bodies import ACCEPTED, collect, pieces
+from drivers.http.lanes import Lanes
+from drivers.http.messages import Answer, Request, Sink
 from drivers.http.options import HttpOptions, Windows, revealed
 from drivers.http.sign_in import sign_in_of
 from drivers.http.transport import NotSent, Transport, port_of, tls_context, translate
-from drivers.http.windows import SignedConnections, WindowsSignIn
+from drivers.http.windows import WindowsSignIn, signed_exchange
 
+OK: Final = 200
 UNAUTHORIZED: Final = 401
 TOO_MANY: Final = 429
 UNAVAILABLE: Final = 503
@@ -98,14 +101,15 @@ class HttpClient:
         """Values that must not stand in an error."""
         return self._secrets
 
-    async def send(self, request: Request) -> Answer:
+    async def send(self, request: Request, *, sink: Sink | None = None) -> Answer:
         """The answer, whatever its status but a redirect, 429 and 503.
 
-        Raises NotSent (an Unreachable) where no connection came about, and Unreachable where a reply was lost.
+        Raises NotSent (an Unreachable) where no connection came about, and Unreachable where a reply was lost. What
+        goes into a sink is asked for once, whatever the request says.
         """
         for attempt in range(2):
             signed, epoch = await self._signed(request)
-            answer = await self._exchange(signed)
+            answer = await self._exchange(signed, sink)
             if answer.status != UNAUTHORIZED or attempt or not await self._renew(epoch):
                 break
         return answer
@@ -142,26 +146,26 @@ class HttpClient:
             self._renewed = self._sign_in.expire()
             return self._renewed
 
-    async def _exchange(self, request: Request) -> Answer:
+    async def _exchange(self, request: Request, sink: Sink | None = None) -> Answer:
         url = self._url_of(request)
         try:
-            return self._judged(await self._try(request, url), request)
+            return self._judged(await self._try(request, url, sink), request)
         except NotSent:
             raise
         except Unreachable as error:
             # An idle connection may have been closed by a firewall or a restart; that says nothing about now.
             late = isinstance(error.__cause__, TimeoutError | httpcore.TimeoutException)
-            if late or not request.repeatable:
+            if late or sink is not None or not request.repeatable:
                 raise
         return self._judged(await self._try(request, url), request)
 
-    async def _try(self, request: Request, url: str) -> Answer:
+    async def _try(self, request: Request, url: str, sink: Sink | None = None) -> Answer:
         host, port = port_of(url)
         try:
             async with self._slots:
                 await self._pace()
                 async with asyncio.timeout(self._options.request_seconds):
-                    return await self._answer(request, url)
+                    return await self._answer(request, url, sink)
         except TimeoutError as error:
             raise Unreachable(
                 f"{host}:{port} took longer than {self._options.request_seconds:g} seconds for one answer",
@@ -171,19 +175,25 @@ class HttpClient:
         except _FAILURES as error:
             raise translate(error, place=f"{host}:{port}", where=request.where) from error
 
-    async def _answer(self, request: Request, url: str) -> Answer:
+    async def _answer(self, request: Request, url: str, sink: Sink | None) -> Answer:
         headers = {**request.headers, **self._sign_in.signature(request.method, url)}
         made = self._client.build_request(request.method, url, headers=headers, content=request.body or None)
         if request.method in {"POST", "PUT", "PATCH", "MERGE"} and not request.body:
             made.headers["Content-Length"] = "0"
         response = await self._client.send(made, stream=True)
         try:
-            body = await collect(
-                response.aiter_raw(),
-                response.headers.get("content-encoding", ""),
-                limit=self._options.max_body_bytes,
-                where=request.where,
-            )
+            encoding = response.headers.get("content-encoding", "")
+            if sink is not None and response.status_code == OK:
+                body = b""
+                chunks = response.aiter_raw()
+                async for piece in pieces(
+                    chunks, encoding, limit=sink.limit, where=request.where, hint=sink.hint
+                ):
+                    sink.write(piece)
+            else:
+                body = await collect(
+                    response.aiter_raw(), encoding, limit=self._options.max_body_bytes, where=request.where
+                )
         finally:
             await response.aclose()
         return Answer(response.status_code, dict(response.headers.items()), body, url)
@@ -241,12 +251,16 @@ class HttpClient:
 
 
 def _transport(options: HttpOptions, secrets: Mapping[str, str]) -> httpx.AsyncBaseTransport:
+    tls = tls_context(options, secrets)
+
+    def connect() -> Transport:
+        return Transport(options, secrets, tls)
+
     if isinstance(options.auth, Windows):
-        account, tls = WindowsSignIn(options.auth, secrets), tls_context(options, secrets)
-        return SignedConnections(
-            lambda: Transport(options, secrets, connections=1, tls=tls), options.parallel, account
+        return Lanes(
+            connect, options.parallel, partial(signed_exchange, WindowsSignIn(options.auth, secrets))
         )
-    return Transport(options, secrets)
+    return Lanes(connect, options.parallel)
 
 
 def origin(url: str) -> tuple[str, str, int]:

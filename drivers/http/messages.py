@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -22,6 +22,15 @@ class Answer:
     headers: Mapping[str, str]  # names in lower case
     body: bytes
     url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """Where the body of an answer with status 200 goes, a piece at a time, instead of into memory."""
+
+    write: Callable[[bytes], object]
+    limit: int  # bytes, inflated
+    hint: str  # what to do about a longer one
 
 
 def masked(text: str, secrets: Iterable[str]) -> str:

@@ -44,23 +44,14 @@ def hosts_of(options: HttpOptions) -> list[str]:
 
 
 class Transport(httpx.AsyncBaseTransport):
-    """httpx over a pool whose network connects to checked addresses only."""
+    """httpx over one connection, kept open between requests, whose network connects to checked addresses only."""
 
-    def __init__(
-        self,
-        options: HttpOptions,
-        secrets: Mapping[str, str],
-        *,
-        connections: int | None = None,
-        tls: ssl.SSLContext | None = None,
-    ) -> None:
-        """`connections`: how many at once, where that is not `options.parallel`; `tls`: of several transports."""
-        most = options.parallel if connections is None else connections
+    def __init__(self, options: HttpOptions, secrets: Mapping[str, str], tls: ssl.SSLContext) -> None:
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls or tls_context(options, secrets),
+            ssl_context=tls,
             proxy=_proxy(options, secrets),
-            max_connections=most,
-            max_keepalive_connections=most,
+            max_connections=1,
+            max_keepalive_connections=1,
             keepalive_expiry=_IDLE_SECONDS,
             http1=True,
             http2=False,

@@ -1,7 +1,7 @@
 """Signing in with an account of Windows: Negotiate (Kerberos, or NTLM inside it) and NTLM, over pyspnego.
 
 Windows signs a connection in, not a request: the steps of a handshake have to travel on one connection, and what
-follows on it is signed in. So each connection belongs to one request at a time, with its whole handshake.
+follows on it is signed in. `drivers.http.lanes` gives each request a connection for itself, with its whole handshake.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import base64
 import binascii
 import hashlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from cryptography import x509
 from spnego.channel_bindings import GssChannelBindings
 from spnego.exceptions import SpnegoError
 
-from drivers.contract import BadConfiguration, CredentialsRefused, SourceChanged
+from drivers.contract import BadConfiguration, CredentialsRefused, SourceChanged, Unreachable
 from drivers.http.options import Windows, secret_of
 
 _UNAUTHORIZED: Final = 401
@@ -58,7 +58,7 @@ class WindowsSignIn(httpx.Auth):
             answer = _token_in(response, scheme)
             if response.status_code != _UNAUTHORIZED or answer is None:
                 if answer is not None and not context.complete:
-                    _stepped(context, answer, bound_to)  # the server's proof of who it is
+                    _proven(context, answer, bound_to)
                 return
             token = _stepped(context, answer, bound_to)
 
@@ -91,90 +91,18 @@ class WindowsSignIn(httpx.Auth):
             raise _no_ticket(error) from error
 
 
-class SignedConnections(httpx.AsyncBaseTransport):
-    """Connections that are signed in one by one; a request has one for itself until its answer is read."""
-
-    def __init__(
-        self, connect: Callable[[], httpx.AsyncBaseTransport], count: int, account: WindowsSignIn
-    ) -> None:
-        """`connect` makes a transport of one connection."""
-        self._all = [_Lane(connect) for _ in range(count)]
-        self._account = account
-        # The last one used comes first: it is signed in already.
-        self._free: asyncio.LifoQueue[_Lane] = asyncio.LifoQueue()
-        for each in self._all:
-            self._free.put_nowait(each)
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        lane = await self._free.get()
-        try:
-            response = await self._signed(lane.transport, request)
-        except BaseException:
-            await self._give_back(lane, broken=True)
-            raise
-        assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - what our transport makes
-        response.stream = _Lent(response.stream, lambda broken: self._give_back(lane, broken=broken))
-        return response
-
-    async def _signed(self, connection: httpx.AsyncBaseTransport, request: httpx.Request) -> httpx.Response:
-        flow = self._account.auth_flow(request)
-        response = await connection.handle_async_request(next(flow))
-        while True:
-            following = await asyncio.to_thread(_sent, flow, response)
-            if following is None:
-                return response
-            await _emptied(response)
-            response = await connection.handle_async_request(following)
-
-    async def _give_back(self, lane: _Lane, *, broken: bool) -> None:
-        """A connection whose request was given up at any point is never used again: half a handshake, or half an
-        answer, may lie on it.
-        """
-        old = lane.renewed() if broken else None
-        self._free.put_nowait(lane)
-        if old is not None:
-            await old.aclose()
-
-    async def aclose(self) -> None:
-        for each in self._all:
-            await each.transport.aclose()
-
-
-class _Lane:
-    def __init__(self, connect: Callable[[], httpx.AsyncBaseTransport]) -> None:
-        self._connect = connect
-        self.transport = connect()
-
-    def renewed(self) -> httpx.AsyncBaseTransport:
-        """The transport as it was, to be closed."""
-        old, self.transport = self.transport, self._connect()
-        return old
-
-
-class _Lent(httpx.AsyncByteStream):
-    def __init__(
-        self, stream: httpx.AsyncByteStream, give_back: Callable[[bool], Coroutine[Any, Any, None]]
-    ) -> None:
-        self._stream = stream
-        self._give_back: Callable[[bool], Coroutine[Any, Any, None]] | None = give_back
-        self._broken = True  # until it was read to its end
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._stream:
-            yield chunk
-        self._broken = False
-
-    async def aclose(self) -> None:
-        give_back, self._give_back = self._give_back, None
-        if give_back is None:
-            return
-        try:
-            await self._stream.aclose()
-        except BaseException:
-            self._broken = True
-            raise
-        finally:
-            await give_back(self._broken)
+async def signed_exchange(
+    account: WindowsSignIn, connection: httpx.AsyncBaseTransport, request: httpx.Request
+) -> httpx.Response:
+    """The answer behind the handshake. A connection that is signed in already is not asked again."""
+    flow = account.auth_flow(request)
+    response = await connection.handle_async_request(next(flow))
+    while True:
+        following = await asyncio.to_thread(_sent, flow, response)
+        if following is None:
+            return response
+        await _emptied(response)
+        response = await connection.handle_async_request(following)
 
 
 def offered_schemes(headers: list[str]) -> list[str]:
@@ -209,6 +137,18 @@ def _stepped(context: Any, token: bytes | None, bound_to: GssChannelBindings | N
             hint="See that options.url leads to the server itself, and not to a proxy that answers for it.",
         ) from error
     return answer
+
+
+def _proven(context: Any, token: bytes, bound_to: GssChannelBindings | None) -> None:
+    """Take the server's proof of who it is. It comes with the answer: what was asked for may have been done."""
+    try:
+        _stepped(context, token, bound_to)
+    except CredentialsRefused as error:
+        raise Unreachable(
+            f"what answered did not prove to be the server: {error.message}",
+            where=_WHERE,
+            hint="See that options.url leads to the server itself, and not to a proxy that answers for it.",
+        ) from error
 
 
 def _no_ticket(error: BaseException) -> CredentialsRefused:

@@ -22,7 +22,7 @@ from drivers.contract import (
     Unreachable,
 )
 from drivers.http.client import HttpClient, retry_after, server_time
-from drivers.http.messages import Answer, Request
+from drivers.http.messages import Answer, Request, Sink
 from drivers.http.options import HttpOptions
 from drivers.http.transport import NotSent
 
@@ -153,6 +153,44 @@ async def test_bytes_behind_a_compressed_answer_are_not_gathered() -> None:
 async def test_a_plain_answer_that_is_too_long_is_refused() -> None:
     with pytest.raises(SourceChanged, match="longer than"):
         await client(lambda _: raw(b"x" * (MIB + 1)), max_body_bytes=MIB).send(Request("GET", "/x"))
+
+
+async def test_a_long_answer_goes_into_a_sink_in_pieces_and_no_further_than_allowed() -> None:
+    asked, taken = [], bytearray()
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        if request.url.path.endswith("missing"):
+            return answer(404, b"not here")
+        return raw(gzip.compress(b"x" * 100_000), **{"content-encoding": "gzip"})
+
+    made = client(respond)
+    whole = Sink(taken.extend, 100_000, "lower it")
+    got = await made.send(Request("GET", "/sap/package", repeatable=True), sink=whole)
+    assert (got.status, got.body, bytes(taken)) == (200, b"", b"x" * 100_000)
+
+    taken.clear()
+    refused = await made.send(Request("GET", "/sap/missing"), sink=whole)
+    assert (refused.body, bytes(taken)) == (b"not here", b"")
+
+    with pytest.raises(SourceChanged) as error:
+        await made.send(Request("GET", "/sap/package"), sink=Sink(taken.extend, 99_999, "lower it"))
+    assert error.value.hint == "lower it"
+    assert len(taken) <= 99_999
+
+
+async def test_what_goes_into_a_sink_is_asked_for_once() -> None:
+    asked = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        raise httpcore.ReadError("broken")
+
+    with pytest.raises(Unreachable):
+        await client(respond).send(
+            Request("GET", "/sap/package", repeatable=True), sink=Sink(bytearray().extend, 10, "")
+        )
+    assert len(asked) == 1
 
 
 async def test_what_can_be_asked_again_is_asked_once_more_after_a_broken_line() -> None:

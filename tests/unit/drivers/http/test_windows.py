@@ -13,7 +13,7 @@ import pytest
 import trustme
 from spnego.channel_bindings import GssChannelBindings
 
-from drivers.contract import BadConfiguration, CredentialsRefused
+from drivers.contract import BadConfiguration, CredentialsRefused, Unreachable
 from drivers.http.client import HttpClient
 from drivers.http.messages import Answer, Request
 from drivers.http.options import HttpOptions
@@ -134,6 +134,16 @@ async def test_a_token_that_is_none_ends_the_sign_in_and_nothing_else(scheme: st
         await made.aclose()
 
     assert PASSWORD not in f"{raised.value.message}{raised.value.hint}"
+
+
+async def test_a_server_that_does_not_prove_itself_behind_its_answer_leaves_open_what_it_did() -> None:
+    with serving(schemes=("Negotiate",), last_token=b"\xff" * 40) as server:
+        made = client(server)
+        with pytest.raises(Unreachable, match="did not prove to be the server"):
+            await ask(made, b"create")
+        await made.aclose()
+
+    assert server.users == [USER], "the request itself was carried out"
 
 
 async def test_a_sign_in_whose_connection_does_not_last_ends_as_refused() -> None:
