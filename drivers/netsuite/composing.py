@@ -29,6 +29,8 @@ from drivers.recipes.words import IDEMPOTENCY_KEY, KEY
 
 Scope = recipe_scope.Scope[Writes, Recipe]
 
+_EXTERNAL_ID: Final = re.compile(r"[a-z0-9_-]+")
+_HASH_LENGTH: Final = 52  # all of it
 _INT64: Final = (-(2**63), 2**63 - 1, "64 bits hold")
 _PLACE: Final = re.compile(r"(\w+)\.items\[(\d+)\]\.(\w+)")
 
@@ -68,7 +70,17 @@ def compose(step: Step, scope: Scope) -> Change | None:
 
 def external(step: Step, scope: Scope) -> str:
     """The place of the record that a create makes."""
-    return path(step.record, f"eid:{scope.idempotency_key}")
+    return path(step.record, f"eid:{external_id(scope.idempotency_key)}")
+
+
+def external_id(idempotency_key: str) -> str:
+    """The command's id, or a hash of it where NetSuite would refuse it or take it for another one.
+
+    An external id holds letters, digits, `_` and `-` (docs.oracle.com, section_156334828635), and `A-1` is `a-1`.
+    """
+    if _EXTERNAL_ID.fullmatch(idempotency_key):
+        return idempotency_key
+    return recipe_scope.shortened(idempotency_key, _HASH_LENGTH, capitals=False)
 
 
 def find_query(text: str, scope: Scope) -> str:

@@ -48,8 +48,10 @@ from drivers.recipes.words import RESULT
 
 _SYSTEM: Final = "NetSuite"
 _SERVER_FAILED: Final = 500
-_DONE: Final = 2  # hundred and more
+_DONE: Final = 204  # of every write; a page of somebody else in between is a 200
+_NOT_FOUND: Final = 404
 _LEAVES_OPEN: Final = frozenset({408})
+_SAYS_NOTHING: Final = "UNEXPECTED_ERROR"  # that something failed, and not what became of the write
 _MISSING: Final = frozenset({"NONEXISTENT_ID", "RCRD_DSNT_EXIST"})
 _CODES: Final[Mapping[str, str]] = {
     "RCRD_HAS_BEEN_CHANGED": "changed_meanwhile",
@@ -104,6 +106,10 @@ class Writer:
                 scope = replace(scope, results={ID: _id_of(answer)})
                 changed = True
         if not changed:
+            if scope.recipe.kind is OperationKind.CREATE:
+                raise Misfit(
+                    "", "nothing_to_write", f"the condition under which a {step.record} is made does not hold"
+                )
             await self._nothing_sent(self._must_be_there(step, scope))
         return await self._outcome(scope)
 
@@ -120,16 +126,16 @@ class Writer:
 
     def _judge(self, step: Step, answer: Answer) -> None:
         if answer.status < FAILED:
-            if answer.status // 100 != _DONE:
+            if answer.status != _DONE:
                 raise _open(f"the answer ({answer.status}) is none of the record service", step.where)
             return
         kind = refusal(answer, where=step.where, hidden=self._service.secrets)
-        if answer.status in _LEAVES_OPEN:
+        said = messages_of(answer, hidden=self._service.secrets)
+        if answer.status in _LEAVES_OPEN or any(each.code == _SAYS_NOTHING for each in said):
             raise _open(kind.message, step.where)
         open_or_certain = (CredentialsRefused, NotPermitted, Throttled)
         if answer.status >= _SERVER_FAILED or isinstance(kind, open_or_certain):
             raise kind
-        said = messages_of(answer, hidden=self._service.secrets)
         messages = [_message(step, each) for each in said]
         raise Refusal(*messages or [Message(f"NetSuite refused it ({answer.status})", "refused")])
 
@@ -163,7 +169,7 @@ class Writer:
     async def _found_by_external_id(self, step: Step, scope: Scope) -> Outcome | None:
         where = f"{scope.recipe.where}.steps[0].create"
         answer = await self._service.record(external(step, scope), where=where)
-        if _is_missing(answer, messages_of(answer)):
+        if _is_missing(answer):
             return None
         record = self._service.object_of(answer, where)
         results = {name: value for name, value in record.items() if isinstance(value, str)}
@@ -174,7 +180,7 @@ class Writer:
     async def _must_be_there(self, step: Step, scope: Scope) -> None:
         """An update in which nothing is given changes nothing; of a record that is not there it fails all the same."""
         answer = await self._service.record(f"{step.record}/{scope.key[ID]}", where=step.where)
-        if _is_missing(answer, messages_of(answer)):
+        if _is_missing(answer):
             raise Refusal(missing(step, scope))
         self._service.refuse(answer, step.where)
 
@@ -209,8 +215,14 @@ def _message(step: Step, said: Message) -> Message:
     return Message(said.text, code, field_at(step, said.field))
 
 
-def _is_missing(answer: Answer, said: tuple[Message, ...]) -> bool:
-    return answer.status == 404 or any(each.code in _MISSING for each in said)  # noqa: PLR2004 - HTTP's number
+def _is_missing(answer: Answer) -> bool:
+    """Whether NetSuite itself says so: a 404 without its code is the page of somebody else, and says nothing of it."""
+    codes = {each.code for each in messages_of(answer)} - {""}
+    if codes & _MISSING:
+        return True
+    return (
+        answer.status == _NOT_FOUND and bool(codes) and isinstance(refusal(answer, where=""), SourceChanged)
+    )
 
 
 def _id_of(answer: Answer) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from drivers.contract import (
+    DriverError,
     NotPermitted,
     OperationKind,
     Outcome,
@@ -15,6 +16,7 @@ from drivers.contract import (
     ReadMode,
     ReadRequest,
     SourceBusy,
+    StreamSpec,
     Unreachable,
     WriteCommand,
 )
@@ -262,10 +264,68 @@ async def test_a_redirect_leaves_the_write_open(account: NetSuite, make: Make) -
 
 
 async def test_a_success_whose_number_cannot_be_asked_for_is_a_success(account: NetSuite, make: Make) -> None:
-    account.faults += [Fault("GET .*eid", status=404), Fault("GET .*eid", status=500)]
+    account.faults += [Fault("GET .*eid", status=404, body=MISSING), Fault("GET .*eid", status=500)]
 
     outcome = await make().execute(command(ORDER))
 
     assert outcome.status is OutcomeStatus.SUCCEEDED
     assert outcome.key
     assert outcome.reference == ""
+
+
+MISSING = (
+    b'{"o:errorDetails":[{"detail":"The record instance does not exist.","o:errorCode":"NONEXISTENT_ID"}]}'
+)
+UNEXPECTED = (
+    b'{"title":"Bad Request","status":400,"o:errorDetails":[{"detail":"An unexpected error occurred. Error ID: k1",'
+    b'"o:errorCode":"UNEXPECTED_ERROR"}]}'
+)
+PORTAL = b"<html><title>Sign in to the network</title></html>"
+
+
+@pytest.mark.parametrize(("status", "body"), [(400, UNEXPECTED), (200, PORTAL), (202, b""), (408, b"")])
+async def test_an_answer_that_says_neither_yes_nor_no_leaves_the_write_open(
+    account: NetSuite, make: Make, status: int, body: bytes
+) -> None:
+    account.faults.append(Fault("PUT", status=status, body=body))
+
+    with pytest.raises(SourceBusy):
+        await make().execute(command(ORDER))
+
+
+@pytest.mark.parametrize(("status", "body"), [(404, PORTAL), (200, PORTAL), (200, b"{}"), (400, b"")])
+async def test_an_answer_of_somebody_else_never_says_that_there_is_no_effect(
+    account: NetSuite, make: Make, status: int, body: bytes
+) -> None:
+    made = make()
+    await executed(made, command(ORDER))
+    account.faults.append(Fault("GET .*eid", status=status, body=body))
+
+    with pytest.raises(DriverError):
+        await made.find_effect(command(ORDER))
+
+
+@pytest.mark.parametrize("names", [("cmd-a", "cmd-A"), ("a.b:c", "a.b:C"), ("x" * 64, "X" * 64)])
+async def test_commands_whose_ids_netsuite_takes_for_one_make_records_of_their_own(
+    account: NetSuite, make: Make, names: tuple[str, str]
+) -> None:
+    made = make()
+
+    keys = {(await executed(made, command(ORDER, name=name))).key for name in names}
+    found = [await made.find_effect(command(ORDER, name=name)) for name in names]
+
+    assert len(keys) == 2
+    assert {each.key for each in found if each is not None} == keys
+    assert len(await scan(made)) == 11
+
+
+async def test_a_create_whose_condition_does_not_hold_writes_nothing_and_says_so(
+    account: NetSuite, make: Make
+) -> None:
+    step = {"create": "vendor", "when": "notes", "values": {"companyName": "name", "comments": "notes"}}
+    stream = StreamSpec("v", "vendor", orders().options, write={"create": {"steps": [step]}})
+
+    outcome = await make().execute(WriteCommand(OperationKind.CREATE, "vendor", {"name": "N"}, "c", stream))
+
+    assert outcome.status is OutcomeStatus.FAILED
+    assert outcome.messages[0].code == "nothing_to_write"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ class RecordType:
     created: str = "createddate"
 
 
+# "Any string containing letters, numbers, underscore (_), and hyphen (-)" (docs.oracle.com, section_156334828635).
+EXTERNAL_ID = re.compile(r"[A-Za-z0-9_-]+")
 _LINE: Fields = {
     "line": ("id", "integer"),
     "item": ("item", "ref"),
@@ -150,6 +153,9 @@ class Records:
         kind = TYPES.get(type_name.lower())
         if kind is None:
             raise Refused(404, "NONEXISTENT_ID", f"Record type '{type_name}' does not exist.")
+        external = address.removeprefix("eid:")
+        if external != address and not EXTERNAL_ID.fullmatch(external):
+            raise Refused(400, "INVALID_ID", f"Invalid external ID '{external}'.")
         content = json.loads(body, parse_float=Decimal) if body else {}
         if body and headers.get("x-netsuite-propertynamevalidation", "").lower() == "error":
             self._names(kind, content)
@@ -205,7 +211,9 @@ class Records:
             raise Refused(404, "NONEXISTENT_ID", "The record instance does not exist.")
         fixed = "".join(f' and "{name}" = ?' for name in kind.fixed if name != "status")
         values = [value, *(each for name, each in kind.fixed.items() if name != "status")]
-        found = self._database.execute(f'select * from "{kind.table}" where {column} = ?{fixed}', values)
+        # Capitals and small letters are the same to an external id.
+        query = f'select * from "{kind.table}" where {column} = ? collate nocase{fixed}'
+        found = self._database.execute(query, values)
         return found.fetchone()
 
     def _create(self, kind: RecordType, content: dict[str, Any], external: str | None) -> int:

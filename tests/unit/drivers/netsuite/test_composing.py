@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import json
+import re
+import string
 from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from drivers.contract import BadConfiguration, OperationKind, StreamSpec
-from drivers.netsuite.composing import Change, Scope, compose, external, field_at, find_query, key_of
+from drivers.netsuite.composing import Change, Scope, compose, external_id, field_at, find_query, key_of
 from drivers.netsuite.recipes import EXTERNAL_ID, read_writes
 from drivers.netsuite.writing import operations_of
 from drivers.recipes.scope import Misfit
@@ -141,10 +145,20 @@ def test_a_find_has_its_words_as_literals_and_leaves_its_texts_alone() -> None:
     assert found == "select id from t where a = 'c-1' and b = ':key' and id = 7"
 
 
-def test_the_place_of_a_create_is_encoded() -> None:
-    held = replace(scope(ORDER, OperationKind.CREATE), idempotency_key="a/b ?c")
+IDS = st.text(string.ascii_letters + string.digits + "_.:-", min_size=1, max_size=64)
 
-    assert external(held.recipe.steps[0], held) == "purchaseOrder/eid:a%2Fb%20%3Fc"
+
+@given(first=IDS, second=IDS)
+def test_external_ids_are_what_netsuite_takes_and_as_different_as_the_commands(
+    first: str, second: str
+) -> None:
+    """Capitals and small letters are the same to an external id."""
+    found = [external_id(each) for each in (first, second, first.swapcase())]
+
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{1,64}", each) for each in found)
+    assert (found[0].lower() == found[1].lower()) is (first == second)
+    assert (found[0].lower() == found[2].lower()) is (first == first.swapcase())
+    assert external_id("0b9f-4e1a_x") == "0b9f-4e1a_x"
 
 
 @pytest.mark.parametrize("key", ["", "abc", "1~2", "eid:x", "1/../2"])
