@@ -37,12 +37,14 @@ class WindowsServer:
         *,
         hangs_up: bool = False,
         token: bytes | None = None,
+        last_token: bytes | None = None,
     ) -> None:
         self.answer = answer
         self.schemes = schemes
         self.bindings = bindings
         self.hangs_up = hangs_up  # after each answer, as a proxy between may
         self.token = token  # sent in the place of every one that is right
+        self.last_token = last_token  # sent with the answer to what was asked for
         self.seen: list[tuple[str, str]] = []  # (scheme of the request, method)
         self.users: list[str] = []
         handler = type("Handler", (_Handler,), {"owner": self})
@@ -100,6 +102,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.signed_in = True
         self.owner.users.append(str(self.context.client_principal))
         status, content = self.owner.answer(self.command, self.path, body)
+        if self.owner.last_token is not None:
+            told = [f"{scheme} {base64.b64encode(self.owner.last_token).decode()}"]
         self._send(status, content, told)
 
     def _send(self, status: int, body: bytes, challenges: list[str] | None = None) -> None:
