@@ -39,12 +39,18 @@ class Wish:
             accept_deletions=self.accept_deletions or other.accept_deletions,
             keys=tuple(dict.fromkeys(self.keys + other.keys)),
             walk=self.walk or other.walk,
-            not_before=min(self.not_before, other.not_before),
+            not_before=self._start_with(other),
             waiting=self.waiting + other.waiting,
             kept=self.kept or other.kept,
             asked=self.asked or other.asked,
             by_hand=self.by_hand or other.by_hand,
         )
+
+    def _start_with(self, other: Wish) -> float:
+        """Whoever asks does not wait; a tick of the schedule does not cut the pause behind a failure short."""
+        if self.asked or other.asked:
+            return min(self.not_before, other.not_before)
+        return max(self.not_before, other.not_before)
 
 
 def asked_for(trigger: RunTrigger, answer: asyncio.Future[RunResult]) -> Wish:

@@ -144,6 +144,34 @@ async def test_a_transient_error_is_retried_with_growing_pauses_until_it_works()
         assert world.clock.monotonic() - began == pytest.approx(5 + 10 + 20)
 
 
+async def test_ticks_of_the_schedule_do_not_cut_the_pause_behind_a_failure_short() -> None:
+    """Or a source in trouble would be asked as often as its schedule says, however long it has been in trouble."""
+    async with alive(World()) as world:
+        world.scripts["a"] = [Unreachable("down")] * 3
+        world.hold = asyncio.Event()
+        began = world.clock.monotonic()
+        world.supervisor.look("a")
+        await world.settle(lambda: world.ran() == ["a"])
+        world.supervisor.look("a")  # while it runs
+        world.hold.set()
+        await world.settle(lambda: world.state("a") is StreamState.RETRYING)
+        world.supervisor.look("a")  # while it waits
+        await world.settle(lambda: len(world.calls) == 4 and world.state("a") is StreamState.IDLE)
+
+        assert world.clock.monotonic() - began == pytest.approx(5 + 10 + 20)
+
+
+async def test_somebody_who_asks_does_not_wait_for_the_next_try() -> None:
+    async with alive(World()) as world:
+        world.scripts["a"] = [Unreachable("down")]
+        world.clock.sleep = lambda _seconds: asyncio.Event().wait()  # type: ignore[assignment,method-assign]
+        world.supervisor.look("a")
+        await world.settle(lambda: world.state("a") is StreamState.RETRYING)
+        result = await world.supervisor.ask("a", RunTrigger.COMMAND)
+
+        assert result.error is None
+
+
 async def test_refused_credentials_stop_the_whole_connection_until_somebody_asks() -> None:
     """Nothing may hammer an account into a lock."""
     async with alive(World()) as world:
