@@ -17,6 +17,8 @@ from drivers.odata.shape import StreamShape
 from drivers.planning import calls_of
 
 _OK: Final = 300
+_COUNT_DIGITS: Final = 18
+_COUNT_BYTES: Final = 100  # of a bare count, with blanks about it
 
 
 async def plan(
@@ -74,24 +76,38 @@ async def _rows(
 
 
 async def _counted(service: Service, shape: StreamShape, query: Mapping[str, str]) -> int | None:
-    """By the count of the set; where a service has none, by a page of no records that says how many there are."""
+    """By the count of the set; where a service has none, by a page of no records that says how many there are.
+
+    Where both are refused, the smallest question tells whether the read itself would be: its error is raised.
+    """
     entity_set, version = shape.options.entity_set, shape.version
-    url = service.address(f"{entity_set}/$count", query)
+    place = service.within(entity_set)
+    url = service.address(f"{place}/$count", query)
     answer = await service.ask(url, version=version, where=shape.where)
-    text = answer.body.decode("utf-8-sig", "replace").strip()
-    if answer.status < _OK and text.isascii() and text.isdigit():
-        return int(text)
+    found = _number(answer.body[:_COUNT_BYTES].decode("utf-8-sig", "replace"))
+    if answer.status < _OK and found is not None:
+        return found
     inline = {"$count": "true"} if version == V4 else {"$inlinecount": "allpages", "$format": "json"}
-    url = service.address(entity_set, {**query, "$top": "0", **inline})
+    url = service.address(place, {**query, "$top": "0", **inline})
     answer = await service.ask(url, version=version, where=shape.where)
-    return None if answer.status >= FAILED else _inline(answer.body)
+    if answer.status < FAILED:
+        return _inline(answer.body)
+    if shape.options.paging == "keys":
+        names = ",".join(each.name for each in shape.key)
+        url = service.address(place, {**query, "$select": names, "$top": "1"})
+        await service.get(url, version=version, where=shape.where)
+    return None
 
 
 def _inline(body: bytes) -> int | None:
     try:
         document: Any = json.loads(body)
         holder = document.get("d", document)
-        found = str(holder.get("__count", holder.get("@odata.count", "")))
-    except (ValueError, AttributeError):
+        return _number(str(holder.get("__count", holder.get("@odata.count", ""))))
+    except (ValueError, AttributeError, RecursionError):
         return None
-    return int(found) if found.isascii() and found.isdigit() else None
+
+
+def _number(text: str) -> int | None:
+    digits = text.strip()
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= _COUNT_DIGITS else None

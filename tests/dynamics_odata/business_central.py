@@ -109,7 +109,8 @@ class BusinessCentral(HttpServer):
         if not parts or parts == [first]:
             return self._companies(sets[first], first, request)
         name, key = _PLACE.fullmatch(parts[0]).groups()  # type: ignore[union-attr]
-        if name != first or key is None or len(parts) != 2:
+        counted = parts[2:] == ["$count"]
+        if name != first or key is None or not (len(parts) == 2 or counted):
             raise Refused(
                 400, "Internal_CompanyNotFound",
                 "Cannot process the request because the default company cannot be found.",
@@ -118,6 +119,10 @@ class BusinessCentral(HttpServer):
         books = self.companies.get(value) if first == "Company" else self._by_id(value)
         if books is None:
             raise Refused(404, "BadRequest_NotFound", f"Company {value} not found")
+        if counted and parts[1] in sets:
+            kind = sets[parts[1]]
+            found = chosen(kind, list(books.tables[kind.set_name].values()), request.query, _check)
+            return Response(200, str(len(found)).encode(), {"Content-Type": "text/plain"})
         return self._of_set(books, sets, parts[1], request)
 
     def _by_id(self, id_: uuid.UUID) -> Books | None:

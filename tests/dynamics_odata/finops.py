@@ -72,6 +72,9 @@ class FinanceAndOperations(HttpServer):
             return json_response(
                 {"value": [{"name": name, "kind": "EntitySet", "url": name} for name in SETS]}
             )
+        if rest.removesuffix("/$count") in SETS and rest.endswith("/$count"):
+            found = self._rows(SETS[rest.removesuffix("/$count")], request)
+            return Response(200, str(len(found)).encode(), {"Content-Type": "text/plain"})
         place = _PLACE.fullmatch(unquote(rest))
         if place is None or place.group(1) not in SETS:
             raise Refused(404, "", f"No HTTP resource was found that matches the request URI '{rest}'.")
@@ -102,12 +105,15 @@ class FinanceAndOperations(HttpServer):
     # --- reading
 
     def _list(self, kind: Entity, request: Request) -> Response:
-        rows = [row for row in self.books.tables[kind.set_name].values() if self._seen(row, request)]
-        query = {name: value for name, value in request.query.items() if name != "cross-company"}
-        page = Page(chosen(kind, rows, query, _check), request, self.largest_page)
+        page = Page(self._rows(kind, request), request, self.largest_page)
         answer: dict[str, Any] = {"value": [self._shown(kind, row, request) for row in page.rows]}
         link = page.link(request, self.url)
         return json_response(answer | ({"@odata.nextLink": link} if link else {}))
+
+    def _rows(self, kind: Entity, request: Request) -> list[Row]:
+        rows = [row for row in self.books.tables[kind.set_name].values() if self._seen(row, request)]
+        query = {name: value for name, value in request.query.items() if name != "cross-company"}
+        return chosen(kind, rows, query, _check)
 
     def _shown(self, kind: Entity, row: Row, request: Request) -> dict[str, Any]:
         text = request.query.get("$expand", "")

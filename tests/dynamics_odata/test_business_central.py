@@ -29,7 +29,7 @@ from drivers.odata.driver import ODataDriver
 from tests import windows_sign_in
 from tests.dynamics_odata.business_central import KEY, USER, BusinessCentral
 from tests.dynamics_odata.connections import business_central, entra
-from tests.dynamics_odata.cronus import OTHER, guid
+from tests.dynamics_odata.cronus import CRONUS, OTHER, guid
 from tests.sap_odata.connections import documents, keys, streams
 from tests.sap_odata.web import Request, Trouble
 from tests.windows_sign_in import WindowsServer, use_accounts
@@ -204,6 +204,15 @@ async def test_the_company_is_the_one_that_is_named(central, company):
 
     assert len(await documents(driver, STREAMS["purchase_orders"])) == 1
     await driver.aclose()
+
+
+@pytest.mark.parametrize(("company", "count"), [(CRONUS, 25), (OTHER, 1)])
+async def test_a_plan_counts_what_the_company_holds(central, company, count):
+    driver = business_central(central, company=company)
+    plan = await driver.plan(ReadRequest(STREAMS["purchase_orders"].spec, ReadMode.SCAN))
+    await driver.aclose()
+
+    assert (plan.rows, plan.exact) == (count, True)
 
 
 @pytest.mark.parametrize("company", ["", "Nobody"])

@@ -18,6 +18,8 @@ from drivers.contract import (
     CredentialsRefused,
     OperationKind,
     OutcomeStatus,
+    ReadMode,
+    ReadRequest,
     SourceBusy,
     Throttled,
     Unreachable,
@@ -126,6 +128,12 @@ async def test_stocks_lie_under_their_product_by_site_and_dimension(driver):
         ("1", "1", "3"), ("2", "2", "6"), ("3-Red", "3", "9"),
     ]  # fmt: skip
     assert (found["usmf~D0003"]["name"], found["usmf~D0004"]["name"]) == ("Cabinet 3 oak", "Cabinet 4")
+
+
+async def test_a_plan_counts_what_all_companies_hold(driver):
+    plan = await driver.plan(ReadRequest(STREAMS["purchase_orders"].spec, ReadMode.SCAN))
+
+    assert (plan.rows, plan.exact) == (COUNTS["purchase_orders"], True)
 
 
 async def test_a_deleted_order_is_missing_from_the_keys(fo, driver):
