@@ -129,6 +129,7 @@ class _Host:
         number = message["id"]
         try:
             value = to_plain(await self._call(message))
+            await self._send({"id": number, "value": value})
         except asyncio.CancelledError:
             await self._send({"id": number, "stopped": True})
         except DriverError as error:
@@ -137,8 +138,6 @@ class _Host:
             await self._send({"id": number, "broken": str(error)})
         except Exception as error:  # noqa: BLE001 - a driver's own fault, whatever it is, is reported and not fatal
             await self._send({"id": number, "fault": _describe_fault(error)})
-        else:
-            await self._send({"id": number, "value": value})
 
     async def _call(self, message: Mapping[str, Any]) -> Any:
         arguments = message.get("arguments", {})

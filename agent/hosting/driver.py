@@ -110,7 +110,10 @@ class HostedDriver:
         return await self._ask(Description, "describe")
 
     async def check(self, streams: Sequence[StreamSpec] = ()) -> Sequence[CheckStep]:
-        steps: Sequence[CheckStep] = await self._ask(Sequence[CheckStep], "check", streams=streams)
+        told: Sequence[CheckStep] = await self._ask(Sequence[CheckStep], "check", streams=streams)
+        steps = [
+            replace(step, detail=self._redact(step.detail), hint=self._redact(step.hint)) for step in told
+        ]
         refused = next((step for step in steps if step.code == CredentialsRefused.code), None)
         if refused is not None:
             self._on_refused(CredentialsRefused(refused.detail, where=self._name, hint=refused.hint))
@@ -128,16 +131,18 @@ class HostedDriver:
         return await self._ask(Sequence[Column], "columns", stream=stream)
 
     async def plan(self, request: ReadRequest) -> ReadPlan:
-        return await self._ask(ReadPlan, "plan", request=self._bounded(request))
+        plan: ReadPlan = await self._ask(ReadPlan, "plan", request=self._bounded(request))
+        return replace(plan, notes=tuple(map(self._redact, plan.notes)))
 
     async def operations(self, streams: Sequence[StreamSpec]) -> Sequence[Operation]:
         return await self._ask(Sequence[Operation], "operations", streams=streams)
 
     async def execute(self, command: WriteCommand) -> Outcome:
-        return await self._ask(Outcome, "execute", command=command)
+        return self._clean(await self._ask(Outcome, "execute", command=command))
 
     async def find_effect(self, command: WriteCommand) -> Outcome | None:
-        return await self._ask(Outcome | None, "find_effect", command=command)
+        found: Outcome | None = await self._ask(Outcome | None, "find_effect", command=command)
+        return None if found is None else self._clean(found)
 
     async def read(self, request: ReadRequest) -> AsyncGenerator[Page, None]:
         """Pages as they are asked for; the child fetches one ahead, no more. Close the iterator to stop early."""
@@ -245,7 +250,11 @@ class HostedDriver:
 
     async def _finish_read(self, child: ChildProcess, number: int) -> None:
         """After the last page the driver cleans up; what goes wrong there does not undo the pages."""
-        frame = await self._answer(child, number)
+        try:
+            frame = await self._answer(child, number)
+        except DriverCrashed as crash:  # told already, and the next call starts another
+            self._log.warning("read_ended_untidily", error=crash.code)
+            return
         if "page" in frame.header:
             fault = WireFault("a page after the last one")
             raise self._broken_promise(child, fault) from fault
@@ -352,6 +361,11 @@ class HostedDriver:
         self._dismiss()
 
     # Errors.
+
+    def _clean(self, outcome: Outcome) -> Outcome:
+        """What a system says of a write travels further than its errors do: to whoever asked for it."""
+        said = tuple(replace(one, text=self._redact(one.text)) for one in outcome.messages)
+        return replace(outcome, messages=said)
 
     def _failure(self, frame: Frame) -> GroundwireError | None:
         failure, traceback = translate(frame.header, connection=self._name, redact=self._redact)

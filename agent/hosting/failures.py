@@ -37,8 +37,8 @@ def translate(
 
 def _driver_error(described: Mapping[str, Any], connection: str, redact: Redactor) -> GroundwireError:
     code = described.get("code")
-    message, hint = redact(_text(described.get("message"))), redact(_text(described.get("hint")))
-    where = _place(connection, redact(_text(described.get("where"))))
+    message, hint, where = (_clean(described.get(part), redact) for part in ("message", "hint", "where"))
+    where = _place(connection, where)
     kind = ERRORS_BY_CODE[code] if isinstance(code, str) and code in _CODES else DriverCrashed
     if issubclass(kind, Throttled):
         return kind(message, retry_after=_seconds(described.get("retry_after")), where=where, hint=hint)
@@ -61,6 +61,11 @@ def _members(value: Any) -> Mapping[str, Any]:
 
 def _text(value: Any) -> str:
     return value[:MAX_MESSAGE_CHARS] if isinstance(value, str) else ""
+
+
+def _clean(value: Any, redact: Redactor) -> str:
+    """Redacted before it is cut: the beginning of a secret would not be known for one."""
+    return redact(value)[:MAX_MESSAGE_CHARS] if isinstance(value, str) else ""
 
 
 def _seconds(value: Any) -> float:

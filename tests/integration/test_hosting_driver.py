@@ -274,6 +274,32 @@ async def test_a_secret_in_a_drivers_error_is_taken_out():
     assert SECRET not in repr(caught.value) + caught.value.hint
 
 
+async def test_a_secret_in_a_step_a_plan_or_the_answer_to_a_write_is_taken_out():
+    command = WriteCommand(OperationKind.CREATE, "vendor", {}, "k", StreamSpec("vendors", "vendor"))
+    async with hosted("leaky_steps") as driver:
+        (step,) = await driver.check()
+        plan = await driver.plan(SCAN)
+        outcome = await driver.execute(command)
+
+    assert (step.detail, step.hint) == ("[redacted] was refused", "not [redacted]")
+    assert plan.notes == ("No count with [redacted].",)
+    assert outcome.messages[0].text == "the account [redacted] may not"
+
+
+async def test_a_driver_that_crashes_behind_its_last_page_has_given_every_page():
+    async with hosted("crash_behind_the_last") as driver:
+        assert len(await keys_of(driver)) == 50
+        assert len(await driver.check()) == 1  # started again by the next call
+
+
+async def test_an_answer_above_the_limit_is_an_error_that_says_so_and_costs_no_child():
+    async with hosted("endless") as driver:
+        with pytest.raises(DriverCrashed, match="the limit is 33554432"):
+            await driver.discover()
+
+        assert driver.pid is not None
+
+
 async def test_an_unforeseen_exception_is_named_without_its_values():
     with structlog.testing.capture_logs() as logs:
         async with hosted("exception") as driver:

@@ -23,12 +23,14 @@ from drivers.contract import (
     Description,
     Mark,
     MarkKind,
+    Message,
     NotPermitted,
     Operation,
     OperationKind,
     Outcome,
     OutcomeStatus,
     Page,
+    ReadPlan,
     ReadRequest,
     SecretKeeper,
     StreamSpec,
@@ -77,6 +79,8 @@ class FaultyDriver:
             raise Throttled("slow down", retry_after=7.5, where="api")
         if self.mode == "leaky":
             raise NotPermitted(f"login with {secret} refused", where="orders", hint=f"not {secret}")
+        if self.mode == "leaky_steps":
+            return [CheckStep("sign-in", False, f"{secret} was refused", f"not {secret}")]
         if self.mode == "exception":
             raise KeyError("value of the source 4711")
         if self.mode == "garbage":
@@ -98,6 +102,8 @@ class FaultyDriver:
             await SystemClock().sleep(3600)
         if self.mode == "native_hang":
             time.sleep(3600)
+        if self.mode == "endless":
+            return Catalogue((Table("x" * 40_000_000, ()),))
         return Catalogue((Table("orders", (Column("id", "integer", False),), ("id",), 3, "changed"),))
 
     async def signpost(self, stream: StreamSpec) -> Mark | None:
@@ -110,7 +116,11 @@ class FaultyDriver:
             if self.mode == "count_pages":
                 with Path(self.options["counter"]).open("a", encoding="utf-8") as counter:
                     counter.write("page\n")
-            yield self._page(number)
+            try:
+                yield self._page(number)
+            finally:
+                if self.mode == "crash_behind_the_last" and number == PAGES - 1:
+                    os._exit(5)
             if self.mode == "cut_short" and number == 2:
                 return
 
@@ -142,11 +152,17 @@ class FaultyDriver:
                 raise NotPermitted("select denied", where="orders")
 
     async def execute(self, command: WriteCommand) -> Outcome:
+        if self.mode == "leaky_steps":
+            said = Message(f"the account {self.secrets['password']} may not")
+            return Outcome(OutcomeStatus.FAILED, messages=(said,))
         made = f"made-{command.idempotency_key}"
         return Outcome(OutcomeStatus.SUCCEEDED, key=made, reference=made, record=command.record)
 
     async def find_effect(self, command: WriteCommand) -> Outcome | None:
         return None
+
+    async def plan(self, request: ReadRequest) -> ReadPlan:
+        return ReadPlan(("orders",), 10, notes=(f"No count with {self.secrets['password']}.",))
 
     async def columns(self, stream: StreamSpec) -> Sequence[Column]:
         return [Column("amount", "integer")]

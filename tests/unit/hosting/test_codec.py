@@ -36,7 +36,7 @@ from drivers.contract import (
 STREAM = StreamSpec("orders", "purchase_order", {"key": ["id"], "since": date(2026, 1, 1)})
 VALUES = [
     STREAM,
-    ReadRequest(STREAM, ReadMode.CHANGES, Mark(MarkKind.INTEGER, "1"), None, "cursor", 10, ("a", "b")),
+    ReadRequest(STREAM, ReadMode.CHANGES, Mark(MarkKind.INTEGER, "1"), None, "cursor", 10, 11, ("a", "b")),
     Description("odbc", "1", Capabilities(True, False, True, True, 2, timedelta(0, 3.5))),
     Catalogue((Table("t", (Column("c", "int", False),), ("c",), None, "c"),)),
     Outcome(OutcomeStatus.FAILED, "k", "4711", (Message("no", "E1", "vendor"),), {"total": Decimal("1.10")}),

@@ -43,6 +43,15 @@ def test_each_driver_error_becomes_the_class_of_its_code(theirs, ours):
     assert (translated.message, translated.where, translated.hint) == ("what", "erp: orders", "try")
 
 
+@pytest.mark.parametrize("part", ["message", "hint", "where"])
+def test_no_part_of_a_secret_is_left_where_a_long_text_is_cut(part):
+    said = {"code": "unreachable", "message": "m", part: "x" * 1_995 + "hunter-two"}
+
+    translated = failure({"error": said}, "hunter-two")
+
+    assert "hunt" not in translated.message + translated.hint + translated.where
+
+
 def test_an_error_without_a_place_names_the_connection():
     assert str(failure({"error": {"code": "unreachable", "message": "no answer"}})) == "erp: no answer"
 
