@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from drivers.contract import Catalogue, Column, SourceChanged, Table
-from drivers.netsuite.service import Service, path
+from drivers.contract import Catalogue, Column, NotPermitted, SourceChanged, Table
+from drivers.netsuite.service import FAILED, Service, path
 from drivers.netsuite.together import together
 
 RECORDS: Final = (
@@ -24,7 +24,6 @@ RECORDS: Final = (
 _SCHEMA: Final = "application/schema+json"
 _CHANGED: Final = ("lastModifiedDate", "lastModified")
 _PLACE: Final = "metadata-catalog"
-_GONE: Final = frozenset({404, 400})
 
 
 async def discover(service: Service, records: tuple[str, ...]) -> Catalogue:
@@ -32,8 +31,11 @@ async def discover(service: Service, records: tuple[str, ...]) -> Catalogue:
     where = "options.records"
     wanted = dict.fromkeys((*RECORDS, *records))
     found = await together([_table(service, name, where) for name in wanted])
-    tables = tuple(table for table in found if table is not None)
+    tables = tuple(each for each in found if isinstance(each, Table))
     if not tables:
+        for each in found:
+            if isinstance(each, NotPermitted):
+                raise each
         raise SourceChanged(
             "the role sees none of the records",
             where=where,
@@ -51,10 +53,14 @@ async def record_types(service: Service) -> int:
     return len(items) if isinstance(items, list) else 0
 
 
-async def _table(service: Service, name: str, where: str) -> Table | None:
+async def _table(service: Service, name: str, where: str) -> Table | SourceChanged | NotPermitted:
+    """What a record consists of, or why it is not seen: a feature that is off, or a right that the role has not."""
     answer = await service.record(path(_PLACE, name), where=where, accept=_SCHEMA)
-    if answer.status in _GONE:
-        return None  # a feature that is off, or a record that the role may not see
+    if answer.status >= FAILED:
+        try:
+            service.refuse(answer, where)
+        except (SourceChanged, NotPermitted) as error:
+            return error
     properties = service.object_of(answer, where).get("properties")
     columns = tuple(_columns(properties)) if isinstance(properties, Mapping) else ()
     names = {column.name for column in columns}

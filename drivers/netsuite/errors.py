@@ -79,6 +79,10 @@ _HINTS: Final[dict[type[DriverError], str]] = {
     SourceChanged: "Correct the query. A table or a field that the role may not see is `not found` for it as well.",
     BadConfiguration: "Correct the connection file; `groundwire check` tries it.",
 }
+ANSWERED_BY_OTHERS: Final = (
+    "See that options.account is right and that nothing between here and NetSuite answers in its place."
+)
+_BAD_REQUEST: Final = 400
 LOCKED: Final = re.compile(r"\blocked\b", re.IGNORECASE)
 
 
@@ -98,7 +102,14 @@ def refusal(answer: Answer, *, where: str, hidden: Iterable[str] = ()) -> Driver
             "keep some of them for this integration.",
         )
     kind = _kind_of(answer.status, found)
-    return kind(shown, where=where, hint=_HINTS[kind])
+    by_others = kind is SourceChanged and not any(each.code for each in found)
+    return kind(shown, where=where, hint=ANSWERED_BY_OTHERS if by_others else _HINTS[kind])
+
+
+def is_about_the_query(answer: Answer) -> bool:
+    """Whether NetSuite itself refused what was asked, and not that it was asked, or that this role asked it."""
+    coded = any(each.code for each in messages_of(answer))
+    return answer.status == _BAD_REQUEST and coded and isinstance(refusal(answer, where=""), SourceChanged)
 
 
 def messages_of(answer: Answer, *, hidden: Iterable[str] = ()) -> tuple[Message, ...]:

@@ -53,6 +53,13 @@ def header_page(
     return f"SELECT {_select(columns, 'h')} FROM {chosen} ORDER BY {', '.join(order)}"  # noqa: S608 - parsed values only
 
 
+def lines_behind(lines: LineShape, place: Sequence[str]) -> str:
+    """The lines behind a place, and those that have none: they compare with nothing, and must not go unseen."""
+    names = [f"l.{column.name}" for column in (*lines.parent, *lines.order_by)]
+    nulls = " OR ".join(f"{name} IS NULL" for name in names[len(lines.parent) :])
+    return f"({behind(names, place)} OR {nulls})"
+
+
 def lines_of(lines: LineShape, where: Sequence[str]) -> str:
     """The lines of a page's headers, each with its header's key and its own place beside it."""
     order = (*lines.parent, *lines.order_by)
@@ -80,8 +87,14 @@ def one_of(columns: Sequence[QueryColumn], keys: Sequence[Sequence[str]], alias:
 
 
 def at_or_after(column: QueryColumn, value: str, alias: str) -> str:
-    """`value` as it is printed. The column itself is compared, so that an index on it can be walked."""
-    return f"{_compared(column, alias)} >= {_moment(column, value)}"
+    """`value` as it is printed.
+
+    In UTC moments are compared, as Oracle keeps them in an index. In local time their texts are: which moment a text
+    of it means when clocks are put back, nobody says.
+    """
+    if column.kind is Kind.TIMESTAMP_TZ:
+        return f"SYS_EXTRACT_UTC({alias}.{column.name}) >= TO_TIMESTAMP({literal(value)}, '{MOMENT}')"
+    return f"{printed(column, alias)} >= {literal(value)}"
 
 
 def at_or_before(column: QueryColumn, value: str, alias: str) -> str:
@@ -108,15 +121,3 @@ def _select(columns: Sequence[QueryColumn], alias: str) -> str:
 
 def _all_of(conditions: Sequence[str]) -> str:
     return f" WHERE {' AND '.join(conditions)}" if conditions else ""
-
-
-def _compared(column: QueryColumn, alias: str) -> str:
-    name = f"{alias}.{column.name}"
-    return f"SYS_EXTRACT_UTC({name})" if column.kind is Kind.TIMESTAMP_TZ else name
-
-
-def _moment(column: QueryColumn, value: str) -> str:
-    if column.kind is Kind.DATE:
-        return f"TO_DATE({literal(value)}, '{DAY}')"
-    make = "TO_TIMESTAMP" if column.kind is Kind.TIMESTAMP_TZ else "TO_DATE"
-    return f"{make}({literal(value)}, '{MOMENT}')"

@@ -152,11 +152,7 @@ class PageReader:
         self._check_order(position, rows)
         keep = min(wanted, len(rows) - 1 if answer.more else len(rows))
         if answer.more and keep < 1:
-            raise SourceChanged(
-                f"an answer to a query for {limit} rows holds {len(rows)} and says that there are more",
-                where=where,
-                hint="Try the query in NetSuite; report it if it works there.",
-            )
+            raise _cut_short(limit, len(rows), where)
         found += rows[:keep]
         return answer.more or len(rows) > keep
 
@@ -195,7 +191,7 @@ class PageReader:
         if self._by_replication:
             replication = self._ordering[0]
             names[0] = queries.printed(replication, "h")
-            # Says again what already holds: of an expression there is no index.
+            # Says again what already holds: of what is printed there is no index.
             conditions.append(queries.at_or_after(replication, values[0], "h"))
             values[0] = queries.literal(values[0])
         return [*conditions, queries.behind(names, values)]
@@ -256,10 +252,9 @@ class PageReader:
     async def _lines_of(self, lines: LineShape, keys: Sequence[Sequence[str]]) -> list[Row]:
         found: list[Row] = []
         chosen = queries.one_of(lines.parent, keys, "l")
-        order = [f"l.{column.name}" for column in (*lines.parent, *lines.order_by)]
         before: tuple[str, ...] | None = None
         while True:
-            behind = [queries.behind(order, before)] if before else []
+            behind = [queries.lines_behind(lines, before)] if before else []
             statement = queries.lines_of(lines, [chosen, *behind])
             answer = await self._service.query(statement, limit=self._rows, where=f"{lines.where}.query")
             places = [self._line_place(lines, row) for row in answer.items]
@@ -270,9 +265,7 @@ class PageReader:
             if not answer.more:
                 return found
             if keep < 1:
-                raise SourceChanged(
-                    "an answer without rows says that there are more", where=f"{lines.where}.query"
-                )
+                raise _cut_short(self._rows, len(places), f"{lines.where}.query")
             before = places[keep - 1]
 
     def _line_place(self, lines: LineShape, row: Row) -> tuple[str, ...]:
@@ -346,3 +339,11 @@ class PageReader:
             where=f"{self._shape.where}.key",
             hint="Choose key columns that are never null, or leave such rows out in the query's WHERE.",
         )
+
+
+def _cut_short(asked: int, held: int, where: str) -> SourceChanged:
+    return SourceChanged(
+        f"an answer to a query for {asked} rows holds {held} and says that there are more",
+        where=where,
+        hint="Try the query in NetSuite; report it if it works there.",
+    )

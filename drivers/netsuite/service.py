@@ -13,7 +13,7 @@ import msgspec
 from drivers.contract import SourceChanged
 from drivers.http.client import HttpClient
 from drivers.http.messages import Answer, Request
-from drivers.netsuite.errors import refusal
+from drivers.netsuite.errors import ANSWERED_BY_OTHERS, is_about_the_query, refusal
 
 FAILED: Final = 400
 _QUERY: Final = "/services/rest/query/v1/suiteql"
@@ -54,7 +54,7 @@ class Service:
         answer = await self._ask("SELECT id FROM transaction WHERE 1 = 0", 1, where)
         if answer.status < FAILED:
             self._object(answer, where)
-        elif not isinstance(refusal(answer, where=where), SourceChanged):
+        elif not is_about_the_query(answer):
             self.refuse(answer, where)
 
     async def query(self, suiteql: str, *, limit: int, where: str) -> Rows:
@@ -64,11 +64,12 @@ class Service:
         content = self._object(answer, where)
         items = content.get("items")
         more = content.get("hasMore")
-        if not isinstance(items, list) or not isinstance(more, bool):
+        rows: Sequence[Any] = items if isinstance(items, list) else [None]
+        if not isinstance(more, bool) or not all(isinstance(row, dict) for row in rows):
             raise self._unreadable("no list of rows", where)
         total = content.get("totalResults")
         return Rows(
-            [_lowered(each) for each in items if isinstance(each, dict)],
+            [_lowered(row) for row in rows],
             more,
             int(total) if isinstance(total, str) and total.isdigit() else None,
             answer,
@@ -125,7 +126,7 @@ class Service:
         return SourceChanged(
             f"the answer holds {what}",
             where=where,
-            hint="See that options.account is right and that nothing between here and NetSuite answers in its place.",
+            hint=ANSWERED_BY_OTHERS,
         )
 
 

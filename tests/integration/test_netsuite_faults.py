@@ -12,6 +12,7 @@ import pytest
 from drivers.contract import (
     CredentialsRefused,
     DriverError,
+    NotPermitted,
     ReadMode,
     ReadRequest,
     SourceBusy,
@@ -37,6 +38,10 @@ from tests.netsuite.connections import (
 from tests.netsuite.server import NetSuite
 from tests.odata.server import Fault
 
+FORBIDDEN = (
+    b'{"title":"Forbidden","status":403,"o:errorDetails":[{"detail":"Your current role does not have permission.",'
+    b'"o:errorCode":"INSUFFICIENT_PERMISSION"}]}'
+)
 LIMITED = (
     b'{"title":"Bad Request","status":400,"o:errorDetails":[{"detail":"Request limit exceeded.",'
     b'"o:errorCode":"SSS_REQUEST_LIMIT_EXCEEDED"}]}'
@@ -188,10 +193,47 @@ class TestChecking:
         assert all(step.ok for step in steps)
         assert [step.name for step in steps][4:] == ["records", "stream orders", "writes of orders"]
 
+    @pytest.mark.parametrize("body", [b"<html><title>Not Found</title></html>", b""])
+    async def test_a_place_that_is_not_there_is_no_service_that_answers(
+        self, account: NetSuite, make: Make, body: bytes
+    ) -> None:
+        account.faults.append(Fault("suiteql", status=404, body=body))
+
+        steps = await make().check([orders()])
+
+        assert [(step.name, step.ok) for step in steps][-1] == ("SuiteQL", False)
+        assert "options.account" in steps[-1].hint
+
     async def test_a_page_of_html_in_netsuites_place_is_told(self, account: NetSuite, make: Make) -> None:
         account.faults.append(Fault("suiteql", status=200, body=b"<html>hello</html>", times=9))
 
         assert isinstance(await refused(make()), SourceChanged)
+
+
+class TestDiscovering:
+    async def test_a_record_that_the_role_may_not_see_leaves_the_others(
+        self, account: NetSuite, make: Make
+    ) -> None:
+        account.faults.append(Fault("metadata-catalog/vendor", status=403, body=FORBIDDEN))
+
+        found = {table.name for table in (await make().discover()).tables}
+
+        assert "vendor" not in found
+        assert {"purchaseOrder", "workOrder", "inventoryItem"} <= found
+
+    async def test_rights_that_are_missing_altogether_are_told(self, account: NetSuite, make: Make) -> None:
+        account.feature = False
+
+        with pytest.raises(NotPermitted):
+            await make().discover()
+
+    async def test_a_record_that_could_not_be_asked_for_is_not_left_out(
+        self, account: NetSuite, make: Make
+    ) -> None:
+        account.faults.append(Fault("metadata-catalog/vendor", status=400, body=LIMITED))
+
+        with pytest.raises(Throttled):
+            await make().discover()
 
 
 class TestLimits:
@@ -253,6 +295,15 @@ class TestLimits:
 
 
 class TestReading:
+    @pytest.mark.parametrize("rows", [b"[null]", b'[{"id":"1"},7]', b'["1"]'])
+    async def test_a_row_that_is_none_is_told_and_not_passed_over(
+        self, account: NetSuite, make: Make, rows: bytes
+    ) -> None:
+        body = b'{"items":' + rows + b',"hasMore":false,"totalResults":1}'
+        account.faults.append(Fault("suiteql", status=200, body=body, times=9))
+
+        assert isinstance(await refused(make()), SourceChanged)
+
     async def test_rows_that_move_while_a_read_goes_on_cost_no_other_row(
         self, account: NetSuite, make: Make
     ) -> None:

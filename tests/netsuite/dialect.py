@@ -97,7 +97,22 @@ def rewritten(query: str) -> str:
         if items.count(",") >= 1000:
             raise BadQuery("maximum number of expressions in a list is 1000")
     text = "".join('"transaction"' if token.lower() == "transaction" else token for token in tokens)
-    return re.sub(r"\bBUILTIN\.DF\(", "builtin_df(", text, flags=re.IGNORECASE)
+    return _nulls_last(re.sub(r"\bBUILTIN\.DF\(", "builtin_df(", text, flags=re.IGNORECASE))
+
+
+def _nulls_last(query: str) -> str:
+    """In Oracle what is null comes last; in SQLite it comes first."""
+    head, words, order = query.rpartition("ORDER BY")
+    if not words or order.count(")") != order.count("("):
+        return query
+    depth, items = 0, [""]
+    for character in order:
+        depth += (character == "(") - (character == ")")
+        if character == "," and not depth:
+            items.append("")
+        else:
+            items[-1] += character
+    return f"{head}{words}{', '.join(f'{item} nulls last' for item in items)}"
 
 
 def install(database: sqlite3.Connection, zone: ZoneInfo) -> None:
@@ -115,7 +130,8 @@ def install(database: sqlite3.Connection, zone: ZoneInfo) -> None:
         found = datetime.strptime(text, FORMATS[form])
         if form == "YYYY-MM-DD":
             return f"D:{text}"
-        return f"T:{found.replace(tzinfo=zone).astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+        # Of an hour that comes twice the second one: nobody says which of them NetSuite means.
+        return f"T:{found.replace(tzinfo=zone, fold=1).astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
     @lru_cache(10_000)
     def to_timestamp(text: str, form: str) -> str:

@@ -72,7 +72,12 @@ def read(account: NetSuite, request: ReadRequest, rows: int) -> list[dict[str, A
         after = None
         while True:
             resumed = ReadRequest(
-                request.stream, request.mode, end=request.end, after=after, page_rows=request.page_rows
+                request.stream,
+                request.mode,
+                start=request.start,
+                end=request.end,
+                after=after,
+                page_rows=request.page_rows,
             )
             reader: Any = PageReader(Direct(account), shape_of(request.stream), resumed, rows=rows)  # type: ignore[arg-type]
             page = reader.finish(await reader.fetch(reader.start()))
@@ -248,4 +253,38 @@ def test_a_mark_that_is_not_printed_as_it_was_asked_for_is_told() -> None:
 
     with pytest.raises(SourceChanged, match="not printed as was asked"):
         asyncio.run(reader_of(account, request, Odd(rows)).fetch(None))
+    account.database.close()
+
+
+LOCAL = {"types": {"lastmodifieddate": "timestamp"}, "lines": {}}
+
+
+@pytest.mark.parametrize("start", [None, "2026-11-01T01:05:00"])
+@pytest.mark.parametrize("page_rows", [1, 2, 9])
+def test_in_an_hour_that_comes_twice_a_local_stamp_costs_no_record(start: str | None, page_rows: int) -> None:
+    """In Los Angeles it is 01:10, 01:40 and, an hour later, 01:20 and 01:50."""
+    account = company({}, 0)
+    for order, moment in ((1, "08:10"), (2, "08:40"), (3, "09:20"), (4, "09:50")):
+        row = {"id": order, "type": "PurchOrd", "lastmodifieddate": f"T:2026-11-01 {moment}:00"}
+        insert(account.database, "transaction", [row])
+    mark = None if start is None else Mark(MarkKind.TIMESTAMP, start)
+    end = Mark(MarkKind.TIMESTAMP, "2026-11-01T01:59:59")
+
+    found = read(
+        account, ReadRequest(orders(**LOCAL), ReadMode.CHANGES, start=mark, end=end, page_rows=page_rows), 9
+    )
+
+    assert [row["__key"] for row in found] == ["1", "3", "2", "4"]
+    account.database.close()
+
+
+@pytest.mark.parametrize("rows", range(2, 8))
+@pytest.mark.parametrize("column", ["linesequencenumber", "id"])
+def test_a_line_without_a_place_is_told_wherever_it_comes(rows: int, column: str) -> None:
+    account = company(dict.fromkeys((1, 2, 3), 1), 2)
+    account.database.execute(f'update transactionline set {column} = null where "transaction" = 2 and id = 3')
+    lines = {**orders().options["lines"]["lines"], "order_by": ["linesequencenumber", "id"]}
+
+    with pytest.raises(SourceChanged, match="no whole number"):
+        read(account, ReadRequest(orders(lines={"lines": lines}), ReadMode.SCAN, page_rows=3), rows)
     account.database.close()
