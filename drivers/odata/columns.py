@@ -28,6 +28,8 @@ TYPES: Final[Mapping[Kind, pa.DataType]] = {
     Kind.TIMESTAMP_TZ: ZONED,
     Kind.TIME: pa.time64("us"),
 }
+_NUMBERS: Final = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT})
+_WIDE: Final = pa.decimal256(76, 20)
 _JSON_DATE: Final = r"^/Date\((?P<ms>-?\d{1,16})(?P<offset>[+-]0{1,4})?\)/$"
 _JSON_DATE_BEGIN: Final = "/Date("
 _JSON_DATE_ENDS: Final = ("+0000)/", ")/")
@@ -68,7 +70,8 @@ def line_list(
         parents = np.repeat(parents, np.fromiter(map(len, held), dtype=np.int64, count=len(held)))
         rows = [line for lines in held for line in lines]
         tree = tree.lists[name]
-    table = ordered(lines_table(rows, tree, node), parents, order_by)
+    lines = lines_table(rows, tree, node)
+    table = ordered(lines, parents, sort_keys(lines, node, order_by))
     counts = np.bincount(parents, minlength=records)
     offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), structs(table))
@@ -86,19 +89,42 @@ def lines_table(rows: Sequence[Any], tree: Node, node: Node) -> pa.Table:
     return pa.table([values for _, values in columns], names=[name for name, _ in columns])
 
 
+def sort_keys(lines: pa.Table, node: Node, order_by: Sequence[str]) -> list[pa.ChunkedArray]:
+    """What lines are put in order by: numbers, too, that a page holds as texts."""
+    kinds = {name: each.kind for name, each in node.leaves()}
+    return [
+        _numbers(lines.column(name)) if kinds[name] in _NUMBERS else lines.column(name) for name in order_by
+    ]
+
+
+def _numbers(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_string(values.type):
+        for type_ in (_WIDE, pa.float64()):  # the second for what has more digits than the first holds
+            with contextlib.suppress(pa.ArrowInvalid):
+                return values.cast(type_)
+    return values
+
+
 def ordered(
-    lines: pa.Table, parents: np.ndarray[tuple[int], np.dtype[np.int64]], order_by: Sequence[str]
+    lines: pa.Table,
+    parents: np.ndarray[tuple[int], np.dtype[np.int64]],
+    by: Sequence[pa.ChunkedArray],
 ) -> pa.Table:
     """The lines of each parent in order; parents are in order already."""
-    if not order_by or lines.num_rows < 2:  # noqa: PLR2004 - nothing to put in order
+    if not by or lines.num_rows < 2:  # noqa: PLR2004 - nothing to put in order
         return lines
-    keys = pa.table(
-        [pa.array(parents), *(lines.column(name) for name in order_by)],
-        names=["", *(f"{number}" for number, _ in enumerate(order_by))],
-    )
-    order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in keys.column_names])
-    found = order.to_numpy()
-    return lines if (found[1:] > found[:-1]).all() else lines.take(order)  # most come in order
+    found = order_of([pa.array(parents), *by])
+    return lines if (found[1:] > found[:-1]).all() else lines.take(pa.array(found))  # most come in order
+
+
+def order_of(by: Sequence[pa.Array | pa.ChunkedArray]) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+    """The places of records in the order of these columns."""
+    names = [f"{number}" for number, _ in enumerate(by)]
+    keys = pa.table(list(by), names=names)
+    found: np.ndarray[tuple[int], np.dtype[np.uint64]] = pc.sort_indices(
+        keys, sort_keys=[(name, "ascending") for name in names]
+    ).to_numpy()
+    return found
 
 
 def column(each: Property, values: Sequence[Any]) -> pa.Array:

@@ -91,14 +91,17 @@ def matching(step: Step, scope: Scope) -> str:
 
 
 def place_in(entity_set: str, type_: StructuredType, record: Mapping[str, Any], version: int) -> str | None:
-    """The path of a record that an answer holds; None where it lacks a part of its key."""
+    """The path of a record that an answer holds; None where a part of its key is missing, or can be none."""
     literals = []
     for name in type_.key:
         property_ = type_.properties[name]
         text = key_text(property_, record.get(name))
         if text is None:
             return None
-        literals.append(literal(property_.kind, text, version, type_=property_.type))
+        try:
+            literals.append(literal(property_.kind, text, version, type_=property_.type))
+        except NoLiteral:
+            return None
     return entity_set + key_predicate(type_.key, literals)
 
 

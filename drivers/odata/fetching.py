@@ -43,9 +43,19 @@ class SetReader:
     """Reads records of one entity set as one tree of properties."""
 
     def __init__(
-        self, service: Service, entity_set: str, tree: Node, version: int, *, url_chars: int, where: str
+        self,
+        service: Service,
+        entity_set: str,
+        tree: Node,
+        version: int,
+        *,
+        url_chars: int,
+        where: str,
+        newest: bool = False,
     ) -> None:
+        """`newest`: what it reads has to hold what was just written, so no copy of the source will do."""
         self._service = service
+        self._newest = newest
         self._entity_set = entity_set
         self._tree = tree
         self._version = version
@@ -118,16 +128,19 @@ class SetReader:
         return found
 
     async def _get(self, url: str, rows: int, *, newest: bool = False) -> Records:
+        newest = newest or self._newest
         answer = await self._service.get(
             url, version=self._version, where=self._where, page_size=rows, newest=newest
         )
         self.answered, self.size = server_time(answer), len(answer.body)
         found = self._reader(self._tree).read(answer.body, where=self._where)
         del answer  # its bytes: what is read next needs the room
-        await self._complete(found.rows, self._tree, rows, self.allowance())
+        await self._complete(found.rows, self._tree, rows, self.allowance(), newest=newest)
         return found
 
-    async def _complete(self, rows: list[Any], tree: Node, page: int, allowance: Allowance) -> None:
+    async def _complete(
+        self, rows: list[Any], tree: Node, page: int, allowance: Allowance, *, newest: bool
+    ) -> None:
         """Lists that the server cut inside the records."""
         for part in list(unfinished(rows, tree, where=self._where)):
             link: str | None = part.next
@@ -136,11 +149,11 @@ class SetReader:
                 self._refuse_circle(link, links)
                 url = self._service.followed(link, where=self._where)
                 answer = await self._service.get(
-                    url, version=self._version, where=self._where, page_size=page
+                    url, version=self._version, where=self._where, page_size=page, newest=newest
                 )
                 allowance.take(len(answer.body))
                 further = self._reader(part.node).read(answer.body, where=self._where)
-                await self._complete(further.rows, part.node, page, allowance)
+                await self._complete(further.rows, part.node, page, allowance, newest=newest)
                 part.lines.extend(further.rows)
                 link = further.next
 

@@ -26,7 +26,14 @@ from drivers.contract import (
 )
 from drivers.keys import decode_key, encode_keys
 from drivers.nesting import LineSet, nested
-from drivers.odata.columns import header_columns, key_texts, line_list, lines_table
+from drivers.odata.columns import (
+    header_columns,
+    key_texts,
+    line_list,
+    lines_table,
+    order_of,
+    sort_keys,
+)
 from drivers.odata.edm import Property
 from drivers.odata.fetching import SetReader
 from drivers.odata.line_sets import FetchedLines, LineSetReader, keys_in
@@ -92,7 +99,13 @@ class PageReader:
 
     def _reader(self, service: Service, entity_set: str, tree: Node, where: str) -> SetReader:
         return SetReader(
-            service, entity_set, tree, self._shape.version, url_chars=self._options.url_chars, where=where
+            service,
+            entity_set,
+            tree,
+            self._shape.version,
+            url_chars=self._options.url_chars,
+            where=where,
+            newest=self._request.mode is ReadMode.BY_KEYS,
         )
 
     @property
@@ -118,6 +131,17 @@ class PageReader:
         )
 
     async def fetch(self, position: Position | None) -> Fetched:
+        try:
+            return await self._fetch(position)
+        except (NoLiteral, OverflowError) as error:
+            raise SourceChanged(
+                f"a record has {str(error)[:100]!r} in what it is read by, which can be no such value",
+                where=self._where,
+                hint="Correct the record, leave it out by `filter`, or choose other properties for key, order_by and "
+                "replication_key.",
+            ) from error
+
+    async def _fetch(self, position: Position | None) -> Fetched:
         if self._request.mode is ReadMode.BY_KEYS:
             return await self._fetch_keys(position.taken if position else 0)
         wanted = min(self._request.page_rows, self._options.page_size)
@@ -258,7 +282,7 @@ class PageReader:
         if not parents:
             parents = [pa.array([], pa.string())]
         if shape.order_by and table.num_rows:
-            order = pc.sort_indices(table, sort_keys=[(name, "ascending") for name in shape.order_by])
+            order = pa.array(order_of(sort_keys(table, shape.node, shape.order_by)))
             table, parents = table.take(order), [each.take(order) for each in parents]
         joined = pa.chunked_array([encode_keys(parents)])
         return nested(pa.chunked_array([keys]), LineSet(shape.name, joined, table))
@@ -368,7 +392,7 @@ async def in_thread(reader: PageReader, fetched: Fetched) -> Page:
     """Finish a page; what an answer may do to the libraries that read it becomes a DriverError."""
     try:
         return await asyncio.to_thread(reader.finish, fetched)
-    except (pa.ArrowException, UnicodeError, OverflowError) as error:
+    except (pa.ArrowException, UnicodeError, NoLiteral, OverflowError, RecursionError) as error:
         raise SourceChanged(
             f"the source's answer cannot be understood: {type(error).__name__}", where="driver"
         ) from error

@@ -248,9 +248,7 @@ def _lines(
     type_, navigation = header, False
     for step in path:
         type_, navigation = _step(model, type_, step, f"{where}.expand")
-    order_by = options.order_by or type_.key
-    for each in order_by:
-        named(type_, each, f"{where}.order_by")
+    order_by = _ordering(type_, options.order_by or type_.key, f"{where}.order_by")
     return LineShape(name, node_of(model, type_, navigation=navigation), order_by, path)
 
 
@@ -283,14 +281,24 @@ def _lines_of_their_own(
         )
     parent = tuple(named(type_, each, f"{where}.parent") for each in options.parent)
     own = tuple(type_.properties[each] for each in type_.key if each not in options.parent)
-    order_by = options.order_by or tuple(each.name for each in own)
-    for each in order_by:
-        named(type_, each, f"{where}.order_by")
+    order_by = _ordering(type_, options.order_by or [each.name for each in own], f"{where}.order_by")
     if not own:  # a type without a key of its own: what puts its records in order has to tell them apart
         own = tuple(type_.properties[each] for each in order_by if each not in options.parent)
     return LineShape(
         name, node_of(model, type_), order_by, (), entity_set, options.service, parent, own, options.filter
     )
+
+
+def _ordering(type_: StructuredType, names: Sequence[str], where: str) -> tuple[str, ...]:
+    for each in names:
+        held = named(type_, each, where)
+        if held.complex or held.collection:
+            raise BadConfiguration(
+                f"{each!r} of type {held.type} holds several values, which put nothing in order",
+                where=where,
+                hint="Name properties of one value each.",
+            )
+    return tuple(names)
 
 
 def _with_lines(node: Node, path: tuple[str, ...], lines: Node) -> Node:

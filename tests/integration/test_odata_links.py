@@ -146,11 +146,10 @@ async def test_a_last_record_that_moved_gives_its_answer_again_and_misses_nothin
 
 async def test_a_plan_tells_of_the_second_walk(made: ODataDriver) -> None:
     by_links = await made.plan(ReadRequest(BY_LINKS, ReadMode.KEYS))
-    by_key = await made.plan(ReadRequest(orders(replication_key=None), ReadMode.KEYS))
 
-    assert set(by_links.notes) - set(by_key.notes) == {
-        "Behind the last answer the keys are walked again, at least once; the server says how many come at a time."
-    }
+    assert any(note.startswith("Behind the last answer the keys are walked again") for note in by_links.notes)
+    with pytest.raises(BadConfiguration, match="no order"):  # as the read by key would be
+        await made.plan(ReadRequest(orders(replication_key=None), ReadMode.KEYS))
 
 
 async def test_links_that_go_in_circles_are_left(server: ODataServer, made: ODataDriver) -> None:

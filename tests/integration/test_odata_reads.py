@@ -86,6 +86,22 @@ async def test_lines_two_steps_away_and_lines_of_their_own_set_agree(server: ODa
     assert sum(len(row["days"]) for row in near) == len(server.rows["Schedule"])
 
 
+async def test_what_is_read_back_comes_from_no_copy_nor_do_its_lines(server: ODataServer) -> None:
+    server.nested_limit = 1
+    made = driver(server, read_headers={"Data-Access-Intent": "ReadOnly"})
+    await pages(made, ReadRequest(orders(), ReadMode.SCAN))
+    assert any("data-access-intent" in seen.headers for seen in server.seen)
+    server.seen.clear()
+    row = next(each for each in server.rows["Lines"] if each["LineNo"] == 20)
+    for stream in (orders(), orders(own_set=True)):
+        (found,) = rows(await pages(made, ReadRequest(stream, ReadMode.BY_KEYS, keys=[row["OrderNo"]])))
+        assert len(found["lines"]) > 1
+    await made.aclose()
+
+    assert len(server.seen) > 3
+    assert not any("data-access-intent" in seen.headers for seen in server.seen)
+
+
 async def test_only_what_the_mapping_uses_is_asked_for(server: ODataServer) -> None:
     stream = StreamSpec("o", "purchase_order", orders().options, columns=["Vendor", "lines.Qty"])
     server.seen.clear()
@@ -194,6 +210,20 @@ async def test_a_key_that_comes_twice_is_named(server: ODataServer) -> None:
     for page_rows in (1, 2, 3, 1_000):
         with pytest.raises(SourceChanged, match=r"more than one record|again"):
             await scan(server, orders(), page_rows=page_rows)
+
+
+@pytest.mark.parametrize("own_set", [True, False])
+async def test_a_key_that_no_literal_can_be_ends_the_read_with_its_place(
+    server: ODataServer,
+    own_set: bool,
+) -> None:
+    for row in server.rows["Orders"]:
+        row["OrderNo"] += "\0"
+    made = driver(server)
+    with pytest.raises(SourceChanged, match="can be no such value") as caught:
+        await pages(made, ReadRequest(orders(own_set=own_set), ReadMode.SCAN, page_rows=5))
+    await made.aclose()
+    assert caught.value.where == "streams.orders.read"
 
 
 async def test_headers_that_change_while_their_lines_are_read_are_read_again(server: ODataServer) -> None:

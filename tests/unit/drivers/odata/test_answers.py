@@ -122,6 +122,26 @@ def test_lists_inside_records_are_found_with_what_the_server_cut() -> None:
         assert made.to_pylist() == [[{"No": 1, "Text": None}, {"No": 2, "Text": None}], []]
 
 
+@pytest.mark.parametrize(
+    ("type_", "numbers", "in_order"),
+    [
+        ("Edm.Decimal", ["10.0000000000000000", "9", "-1.50"], ["-1.50", "9", "10.0000000000000000"]),
+        ("Edm.Decimal", ["1" * 80, "2"], ["2", "1" * 80]),
+        ("Edm.Double", ["1E1", 9], ["9", "1E1"]),
+        ("Edm.Int64", ["10", "9", "x"], ["10", "9", "x"]),
+    ],
+)
+def test_lines_are_put_in_order_by_number_where_their_numbers_are_texts(
+    type_: str, numbers: list[Any], in_order: list[str]
+) -> None:
+    node = Node((), lists={"Items": Node((prop("No", type_),))})
+    rows = read(node, 4, {"value": [{"Items": [{"No": number} for number in numbers]}]}).rows
+
+    made = line_list(rows, node, ["Items"], node.lists["Items"], ["No"], where="")
+
+    assert [[line["No"] for line in lines] for lines in made.to_pylist()] == [in_order]
+
+
 def test_lists_that_no_record_of_v4_has_were_not_expanded() -> None:
     node = Node(PLAIN.properties, lists={"to_Items": Node((prop("No", "Edm.Int32"),), navigation=True)})
 

@@ -181,6 +181,10 @@ def test_lines_that_are_a_collection_inside_the_record_are_selected_and_not_expa
             "lines.l.order_by",
         ),
         (
+            {"entity_set": "Orders", "lines": {"l": {"expand": "Lines", "order_by": ["Home"]}}},
+            "lines.l.order_by",
+        ),
+        (
             {"entity_set": "Orders", "lines": {"l": {"entity_set": "Orders", "parent": ["Id", "Total"]}}},
             "lines.l.parent",
         ),
