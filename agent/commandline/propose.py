@@ -33,12 +33,15 @@ def show_proposal(invocation: Invocation, name: str, *, add: bool) -> None:
         )
     path, present = _file_of(settings, name)
     tables = run_async(read_catalogue(invocation, name))
-    proposal = propose(from_plain(Catalogue, to_plain({"tables": tables})), _streams_in(present))
+    # Those of a profile too: tables of that name in the file would be laid over them.
+    taken = _streams_in(present) | frozenset(connection.streams)
+    proposal = propose(from_plain(Catalogue, to_plain({"tables": tables})), taken)
     text = render(proposal, name)
-    if add and proposal.streams:
+    added = add and bool(proposal.streams)
+    if added:
         _add(path, present, text)
     output = invocation.output
-    output.document({"toml": text, "streams": _summary(proposal), "added_to": str(path) if add else None})
+    output.document({"toml": text, "streams": _summary(proposal), "added_to": str(path) if added else None})
     if not add:
         output.text(text)
         return

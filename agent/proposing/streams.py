@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from agent.model.entities import ENTITIES
@@ -13,6 +15,7 @@ from agent.proposing.knowledge import FIELDS, LINE_FIELDS, LINES, NOISE, REFEREN
 from agent.proposing.words import bare, word_set, words_of
 from drivers.contract import Catalogue, Table
 
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 LEAST: Final = 0.5  # below it a table is named beside others, and not proposed
 LINE_NUMBER: Final = "lineNo"
 _LINE_WORDS: Final = frozenset(word for sets in LINES.values() for words in sets.values() for word in words)
@@ -21,6 +24,7 @@ _ELSE: Final = word_set("history archive log audit temp backup type category sta
 
 def propose(catalogue: Catalogue, taken: Collection[str] = ()) -> Proposal:
     """`taken`: names of streams that the connection has already; they are left as they are."""
+    catalogue = Catalogue(tuple(_sound(table) for table in catalogue.tables if _can_be_written(table)))
     chosen: dict[str, Table] = {}
     others: dict[str, tuple[str, ...]] = {}
     for entity in TABLES:
@@ -41,6 +45,27 @@ def propose(catalogue: Catalogue, taken: Collection[str] = ()) -> Proposal:
         tuple(streams),
         missing=tuple(entity for entity in TABLES if entity not in chosen and STREAMS[entity] not in taken),
         taken=tuple(name for name in STREAMS.values() if name in taken),
+    )
+
+
+def _can_be_written(table: Table) -> bool:
+    """Whether every name can stand in a file; half a surrogate pair, which some drivers make, cannot."""
+    names = (table.name, *table.key, *(column.name for column in table.columns))
+    return bool(table.columns) and all(name and not _SURROGATE.search(name) for name in names)
+
+
+def _sound(table: Table) -> Table:
+    """Without what speaks of columns that the table has not: a driver that answers oddly costs a guess, not all."""
+    there = {column.name for column in table.columns}
+    return replace(
+        table,
+        key=table.key if set(table.key) <= there else (),
+        replication_key=table.replication_key if table.replication_key in there else None,
+        foreign_keys=tuple(
+            link
+            for link in table.foreign_keys
+            if len(link.columns) == len(link.references) and set(link.columns) <= there
+        ),
     )
 
 

@@ -58,8 +58,8 @@ def words_of(name: str) -> tuple[str, ...]:
 
 def bare(table: str) -> str:
     """A table's own name, without its schema and quotes."""
-    last = re.findall(r'"[^"]+"|`[^`]+`|\[[^\]]+\]|[^.]+', table)[-1]
-    return last.strip('"`[]')
+    parts = re.findall(r'"[^"]+"|`[^`]+`|\[[^\]]+\]|[^.]+', table)
+    return parts[-1].strip('"`[]') if parts else table
 
 
 def ends_with(words: Sequence[str], phrase: Sequence[str]) -> bool:

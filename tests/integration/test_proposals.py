@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -163,3 +165,28 @@ def test_streams_are_proposed_for_databases_alone(shell: Shell) -> None:
 @pytest.mark.parametrize("words", [("--add",), ("orders", "--propose")], ids=["add-alone", "one-table"])
 def test_options_that_make_no_sense_together_are_refused(shell: Shell, words: tuple[str, ...]) -> None:
     assert shell.run("discover", "shop", *words).exit_code == 2
+
+
+def test_a_stream_of_the_connections_profile_is_not_proposed_over(shell: Shell, tmp_path: Path) -> None:
+    pytest.importorskip("pyodbc")
+    database = tmp_path / "shop.db"
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("create table vendors (id integer primary key, name text)")
+        connection.commit()
+    stream = '[streams.vendors]\nentity = "vendor"\n[streams.vendors.read]\nquery = "select id, name from vendors"\n'
+    shell.write(
+        "systems/shop/streams.toml",
+        f'driver = "odbc"\n{stream}key = ["id"]\n[streams.vendors.map]\nname = "name"\n',
+    )
+    file = shell.write(
+        "connections/shop.toml",
+        f'system = "shop"\n[options]\nconnection = {{ Driver = "SQLite3", Database = {inline(str(database))} }}\n',
+    )
+    before = file.read_text()
+
+    proposed = shell.json("discover", "shop", "--propose", "--add")
+
+    assert proposed["streams"] == []
+    assert proposed["added_to"] is None
+    assert "left as they are: vendors." in proposed["toml"]
+    assert file.read_text() == before

@@ -77,6 +77,7 @@ def test_names_are_taken_apart_into_words_however_they_are_written(name: str, wo
         ("[dbo].[x.y]", "x.y"),
         ("`s`.`t`", "t"),
         ("t", "t"),
+        (".", "."),
     ],
 )
 def test_a_table_has_a_name_without_schema_and_quotes(table: str, name: str) -> None:
@@ -124,6 +125,25 @@ def test_a_stream_that_is_there_already_is_not_proposed_again() -> None:
 
     assert [each.name for each in proposal.streams] == ["purchase_orders"]
     assert "left as they are: vendors." in render(proposal, "shop")
+
+
+def test_a_driver_that_speaks_of_columns_which_are_not_there_costs_a_guess_and_not_the_proposal() -> None:
+    odd = (ForeignKey(("id",), "vendors", ("id", "id")), ForeignKey(("gone",), "vendors", ("id",)))
+    vendors = Table("vendors", columns("id:int name:varchar"), ("no",), None, "changed", odd)
+    lines = Table("vendor_addresses", columns("nr:int city:varchar"), (), None, None, odd)
+
+    proposal = propose(Catalogue((vendors, lines, Table("purchase_orders", ()))))
+
+    (stream,) = proposal.streams
+    assert (stream.key, stream.key_is_primary, stream.lines, stream.children) == (("id",), False, (), ())
+    assert "replication_key" not in render(proposal, "shop")
+
+
+@pytest.mark.parametrize("name", ["\ud800", "na\udfffme", ""])
+def test_a_table_with_a_name_that_no_file_can_hold_is_left_out(name: str) -> None:
+    odd = Table("vendors", (*columns("id:int name:varchar"), Column(name, "int")), ("id",))
+
+    assert propose(Catalogue((odd,))).streams == ()
 
 
 def test_a_table_of_something_else_is_not_proposed() -> None:
