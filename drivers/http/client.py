@@ -25,7 +25,7 @@ from drivers.http.bodies import ACCEPTED, collect, pieces
 from drivers.http.lanes import Lanes
 from drivers.http.messages import Answer, Request, Sink
 from drivers.http.options import HttpOptions, Windows, revealed
-from drivers.http.sign_in import sign_in_of
+from drivers.http.sign_in import clock_doubt, sign_in_of
 from drivers.http.transport import NotSent, Transport, port_of, tls_context, translate
 from drivers.http.windows import WindowsSignIn, signed_exchange
 
@@ -95,11 +95,16 @@ class HttpClient:
         self._next_at = 0.0
         self._pause = pause
         self._monotonic = monotonic
+        self._now = now
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """Values that must not stand in an error."""
         return self._secrets
+
+    def clock_doubt(self, answer: Answer) -> str:
+        """What to say of a refused signature where this host's clock is far from the server's; else empty."""
+        return clock_doubt(answer, self._now())
 
     async def send(self, request: Request, *, sink: Sink | None = None) -> Answer:
         """The answer, whatever its status but a redirect, 429 and 503.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from secrets import token_hex
@@ -34,6 +35,9 @@ _DEFAULT_LIFE_SECONDS: Final = 300.0
 _LONGEST_LIFE_SECONDS: Final = 400 * 86_400.0
 _SERVER_FAILED: Final = 500
 _REFUSED: Final = (400, 401, 403)
+_TOKEN: Final = re.compile(
+    r"[\x21-\x7e]+"
+)  # what a header holds; an empty one would be fetched with each request
 
 
 class SignIn(Protocol):
@@ -205,7 +209,7 @@ class _Tokens(_Nothing):
         _refuse_failing(answer, "the token endpoint", where)
         content = _object(answer.body)
         token = content.get("access_token")
-        if answer.status != 200 or not isinstance(token, str) or not token.isprintable():  # noqa: PLR2004
+        if answer.status != 200 or not isinstance(token, str) or not _TOKEN.fullmatch(token):  # noqa: PLR2004
             raise SourceChanged(
                 f"the token endpoint answered {answer.status} without a token",
                 where=where,
@@ -314,7 +318,7 @@ def _life_of(content: Mapping[str, Any]) -> float:
 def _object(body: bytes) -> dict[str, Any]:
     try:
         content = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -86,8 +86,8 @@ _BAD_REQUEST: Final = 400
 LOCKED: Final = re.compile(r"\blocked\b", re.IGNORECASE)
 
 
-def refusal(answer: Answer, *, where: str, hidden: Iterable[str] = ()) -> DriverError:
-    """The error of an answer whose status is 400 or above."""
+def refusal(answer: Answer, *, where: str, hidden: Iterable[str] = (), clock: str = "") -> DriverError:
+    """The error of an answer whose status is 400 or above. `clock`: what is wrong with this host's own."""
     found = messages_of(answer, hidden=hidden)
     said = found[0].text if found else "no reason given"
     code = found[0].code if found else ""
@@ -102,6 +102,8 @@ def refusal(answer: Answer, *, where: str, hidden: Iterable[str] = ()) -> Driver
             "keep some of them for this integration.",
         )
     kind = _kind_of(answer.status, found)
+    if clock and kind is CredentialsRefused:
+        return kind(shown, where=where, hint=clock)
     by_others = kind is SourceChanged and not any(each.code for each in found)
     return kind(shown, where=where, hint=ANSWERED_BY_OTHERS if by_others else _HINTS[kind])
 

@@ -10,10 +10,10 @@ from urllib.parse import quote
 
 import msgspec
 
-from drivers.contract import SourceChanged
+from drivers.contract import DriverError, Message, SourceChanged
 from drivers.http.client import HttpClient
 from drivers.http.messages import Answer, Request
-from drivers.netsuite.errors import ANSWERED_BY_OTHERS, is_about_the_query, refusal
+from drivers.netsuite.errors import ANSWERED_BY_OTHERS, is_about_the_query, messages_of, refusal
 
 FAILED: Final = 400
 _QUERY: Final = "/services/rest/query/v1/suiteql"
@@ -40,10 +40,6 @@ class Service:
     def __init__(self, client: HttpClient, url: str) -> None:
         self._client = client
         self._url = url
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        return self._client.secrets
 
     async def answers(self, *, where: str) -> None:
         """Whether queries are answered, whatever is said of the one that is tried.
@@ -106,7 +102,15 @@ class Service:
 
     def refuse(self, answer: Answer, where: str) -> None:
         if answer.status >= FAILED:
-            raise refusal(answer, where=where, hidden=self.secrets)
+            raise self.refusal(answer, where)
+
+    def refusal(self, answer: Answer, where: str) -> DriverError:
+        """The error of an answer whose status is 400 or above."""
+        doubt = self._client.clock_doubt(answer)
+        return refusal(answer, where=where, hidden=self._client.secrets, clock=doubt)
+
+    def said(self, answer: Answer) -> tuple[Message, ...]:
+        return messages_of(answer, hidden=self._client.secrets)
 
     def object_of(self, answer: Answer, where: str) -> Mapping[str, Any]:
         """Raises SourceChanged for an answer that is none of the record service."""

@@ -129,8 +129,7 @@ class Writer:
             if answer.status != _DONE:
                 raise _open(f"the answer ({answer.status}) is none of the record service", step.where)
             return
-        kind = refusal(answer, where=step.where, hidden=self._service.secrets)
-        said = messages_of(answer, hidden=self._service.secrets)
+        kind, said = self._service.refusal(answer, step.where), self._service.said(answer)
         if answer.status in _LEAVES_OPEN or any(each.code == _SAYS_NOTHING for each in said):
             raise _open(kind.message, step.where)
         open_or_certain = (CredentialsRefused, NotPermitted, Throttled)
