@@ -6,6 +6,7 @@ Nothing is enqueued, no cursor moves, nothing is remembered. The records of one 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, replace
@@ -33,6 +34,7 @@ from drivers.contract import Mark, Page, ReadMode, ReadPlan, ReadRequest, Stream
 from drivers.planning import pages_of
 
 MAX_RECORDS: Final = 50  # of each stream
+MAX_EMPTY_PAGES: Final = 10
 _UNSEEN: Final = ("contentHash", "connection", "system", "syncRun", "readAt", "sourceKey")
 
 Document = dict[str, Any]
@@ -67,27 +69,41 @@ async def preview(
 ) -> list[Document]:
     """One document a stream, JSON-ready; what is wrong with a stream stands in its document.
 
-    Raises CredentialsRefused, after which no stream is tried any more.
+    Once credentials were refused, no further stream is tried: each try may lock the account.
     """
-    found = []
+    found: list[Document] = []
+    refused: CredentialsRefused | None = None
     for one in wanted:
-        document: Document = {
-            "stream": f"{connection.name}/{one.settings.name}",
-            "entity": one.settings.entity,
-            "schedule": _schedule(one.settings.sync, now),
-            "policy": None,
-            "reads": [],
-            "sample": None,
-            "error": None,
-        }
+        document = _blank(connection, one.settings, now)
         try:
+            if refused is not None:
+                raise refused
             await _look(driver, connection, one, leaving, now, min(records, MAX_RECORDS), document)
-        except CredentialsRefused:
-            raise
         except GroundwireError as error:
+            refused = error if isinstance(error, CredentialsRefused) else None
             document["error"] = error_document(error)
         found.append(document)
     return found
+
+
+def unasked(
+    connection: ConnectionSettings, streams: Sequence[str], error: GroundwireError, *, now: datetime
+) -> list[Document]:
+    """The documents of streams whose connection cannot even be asked; those of others are shown beside them."""
+    blank = [_blank(connection, connection.streams[name], now) for name in streams]
+    return [{**document, "error": error_document(error)} for document in blank]
+
+
+def _blank(connection: ConnectionSettings, settings: StreamSettings, now: datetime) -> Document:
+    return {
+        "stream": f"{connection.name}/{settings.name}",
+        "entity": settings.entity,
+        "schedule": _schedule(settings.sync, now),
+        "policy": None,
+        "reads": [],
+        "sample": None,
+        "error": None,
+    }
 
 
 async def _look(
@@ -191,7 +207,8 @@ async def _sample(driver: Previewed, stream: Stream, step: Pass, records: int, *
     if not page.table.num_rows and step.mode is not ReadMode.SCAN:
         page = await _first_page(driver, ReadRequest(stream.spec, ReadMode.SCAN, page_rows=records))
         of = "everything"
-    mapped = stream.mapping.apply(page.table)
+    # Beside the event loop of an agent that has other work to do: a few records may have very many lines.
+    mapped = await asyncio.to_thread(stream.mapping.apply, page.table)
     leaving = stream.leave.apply(mapped.records)
     # Where nothing leaves there is no rule to show records by: the person at this host sees what the mapping makes.
     shown = _documents(mapped.records if hidden else leaving.records, stream)
@@ -211,9 +228,13 @@ async def _sample(driver: Previewed, stream: Stream, step: Pass, records: int, *
 
 
 async def _first_page(driver: Previewed, request: ReadRequest) -> Page:
+    """The first that holds something; a driver may give empty ones before it, of which few are waited for."""
+    looked = 0
     async with aclosing(driver.read(request)) as pages:
         async for page in pages:
-            return page
+            looked += 1
+            if page.table.num_rows or page.complete or looked == MAX_EMPTY_PAGES:
+                return page
     raise TransientError("the source ended before its first page", where=request.stream.name)
 
 

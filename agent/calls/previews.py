@@ -8,10 +8,11 @@ from typing import Any
 from agent.clock import Clock
 from agent.connections import Connections
 from agent.control import Handler, Progress
-from agent.errors import ConfigurationError
+from agent.errors import ConfigurationError, GroundwireError
 from agent.outbox.store import Outbox
 from agent.policies.in_force import Leaves
-from agent.previewing import MAX_RECORDS, Wanted, preview
+from agent.previewing import MAX_RECORDS, Wanted, preview, unasked
+from agent.settings import ConnectionSettings
 from agent.sync.cursor import read_checkpoint
 
 
@@ -33,20 +34,27 @@ class PreviewCalls:
             raise ConfigurationError("streams is a list of texts")
         if type(records) is not int or not 1 <= records <= MAX_RECORDS:
             raise ConfigurationError(f"records is a number from 1 to {MAX_RECORDS}")
-        wanted: dict[str, list[str]] = {}
-        for connection, stream in self._connections.addressed(texts):
-            wanted.setdefault(connection, []).append(stream)
+        wanted: dict[str, dict[str, None]] = {}
+        for text in texts or [one.settings.name for one in self._connections]:
+            connection, slash, stream = text.partition("/")
+            # Also those of which the policy lets nothing leave: what it says of them is shown too.
+            every = list(self._connections.settings(connection).streams)
+            chosen = self._connections.choose(connection, [stream] if slash else every)
+            wanted.setdefault(connection, {}).update(dict.fromkeys(name for _, name in chosen))
         found = []
         for connection, names in wanted.items():
-            found += await self._of(connection, names, records)
+            settings = self._connections.settings(connection)
+            try:
+                found += await self._of(settings, list(names), records)
+            except GroundwireError as error:
+                found += unasked(settings, list(names), error, now=self._clock.utcnow())
         return {"streams": found}
 
-    async def _of(self, connection: str, names: list[str], records: int) -> list[dict[str, Any]]:
-        settings = self._connections.settings(connection)
+    async def _of(self, settings: ConnectionSettings, names: list[str], records: int) -> list[dict[str, Any]]:
         chosen = [
             Wanted(
                 settings.streams[name],
-                read_checkpoint(await self._outbox.last_checkpoint(f"{connection}/{name}")),
+                read_checkpoint(await self._outbox.last_checkpoint(f"{settings.name}/{name}")),
             )
             for name in names
         ]

@@ -19,11 +19,11 @@ from agent.commandline.output import Output
 from agent.commandline.policy import agent_user
 from agent.configuration.policy_file import policy_in
 from agent.control import ControlClient, error_from, is_running
-from agent.errors import ConfigurationError
+from agent.errors import AlreadyRunning, ConfigurationError, GroundwireError
 from agent.outbox.store import Outbox
 from agent.policies.in_force import leaving
 from agent.policies.key import PolicyKey
-from agent.previewing import Wanted, preview
+from agent.previewing import Wanted, preview, unasked
 from agent.settings import ConnectionSettings, Settings
 from agent.sync.cursor import Checkpoint, read_checkpoint
 
@@ -38,7 +38,7 @@ _WORDS: Final = {"stays": "stay here", "masked": "leave masked", "hashed": "leav
 
 
 def show_preview(invocation: Invocation, texts: Sequence[str], records: int) -> None:
-    """Raises what keeps a connection from being asked; what is wrong with one stream is shown with it."""
+    """Raises ConfigurationError for a name that is not there; what is wrong with a stream is shown with it."""
     invocation.quiet_logging()
     settings = invocation.settings()
     found = run_async(_previews(settings, texts, records))
@@ -74,9 +74,11 @@ async def _previews(settings: Settings, texts: Sequence[str], records: int) -> l
         args = {"streams": by_agent, "records": records}
         found += (await ControlClient(settings.state_dir).ask("preview", args))["streams"]
     for name, streams in here.items():
-        found += await _preview_here(
-            settings, find_connection(settings, name), list(dict.fromkeys(streams)), records, running=running
-        )
+        connection, names = find_connection(settings, name), list(dict.fromkeys(streams))
+        try:
+            found += await _preview_here(settings, connection, names, records, running=running)
+        except GroundwireError as error:
+            found += unasked(connection, names, error, now=SystemClock().utcnow())
     return found
 
 
@@ -107,7 +109,15 @@ async def _checkpoints(settings: Settings, *, running: bool) -> AsyncIterator[An
     if running or not path.exists():
         yield none
         return
-    async with await Outbox.open(path, clock=SystemClock()) as outbox:
+    try:
+        opened = await Outbox.open(path, clock=SystemClock())
+    except AlreadyRunning as error:
+        raise AlreadyRunning(
+            "somebody syncs from this state folder at this moment, without an agent that could be asked",
+            where=str(path),
+            hint="Look again when that sync is over.",
+        ) from error
+    async with opened as outbox:
 
         async def stored(address: str) -> Checkpoint:
             return read_checkpoint(await outbox.last_checkpoint(address))

@@ -310,7 +310,7 @@ class SourceLimits(Table):
     )
     rows_per_call: int | None = Field(
         default=None,
-        ge=1,
+        ge=2,  # one more than a page is asked for, to see whether there is another
         le=1_000_000,
         description="Rows that one call to the source asks for at most; without it the driver's own bound.",
     )

@@ -13,7 +13,7 @@ from agent.errors import CredentialsRefused, PolicyDenied, Unreachable
 from agent.policies.in_force import Leaves
 from agent.policy.leave import EVERYTHING, LeaveFilter, compile_leave
 from agent.policy.model import LeaveRule
-from agent.previewing import Wanted, preview
+from agent.previewing import MAX_EMPTY_PAGES, Wanted, preview
 from agent.settings import ConnectionSettings, load
 from agent.streams import build_stream
 from agent.sync.cursor import Checkpoint, Pass, PassKind
@@ -55,8 +55,11 @@ class Source:
         self.reads: list[ReadRequest] = []
         self.plans: list[ReadRequest] = []
         self.error: Exception | None = None
+        self.asked = 0
+        self.before: list[Page] = []  # of each read
 
     async def signpost(self, stream: StreamSpec) -> Mark | None:
+        self.asked += 1
         if self.error is not None:
             raise self.error
         return self.mark
@@ -67,6 +70,8 @@ class Source:
 
     async def read(self, request: ReadRequest) -> AsyncGenerator[Page, None]:
         self.reads.append(request)
+        for empty in self.before:
+            yield empty
         yield self.pages.pop(0)
         raise AssertionError("a preview asks for one page")
 
@@ -206,7 +211,29 @@ async def test_what_is_wrong_with_a_stream_stands_in_its_document(erp: Connectio
 async def test_refused_credentials_are_not_tried_again_with_the_next_stream(erp: ConnectionSettings) -> None:
     source = Source()
     source.error = CredentialsRefused("no", where="erp")
-    wanted = [Wanted(erp.streams["vendors"], Checkpoint())] * 2
+    wanted = [Wanted(erp.streams["vendors"], Checkpoint())] * 3
 
-    with pytest.raises(CredentialsRefused):
-        await preview(source, erp, wanted, everything, now=NOW, records=3)
+    found = await preview(source, erp, wanted, everything, now=NOW, records=3)
+
+    assert [one["error"]["code"] for one in found] == ["credentials_refused"] * 3
+    assert source.asked == 1
+
+
+async def test_empty_pages_before_the_first_record_are_passed_over(erp: ConnectionSettings) -> None:
+    empty = replace(page(), complete=False)
+    source = Source(page("true"))
+    source.before = [empty, empty]
+
+    sample = (await looked_at(source, erp))["sample"]
+
+    assert (sample["of"], sample["mapped"]) == ("pass", 1)
+
+
+async def test_a_source_that_gives_empty_pages_alone_is_not_asked_for_ever(erp: ConnectionSettings) -> None:
+    empty = replace(page(), complete=False)
+    source = Source(empty, empty)
+    source.before = [empty] * (MAX_EMPTY_PAGES - 1)
+
+    sample = (await looked_at(source, erp))["sample"]
+
+    assert (sample["tried"], [read.mode for read in source.reads]) == (0, [ReadMode.WINDOW, ReadMode.SCAN])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,11 @@ from agent.calls.previews import PreviewCalls
 from agent.clock import ManualClock
 from agent.configuration.load import load
 from agent.connections import Connections
-from agent.errors import ConfigurationError
+from agent.errors import ConfigurationError, PolicyDenied
 from agent.outbox.store import Outbox
+from agent.policies.in_force import Leaves
 from agent.policy.leave import EVERYTHING, LeaveFilter
+from agent.secrets import SecretRef
 from agent.settings import Settings
 from agent.sync.cursor import Checkpoint
 from drivers.contract import Mark, MarkKind
@@ -34,17 +38,26 @@ def settings(tmp_path: Path) -> Settings:
     return load(tmp_path, environ={})
 
 
-@pytest.fixture
-async def calls(tmp_path: Path, settings: Settings) -> AsyncIterator[tuple[PreviewCalls, Outbox]]:
+@asynccontextmanager
+async def running(
+    tmp_path: Path, settings: Settings, leaving: Leaves
+) -> AsyncIterator[tuple[PreviewCalls, Outbox]]:
     clock = ManualClock()
     async with await Outbox.open(tmp_path / "outbox.db", clock=clock) as outbox:
         connections = Connections(
-            outbox, clock, settings.limits, settings.state_dir, lambda: None, leaving=everything
+            outbox, clock, settings.limits, settings.state_dir, lambda: None, leaving=leaving
         )
         async with asyncio.TaskGroup() as group:
-            await connections.start(settings.connections["box"], group)
-            yield PreviewCalls(connections, outbox, everything, clock), outbox
+            for one in settings.connections.values():
+                await connections.start(one, group)
+            yield PreviewCalls(connections, outbox, leaving, clock), outbox
             await connections.stop_all()
+
+
+@pytest.fixture
+async def calls(tmp_path: Path, settings: Settings) -> AsyncIterator[tuple[PreviewCalls, Outbox]]:
+    async with running(tmp_path, settings, everything) as found:
+        yield found
 
 
 async def ask(calls: PreviewCalls, **args: Any) -> list[dict[str, Any]]:
@@ -82,3 +95,32 @@ async def test_arguments_that_do_not_fit_are_refused(
 ) -> None:
     with pytest.raises(ConfigurationError):
         await ask(calls[0], **args)
+
+
+async def test_streams_of_which_nothing_may_leave_are_shown_with_why(
+    tmp_path: Path, settings: Settings
+) -> None:
+    def vendors_alone(connection: str, entity: str, *, send_raw: bool = False) -> LeaveFilter:
+        if entity != "vendor":
+            raise PolicyDenied("nothing of it may leave", where=entity)
+        return EVERYTHING
+
+    async with running(tmp_path, settings, vendors_alone) as (preview, _):
+        shown = await ask(preview, records=1)
+
+    assert {one["entity"]: one["policy"]["leaves"] for one in shown}["vendor"] is True
+    assert len(shown) == len(settings.connections["box"].streams)
+    assert [one["stream"] for one in shown if one["policy"]["leaves"]] == ["box/vendors"]
+
+
+async def test_a_connection_that_cannot_be_asked_does_not_hide_the_others(
+    tmp_path: Path, settings: Settings
+) -> None:
+    there = settings.connections["box"]
+    lost = replace(there, name="lost", secrets={"key": SecretRef("env", "GROUNDWIRE_NOT_SET")})
+    both = replace(settings, connections={"lost": lost, "box": there})
+
+    async with running(tmp_path, both, everything) as (preview, _):
+        shown = await ask(preview, streams=["lost/vendors", "box/vendors"], records=1)
+
+    assert [one["error"] and one["error"]["code"] for one in shown] == ["configuration", None]

@@ -6,8 +6,10 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
+from agent.app import OUTBOX_FILE
 from tests.permissive import allow_everything
 
 from .conftest import RunningAgent, Shell
@@ -101,3 +103,30 @@ def test_a_stream_that_is_not_there_names_those_that_are(shell: Shell) -> None:
 
     assert result.exit_code == 3
     assert "vendors" in result.stderr
+
+
+def test_a_connection_that_cannot_be_asked_does_not_hide_the_others(shell: Shell) -> None:
+    shell.write("connections/box.toml", FIXED)
+    shell.write("connections/lost.toml", FIXED + '[secrets]\nkey = "env:GROUNDWIRE_NOT_SET"\n')
+
+    result = shell.run("sync", "--preview", "lost/vendors", "box/vendors")
+
+    assert result.exit_code == 6
+    assert "GROUNDWIRE_NOT_SET" in result.stdout
+    assert "5 of the first 5 records map" in result.stdout
+
+
+def test_beside_a_sync_that_no_agent_does_it_says_to_wait(shell: Shell) -> None:
+    shell.write("connections/box.toml", FIXED)
+    allow_everything(shell.folder, ["box"])
+    shell.run("sync", "box/vendors")
+    path = next(shell.folder.rglob(OUTBOX_FILE))
+    held = apsw.Connection(str(path))
+    held.execute("PRAGMA locking_mode=EXCLUSIVE")
+    held.execute("BEGIN IMMEDIATE")
+
+    result = shell.run("sync", "--preview", "box/vendors")
+    held.close()
+
+    assert result.exit_code == 4
+    assert "Look again when that sync is over." in result.stdout
