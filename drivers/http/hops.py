@@ -8,7 +8,7 @@ from typing import Final
 
 from drivers.check_steps import failed
 from drivers.contract import CheckStep, DriverError, Unreachable
-from drivers.http.addresses import open_addresses
+from drivers.http.addresses import Resolver, open_addresses, resolve
 from drivers.http.options import HttpOptions
 from drivers.http.transport import port_of
 
@@ -19,16 +19,17 @@ _PORT_SECONDS: Final = 5.0  # a closed port answers at once; only a firewall mak
 Step = tuple[str, Callable[[], Awaitable[str]]]
 
 
-def way_to(options: HttpOptions) -> list[Step]:
+def way_to(options: HttpOptions, *, resolver: Resolver = resolve) -> list[Step]:
     """Host name and port of the server, or of the proxy before it."""
     host, port = port_of(options.proxy or options.url)
     where = "options.proxy" if options.proxy else "options.url"
 
     async def name() -> str:
-        return ", ".join(await open_addresses(host, port, where=where))
+        return ", ".join(await open_addresses(host, port, where=where, resolver=resolver))
 
     async def door() -> str:
-        return await _answer(host, port, where)
+        addresses = await open_addresses(host, port, where=where, resolver=resolver)
+        return await _answer(addresses, host, port, where)
 
     return [("host name", name), ("port", door)]
 
@@ -45,17 +46,20 @@ async def tried(steps: Sequence[Step]) -> list[CheckStep]:
     return done
 
 
-async def _answer(host: str, port: int, where: str) -> str:
-    address = (await open_addresses(host, port, where=where))[0]
-    try:
-        async with asyncio.timeout(_PORT_SECONDS):
-            _, writer = await asyncio.open_connection(address, port)
-            writer.close()
-    except (OSError, TimeoutError) as error:
-        reason = "no answer in time" if isinstance(error, TimeoutError) else error.strerror or str(error)
-        raise Unreachable(
-            f"nothing answers at {host}:{port}: {reason}",
-            where=where,
-            hint="See that the server listens there and that no firewall stands between.",
-        ) from error
-    return f"{host}:{port} answers"
+async def _answer(addresses: Sequence[str], host: str, port: int, where: str) -> str:
+    """One address that answers is enough, as for every request: a host may have some that nothing listens at."""
+    reason = "the name has no address"
+    for address in addresses:
+        try:
+            async with asyncio.timeout(_PORT_SECONDS):
+                _, writer = await asyncio.open_connection(address, port)
+                writer.close()
+        except (OSError, TimeoutError) as error:
+            reason = "no answer in time" if isinstance(error, TimeoutError) else error.strerror or str(error)
+        else:
+            return f"{host}:{port} answers"
+    raise Unreachable(
+        f"nothing answers at {host}:{port}: {reason}",
+        where=where,
+        hint="See that the server listens there and that no firewall stands between.",
+    )
