@@ -50,7 +50,7 @@ _LINE = Lines(
     _fields(
         whole="LineNum VisualOrder DocEntry",
         text="ItemCode ItemDescription WarehouseCode AccountCode Currency MeasureUnit UoMCode LineStatus ProjectCode FreeText",
-        number="Quantity Price UnitPrice DiscountPercent LineTotal TaxTotal RemainingOpenQuantity",
+        number="Quantity Price UnitPrice DiscountPercent LineTotal TaxTotal RowTotalFC NetTaxAmountFC RemainingOpenQuantity",
         day="ShipDate ActualDeliveryDate",
     ),
 )
@@ -64,7 +64,7 @@ MODEL: dict[str, Entity] = {
             "AuthorizationStatus BPLName Project DocType",
             day="DocDate DocDueDate TaxDate CreationDate UpdateDate CancelDate ClosingDate",
             clock="UpdateTime DocTime",
-            number="DocTotal VatSum TotalDiscount DocRate",
+            number="DocTotal DocTotalFc VatSum VatSumFc TotalDiscount DocRate",
         ),
         {"DocumentLines": _LINE},
     ),
@@ -265,11 +265,16 @@ class Books:
         )  # fmt: skip
 
     def _order(self, number: int) -> None:
+        """Every seventh in another currency than the company's: totals are told in both."""
         self.now += timedelta(hours=8)
+        rate = Decimal("0.8") if number % 7 == 0 else None
+        price = Decimal("10.55")
         lines = [
             {"LineNum": at, "VisualOrder": at, "DocEntry": number, "ItemCode": f"A{1 + (number + at) % 12:05}",
-             "ItemDescription": "Printer part", "Quantity": Decimal(3 + at), "Price": Decimal("10.55"), "UnitPrice": Decimal("10.55"),
-             "LineTotal": Decimal("10.55") * (3 + at), "WarehouseCode": "01", "Currency": "EUR", "MeasureUnit": "pcs",
+             "ItemDescription": "Printer part", "Quantity": Decimal(3 + at), "Price": price, "UnitPrice": price,
+             "LineTotal": price * (3 + at) * (rate or 1), "RowTotalFC": price * (3 + at) if rate else Decimal("0.0"),
+             "TaxTotal": Decimal(at) * (rate or 1), "NetTaxAmountFC": Decimal(at) if rate else Decimal("0.0"),
+             "WarehouseCode": "01", "Currency": "USD" if rate else "EUR", "MeasureUnit": "pcs",
              "LineStatus": "bost_Open", "RemainingOpenQuantity": Decimal(2), "ShipDate": self.day() + timedelta(days=9)}
             for at in range(1 + number % 3)
         ]  # fmt: skip
@@ -277,8 +282,11 @@ class Books:
             "PurchaseOrders",
             {
                 "DocEntry": number, "DocNum": 1000 + number, "CardCode": f"V{1 + number % 4}0000", "CardName": "O'Hara & Sons",
-                "DocDate": self.day(), "DocDueDate": self.day() + timedelta(days=10), "TaxDate": self.day(), "DocCurrency": "EUR",
-                "DocTotal": sum((line["LineTotal"] for line in lines), Decimal(0)), "VatSum": Decimal(0), "DocType": "dDocument_Items",
+                "DocDate": self.day(), "DocDueDate": self.day() + timedelta(days=10), "TaxDate": self.day(), "DocCurrency": "USD" if rate else "EUR", "DocRate": rate or Decimal("1.0"),
+                "DocTotal": sum((line["LineTotal"] + line["TaxTotal"] for line in lines), Decimal(0)),
+                "DocTotalFc": sum((line["RowTotalFC"] + line["NetTaxAmountFC"] for line in lines), Decimal("0.0")),
+                "VatSum": sum((line["TaxTotal"] for line in lines), Decimal(0)),
+                "VatSumFc": sum((line["NetTaxAmountFC"] for line in lines), Decimal("0.0")), "DocType": "dDocument_Items",
                 "DocumentStatus": "bost_Close" if number % 5 == 0 else "bost_Open", "Confirmed": "tYES",
                 "Cancelled": "tYES" if number % 10 == 0 else "tNO", "NumAtCard": f"REQ-{number}", **self.stamp(),
                 "CreationDate": self.day(), "DocumentLines": lines,

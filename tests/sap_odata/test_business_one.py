@@ -58,6 +58,19 @@ async def test_lines_stocks_and_amounts_arrive_as_they_are(driver):
     ]  # fmt: skip
 
 
+async def test_totals_are_in_the_currency_that_stands_beside_them(driver):
+    orders = {each["key"]: each for each in await documents(driver, STREAMS["purchase_orders"])}
+    names = ("currencyKey", "totalTaxValue", "totalGrossValue")
+    lines = ("currencyKey", "price", "lineTaxValue", "lineTotalValue")
+
+    assert [orders["4"][name] for name in names] == ["EUR", "1", "74.85"]
+    assert [orders["7"][name] for name in names] == ["USD", "1", "74.85"]
+    assert [[line[name] for name in lines] for line in orders["7"]["lineItems"]] == [
+        ["USD", "10.55", "0", "31.65"],
+        ["USD", "10.55", "1", "42.2"],
+    ]
+
+
 async def test_every_reference_leads_to_a_record(driver):
     found = {name: await documents(driver, STREAMS[name]) for name in STREAMS}
 

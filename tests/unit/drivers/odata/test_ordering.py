@@ -176,5 +176,6 @@ def test_the_step_follows_from_what_the_version_prints() -> None:
     assert step_of(stamp, None, MarkKind.DATE, 4, where="") == timedelta(days=1)
     assert step_of(day, None, MarkKind.DATE, 2, where="") == timedelta(milliseconds=1)
     assert step_of(stamp, "exact", MarkKind.TIMESTAMP, 2, where="") is None
+    assert step_of(Property("D", "Edm.Date", Kind.DATE), "1d", MarkKind.DATE, 4, where="") is None
     with pytest.raises(DriverError):
         step_of(NUMBER.column, "1s", MarkKind.INTEGER, 2, where="")
