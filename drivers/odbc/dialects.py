@@ -54,6 +54,8 @@ class Dialect:
     binds: Mapping[Kind, str] = field(default_factory=dict)
     projections: Mapping[Kind, str] = field(default_factory=dict)
     native_binds: Mapping[str, str] = field(default_factory=dict)
+    # Native types whose texts are bound as the hex of their UTF-16: a parameter may come in the database's code page.
+    bound_as_utf16: frozenset[str] = frozenset()
     native_projections: Mapping[str, str] = field(default_factory=dict)
     native_kinds: Mapping[str, Kind] = field(default_factory=dict)
     # Rows travel as one text each (see packing.py); {items} is the select list. Only kinds in `own_text` may then go
@@ -261,6 +263,7 @@ SQLITE: Final = Dialect(
     returning=Returning.ROW_ID,
 )
 
+_WIDE: Final = frozenset({"nchar", "nvarchar", "sysname"})
 SQLSERVER: Final = Dialect(
     name="sqlserver",
     products=("microsoft sql server", "sql server", "azure sql"),
@@ -286,6 +289,15 @@ SQLSERVER: Final = Dialect(
         Kind.BOOLEAN: "CAST(? AS bit)",
         Kind.BINARY: "CONVERT(varbinary(max), ?, 2)",
     },
+    # A column is compared as it is ordered only by a value of its own type: a datetime of .003 is .00333 to a datetime2
+    # (since 2016), and varchar sorts hyphens otherwise than nvarchar.
+    native_binds={
+        "datetime": "CONVERT(datetime, CONVERT(datetime2(3), ?, 121))",
+        **dict.fromkeys(("timestamp", "rowversion"), "CONVERT(binary(8), ?, 2)"),
+        **dict.fromkeys(("char", "varchar"), "CAST(? AS varchar(8000))"),
+        **dict.fromkeys(_WIDE, "CONVERT(nvarchar(4000), CONVERT(varbinary(8000), ?, 2))"),
+    },
+    bound_as_utf16=_WIDE,
     projections={
         # Through decimal: money itself is printed with two of its four digits.
         Kind.DECIMAL: "CONVERT(varchar(60), CAST({c} AS decimal(38,{scale})))",
@@ -317,7 +329,8 @@ SQLSERVER: Final = Dialect(
         "zoned": "SYSUTCDATETIME()",
         "date": "CAST(SYSDATETIME() AS date)",
     },
-    safe_rowversion="LOWER(CONVERT(varchar(16), CONVERT(binary(8), MIN_ACTIVE_ROWVERSION() - 1), 2))",
+    # In bigint: with the plain number 1 the subtraction is one of int, which keeps the lower half alone.
+    safe_rowversion="LOWER(CONVERT(varchar(16), CONVERT(binary(8), CONVERT(bigint, MIN_ACTIVE_ROWVERSION()) - 1), 2))",
     tracking=ChangeTracking(
         current="SELECT CHANGE_TRACKING_CURRENT_VERSION()",
         oldest="SELECT CHANGE_TRACKING_MIN_VALID_VERSION(OBJECT_ID(?))",
@@ -340,7 +353,11 @@ ORACLE: Final = Dialect(
     limit=Limit.FETCH_FIRST,
     snapshot=("SET TRANSACTION READ ONLY",),
     consistent=True,
-    session=("ALTER SESSION SET NLS_NUMERIC_CHARACTERS = '.,'",),  # else a German client prints 1,5
+    session=(
+        "ALTER SESSION SET NLS_NUMERIC_CHARACTERS = '.,'",  # else a German client prints 1,5
+        # Else a German client orders texts as its language does, and compares them by their bytes.
+        "ALTER SESSION SET NLS_SORT = BINARY NLS_COMP = BINARY",
+    ),
     binds={
         Kind.INTEGER: "TO_NUMBER(?)",
         Kind.DECIMAL: "TO_NUMBER(?)",

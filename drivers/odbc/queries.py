@@ -55,6 +55,14 @@ def bind(dialect: Dialect, column: QueryColumn) -> str:
     return template.replace("{size}", str(size)).replace("{scale}", str(column.scale))
 
 
+def sent(dialect: Dialect, columns: Sequence[QueryColumn], values: Sequence[str]) -> tuple[str, ...]:
+    """The texts of the columns' values as `bind` takes them."""
+    return tuple(
+        value.encode("utf-16-le", "surrogatepass").hex() if column.native in dialect.bound_as_utf16 else value
+        for column, value in zip(columns, values, strict=True)
+    )
+
+
 def printed(dialect: Dialect, column: QueryColumn, alias: str) -> str:
     """The expression that hands over a column's values unchanged."""
     name = f"{alias}.{quote(dialect, column.name)}"
@@ -78,10 +86,11 @@ def compare(
     """`(a, b) operator (?, ?)` in row order; `operator` is one of > >= < <=."""
     names = [f"{alias}.{quote(dialect, column.name)}" for column in columns]
     binds = [bind(dialect, column) for column in columns]
+    values = sent(dialect, columns, values)
     if len(columns) == 1:
-        return Sql(f"{names[0]} {operator} {binds[0]}", tuple(values))
+        return Sql(f"{names[0]} {operator} {binds[0]}", values)
     if dialect.row_values:
-        return Sql(f"({', '.join(names)}) {operator} ({', '.join(binds)})", tuple(values))
+        return Sql(f"({', '.join(names)}) {operator} ({', '.join(binds)})", values)
     strict = operator[0]
     condition = Sql(f"{names[-1]} {operator} {binds[-1]}", (values[-1],))
     for name, place, value in zip(names[-2::-1], binds[-2::-1], values[-2::-1], strict=True):
@@ -97,7 +106,7 @@ def one_of(
 ) -> Sql:
     names = [f"{alias}.{quote(dialect, column.name)}" for column in columns]
     binds = [bind(dialect, column) for column in columns]
-    flat = tuple(value for key in keys for value in key)
+    flat = tuple(value for key in keys for value in sent(dialect, columns, key))
     if len(columns) == 1:
         return Sql(f"{names[0]} IN ({', '.join(binds * len(keys))})", flat)
     each = "(" + " AND ".join(f"{n} = {b}" for n, b in zip(names, binds, strict=True)) + ")"
@@ -106,7 +115,9 @@ def one_of(
 
 def in_window(dialect: Dialect, replication: QueryColumn, start: str, alias: str) -> Sql:
     name = f"{alias}.{quote(dialect, replication.name)}"
-    return Sql(f"({name} >= {bind(dialect, replication)} OR {name} IS NULL)", (start,))
+    return Sql(
+        f"({name} >= {bind(dialect, replication)} OR {name} IS NULL)", sent(dialect, [replication], [start])
+    )
 
 
 def limited(dialect: Dialect, body: Sql, rows: int) -> Sql:
@@ -184,7 +195,9 @@ def parent_range(
         return None
     name = f"l.{quote(dialect, theirs.name)}"
     place = bind(dialect, theirs)
-    return Sql(f"{name} >= {place} AND {name} <= {place}", (first[0], last[0]))
+    return Sql(
+        f"{name} >= {place} AND {name} <= {place}", sent(dialect, [theirs, theirs], [first[0], last[0]])
+    )
 
 
 def null_key_probe(dialect: Dialect, stream: StreamShape, where: Sequence[Sql]) -> Sql:

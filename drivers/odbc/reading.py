@@ -193,6 +193,7 @@ class PageReader:
             self._refuse_nulls_in(found)
             self._refuse_straddling(connection, found, wanted)
             headers = found.slice(0, wanted)
+            self._refuse_going_back(headers, position)
             lines = self._read_lines(connection, headers)
             if self._dialect.consistent or not lines or self._unchanged(connection, statement, found):
                 break
@@ -372,6 +373,21 @@ class PageReader:
         )
         if int(count.column(0)[0].as_py()) > 1:
             raise self._repeated(last)
+
+    def _refuse_going_back(self, headers: pa.Table, position: Position | None) -> None:
+        """A source that compares otherwise than it orders would lead in a circle."""
+        if position is None or not headers.num_rows:
+            return
+        again = pa.scalar(value=True)
+        for column, value in zip(self._ordering, position.values, strict=True):
+            again = pc.and_(again, pc.equal(key_texts(headers.column(column.name)), value))
+        if pc.any(again).as_py():
+            raise SourceChanged(
+                f"the source gives a row again that the page before ended with ({', '.join(position.values)})",
+                where=f"{self._where}.query",
+                hint="It compares one of these columns otherwise than it orders them. Cast that column in the query, "
+                "a text to one with a binary collation.",
+            )
 
     def _refuse_repeated(self, keys: pa.ChunkedArray) -> None:
         if len(keys) == pc.count_distinct(keys).as_py():

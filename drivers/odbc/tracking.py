@@ -96,25 +96,24 @@ class TrackedRead:
         self._tables = tables
         self._start = _version(request.start)
         self._end = max(_version(request.end) or 0, self._start or 0)
-        self._told = False
+        self._forgotten = False
 
     def since(self, ask: Ask) -> int | None:
         """Behind which version the changes of this read are all kept; None: they are not any more."""
-        if self._start is None:
+        if self._start is None or self._forgotten:  # once every row is read, to the end of this read
             return None
         oldest, current = self._tables.oldest(ask), self._tables.current(ask)
         if oldest <= self._start <= current:
             return max(self._start - 1, oldest)
-        if not self._told:
-            self._told = True
-            _log.warning(
-                "stream %s: changes are asked from version %d on, and the source keeps those from %d to %d:"
-                " every row is read again",
-                self._shape.name,
-                self._start,
-                oldest,
-                current,
-            )
+        self._forgotten = True
+        _log.warning(
+            "stream %s: changes are asked from version %d on, and the source keeps those from %d to %d:"
+            " every row is read again",
+            self._shape.name,
+            self._start,
+            oldest,
+            current,
+        )
         return None
 
     def shape(self, since: int | None) -> StreamShape:

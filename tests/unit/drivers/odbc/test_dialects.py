@@ -10,10 +10,10 @@ from drivers.contract import BadConfiguration
 from drivers.odbc import queries
 from drivers.odbc.dialects import DB2, DIALECTS, HANA, ORACLE, SQLSERVER
 from drivers.odbc.learning import query_columns
-from drivers.odbc.options import ConnectionOptions, DialectName
+from drivers.odbc.options import ConnectionOptions, DialectName, StreamOptions
 from drivers.odbc.queries import Sql
 from drivers.odbc.session import Session
-from drivers.odbc.shape import Kind, QueryColumn
+from drivers.odbc.shape import Kind, LineShape, QueryColumn, StreamShape
 
 
 def printed(column: QueryColumn) -> str:
@@ -44,6 +44,54 @@ def test_decimals_keep_to_the_digits_that_a_product_has() -> None:
 
     assert queries.bind(DB2, wide) == "CAST(? AS decimal(31,5))"
     assert queries.bind(SQLSERVER, wide) == "CAST(? AS decimal(38,5))"
+
+
+@pytest.mark.parametrize(
+    ("native", "kind", "text", "place", "sent"),
+    [
+        (
+            "datetime",
+            Kind.TIMESTAMP,
+            "2026-01-02 03:04:05.003",
+            "CONVERT(datetime, CONVERT(datetime2(3), ?, 121))",
+            "2026-01-02 03:04:05.003",
+        ),
+        ("varchar", Kind.TEXT, "PO-1", "CAST(? AS varchar(8000))", "PO-1"),
+        (
+            "nvarchar",
+            Kind.TEXT,
+            "Ł😀",
+            "CONVERT(nvarchar(4000), CONVERT(varbinary(8000), ?, 2))",
+            "41013dd800de",
+        ),
+        ("timestamp", Kind.BINARY, "00000000000007e3", "CONVERT(binary(8), ?, 2)", "00000000000007e3"),
+    ],
+)
+def test_sql_server_compares_a_column_with_values_of_its_own_type(
+    native: str, kind: Kind, text: str, place: str, sent: str
+) -> None:
+    column = QueryColumn("a", kind, native)
+
+    assert queries.compare(SQLSERVER, [column], ">", [text], "h") == Sql(f"h.[a] > {place}", (sent,))
+    assert queries.one_of(SQLSERVER, [column], [[text]], "h") == Sql(f"h.[a] IN ({place})", (sent,))
+    assert queries.in_window(SQLSERVER, column, text, "h").parameters == (sent,)
+    lines = LineShape("lines", "select 1", (column,), (column,), ("a",))
+    hint = queries.parent_range(SQLSERVER, of_key(column), lines, [text], [text])
+    assert hint is None or hint.parameters == (sent, sent)
+
+
+def of_key(column: QueryColumn) -> StreamShape:
+    options = StreamOptions(query="select 1", key=(column.name,))
+    return StreamShape("s", options, "select 1", (column,), (column,), None, None, ())
+
+
+def test_the_safe_rowversion_is_reckoned_in_all_eight_bytes() -> None:
+    """An int beside a binary makes the binary an int: from 2**31 on the result would be another number."""
+    assert "CONVERT(bigint, MIN_ACTIVE_ROWVERSION()) - 1" in SQLSERVER.safe_rowversion
+
+
+def test_oracle_orders_texts_as_it_compares_them_whatever_the_client_s_language() -> None:
+    assert "ALTER SESSION SET NLS_SORT = BINARY NLS_COMP = BINARY" in ORACLE.session
 
 
 class Described:

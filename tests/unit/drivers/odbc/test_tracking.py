@@ -97,6 +97,14 @@ def test_changes_are_asked_for_only_as_far_as_every_table_keeps_them(
     assert reading(start).since(Answers(current, header=oldest[0], line=oldest[1])) == since
 
 
+def test_a_read_that_began_with_every_row_goes_on_with_every_row() -> None:
+    """A restored database passes the known version again while it is read."""
+    read = reading(51)
+    before = read.since(Answers(50, header=3, line=7))
+
+    assert (before, read.since(Answers(60, header=3, line=7))) == (None, None)
+
+
 def test_a_database_or_a_table_without_change_tracking_is_told_with_what_to_do() -> None:
     tables = tracked_tables(SQLSERVER, SHAPE)
     assert tables is not None
