@@ -32,6 +32,7 @@ def _checked_path(path: str) -> str:
 
 Name = Annotated[str, AfterValidator(_checked_name)]
 Path = Annotated[str, AfterValidator(_checked_path)]
+HeaderValue = Annotated[str, Field(pattern=r"^[\x20-\x7e]+$")]
 SetName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,62}$")]
 ServicePath = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.~!$&'()*+,;=:@%/-]*$", max_length=500)]
 
@@ -52,9 +53,9 @@ class ConnectionOptions(HttpOptions):
     query: dict[str, str] = Field(default_factory=dict)  # in every request, such as sap-client
     company: str = ""  # its id or name, for the services of `companies`
     companies: dict[ServicePath, CompaniesTable] = Field(default_factory=dict)  # by the path of the service
-    read_headers: dict[HeaderName, str] = Field(default_factory=dict)  # of the reading of pages alone
+    read_headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)  # of the reading of pages alone
     csrf: Literal["fetch", "none"] = "none"
-    page_size: int = Field(default=5_000, ge=1, le=100_000)  # rows that one answer is asked for, at most
+    page_size: int = Field(default=5_000, ge=1, le=100_000)  # records of a page, at most
     url_chars: int = Field(default=6_000, ge=1_000, le=60_000)  # the longest URL that the server takes
     keys_per_request: int | None = Field(default=None, ge=1)  # where a service takes fewer than fit a URL
     max_metadata_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
-from drivers.contract import SourceChanged
+from drivers.contract import BadConfiguration, SourceChanged
 from drivers.http.client import HttpClient
 from drivers.http.messages import Answer, Request
 from drivers.odata.companies import company_key, company_path
@@ -36,7 +36,9 @@ class Service:
         self._client = client
         self._options = options
         self.root = "/".join(part for part in (options.url, path.strip("/")) if part)
-        self._companies = options.companies.get(path.strip("/"))
+        known = {each.strip("/"): table for each, table in options.companies.items()}
+        self._path = path.strip("/")
+        self._companies = known.get(self._path)
         self._within = ""  # the company that the entity sets lie in, known with the model
         self._model: Model | None = None
         self._learning = asyncio.Lock()
@@ -82,6 +84,13 @@ class Service:
 
     async def _company(self, model: Model, where: str) -> str:
         if self._companies is None:
+            if self._options.company:
+                raise BadConfiguration(
+                    f"options.company is set, and nothing says where the service {self._path!r} keeps its companies",
+                    where="options.companies",
+                    hint=f'Add [options.companies."{self._path}"] with entity_set and by; without them another company '
+                    "might be read.",
+                )
             return ""
         key = company_key(model, self._companies, where)
         names = ",".join(dict.fromkeys((key.name, *self._companies.by)))

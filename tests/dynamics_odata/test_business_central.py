@@ -228,6 +228,23 @@ async def test_without_a_company_nothing_is_read_or_written(central, company):
     assert [request for request in central.seen if request.method != "GET"] == []
 
 
+@pytest.mark.parametrize("companies", [{}, {"ODataV4": {"entity_set": "Company", "by": ["Name"]}}])
+async def test_a_company_of_a_service_that_does_not_say_where_it_keeps_them_is_refused(central, companies):
+    driver = business_central(central, companies=companies)
+
+    with pytest.raises(BadConfiguration, match="nothing says where the service"):
+        await keys(driver, STREAMS["vendors"])
+    await driver.aclose()
+
+
+async def test_a_slash_about_a_services_path_makes_it_no_other_service(central):
+    table = {"entity_set": "companies", "by": ["name"]}
+    driver = business_central(central, companies={"/api/v2.0/": table}, company=OTHER)
+
+    assert len(await documents(driver, STREAMS["purchase_orders"])) == 1
+    await driver.aclose()
+
+
 async def test_every_request_names_the_tenant_of_a_server_with_several(central):
     central.tenant, central.largest_page = "default", 4
     driver = business_central(central, query={"tenant": "default"})

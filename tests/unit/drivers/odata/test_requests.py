@@ -151,6 +151,13 @@ def test_a_url_that_cannot_work_is_refused(url: str) -> None:
     assert caught.value.where == "options.url"
 
 
+@pytest.mark.parametrize("value", ["", "Read\nOnly", "ReadÖnly"])
+def test_a_header_that_cannot_be_sent_is_refused(value: str) -> None:
+    with pytest.raises(BadConfiguration) as caught:
+        parse_connection({"url": "https://erp.example", "read_headers": {"Data-Access-Intent": value}})
+    assert caught.value.where == "options.read_headers.Data-Access-Intent"
+
+
 def test_brackets_and_quotes_of_a_filter_have_to_be_closed() -> None:
     assert is_closed("(a eq 'it''s :) fine') and (b eq 1)")
     assert not is_closed("a eq 1) or (1 eq 1")
