@@ -75,6 +75,23 @@ async def test_a_purchase_order_has_its_lines_with_their_expected_dates(netsuite
     ]
 
 
+@pytest.mark.parametrize("booked", ["-10", "10"])
+async def test_a_discount_takes_off_whatever_sign_bookkeeping_gives_it(
+    account: NetSuite, netsuite: NetSuiteDriver, booked: str
+) -> None:
+    account.database.execute(
+        'update transactionline set rate = -10, foreignamount = ?, quantity = null where "transaction" = 1014 and id = 2',
+        [booked],
+    )
+
+    lines = (await documents(netsuite, "purchase_orders"))["1014"]["lineItems"]
+
+    assert [(line["price"], line["lineTotalValue"]) for line in lines] == [
+        ("12345678.01", "1"),
+        ("-10", "-10"),
+    ]
+
+
 async def test_a_work_order_has_what_its_assembly_is_made_of(netsuite: NetSuiteDriver) -> None:
     order = (await documents(netsuite, "work_orders"))["5002"]
 
