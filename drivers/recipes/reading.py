@@ -188,7 +188,8 @@ class Reading:
             ):
                 raise BadConfiguration(f"{name!r} cannot be the {option}", where=where)
             elif head not in {KEY, IDEMPOTENCY_KEY}:
-                refuse_unknown(name, fields, f"no {self.terms.step} uses the field", where)
+                known = field_of(name, self.keys) or name
+                refuse_unknown(known, fields, f"no {self.terms.step} uses the field", where)
 
     # --- find
 
