@@ -21,10 +21,6 @@ def soap_driver(connection: str, options: Mapping[str, Any], secrets: Mapping[st
         from drivers.soap.pages.driver import PagesDriver  # noqa: PLC0415 - only where it is used
 
         return PagesDriver(connection, options, secrets)
-    if services == "ax-documents":
-        from drivers.soap.documents.driver import DocumentsDriver  # noqa: PLC0415 - only where it is used
-
-        return DocumentsDriver(connection, options, secrets)
     raise BadConfiguration(
         f"there is no kind of SOAP services {services!r}",
         where="options.services",

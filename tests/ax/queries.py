@@ -32,7 +32,15 @@ def find(system: System, contract: Contract, context: Context, criteria: list[Cr
     if not criteria:
         raise AifFault("No query criteria are specified.", code="NoCriteria")
     rows = system.home(contract, context)
-    return [each for each in rows.values() if all(_matches(contract, each.record, one) for one in criteria)]
+    ranges: dict[tuple[str, str], list[Criterion]] = {}
+    for one in criteria:
+        alike = ("", "") if system.habits.joined == "or" else (one.source, one.field)
+        ranges.setdefault(alike, []).append(one)
+    return [
+        each
+        for each in rows.values()
+        if all(any(_matches(contract, each.record, one) for one in alike) for alike in ranges.values())
+    ]
 
 
 def _matches(contract: Contract, record: dict[str, Any], criterion: Criterion) -> bool:
@@ -86,9 +94,11 @@ def get_keys(
     found = sorted(
         (int(document.record["RecId"]), key)
         for key, document in system.home(contract, context).items()
-        if since is None or document.changed_at >= since
+        if (since is None or document.changed_at >= since) and habits.lets_through(document.record)
     )
     found = [each for each in found if each[0] > int(bookmark or 0)]
     size = min(size, habits.largest_page) if size else habits.largest_page
     page = found[:size]
+    if habits.bookmarks_in_a_circle and page:
+        return KeyPage([key for _, key in page], str(page[-1][0]) if len(found) > size else "1")
     return KeyPage([key for _, key in page], str(page[-1][0]) if len(found) > size else "")

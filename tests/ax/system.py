@@ -40,8 +40,13 @@ class Habits:
     change_tracking: bool = True
     tracked_for: timedelta = timedelta(days=7)
     document_filter: bool = True
+    lets_through: Callable[[Record], bool] = lambda _: True  # what the document filter says of a record
+    bookmarks_in_a_circle: bool = False
     filter_changed: bool = False
     largest_page: int = 10_000  # keys
+    # How query criteria are joined: "or", as Microsoft's Query Criteria Overview says, or "and" as ranges of an X++ query
+    # on several fields are, among which those on one field are joined by "or" all the same.
+    joined: str = "or"
 
 
 @dataclass

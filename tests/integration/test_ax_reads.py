@@ -73,14 +73,23 @@ class TestRecords:
         assert found == ["V-OTHER"]
         assert len(own) == 12
 
-    async def test_criteria_limit_a_stream(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("joined", ["or", "and"])
+    async def test_all_criteria_of_a_stream_hold_however_ax_joins_them(
+        self, tmp_path: Path, joined: str
+    ) -> None:
         stream = vendors(where={"CreditMax": {"ge": "2000", "lt": "4000"}, "VendGroup": "10"})
-        with opened() as (_, server):
+        changes = ReadRequest(
+            stream, ReadMode.CHANGES, start=mark(site.NOW - timedelta(days=3)), end=mark(site.NOW)
+        )
+        with opened() as (system, server):
+            system.habits.joined = joined
             subject = driver(server, tmp_path)
             found = await keys(subject, ReadRequest(stream, ReadMode.SCAN))
+            changed = await keys(subject, changes)
             await subject.aclose()
 
         assert found == ["V-0002", "V-0003"]
+        assert changed == ["V-0002"]
 
     async def test_an_entity_that_comes_once_becomes_columns_and_one_that_comes_twice_is_said(
         self, tmp_path: Path
@@ -151,6 +160,62 @@ class TestRecords:
         assert unmoved[0]["VendGroup"] == found[0]["VendGroup"] == "10"
         assert "Rating" not in unmoved[0]
         assert found[0]["Rating"] == "A"
+
+
+class TestNamed:
+    """A key is asked for by itself: the stream's own limits hold all the same, though AX's `read` knows nothing of them."""
+
+    @pytest.mark.parametrize("more", [0, 30], ids=["few", "many"])
+    async def test_a_record_that_left_the_streams_criteria_is_not_found_by_its_key(
+        self, tmp_path: Path, more: int
+    ) -> None:
+        stream = vendors(where={"VendGroup": "10"})
+        wanted = ["V-0001", "V-0002", "V-0003", *(f"X-{number}" for number in range(more))]
+        with opened() as (system, server):
+            system.touch("VendorService", ("V-0002",), VendGroup="20")
+            subject = driver(server, tmp_path)
+            found = await keys(subject, ReadRequest(stream, ReadMode.BY_KEYS, keys=wanted))
+            await subject.aclose()
+
+        assert found == ["V-0001", "V-0003"]
+
+    @pytest.mark.parametrize("more", [0, 30], ids=["few", "many"])
+    @pytest.mark.parametrize("changes", ["getChangedKeys", None])
+    async def test_a_record_that_left_the_document_filter_is_not_found_by_its_key(
+        self, tmp_path: Path, more: int, changes: str | None
+    ) -> None:
+        stream = orders(changes=changes, keys_by="getKeys")
+        wanted = ["ST00001", "ST00002", "ST00003", *(f"X-{number}" for number in range(more))]
+        with opened() as (system, server):
+            system.touch("TEC_STG_PurchOrderService", ("ST00002",), VendorRef="closed")
+            system.habits.lets_through = lambda record: record["VendorRef"] != "closed"
+            subject = driver(server, tmp_path, page_size=3)
+            found = await keys(subject, ReadRequest(stream, ReadMode.BY_KEYS, keys=wanted))
+            await subject.aclose()
+
+        assert found == ["ST00001", "ST00003"]
+
+    async def test_what_was_written_just_now_is_read_back_without_listing_the_stream(
+        self, tmp_path: Path
+    ) -> None:
+        with opened() as (system, server):
+            system.touch("TEC_STG_PurchOrderService", ("ST00002",), VendorRef="new")
+            subject = driver(server, tmp_path)
+            found = await keys(subject, ReadRequest(orders(), ReadMode.BY_KEYS, keys=["ST00002"]))
+            await subject.aclose()
+
+        assert found == ["ST00002"]
+        assert [operation for _, operation in system.calls] == ["read", "getChangedKeys"]
+
+    async def test_keys_that_are_gone_cost_a_list_and_not_a_call_each(self, tmp_path: Path) -> None:
+        gone = [f"X-{number}" for number in range(300)]
+        with opened() as (system, server):
+            subject = driver(server, tmp_path)
+            found = await keys(subject, ReadRequest(vendors(), ReadMode.BY_KEYS, keys=["V-0001", *gone]))
+            await subject.aclose()
+
+        assert found == ["V-0001"]
+        assert [operation for _, operation in system.calls] == ["findKeys", "read"]
 
 
 class TestChanges:
@@ -237,6 +302,33 @@ class TestChanges:
             await subject.aclose()
 
         assert raised.value.hint
+
+    async def test_an_empty_list_is_not_believed_where_nothing_can_tell_it_from_a_missing_filter(
+        self, tmp_path: Path
+    ) -> None:
+        fewer = Contract("TEC_STG_PurchOrderService", "TEC_STG_PurchOrder", site.ORDERS.entity, ("StagingID",),
+                         ("read", "getKeys", "getChangedKeys"), site.TEMPURI)  # fmt: skip
+        start, end = mark(site.NOW - timedelta(hours=1)), mark(site.NOW)
+        with opened() as (system, server):
+            server.publish("OrderPort", (fewer,))
+            system.habits.document_filter = False
+            subject = driver(server, tmp_path)
+            for request in (
+                ReadRequest(orders(), ReadMode.KEYS),
+                ReadRequest(orders(), ReadMode.CHANGES, start=start, end=end),
+            ):
+                with pytest.raises(BadConfiguration, match="getKeys gives nothing") as raised:
+                    await keys(subject, request)
+                assert "findKeys" in raised.value.hint
+            await subject.aclose()
+
+    async def test_bookmarks_that_go_round_in_a_circle_end_the_read(self, tmp_path: Path) -> None:
+        with opened() as (system, server):
+            system.habits.bookmarks_in_a_circle = True
+            subject = driver(server, tmp_path, page_size=5)
+            with pytest.raises(SourceChanged, match="same pages again"):
+                await keys(subject, ReadRequest(orders(), ReadMode.KEYS))
+            await subject.aclose()
 
     async def test_a_port_whose_filter_was_lost_deletes_nothing(self, tmp_path: Path) -> None:
         """A full list of keys is what deletions are found by."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from drivers.contract import OperationKind, StreamSpec
 from drivers.recipes.tables import parse_write
-from drivers.soap.documents.options import GET_KEYS, StreamOptions, parse_stream
+from drivers.soap.documents.options import FIND_KEYS, GET_KEYS, StreamOptions, parse_stream
 from drivers.soap.documents.recipe_reader import call_of
 from drivers.soap.documents.write_options import WriteTable
 from drivers.soap.options import PAGE
@@ -33,6 +33,7 @@ def used_by(streams: Iterable[StreamSpec]) -> dict[Use, tuple[str, ...]]:
 
 def _reading(options: StreamOptions) -> Iterator[str]:
     yield "read"
+    yield FIND_KEYS  # also where others list: it tells an empty table from a missing document filter
     yield options.lister
     if options.changes is not None:
         yield from (GET_KEYS, options.changes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from drivers.contract import BadConfiguration, Mark
+from drivers.contract import Mark
 from drivers.http.client import HttpClient
 from drivers.http.hops import Step, way_to
 from drivers.http.messages import Request
@@ -12,7 +12,7 @@ from drivers.keys import decode_key
 from drivers.soap.documents.criteria import between, moment_of
 from drivers.soap.documents.fetching import Fetcher
 from drivers.soap.documents.listing import KeyLister
-from drivers.soap.documents.options import FIND_KEYS, GET_CHANGED_KEYS, GET_KEYS, DocumentsOptions
+from drivers.soap.documents.options import GET_CHANGED_KEYS, GET_KEYS, DocumentsOptions
 from drivers.soap.documents.port import Port
 from drivers.soap.documents.shape import StreamShape
 from drivers.soap.faults import refusal
@@ -38,11 +38,13 @@ async def try_stream(port: Port, shape: StreamShape, now: Mark | None) -> str:
     """One record of the stream is read, by every operation that its reads will need. `now`: the stream's signpost."""
     where = shape.where
     document = port.document
-    for operation in ("read", shape.options.lister, *([GET_CHANGED_KEYS] if shape.options.changes else ())):
+    filtered = shape.options.changes is not None or shape.options.lister == GET_KEYS
+    lasting = (GET_KEYS, GET_CHANGED_KEYS) if shape.options.changes else ()
+    for operation in ("read", shape.options.lister, *lasting):
         document.need(operation, where)
     lister = KeyLister(port, shape)
-    if GET_KEYS in {shape.options.lister, GET_KEYS if shape.options.changes else ""}:
-        await _filter(port, lister, shape)
+    if filtered and not await lister.has_keys():
+        await lister.refuse_missing_filter()
     keys = await lister.everything()
     await Fetcher(port, shape).records([tuple(decode_key(key)) for key in keys[:1]])
     if shape.options.changes and now is not None:
@@ -50,18 +52,6 @@ async def try_stream(port: Port, shape: StreamShape, now: Mark | None) -> str:
     if shape.replication is not None and now is not None:
         await lister.found(between(shape, moment_of(now, where), None))
     return f"{len(keys)} records, {described(shape)}"
-
-
-async def _filter(port: Port, lister: KeyLister, shape: StreamShape) -> None:
-    """No document filter, and getKeys gives nothing: which looks like an empty table."""
-    if port.document.offers(GET_KEYS) and not await lister.has_keys():
-        await lister.refuse_missing_filter()
-        if not port.document.offers(FIND_KEYS):
-            raise BadConfiguration(
-                "getKeys gives nothing: the port has no document filter for this service, or there is no record",
-                where=f"{shape.where}.changes",
-                hint="Let the AX administrator see to the document filter (inbound port, Processing options).",
-            )
 
 
 def described(shape: StreamShape) -> str:

@@ -1,4 +1,9 @@
-"""Pure: the query criteria of AIF, joined by "and": operators, values, and the moments that changes lie between."""
+"""Pure: the query criteria of AIF: operators, values, and the moments that changes lie between.
+
+Each is asked for by itself. Microsoft's "Query Criteria Overview" of AX 2012 says that AIF joins several by "or"; its
+reference of AxdBase.initQueryFromQuery says that they become ranges of the document's query, and those are joined by "or" on
+one field and by "and" on several.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +26,8 @@ _OPERATORS: Final = {
 }
 
 
-def content_of(criteria: list[Criterion]) -> dict[str, object]:
-    return {"QueryCriteria": {"CriteriaElement": criteria}}
+def content_of(criterion: Criterion) -> dict[str, object]:
+    return {"QueryCriteria": {"CriteriaElement": [criterion]}}
 
 
 def criterion(entity: str, field: str, operator: str, value: str, value2: str = "") -> Criterion:
@@ -31,14 +36,18 @@ def criterion(entity: str, field: str, operator: str, value: str, value2: str = 
 
 
 def standing(shape: StreamShape) -> list[Criterion]:
-    """The stream's own criteria. AIF takes no question without one, so where there is none all keys but the empty one."""
+    """The stream's own criteria, all of which hold."""
     header = shape.document.entity.name
-    found = [
+    return [
         each
         for name, condition in shape.options.where.items()
         for each in _conditions(header, name, condition)
     ]
-    return found or [criterion(header, shape.options.key[0], "NotEqual", "")]
+
+
+def anything(shape: StreamShape) -> Criterion:
+    """AIF takes no question without a criterion: all keys but the empty one."""
+    return criterion(shape.document.entity.name, shape.options.key[0], "NotEqual", "")
 
 
 def _conditions(header: str, name: str, condition: Condition) -> Iterator[Criterion]:
@@ -50,24 +59,21 @@ def _conditions(header: str, name: str, condition: Condition) -> Iterator[Criter
             yield criterion(entity or header, field, operator, str(value))
 
 
-def between(shape: StreamShape, low: datetime, high: datetime | None) -> list[Criterion]:
+def between(shape: StreamShape, low: datetime, high: datetime | None) -> Criterion:
     """Both ends are in it."""
-    name = _replication(shape)
-    header = shape.document.entity.name
-    bounds = [criterion(header, name, "GreaterOrEqual", written(low))]
-    if high is not None:
-        bounds.append(criterion(header, name, "LessOrEqual", written(high)))
-    return [*standing(shape), *bounds]
+    name, header = _replication(shape), shape.document.entity.name
+    if high is None:
+        return criterion(header, name, "GreaterOrEqual", written(low))
+    return criterion(header, name, "Range", written(low), written(high))
 
 
-def unstamped(shape: StreamShape) -> list[Criterion]:
-    header = shape.document.entity.name
-    return [*standing(shape), criterion(header, _replication(shape), "Equal", EMPTY_MOMENT)]
+def unstamped(shape: StreamShape) -> Criterion:
+    return criterion(shape.document.entity.name, _replication(shape), "Equal", EMPTY_MOMENT)
 
 
-def named(shape: StreamShape, key: tuple[str, ...]) -> list[Criterion]:
-    header = shape.document.entity.name
-    return [criterion(header, name, "Equal", part) for name, part in zip(shape.options.key, key, strict=True)]
+def named(shape: StreamShape, key: tuple[str, ...]) -> Criterion:
+    """The records that have the last part of a key: of several parts it is the one that says most."""
+    return criterion(shape.document.entity.name, shape.options.key[-1], "Equal", key[-1])
 
 
 def written(moment: datetime) -> str:

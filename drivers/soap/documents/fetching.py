@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from drivers.contract import RecordFault, SourceChanged
+from drivers.soap.columns import texts_of
 from drivers.soap.documents.criteria import content_of, named
 from drivers.soap.documents.faults import AifRefusal
+from drivers.soap.documents.options import FIND_KEYS
 from drivers.soap.documents.port import KeyParts, Port
 from drivers.soap.documents.shape import StreamShape
 from drivers.soap.xml import unwritable
 
-_FINDERS: Final = ("findKeys", "find")
+_FINDERS: Final = (FIND_KEYS, "find")
 
 
 class Fetcher:
@@ -61,16 +63,17 @@ class Fetcher:
             )
         except AifRefusal as unfindable:
             raise unfindable.as_error(self._shape.where) from unfindable
-        there = (
-            self._port.keys(answer, self._shape.where) if finder == "findKeys" else self._port.records(answer)
-        )
-        if key in there or (there and finder == "find"):
+        there = self._port.keys(answer, self._shape.where) if finder == FIND_KEYS else self._keys_in(answer)
+        if key in there:
             raise RecordFault(
                 f"AX cannot give the record {'/'.join(key)}: {refusal.text}",
                 where=self._shape.where,
                 hint="Open the record in AX; what its document needs may be missing.",
             ) from refusal
         return []
+
+    def _keys_in(self, answer: Any) -> list[tuple[str | None, ...]]:
+        return list(zip(*texts_of(self._port.records(answer), self._shape.key), strict=True))
 
     def _refuse_more_than_one(self, record: Any) -> None:
         for tags in self._shape.ones:

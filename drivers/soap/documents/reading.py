@@ -15,6 +15,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from drivers.contract import KEY_COLUMN, Page, ReadMode, ReadRequest, SourceChanged
 from drivers.cursors import Position, decode_cursor, encode_cursor
@@ -22,7 +23,7 @@ from drivers.keys import decode_key, encode_key
 from drivers.soap.columns import arrays, line_array, texts_of, unknown_tags
 from drivers.soap.documents.criteria import between, moment_of, unstamped
 from drivers.soap.documents.fetching import Fetcher
-from drivers.soap.documents.listing import KeyLister
+from drivers.soap.documents.listing import FEW, KeyLister
 from drivers.soap.documents.port import Port
 from drivers.soap.documents.shape import StreamShape
 
@@ -31,6 +32,7 @@ _SECOND: Final = timedelta(seconds=1)
 # AX's empty moment is the first of 1900; no record was changed before the second.
 _EARLIEST: Final = datetime(1900, 1, 2, tzinfo=UTC)
 _TO_THE_SECOND: Final = len("2026-03-20T12:00:00")
+_MOST_HALVINGS: Final = 2 * 33  # of all the seconds that there are, down to one
 LEAST_STRETCH: Final = 500  # keys that a stretch of changes may hold, also where pages are smaller
 
 
@@ -137,9 +139,19 @@ class PageReader:
     async def _cut(self, low: datetime, high: datetime) -> AsyncIterator[_Stretch]:
         """The stretches in order of time. One that holds too many keys is cut in two and asked for again."""
         waiting = [(low, high)] if low <= high else []
+        asked, most = 0, _MOST_HALVINGS
         while waiting:
             first, last = waiting.pop()
             keys = await self._lister.found(between(self._shape, first, last))
+            asked += 1
+            if asked == 1:
+                most += _MOST_HALVINGS * (len(keys) // self._limit)
+            if asked > most:
+                raise SourceChanged(
+                    f"findKeys does not keep to the bounds of {self._shape.options.replication_key}",
+                    where=f"{self._shape.where}.replication_key",
+                    hint="Leave replication_key out, and the stream is compared in full.",
+                )
             seconds = int((last - first) / _SECOND)
             if len(keys) > self._limit and seconds > 0:
                 middle = first + timedelta(seconds=seconds // 2)
@@ -193,9 +205,20 @@ class PageReader:
             taken += len(part)
             complete = taken >= len(wanted)
             possible = [key for key in part if self._fetcher.can_be(decode_key(key))]
-            yield Page(
-                await self._read(possible), encode_cursor(Position(ReadMode.BY_KEYS, taken=taken)), complete
-            )
+            table = await (self._few(possible) if len(wanted) <= FEW else self._many(possible))
+            yield Page(table, encode_cursor(Position(ReadMode.BY_KEYS, taken=taken)), complete)
+
+    async def _few(self, keys: list[str]) -> pa.Table:
+        """Read first: where nothing is there, nothing is listed."""
+        table = await self._read(keys)
+        if not table.num_rows or not self._lister.chooses:
+            return table
+        held = await self._lister.held(table.column(KEY_COLUMN).to_pylist())
+        return table.filter(pc.is_in(table.column(KEY_COLUMN), value_set=pa.array(held, pa.string())))
+
+    async def _many(self, keys: list[str]) -> pa.Table:
+        """List first: each key that is gone would cost a call or two."""
+        return await self._read(await self._lister.held(keys) if keys else [])
 
     # --- both
 

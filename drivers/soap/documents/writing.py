@@ -128,16 +128,15 @@ class _Attempt:
             return None
         header = self._shape.document.entity.name
         reference = self._scope.idempotency_key
-        criteria = [criterion(header, find.member.name, "Equal", reference)]
-        criteria += [criterion(header, name, "Equal", part) for name, part in self._scope.key.items()]
+        asked = content_of(criterion(header, find.member.name, "Equal", reference))
         where = f"{self._where}.find"
         try:
-            answer = await self._port.ask("find", content_of(criteria), where=where)
+            answer = await self._port.ask("find", asked, where=where)
         except AifRefusal as refusal:
             raise refusal.as_error(where) from refusal
         for record in self._port.records(answer):
             # AX finds without regard to case.
-            if record.findtext(find.member.tag) == reference:
+            if record.findtext(find.member.tag) == reference and self._is_meant(record):
                 return outcome_of(replace(self._scope, results=self._texts(record)))
         return None
 
@@ -156,12 +155,16 @@ class _Attempt:
         fetcher = Fetcher(self._port, self._shape)
         found = await fetcher.records([self._key]) if fetcher.can_be(self._key) else []
         for record in found:
-            if all(
-                record.findtext(column.path[0]) == part
-                for column, part in zip(self._shape.key, self._key, strict=True)
-            ):
+            if self._is_meant(record):
                 return record
         raise Refusal(NOT_FOUND)
+
+    def _is_meant(self, record: Any) -> bool:
+        """Whether it has the command's key; that of a create may be any."""
+        return not self._key or all(
+            record.findtext(column.path[0]) == part
+            for column, part in zip(self._shape.key, self._key, strict=True)
+        )
 
     async def _created(self, answer: Any) -> Outcome:
         """The key is in the answer; the number for people has to be read."""

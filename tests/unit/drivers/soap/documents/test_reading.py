@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from drivers.contract import Mark, MarkKind, Page, ReadMode, ReadRequest, StreamSpec
+from drivers.contract import Mark, MarkKind, Page, ReadMode, ReadRequest, SourceChanged, StreamSpec
 from drivers.soap.documents.port import KeyParts
 from drivers.soap.documents.reading import PageReader
 from drivers.soap.documents.shape import StreamShape, shape_of
@@ -46,15 +47,17 @@ class Stamped:
     def __init__(self, stamps: dict[str, datetime]) -> None:
         self.stamps = stamps
         self.most_read = 0
+        self.minds_bounds = True
 
     async def ask(self, operation: str, content: dict[str, Any], *, where: str) -> list[KeyParts]:
         assert operation == "findKeys", where
+        (each,) = content["QueryCriteria"]["CriteriaElement"]
         low, high = None, None
-        for each in content["QueryCriteria"]["CriteriaElement"]:
-            if each["FieldName"] == "ModifiedDateTime":
-                moment = datetime.fromisoformat(each["Value1"]).replace(tzinfo=UTC)
-                low = moment if each["Operator"] == "GreaterOrEqual" else low
-                high = moment if each["Operator"] == "LessOrEqual" else high
+        if each["FieldName"] == "ModifiedDateTime" and self.minds_bounds:
+            assert each["Operator"] == "Range"
+            low, high = (
+                datetime.fromisoformat(each[name]).replace(tzinfo=UTC) for name in ("Value1", "Value2")
+            )
         return [
             (key,)
             for key, stamp in reversed(self.stamps.items())
@@ -151,3 +154,12 @@ def test_what_changes_while_it_is_read_is_left_to_the_next_pass(
 
     assert set(found) == {key for key, stamp in port.stamps.items() if stamp <= end}
     assert len(found) == len(set(found))
+
+
+def test_a_server_that_does_not_keep_to_the_bounds_is_told_and_not_asked_for_ever() -> None:
+    port = Stamped({str(n): BEGIN + timedelta(seconds=n) for n in range(20)})
+    port.minds_bounds = False
+    request = ReadRequest(STREAM, ReadMode.CHANGES, end=mark(BEGIN + timedelta(days=1)), page_rows=3)
+
+    with pytest.raises(SourceChanged, match="bounds"):
+        read(port, request)
