@@ -183,6 +183,7 @@ class Position:
     taken: int = 0  # BY_KEYS: how many keys were looked up
     link: str | None = None  # of a stream that is read by the server's links, with the last record's key
     last: str = ""
+    begun: int = 0
 
 
 def encode_cursor(position: Position) -> str:
@@ -195,6 +196,7 @@ def encode_cursor(position: Position) -> str:
             "mode": position.mode.value,
             "link": position.link,
             "last": position.last,
+            "begun": position.begun,
         }
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
@@ -213,7 +215,8 @@ def decode_cursor(text: str, *, mode: ReadMode, width: int, where: str, linked: 
         if mode is ReadMode.BY_KEYS:
             return Position(mode, taken=int(content["taken"]))
         if linked:
-            return Position(mode, link=str(content["link"]), last=str(content["last"]))
+            begun = int(content.get("begun", 0))
+            return Position(mode, link=str(content["link"]), last=str(content["last"]), begun=begun)
         values = content["at"]
     except (ValueError, KeyError, TypeError):
         raise unusable from None

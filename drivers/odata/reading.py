@@ -185,13 +185,15 @@ class PageReader:
             return None
         keys = self._reader(service, shape.options.entity_set, Node(shape.key), self._where)
         return LinkedPages(
-            self._set, keys, shape.key, self._tree, self._bounds, self._named_all, where=self._where
-        )
+            self._set, keys, shape.key, self._tree, self._bounds, self._named_all,
+            keys_wanted=self._options.page_size, where=self._where,
+        )  # fmt: skip
 
     async def _fetch_linked(self, linked: LinkedPages, position: Position | None, wanted: int) -> Fetched:
-        place = Place(position.link or "", position.last) if position is not None else None
+        place = Place(position.link or "", position.last, position.begun) if position is not None else None
         page = await linked.page(place, wanted)
-        behind = Position(self._request.mode, link=page.place.link, last=page.place.last)
+        at = page.place
+        behind = Position(self._request.mode, link=at.link, last=at.last, begun=at.begun)
         return Fetched(page.rows, (), behind, page.complete)
 
     # --- pages in order

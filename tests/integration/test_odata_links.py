@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from agent.hosting.pages import PageCheck
 from drivers.contract import (
     BadConfiguration,
     Capabilities,
+    Page,
     ReadMode,
     ReadRequest,
     SourceBusy,
@@ -110,6 +112,40 @@ async def test_what_is_added_before_the_place_reached_is_given_once(
     found = rows(await pages(made, ReadRequest(BY_LINKS, ReadMode.SCAN, page_rows=5)))
 
     assert sorted(row["OrderNo"] for row in found) == sorted(row["OrderNo"] for row in server.rows["Orders"])
+
+
+async def checked(made: ODataDriver, request: ReadRequest) -> list[Page]:
+    """The pages of a read, as the agent takes them."""
+    check = PageCheck(request)
+    return [check.accept(page) async for page in made.read(request)]
+
+
+@pytest.mark.parametrize("page_rows", [1, 5, 43])
+async def test_records_that_were_passed_over_come_in_pages_that_go_on(
+    server: ODataServer, made: ODataDriver, page_rows: int
+) -> None:
+    first = server.rows["Orders"][0]
+
+    def add(number: int) -> None:
+        if number in {2, 3}:
+            server.rows["Orders"].insert(0, {**first, "OrderNo": f"new {number}"})
+
+    before_answers(server, add)
+    found = rows(await checked(made, ReadRequest(BY_LINKS, ReadMode.SCAN, page_rows=page_rows)))
+
+    assert sorted(row["OrderNo"] for row in found) == sorted(row["OrderNo"] for row in server.rows["Orders"])
+
+
+async def test_a_read_that_begins_anew_comes_by_its_old_places_again(
+    server: ODataServer, made: ODataDriver
+) -> None:
+    request = ReadRequest(BY_LINKS, ReadMode.SCAN, page_rows=7)
+    whole = await checked(made, request)
+    server.faults.append(Fault("skiptoken=5", 410))
+
+    rest = await checked(made, replace(request, after=whole[0].cursor))
+
+    assert sorted(keys(rest)) == sorted(keys(whole))
 
 
 async def test_a_set_that_never_rests_is_busy_and_not_complete(
