@@ -9,7 +9,7 @@ from drivers.contract import BadConfiguration, Driver, SecretKeeper
 
 
 def names() -> tuple[str, ...]:
-    return ("netsuite", "odata", "odbc", "rfc", "sandbox", "soap")
+    return ("dmf", "netsuite", "odata", "odbc", "rfc", "sandbox", "soap")
 
 
 def create(
@@ -25,32 +25,40 @@ def create(
     `secrets` holds revealed values; a driver must never put one in an error, a log line or a repr.
     Raises BadConfiguration for an unknown driver or unusable options. Connects to nothing.
     """
-    if driver == "netsuite":
-        from drivers.netsuite.driver import NetSuiteDriver  # noqa: PLC0415 - only where it is used
+    made: Driver
+    match driver:
+        case "dmf":
+            from drivers.dmf.driver import DmfDriver  # noqa: PLC0415 - only where it is used
 
-        return NetSuiteDriver(connection, options, secrets)
-    if driver == "odata":
-        from drivers.odata.driver import ODataDriver  # noqa: PLC0415 - only where it is used
+            made = DmfDriver(connection, options, secrets)
+        case "netsuite":
+            from drivers.netsuite.driver import NetSuiteDriver  # noqa: PLC0415 - only where it is used
 
-        return ODataDriver(connection, options, secrets)
-    if driver == "odbc":
-        from drivers.odbc.driver import OdbcDriver  # noqa: PLC0415 - loads the ODBC driver manager
+            made = NetSuiteDriver(connection, options, secrets)
+        case "odata":
+            from drivers.odata.driver import ODataDriver  # noqa: PLC0415 - only where it is used
 
-        return OdbcDriver(connection, options, secrets)
-    if driver == "rfc":
-        from drivers.rfc.driver import RfcDriver  # noqa: PLC0415 - may load SAP's library
+            made = ODataDriver(connection, options, secrets)
+        case "odbc":
+            from drivers.odbc.driver import OdbcDriver  # noqa: PLC0415 - loads the ODBC driver manager
 
-        return RfcDriver(connection, options, secrets)
-    if driver == "sandbox":
-        from drivers.sandbox.driver import SandboxDriver  # noqa: PLC0415 - only where it is used
+            made = OdbcDriver(connection, options, secrets)
+        case "rfc":
+            from drivers.rfc.driver import RfcDriver  # noqa: PLC0415 - may load SAP's library
 
-        return SandboxDriver(connection, options, secrets)
-    if driver == "soap":
-        from drivers.soap.driver import soap_driver  # noqa: PLC0415 - only where it is used
+            made = RfcDriver(connection, options, secrets)
+        case "sandbox":
+            from drivers.sandbox.driver import SandboxDriver  # noqa: PLC0415 - only where it is used
 
-        return soap_driver(connection, options, secrets)
-    raise BadConfiguration(
-        f"there is no driver named {driver!r}",
-        where="connection.driver",
-        hint=f"Choose one of: {', '.join(names())}.",
-    )
+            made = SandboxDriver(connection, options, secrets)
+        case "soap":
+            from drivers.soap.driver import soap_driver  # noqa: PLC0415 - only where it is used
+
+            made = soap_driver(connection, options, secrets)
+        case _:
+            raise BadConfiguration(
+                f"there is no driver named {driver!r}",
+                where="connection.driver",
+                hint=f"Choose one of: {', '.join(names())}.",
+            )
+    return made
