@@ -26,6 +26,7 @@ from agent.policies.key import PolicyKey
 from agent.previewing import Wanted, preview, unasked
 from agent.settings import ConnectionSettings, Settings
 from agent.sync.cursor import Checkpoint, read_checkpoint
+from drivers.contract import ReadMode
 
 PURPOSES: Final = {
     "initial": "The first walk",
@@ -42,8 +43,10 @@ def show_preview(invocation: Invocation, texts: Sequence[str], records: int) -> 
     invocation.quiet_logging()
     settings = invocation.settings()
     found = run_async(_previews(settings, texts, records))
+    before: dict[str, Any] | None = None
     for document in found:
-        _show(invocation.output, document)
+        _show(invocation.output, document, before)
+        before = document["error"]
     if not found:
         invocation.output.note("There is no stream to look at.")
     invocation.output.document({"streams": found})
@@ -128,7 +131,8 @@ async def _checkpoints(settings: Settings, *, running: bool) -> AsyncIterator[An
 # --- for people
 
 
-def _show(output: Output, document: dict[str, Any]) -> None:
+def _show(output: Output, document: dict[str, Any], before: dict[str, Any] | None) -> None:
+    """`before`: the error of the stream before, which is not told twice."""
     output.line(f"{document['stream']} ({document['entity']})", bold=True)
     _show_schedule(output, document["schedule"])
     for read in document["reads"]:
@@ -141,6 +145,10 @@ def _show(output: Output, document: dict[str, Any]) -> None:
         _show_sample(output, sample, leaves=policy["leaves"])
     if document["error"] and not output.json:
         error = document["error"]
+        if error == before:
+            output.line("  As above.", colour="red")
+            output.line()
+            return
         where = f"{error['where']}: " if error.get("where") else ""
         output.line(f"  {where}{error['message']}", colour="red")
         output.line(f"    What to do: {error['hint']}")
@@ -163,6 +171,8 @@ def _show_read(output: Output, read: dict[str, Any]) -> None:
     )
     goes_on = ", going on where it was cut short" if read["resumes"] else ""
     output.line(f"  {PURPOSES[read['purpose']]} ({read['mode']}){bounds}{goes_on}")
+    if read["mode"] == ReadMode.WINDOW:
+        output.line("    what last changed before that stays out (initial_window)")
     if read["objects"]:
         output.line(f"    reads {', '.join(read['objects'])}")
     about = "" if read["exact"] else "about "
@@ -183,9 +193,17 @@ def _many(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
+def _mapped(mapped: int, tried: int) -> str:
+    if not tried:
+        return "there is no record yet to try the mapping with"
+    if tried == 1:
+        return "the first record maps" if mapped else "the first record does not map"
+    return f"{mapped} of the first {tried} records map"
+
+
 def _show_sample(output: Output, sample: dict[str, Any], *, leaves: bool) -> None:
     of = "" if sample["of"] == "pass" else "; of everything, for nothing is in that walk"
-    output.line(f"  {sample['mapped']} of the first {_many(sample['tried'], 'record')} map{of}")
+    output.line(f"  {_mapped(sample['mapped'], sample['tried'])}{of}")
     if sample["unknown_statuses"]:
         output.line(f"    {sample['unknown_statuses']} have a status that the mapping does not know")
     if sample["withheld_records"]:
