@@ -58,7 +58,8 @@ class ReadMode(StrEnum):
         "scan"  # every row, ordered by key; for sources without a change column, and for a sync of everything
     )
     KEYS = "keys"  # as SCAN, but the pages hold only `__key`
-    BY_KEYS = "by_keys"  # the rows named in `keys`, those that exist
+    # Of the rows named in `keys` those that the stream has: one that left the stream's filter is not there.
+    BY_KEYS = "by_keys"
 
 
 @dataclass(frozen=True, slots=True)

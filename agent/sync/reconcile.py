@@ -1,6 +1,6 @@
 """Deletions, found by comparison: keys known here that a complete walk of the source no longer shows.
 
-Nothing is concluded from a walk that was cut short, and a share of deletions above the limit waits for a person.
+Nothing is concluded from a walk that was cut short, nor from one walk alone, which may pass a record by, and a share of deletions above the limit waits for a person.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from drivers.contract import KEY_COLUMN, Page, ReadMode, ReadRequest, StreamSpec
 KEYS_PER_PAGE: Final = 50_000  # keys alone are short: about 1 MiB a page
 TOMBSTONES_PER_BATCH: Final = 10_000
 MAX_MISSED: Final = 10_000  # records fetched by key in one run; the rest follows with the next comparison
+MAX_LOOKED_UP: Final = 1_000  # records that a walk did not meet and that are looked for by their keys
 FEW: Final = 10  # so many deletions are never held back: a share says nothing about a handful
 
 

@@ -33,6 +33,7 @@ from agent.sync.known import Hashes, Known
 from agent.sync.page import Recalled, StreamFacts, prepare_page
 from agent.sync.quiet import Rest, Source
 from agent.sync.reconcile import (
+    MAX_LOOKED_UP,
     MAX_MISSED,
     TOMBSTONES_PER_BATCH,
     Comparison,
@@ -210,19 +211,12 @@ class Runner:
         if self._comparison_due(checkpoint):
             saw_everything = step.mode is ReadMode.SCAN and not step.resumed
             comparison = (
-                Comparison(known.missing_from(seen.all()))
-                if saw_everything
-                else await compare_with_source(
-                    self._source,
-                    self._stream.spec,
-                    known,
-                    self._stream.withheld,
-                    where=self._stream.address,
-                )
+                Comparison(known.missing_from(seen.all())) if saw_everything else await self._compare(known)
             )
             if checkpoint.covers_everything and comparison.missed:
                 await self._fetch(report, comparison.missed, known, resend=False)
-            await self._bury(report, comparison.gone, known, accept=accept_deletions)
+            gone = await self._still_gone(report, comparison.gone, known)
+            await self._bury(report, gone, known, accept=accept_deletions)
             await self._outbox.append(
                 self._entry(report, checkpoint=checkpoint.compared(self._clock.utcnow()))
             )
@@ -327,15 +321,37 @@ class Runner:
         They are sent as they leave now; what is not at the source any more is taken back.
         """
         missed = known.missing_from(seen.all())
-        met = SeenKeys()
-        for start in range(0, len(missed), MAX_MISSED):
-            names = await self._outbox.keys_of(self._stream.address, missed[start : start + MAX_MISSED])
-            met.add(await self._fetch(report, list(names.values()), known, resend=True))
+        met = await self._look_up(report, missed, known, resend=True)
         if not self._comparison_due(checkpoint):  # which finds them too
-            await self._bury(report, np.setdiff1d(missed, met.all()), known, accept=accept)
+            await self._bury(report, np.setdiff1d(missed, met), known, accept=accept)
         checkpoint = checkpoint.caught_up()
         await self._outbox.append(self._entry(report, checkpoint=checkpoint))
         return checkpoint
+
+    async def _compare(self, known: Known) -> Comparison:
+        stream = self._stream
+        return await compare_with_source(
+            self._source, stream.spec, known, stream.withheld, where=stream.address
+        )
+
+    async def _still_gone(self, report: RunReport, gone: Hashes, known: Known) -> Hashes:
+        """What of it is gone indeed: not met by the walk, and not found when it is looked for.
+
+        A walk passes a record by that meanwhile is given a place behind it, such as another number where the source is
+        walked by numbers. A few are read by their keys; for many that would cost more than to walk the keys again, and
+        what two walks in a row do not meet is gone.
+        """
+        if len(gone) > MAX_LOOKED_UP:
+            return np.intersect1d(gone, (await self._compare(known)).gone)
+        return np.setdiff1d(gone, await self._look_up(report, gone, known, resend=False))
+
+    async def _look_up(self, report: RunReport, missed: Hashes, known: Known, *, resend: bool) -> Hashes:
+        """Read records by their keys; return the hashes of those that are there."""
+        met = SeenKeys()
+        for start in range(0, len(missed), MAX_MISSED):
+            names = await self._outbox.keys_of(self._stream.address, missed[start : start + MAX_MISSED])
+            met.add(await self._fetch(report, list(names.values()), known, resend=resend))
+        return met.all()
 
     async def _bury(self, report: RunReport, gone: Hashes, known: Known, *, accept: bool) -> None:
         """Enqueue tombstones for what is gone at the source."""

@@ -24,6 +24,8 @@ class TableSource:
     fault: Callable[[], Exception] = lambda: RuntimeError("no fault was chosen")
     requests: list[ReadRequest] = field(default_factory=list)
     cut_short: bool = False
+    passed_by: set[str] = field(default_factory=set)  # keys that walks do not meet, though they are there
+    passing: int = 1_000_000  # walks that pass them by
 
     def put(self, key: str, total: str) -> None:
         self.now += 1
@@ -52,6 +54,9 @@ class TableSource:
         rows = sorted((key, total, changed) for key, (total, changed) in self.rows.items())
         if request.mode is ReadMode.BY_KEYS:
             return [row for row in rows if row[0] in set(request.keys)]
+        if self.passed_by and self.passing > 0:
+            self.passing -= 1
+            rows = [row for row in rows if row[0] not in self.passed_by]
         if request.mode is ReadMode.CHANGES:
             assert request.start is not None
             assert request.end is not None

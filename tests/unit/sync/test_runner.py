@@ -162,6 +162,42 @@ async def test_a_deleted_record_becomes_a_tombstone_once(world: World) -> None:
     assert await world.travelled() == ([], [])
 
 
+@pytest.mark.parametrize("stamped", [True, False])
+async def test_what_a_walk_passes_by_is_not_gone_while_its_key_finds_it(world: World, stamped: bool) -> None:
+    world.source.stamped = stamped
+    await world.run()
+    await world.travelled()
+    world.source.put("K3", "9.99")
+    world.source.remove("K2")
+    world.source.passed_by = {"K1", "K3"}
+
+    result = await world.run()
+
+    assert await world.travelled() == (["K3"], ["K2"])
+    assert (result.error, result.report.counts.tombstones) == (None, 1)
+
+
+@pytest.mark.parametrize("accept", [False, True])
+async def test_many_that_a_walk_passes_by_are_looked_for_by_one_more_walk(world: World, accept: bool) -> None:
+    """For so many a look at each key would cost more; the share of deletions is of what is gone indeed."""
+    world.stream = make_stream(page_rows=1_000, max_share=0.1)
+    world.source.stamped = False
+    for number in range(2_000):
+        world.source.put(f"N{number:04}", "1.00")
+    await world.run()
+    await world.travelled()
+    world.source.remove("K2")
+    world.source.passed_by = {f"N{number:04}" for number in range(1_500)}
+    world.source.passing = 1
+    world.source.requests.clear()
+
+    result = await world.run(accept_deletions=accept)
+
+    assert await world.travelled() == ([], ["K2"])
+    assert (result.error, result.report.counts.tombstones) == (None, 1)
+    assert [request.mode for request in world.source.requests] == [ReadMode.SCAN, ReadMode.KEYS]
+
+
 async def test_a_record_that_comes_back_travels_again(world: World) -> None:
     await world.run()
     world.source.remove("K2")
