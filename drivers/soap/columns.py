@@ -97,6 +97,11 @@ def _is_meant(line: Any, lines: Lines) -> bool:
     return True
 
 
+def below_all(records: Sequence[Any], path: tuple[str, ...]) -> list[Any]:
+    """Everything that lies there below any of the records, in order."""
+    return [each for record in records for each in _at(record, path)]
+
+
 def unknown_tags(records: Sequence[Any], known: frozenset[str]) -> set[str]:
     """Elements of the first and the last record that nobody described: the service has changed."""
     return {element.tag for record in [*records[:1], *records[-1:]] for element in record} - known

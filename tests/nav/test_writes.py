@@ -22,6 +22,7 @@ from drivers.contract import (
     Unreachable,
     WriteCommand,
 )
+from drivers.keys import encode_key
 from drivers.soap.driver import soap_driver
 from drivers.soap.pages.driver import PagesDriver
 from tests.nav.company import connection, nav
@@ -31,6 +32,8 @@ from tests.sap_odata.web import Trouble
 
 CREATE, UPDATE = OperationKind.CREATE, OperationKind.UPDATE
 OPEN = "106002"  # an order with two lines
+KEEPING = copy.deepcopy(WRITE)
+del KEEPING["update"]["steps"][0]["lines"]["PurchLines"]["others"]
 LINES = [{"lineNo": "10000", "quantity": "7"}, {"materialKey": "I9", "quantity": "1"}]
 
 
@@ -97,13 +100,74 @@ async def test_lines_are_changed_added_and_deleted_through_their_order(
 async def test_lines_that_are_not_named_are_kept_unless_the_recipe_says_otherwise(
     server: NavServer, driver: PagesDriver
 ) -> None:
-    write = copy.deepcopy(WRITE)
-    del write["update"]["steps"][0]["lines"]["PurchLines"]["others"]
-
-    await driver.execute(command(UPDATE, {"key": OPEN, "lineItems": LINES}, write=write))
+    await driver.execute(command(UPDATE, {"key": OPEN, "lineItems": LINES}, write=KEEPING))
 
     assert len(row(server)["_lines"]["PurchLines"]) == 3
     assert not server.calls("Delete_PurchLines")
+
+
+async def test_a_line_is_found_by_its_number_and_by_no_other_that_ends_in_more_zeros(
+    server: NavServer, driver: PagesDriver
+) -> None:
+    held = row(server)["_lines"]["PurchLines"]
+    held.append({**held[1], "_id": 9_999, "Line_No": 100_000, "Quantity": "5"})
+
+    await driver.execute(
+        command(UPDATE, {"key": OPEN, "lineItems": [{"lineNo": "100000", "quantity": "7"}]}, write=KEEPING)
+    )
+
+    lines = row(server)["_lines"]["PurchLines"]
+    assert {line["Line_No"]: line["Quantity"] for line in lines} == {
+        **{line["Line_No"]: line["Quantity"] for line in held},
+        100_000: "7",
+    }
+
+
+@pytest.mark.parametrize(
+    ("lines", "place"),
+    [
+        ([{"lineNo": "70000", "quantity": "7"}], "lineItems[0].lineNo"),
+        (
+            [{"lineNo": "10000", "quantity": "7"}, {"lineNo": "10000", "quantity": "8"}],
+            "lineItems[1].lineNo",
+        ),
+    ],
+)
+async def test_a_line_number_that_no_line_has_or_a_line_had_before_adds_no_other_line(
+    server: NavServer, driver: PagesDriver, lines: list[dict[str, str]], place: str
+) -> None:
+    outcome = await driver.execute(command(UPDATE, {"key": OPEN, "lineItems": lines}))
+
+    assert said(outcome) == (OutcomeStatus.FAILED, "not_found", place)
+    assert not server.calls("Update")
+
+
+async def test_a_line_that_is_given_and_not_to_be_written_is_kept(
+    server: NavServer, driver: PagesDriver
+) -> None:
+    write = copy.deepcopy(WRITE)
+    write["update"]["steps"][0]["lines"]["PurchLines"]["unless"] = "lineItems.type"
+
+    given = [{"lineNo": "10000", "type": "kept"}, {"lineNo": "20000", "quantity": "3"}]
+    await driver.execute(command(UPDATE, {"key": OPEN, "lineItems": given}, write=write))
+
+    assert [line["Line_No"] for line in row(server)["_lines"]["PurchLines"]] == [10_000, 20_000]
+
+
+async def test_a_record_of_whose_key_a_part_is_blank_can_be_written(
+    server: NavServer, driver: PagesDriver
+) -> None:
+    vendor = server.pages["Vendors"].rows["V1",]
+    vendor["City"] = ""
+    write = {"update": {"steps": [{"update": "Vendors", "set": {"Name": "name"}}]}}
+    stream = StreamSpec("v", "vendor", {"page": "Vendors", "key": ["No", "City"]}, write=write)
+
+    outcome = await driver.execute(
+        WriteCommand(UPDATE, "vendor", {"key": encode_key(["V1", ""]), "name": "New"}, "c", stream)
+    )
+
+    assert outcome.status is OutcomeStatus.SUCCEEDED
+    assert server.pages["Vendors"].rows["V1",]["Name"] == "New"
 
 
 async def test_a_status_is_set_by_the_function_of_a_codeunit(server: NavServer, driver: PagesDriver) -> None:
@@ -253,6 +317,20 @@ async def test_a_lost_reply_to_a_create_is_open_and_its_effect_is_found_if_it_is
     assert len([r for r in server.pages["PurchaseOrder"].rows.values() if r["Vendor_Order_No"]]) == 1
 
 
+async def test_the_effect_of_a_command_is_not_that_of_one_whose_reference_differs_in_case(
+    server: NavServer, driver: PagesDriver
+) -> None:
+    write = copy.deepcopy(WRITE)
+    del write["idempotency_key_length"]
+    await driver.execute(command(CREATE, ORDER, key="order-a", write=write))
+
+    assert await driver.find_effect(command(CREATE, ORDER, key="Order-A", write=write)) is None
+
+    (made,) = [each for each in server.pages["PurchaseOrder"].rows.values() if each["Vendor_Order_No"]]
+    made["Vendor_Order_No"] = "ORDER-A"  # as a field of type Code keeps it
+    assert await driver.find_effect(command(CREATE, ORDER, key="order-a", write=write)) is not None
+
+
 @pytest.mark.parametrize(("status", "body"), [(500, b""), (200, b"<html>proxy</html>"), (200, b"<Soap:")])
 async def test_an_answer_that_says_nothing_leaves_open_what_became_of_it(
     server: NavServer, driver: PagesDriver, status: int, body: bytes
@@ -264,10 +342,11 @@ async def test_an_answer_that_says_nothing_leaves_open_what_became_of_it(
         await driver.execute(command(CREATE, ORDER, key="second"))
 
 
+@pytest.mark.parametrize("status", [400, 401, 403])
 async def test_a_line_that_is_not_deleted_behind_an_update_is_no_failure(
-    server: NavServer, driver: PagesDriver
+    server: NavServer, driver: PagesDriver, status: int
 ) -> None:
-    _answer(server, "Delete_PurchLines", 403, b"")
+    _answer(server, "Delete_PurchLines", status, b"")
 
     with pytest.raises(SourceBusy, match="was changed, but a line of PurchLines was not deleted"):
         await driver.execute(command(UPDATE, {"key": OPEN, "lineItems": LINES}))

@@ -18,6 +18,7 @@ from drivers.recipes.values import (
     float_text,
     in_utc,
     moment_of,
+    number_of,
     truth_of,
     whole_number,
 )
@@ -97,7 +98,7 @@ _TEXTS: Final[Mapping[Kind, Callable[[Any, tzinfo], str]]] = {
 def key_parts(key: str, columns: tuple[Column, ...]) -> Mapping[str, str] | None:
     """The parts of a record's key by field; None: no record can have it."""
     parts = decode_key(key)
-    if len(parts) != len(columns) or not all(parts) or any(unwritable(part) for part in parts):
+    if len(parts) != len(columns) or not any(parts) or any(unwritable(part) for part in parts):
         return None
     try:
         for column, part in zip(columns, parts, strict=True):
@@ -185,22 +186,34 @@ def _lines(lines: PartLines, scope: Scope, record: Any) -> tuple[list[dict[str, 
     taken: set[int] = set()
     sent = []
     for each in lines_of(scope, lines.for_each):
+        asked = {one.target.name: each.text(one) for one in lines.match}
+        place = _matching(there, taken, asked, {one.target.name: one.kind for one in lines.match})
+        if place is not None:
+            taken.add(place)
         if not holds(lines, each):
             continue
         content = _fields(lines.values, each)
-        wanted = {one.target.name: one.kind for one in lines.match}
-        asked = {one.target.name: each.text(one) for one in lines.match}
-        place = _matching(there, taken, asked, wanted)
         if place is not None:
-            taken.add(place)
             content = {KEY: text_in(there[place], KEY), **content}
-        elif any(text is not ABSENT for text in asked.values()) and each.given(
-            f"{lines.for_each}.{RECORD_KEY}"
-        ):
-            raise Misfit(f"{lines.for_each}[{each.line_index}].key", "not_found", "there is no such line")
+        else:
+            _check_new(lines, each, asked, content)
         sent.append(content)
     gone = [text_in(line, KEY) or "" for place, line in enumerate(there) if place not in taken]
     return sent, gone if lines.delete_others else []
+
+
+def _check_new(lines: PartLines, line: Scope, asked: Mapping[str, Any], content: Mapping[str, Any]) -> None:
+    """A line that none matches is added. Raises Misfit where it would not be the one that was asked for."""
+    name = next(one.name for one in lines.match)
+    set_by = {one.target.name for one in lines.values}
+    named = all(text is not ABSENT for text in asked.values())
+    by_key = line.given(f"{lines.for_each}.{RECORD_KEY}")
+    if (named and not set_by.issuperset(asked)) or (
+        by_key and any(text is not ABSENT for text in asked.values())
+    ):
+        raise Misfit(line.place(name), "not_found", "there is no such line, or it was given before")
+    if not content:
+        raise Misfit(line.place(name), "nothing_to_write", "is needed: a line without any field says nothing")
 
 
 def _matching(
@@ -219,9 +232,7 @@ def _matching(
 def _alike(held: str | None, asked: str, kind: Type) -> bool:
     if held is not None and kind.kind in {Kind.DECIMAL, Kind.INTEGER}:
         try:
-            return (
-                decimal_text(held).rstrip("0").rstrip(".") == asked.rstrip("0").rstrip(".") or held == asked
-            )
+            return number_of(held) == number_of(asked)
         except Unfit:
             return False
     return held == asked

@@ -20,6 +20,11 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def is_asked_for(kind: Kind, *, is_option: bool) -> bool:
+    """Whether a value can be written as every server understands it, whatever its language and culture."""
+    return kind in {Kind.TEXT, Kind.INTEGER} and not is_option
+
+
 def literal(kind: Kind, text: str) -> str:
     """Raises NoCriterion for a text that no value of the kind prints."""
     if kind is not Kind.INTEGER:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
-from drivers.contract import NotPermitted, SourceBusy, SourceChanged
+from drivers.contract import SourceChanged
 from drivers.soap.faults import SoapFault
 from drivers.soap.pages.criteria import days
-from drivers.soap.pages.faults import kind_of, translated
+from drivers.soap.pages.faults import is_of_the_place, translated
 from drivers.soap.pages.options import DATE_FORMATS
 from drivers.soap.pages.service import PageService
 from drivers.soap.pages.shape import PageShape
@@ -43,7 +43,7 @@ class DayForms:
                 )
             except SoapFault as fault:
                 last = fault
-                if kind_of(fault) is NotPermitted or _is_busy(fault):
+                if is_of_the_place(fault):
                     raise translated(fault, where=shape.where) from fault
                 continue
             return form
@@ -52,7 +52,3 @@ class DayForms:
             where="options.date_format",
             hint=f'Write one as the server\'s culture does, such as "%d/%m/%y"; tried: {", ".join(DATE_FORMATS)}.',
         ) from last
-
-
-def _is_busy(fault: SoapFault) -> bool:
-    return kind_of(fault) is SourceBusy and any(word in fault.code.lower() for word in ("lock", "timeout"))

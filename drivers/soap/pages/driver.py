@@ -118,10 +118,9 @@ class PagesDriver:
         shape = await self._shape(stream)
         if shape.mark_kind is None:
             return None
-        if self._service.channel.answer is None or shape.replication is not None:
-            await self._service.records(
-                shape.options.page, shape.model, list(shape.options.filter.items()), size=1, where=shape.where
-            )
+        await self._service.records(
+            shape.options.page, shape.model, list(shape.options.filter.items()), size=1, where=shape.where
+        )
         answer = self._service.channel.answer
         now = server_time(answer) if answer is not None else None
         if now is None:

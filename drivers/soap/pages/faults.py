@@ -19,7 +19,9 @@ from drivers.contract import (
 )
 from drivers.soap.faults import SoapFault
 
-_MEANINGS: Final[tuple[tuple[tuple[str, ...], type[DriverError], str], ...]] = (
+_Meaning = tuple[tuple[str, ...], type[DriverError], str]
+# Of the account, the company, the service, or others at work: whatever was asked for in the call.
+_OF_THE_PLACE: Final[tuple[_Meaning, ...]] = (
     (
         ("permission", "accessdenied", "unauthorized"),
         NotPermitted,
@@ -40,8 +42,10 @@ _MEANINGS: Final[tuple[tuple[tuple[str, ...], type[DriverError], str], ...]] = (
         SourceChanged,
         "Publish the page as a SOAP web service (Web Services page), or correct its name.",
     ),
+)
+_OF_THE_CALL: Final[tuple[_Meaning, ...]] = (
     (
-        ("filter", "evaluate", "fieldnotfound", "notfoundinpage"),
+        ("filter", "evaluate", "fieldnotfound", "notfoundinpage", "stringlength"),
         SourceChanged,
         "Compare the filter with the fields that `groundwire discover` lists; dates are written as options.date_format.",
     ),
@@ -62,6 +66,11 @@ def kind_of(fault: SoapFault) -> type[DriverError]:
     return _meaning(fault)[0]
 
 
+def is_of_the_place(fault: SoapFault) -> bool:
+    """Whether any other call would be refused now as well: of the account, the company, the service, or a lock."""
+    return any(_names(fault, words) for words, _, _ in _OF_THE_PLACE) or _is_of_a_company(fault)
+
+
 def says_changed(fault: SoapFault) -> bool:
     """Whether somebody else wrote the record since its Key was read."""
     return _names(fault, _CHANGED) or any(text in fault.text.lower() for text in _CHANGED_TEXTS)
@@ -76,12 +85,16 @@ def short_code(fault: SoapFault) -> str:
 
 
 def _meaning(fault: SoapFault) -> tuple[type[DriverError], str]:
-    for words, kind, hint in _MEANINGS:
+    for words, kind, hint in (*_OF_THE_PLACE, *_OF_THE_CALL):
         if _names(fault, words):
             return kind, hint or "Correct the record in the system."
-    if "company" in fault.text.lower() and "exist" in fault.text.lower():
+    if _is_of_a_company(fault):
         return BadConfiguration, "Correct options.company; `groundwire check` lists the companies."
     return SourceBusy, "The words are the system's own. It is tried again by itself."
+
+
+def _is_of_a_company(fault: SoapFault) -> bool:
+    return "company" in fault.text.lower() and "exist" in fault.text.lower()
 
 
 def _names(fault: SoapFault, words: tuple[str, ...]) -> bool:

@@ -23,6 +23,7 @@ from drivers.contract import (
     ReadMode,
     ReadPlan,
     ReadRequest,
+    SourceBusy,
     SourceChanged,
 )
 from drivers.cursors import Position, decode_cursor, encode_cursor
@@ -33,13 +34,16 @@ from drivers.soap.faults import SoapFault
 from drivers.soap.model import Kind
 from drivers.soap.pages.criteria import NoCriterion, any_of, both, days, literal
 from drivers.soap.pages.days import DayForms
-from drivers.soap.pages.faults import translated
+from drivers.soap.pages.drift import lost, unseen
+from drivers.soap.pages.faults import is_of_the_place, translated
 from drivers.soap.pages.options import zone_of
 from drivers.soap.pages.service import KEY, PageService, text_in
-from drivers.soap.pages.shape import PageShape, projected
+from drivers.soap.pages.shape import PageShape, is_filterable, projected
 from drivers.soap.xml import unwritable
 
 _ONE_DAY: Final = timedelta(days=1)
+_MOST_RESTARTS: Final = 3  # of one read
+_NO_END: Final = 2**31
 Filters = list[tuple[str, str]]
 
 
@@ -68,6 +72,9 @@ class PageReader:
         self._request = request
         self._zone = zone_of(service.options)
         self._filters: Filters | None = None
+        self._restarts = 0
+        self._given: set[str] = set()  # keys, of a page that can only be read on from its beginning
+        self._own_filter_holds = False
         most = min(service.options.page_size, request.call_rows or service.options.page_size)
         self._together = min(most, service.options.keys_per_request)  # keys that one filter names
         self._size = most if request.mode is ReadMode.BY_KEYS else min(request.page_rows, most)
@@ -93,7 +100,7 @@ class PageReader:
         """Where this read goes on, or None at its beginning."""
         if self._request.after is None:
             return None
-        width = 1 + len(self._shape.key)
+        width = 1 + len(self._shape.order)
         return decode_cursor(
             self._request.after, mode=self._request.mode, width=width, where=self._shape.where
         )
@@ -106,17 +113,30 @@ class PageReader:
         records = await self._behind(position, self._filters)
         if not records:
             return Fetched([], position, complete=True)
+        await self._notice_loss(records)
         last = records[-1]
-        bookmark = text_in(last, KEY)
+        place = [texts[0] or "" for texts in self._decoded([last], self._shape.order)]
+        position = Position(self._request.mode, (self._bookmark(last), *place))
+        return Fetched(self._not_given(records), position, complete=False)
+
+    def _bookmark(self, record: Any) -> str:
+        bookmark = text_in(record, KEY)
         if not bookmark:
             raise SourceChanged(
                 "a record has no Key, so nothing can be read behind it",
                 where=self._shape.where,
                 hint="Publish a page whose records have a Key: that of a table, not one that is calculated.",
             )
-        return Fetched(
-            records, Position(self._request.mode, (bookmark, *self._key_texts(last))), complete=False
-        )
+        return bookmark
+
+    def _not_given(self, records: list[Any]) -> list[Any]:
+        """Of a page that may have to be read again from its beginning, those that this read has not given."""
+        if all(is_filterable(each) for each in self._shape.order):
+            return records
+        named = [(encode_key(self._key_texts(each)), each) for each in records]
+        fresh = [each for key, each in named if key not in self._given] if self._restarts else records
+        self._given.update(key for key, _ in named)
+        return fresh
 
     def finish(self, fetched: Fetched) -> Page:
         records = self._within(fetched.records)
@@ -137,7 +157,7 @@ class PageReader:
     async def _behind(self, position: Position | None, filters: Filters) -> list[Any]:
         if position is None:
             return await self._asked(filters)
-        bookmark, *key = position.values
+        bookmark, *place = position.values
         try:
             return await self._service.read_multiple(
                 self._shape.options.page,
@@ -147,25 +167,44 @@ class PageReader:
                 bookmark=bookmark,
                 where=self._shape.where,
             )
-        except SoapFault:
-            # The record may be gone, and its Key with it. What lies behind it is found by its key all the same; a
-            # server that has another trouble says it again.
-            return await self._behind_key(key, filters)
+        except SoapFault as fault:
+            if is_of_the_place(fault):
+                raise translated(fault, where=self._shape.where) from fault
+            # The record may be gone, and its Key with it. What lies behind it is found all the same; a server that
+            # has another trouble says it again.
+            return await self._behind_place(place, filters)
 
-    async def _behind_key(self, key: Sequence[str], filters: Filters) -> list[Any]:
-        """Of a key of several fields, again from the first record that has the same first field."""
-        first = self._shape.key[0]
-        if first.decode is not None:
-            raise SourceChanged(
-                "the server does not take the stored position any more, and its key begins with an option",
+    async def _behind_place(self, place: Sequence[str], filters: Filters) -> list[Any]:
+        """In the order of the table's key: first what shares all fields but the last with the place, then all but two.
+
+        A key that holds what cannot be written in a filter is read from its beginning.
+        """
+        order = self._shape.order
+        try:
+            literals = [literal(each.kind, text) for each, text in zip(order, place, strict=True)]
+        except NoCriterion:
+            return await self._again(filters)
+        if not all(is_filterable(each) for each in order):
+            return await self._again(filters)
+        for last in reversed(range(len(order))):
+            held = dict(filters)
+            for column, wanted in zip(order[: last + 1], literals, strict=False):
+                condition = f">{wanted}" if column is order[last] else wanted
+                held[column.name] = both(held.get(column.name, ""), condition)
+            records = await self._asked(list(held.items()))
+            if records:
+                return records
+        return []
+
+    async def _again(self, filters: Filters) -> list[Any]:
+        self._restarts += 1
+        if self._restarts > _MOST_RESTARTS:
+            raise SourceBusy(
+                "the records at which the read goes on are gone time and again",
                 where=self._shape.where,
-                hint="Run a full re-sync of this stream; a key whose first field is a number or code goes on by itself.",
+                hint="It is tried again by itself. If it lasts, sync at another hour, or raise options.page_size.",
             )
-        sign = ">" if len(key) == 1 else ">="
-        condition = sign + literal(first.kind, key[0])
-        held = dict(filters)
-        held[first.name] = both(held.get(first.name, ""), condition)
-        return await self._asked(list(held.items()))
+        return await self._asked(filters)
 
     async def _asked(self, filters: Filters) -> list[Any]:
         return await self._service.records(
@@ -196,26 +235,49 @@ class PageReader:
         """The records of these keys; what no record can have finds nothing."""
         held = dict(self._shape.options.filter)
         for place, column in enumerate(self._shape.key):
-            # Options are compared by captions of the service's language, which nobody here knows; who asked looks.
-            if column.decode is None or len(self._shape.key) == 1:
+            # What cannot be written as every server understands it is left out; who asked looks.
+            if is_filterable(column):
                 named = any_of(literal(column.kind, key[place]) for key in keys)
                 held[column.name] = both(held.get(column.name, ""), named)
         try:
-            return await self._service.read_multiple(
-                self._shape.options.page,
-                self._shape.model,
-                list(held.items()),
-                size=self._size if len(self._shape.key) > 1 else len(keys),
-                where=self._shape.where,
-            )
+            return await self._to_the_end(list(held.items()), len(keys))
         except SoapFault as fault:
+            error = translated(fault, where=self._shape.where)
+            if is_of_the_place(fault):
+                raise error from fault
             if len(keys) > 1:
                 half = len(keys) // 2
                 return [*await self._named(keys[:half]), *await self._named(keys[half:])]
-            error = translated(fault, where=self._shape.where)
-            if isinstance(error, SourceChanged):
-                return []  # such as a text that is longer than the field
-            raise error from fault
+            if not isinstance(error, SourceChanged):
+                raise error from fault
+        if not self._own_filter_holds:
+            await self._asked(
+                list(self._shape.options.filter.items())
+            )  # else nothing would be found for ever
+            self._own_filter_holds = True
+        return []  # such as a text that is longer than the field
+
+    async def _to_the_end(self, filters: Filters, most: int) -> list[Any]:
+        """Until there are as many as there can be, or an answer is empty: one may hold fewer than it was asked for."""
+        if not all(is_filterable(each) for each in self._shape.key):
+            most = _NO_END
+        found: list[Any] = []
+        bookmark: str | None = None
+        while len(found) < most:
+            records = await self._service.read_multiple(
+                self._shape.options.page,
+                self._shape.model,
+                filters,
+                size=min(self._size, most),
+                bookmark=bookmark,
+                where=self._shape.where,
+            )
+            if not records:
+                break
+            await self._notice_loss(records)
+            found += records
+            bookmark = self._bookmark(records[-1])
+        return found
 
     def _parts(self, key: str) -> list[str] | None:
         parts = decode_key(key)
@@ -291,7 +353,7 @@ class PageReader:
         return [each for each, kept in zip(records, inside.to_pylist(), strict=True) if kept]
 
     def _keys_of(self, records: list[Any]) -> pa.Array:
-        columns = [pa.array(each, pa.string()) for each in self._decoded(records)]
+        columns = [pa.array(each, pa.string()) for each in self._decoded(records, self._shape.key)]
         if any(each.null_count for each in columns):
             raise SourceChanged(
                 f"a record has no value in its key ({', '.join(each.name for each in self._shape.key)})",
@@ -307,14 +369,30 @@ class PageReader:
             )
         return keys
 
-    def _decoded(self, records: list[Any]) -> list[list[str | None]]:
+    def _decoded(self, records: list[Any], columns: Sequence[Column]) -> list[list[str | None]]:
         return [
             [column.decode(text) if column.decode and text is not None else text for text in texts]
-            for column, texts in zip(self._shape.key, texts_of(records, self._shape.key), strict=True)
+            for column, texts in zip(columns, texts_of(records, columns), strict=True)
         ]
 
     def _key_texts(self, record: Any) -> list[str]:
-        return [texts[0] or "" for texts in self._decoded([record])]
+        return [texts[0] or "" for texts in self._decoded([record], self._shape.key)]
+
+    async def _notice_loss(self, records: list[Any]) -> None:
+        """A field that was taken off the page would be null everywhere, and be taken for emptied."""
+        page = self._shape.options.page
+        expected = self._service.empty.setdefault(page, set())
+        found = unseen(self._shape, records, frozenset(expected))
+        if not found:
+            return
+        gone = lost(found, await self._service.model_now(page, where=self._shape.where))
+        expected |= found - set(gone)
+        if gone:
+            raise SourceChanged(
+                f"the page {page} has no {', '.join(gone)} any more",
+                where=self._shape.where,
+                hint="Show it on the page again, or take it out of the stream's mapping.",
+            )
 
     def _notice_drift(self, records: list[Any]) -> None:
         page = self._shape.options.page

@@ -55,6 +55,9 @@ class PageService:
         default_factory=dict
     )  # by page: unknown elements that a new WSDL has not
     drifted: set[str] = field(default_factory=set)  # pages whose answers hold what their WSDL has not
+    empty: dict[str, set[str]] = field(
+        default_factory=dict
+    )  # by page: fields that answers may lack, for they are in a WSDL that was fetched since
 
     def address(self, kind: str, name: str) -> str:
         company = f"{quote(self.options.company, safe='')}/" if self.options.company else ""
@@ -80,11 +83,15 @@ class PageService:
         return f"?tenant={self.options.tenant}" if self.options.tenant else ""
 
     async def model(self, page: str, *, where: str) -> PageModel:
-        address = self.address("Page", page)
         if page in self.drifted:
             self.drifted.discard(page)
-            return model_of(await self.store.refresh(address, where=where), page, where=where)
+            return await self.model_now(page, where=where)
+        address = self.address("Page", page)
         return model_of(await self.store.definitions(address, where=where), page, where=where)
+
+    async def model_now(self, page: str, *, where: str) -> PageModel:
+        """As the page describes itself now, whatever was kept."""
+        return model_of(await self.store.refresh(self.address("Page", page), where=where), page, where=where)
 
     async def call(
         self, page: str, model: PageModel, operation: str, content: Mapping[str, Any], *, where: str
@@ -120,8 +127,32 @@ class PageService:
             "setSize": size,
         }
         answer = await self.call(page, model, READ_MULTIPLE, content, where=where)
+        records = self._listed(answer, model, page, where)
+        if bookmark and records and text_in(records[-1], KEY) == bookmark:
+            raise SourceChanged(
+                "the server does not go on behind a record: it gives the same one again",
+                where=where,
+                hint="A proxy between may keep answers. Ask the administrator whether the page is sorted by its key.",
+            )
+        return records
+
+    def _listed(self, answer: Any, model: PageModel, page: str, where: str) -> list[Any]:
+        """The records of an answer. That there are none ends a read, so nothing else may look like it."""
+        reply = model.definitions.operations[READ_MULTIPLE].reply
         held = answer[0] if answer is not None and len(answer) else ()
-        return [each for each in held if each.tag == model.entity.tag]
+        if (
+            answer is None
+            or reply is None
+            or answer.tag != reply.tag
+            or any(each.tag != model.entity.tag for each in held)
+        ):
+            self.drifted.add(page)
+            raise SourceChanged(
+                f"the answer to ReadMultiple is not as the page's WSDL describes it: {_tag_of(answer, held)}",
+                where=where,
+                hint="The page may have been published anew: its WSDL is fetched again with the next try.",
+            )
+        return list(held)
 
     async def records(
         self, page: str, model: PageModel, filters: Sequence[tuple[str, str]], **more: Any
@@ -158,6 +189,11 @@ def model_of(definitions: Definitions, page: str, *, where: str) -> PageModel:
         definitions.type_of(filters).values if filters is not None else (),
         tuple(each.name for each in primary),
     )
+
+
+def _tag_of(answer: Any, held: Any) -> str:
+    element = held[0] if len(held) else answer
+    return "nothing is in it" if element is None else f"it holds {str(element.tag)[:200]}"
 
 
 def text_in(record: Any, name: str) -> str | None:

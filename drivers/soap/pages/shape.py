@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from drivers.contract import BadConfiguration, MarkKind, SourceChanged
 from drivers.recipes.naming import nearest
 from drivers.soap.columns import Column, Lines
 from drivers.soap.model import Definitions, Kind, Member, Type
+from drivers.soap.pages.criteria import is_asked_for
 from drivers.soap.pages.names import option_text
 from drivers.soap.pages.options import PageLines, PageStream
 from drivers.soap.pages.service import KEY, PageModel
@@ -28,6 +29,7 @@ class PageShape:
     lines: tuple[Lines, ...]
     key: tuple[Column, ...]
     replication: Column | None
+    order: tuple[Column, ...]  # the table's primary key as far as it is known, by which pages are sorted
 
     @property
     def mark_kind(self) -> MarkKind | None:
@@ -55,6 +57,13 @@ def shape_of(name: str, options: PageStream, model: PageModel) -> PageShape:
             where=f"{where}.key",
             hint='Name the fields that are unique together, such as key = ["No"].',
         )
+    if not any(is_filterable(columns[each]) for each in key):
+        raise BadConfiguration(
+            f"records cannot be looked up by {', '.join(key)}: how a date, a decimal or an option is written in a filter "
+            "depends on the server's language",
+            where=f"{where}.key",
+            hint="Name a key of which one field at least is a text, a code or a whole number.",
+        )
     for each in options.filter:
         if each not in model.fields:
             raise _no_field(each, model.fields, options.page, f"{where}.filter.{each}")
@@ -78,7 +87,12 @@ def shape_of(name: str, options: PageStream, model: PageModel) -> PageShape:
         lines,
         tuple(columns[each] for each in key),
         replication,
+        tuple(columns[each] for each in _order(key, model, columns)),
     )
+
+
+def _order(key: Sequence[str], model: PageModel, columns: Mapping[str, Column]) -> Sequence[str]:
+    return model.primary if model.primary and set(model.primary) <= set(columns) else key
 
 
 def projected(shape: PageShape, wanted: Sequence[str] | None, *, keys_only: bool) -> PageShape:
@@ -105,6 +119,10 @@ def plain_columns(definitions: Definitions, type_: Type) -> Iterator[Column]:
         kind = definitions.type_of(member)
         if kind.kind is not None and member.name != KEY and not member.many:
             yield column_of(member, kind)
+
+
+def is_filterable(column: Column) -> bool:
+    return is_asked_for(column.kind, is_option=column.decode is not None)
 
 
 def column_of(member: Member, kind: Type) -> Column:

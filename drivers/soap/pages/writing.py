@@ -13,11 +13,13 @@ from typing import Any, Final, NoReturn, TypeVar
 
 from drivers.contract import (
     BadConfiguration,
+    CredentialsRefused,
     Message,
     NotPermitted,
     Operation,
     OperationKind,
     Outcome,
+    RecordFault,
     SourceBusy,
     SourceChanged,
     StreamSpec,
@@ -45,10 +47,13 @@ from drivers.soap.pages.criteria import both, literal, quoted
 from drivers.soap.pages.recipe_reader import read_writes, targets_of
 from drivers.soap.pages.recipes import Form, Recipe, Step, Writes
 from drivers.soap.pages.service import KEY, PageService, text_in
-from drivers.soap.pages.shape import PageShape, plain_columns
+from drivers.soap.pages.shape import PageShape, is_filterable, plain_columns
 
 _SYSTEM: Final = "the system"
+_MOST_FOUND: Final = 20  # records whose references differ in case alone
 _HINT: Final = "Name the field that holds the command's reference, such as Your_Reference."
+# Errors that promise that nothing was changed, as the contract has it.
+_NOTHING_CHANGED: Final = (BadConfiguration, CredentialsRefused, NotPermitted, RecordFault, SourceChanged)
 _Answer = TypeVar("_Answer")
 
 
@@ -134,18 +139,22 @@ class _Run:
         field = self._scope.recipe.find
         if field is None:
             return None
+        reference = self._scope.idempotency_key
         held = dict(self._shape.options.filter)
-        held[field] = both(held.get(field, ""), quoted(self._scope.idempotency_key))
+        held[field] = both(held.get(field, ""), quoted(reference))
         if self._scope.recipe.kind is not OperationKind.CREATE:
             self._add_key(held)
         records = await self._service.records(
             self._shape.options.page,
             self._shape.model,
             list(held.items()),
-            size=1,
+            size=_MOST_FOUND,
             where=f"{self._scope.recipe.where}.find",
         )
-        return self._outcome(records[0]) if records else None
+        # A server may compare without regard to case, and a field of type Code keeps capitals only.
+        mine = {reference, reference.upper()}
+        found = next((each for each in records if text_in(each, field) in mine), None)
+        return self._outcome(found) if found is not None else None
 
     # --- the forms
 
@@ -180,7 +189,7 @@ class _Run:
         """Lines go in calls of their own; what fails behind the first leaves the write half done."""
         try:
             await self._sent(f"Delete_{part}", {f"{part}_Key": key}, key=key)
-        except (Refusal, NotPermitted, SourceChanged) as error:
+        except (Refusal, *_NOTHING_CHANGED) as error:
             if not begun:
                 raise
             raise SourceBusy(
@@ -233,9 +242,9 @@ class _Run:
         return [each for each in found if results_of(each, self._shape.key) == dict(self._scope.key)]
 
     def _add_key(self, filters: dict[str, str]) -> None:
-        """Options are compared by captions of the service's language, which nobody here knows; they are left out."""
+        """What is written in the service's own language is left out; who asked looks."""
         for column in self._shape.key:
-            if column.decode is None or len(self._shape.key) == 1:
+            if is_filterable(column):
                 name = literal(column.kind, self._scope.key[column.name])
                 filters[column.name] = both(filters.get(column.name, ""), name)
 
