@@ -30,16 +30,24 @@ from drivers.netsuite.positions import is_id, is_printed_mark, mark_text
 from drivers.netsuite.service import Row, Service
 from drivers.netsuite.shape import LineShape, QueryColumn, StreamShape, projected
 from drivers.netsuite.together import together
-from drivers.netsuite.values import table_of
+from drivers.netsuite.values import table_of, texts_of, typed
 
 VERIFY_TRIES: Final = 4  # a page that changes under each of these reads is given back as "busy"
 KEYS_PER_QUERY: Final = 500  # Oracle takes a thousand in one list
 
 
 @dataclass(frozen=True, slots=True)
+class Lines:
+    """Of one line set. There may be many for one header: they are held in columns, an answer at a time."""
+
+    parents: pa.ChunkedArray  # keys of their headers
+    texts: pa.Table
+
+
+@dataclass(frozen=True, slots=True)
 class Fetched:
     headers: Sequence[Row]
-    lines: Sequence[Sequence[Row]]  # by line set
+    lines: Sequence[Lines]  # by line set; none where nothing was asked for
     position: Position | None
     complete: bool
 
@@ -108,7 +116,7 @@ class PageReader:
 
     async def _held_still(
         self, position: Position | None, conditions: Sequence[str]
-    ) -> tuple[list[Row], list[list[Row]], bool]:
+    ) -> tuple[list[Row], list[Lines], bool]:
         """The headers of one page with their lines, and whether they are the last.
 
         Nothing promises that the two are read from one state: headers that read the same before and after do.
@@ -222,7 +230,7 @@ class PageReader:
         keys = [decode_key(key) for key in dict.fromkeys(chosen) if key not in seen]
         keys = [key for key in keys if len(key) == len(self._shape.key) and all(map(is_id, key))]
         headers: list[Row] = []
-        lines: list[list[Row]] = []
+        lines: list[Lines] = []
         if keys:
             headers, lines, _ = await self._held_still(None, [queries.one_of(self._shape.key, keys, "h")])
         return Fetched(headers, lines, Position(ReadMode.BY_KEYS, taken=after), complete=after >= len(asked))
@@ -236,7 +244,7 @@ class PageReader:
 
     # --- lines
 
-    async def _lines(self, headers: Sequence[Row]) -> list[list[Row]]:
+    async def _lines(self, headers: Sequence[Row]) -> list[Lines]:
         """For each line set the lines of these headers, in few queries, however many headers there are."""
         if self._keys_only or not self._shape.lines:
             return []
@@ -245,12 +253,12 @@ class PageReader:
         asked = [(lines, chunk) for lines in self._shape.lines for chunk in chunks]
         answers = await together([self._lines_of(lines, chunk) for lines, chunk in asked])
         return [
-            [row for (each, _), answer in zip(asked, answers, strict=True) if each is lines for row in answer]
+            _joined(lines, [found for (each, _), found in zip(asked, answers, strict=True) if each is lines])
             for lines in self._shape.lines
         ]
 
-    async def _lines_of(self, lines: LineShape, keys: Sequence[Sequence[str]]) -> list[Row]:
-        found: list[Row] = []
+    async def _lines_of(self, lines: LineShape, keys: Sequence[Sequence[str]]) -> Lines:
+        found: list[Lines] = []
         chosen = queries.one_of(lines.parent, keys, "l")
         before: tuple[str, ...] | None = None
         while True:
@@ -261,9 +269,10 @@ class PageReader:
             self._check_lines(lines, [*([before] if before else []), *places])
             # The last one is asked for again, so that a line of the same place behind it would be seen.
             keep = len(places) - 1 if answer.more else len(places)
-            found += answer.items[:keep]
+            parents = [encode_key(place[: len(lines.parent)]) for place in places[:keep]]
+            found.append(_in_columns(lines, parents, answer.items[:keep]))
             if not answer.more:
-                return found
+                return _joined(lines, found)
             if keep < 1:
                 raise _cut_short(self._rows, len(places), f"{lines.where}.query")
             before = places[keep - 1]
@@ -290,21 +299,13 @@ class PageReader:
                     hint="Name columns that tell the lines of one record apart, such as linesequencenumber or id.",
                 )
 
-    def _line_sets(self, answers: Sequence[Sequence[Row]]) -> list[LineSet]:
+    def _line_sets(self, fetched: Sequence[Lines]) -> list[LineSet]:
         shapes = self._shape.lines
-        answered = answers or [[] for _ in shapes]
-        sets = []
-        for lines, rows in zip(shapes, answered, strict=True):
-            width = len(lines.parent)
-            parents = [encode_key(self._line_place(lines, row)[:width]) for row in rows]
-            sets.append(
-                LineSet(
-                    lines.name,
-                    pa.chunked_array([pa.array(parents, pa.string())]),
-                    table_of(rows, lines.columns),
-                )
-            )
-        return sets
+        found = fetched or [_joined(lines, []) for lines in shapes]
+        return [
+            LineSet(lines.name, each.parents, typed(each.texts, lines.columns))
+            for lines, each in zip(shapes, found, strict=True)
+        ]
 
     # --- keys
 
@@ -347,3 +348,14 @@ def _cut_short(asked: int, held: int, where: str) -> SourceChanged:
         where=where,
         hint="Try the query in NetSuite; report it if it works there.",
     )
+
+
+def _in_columns(lines: LineShape, parents: Sequence[str], rows: Sequence[Row]) -> Lines:
+    keys = pa.chunked_array([pa.array(parents, pa.string())])
+    return Lines(keys, texts_of(rows, lines.columns))
+
+
+def _joined(lines: LineShape, parts: Sequence[Lines]) -> Lines:
+    parts = parts or [_in_columns(lines, [], [])]
+    chunks = [chunk for part in parts for chunk in part.parents.chunks]
+    return Lines(pa.chunked_array(chunks, pa.string()), pa.concat_tables([part.texts for part in parts]))

@@ -21,23 +21,36 @@ _TYPES: Final[Mapping[Kind, pa.DataType]] = {
     Kind.TIMESTAMP_TZ: pa.timestamp("us"),  # of UTC, as it was asked for
 }
 _PLAIN: Final = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
+_HALF: Final = re.compile("[\ud800-\udfff]")
 _BOOLEANS: Final = {"T": True, "F": False, "true": True, "false": False}
 
 
 def table_of(rows: Sequence[Row], columns: Sequence[QueryColumn]) -> pa.Table:
-    """One column each. A column in which one value is none of its kind stays text for this page, so that one record
-    fails in the mapping and its page does not.
-    """
-    arrays = [_typed([_text(row.get(each.name)) for row in rows], each.kind) for each in columns]
+    """One column each, of its own type."""
+    return typed(texts_of(rows, columns), columns)
+
+
+def texts_of(rows: Sequence[Row], columns: Sequence[QueryColumn]) -> pa.Table:
+    """One column of texts each, so that many rows take little room; `typed` gives them their types."""
+    arrays = [
+        pa.array([_text(row.get(each.name), each.kind) for row in rows], pa.string()) for each in columns
+    ]
     return pa.table(arrays, names=[each.name for each in columns])
 
 
-def _typed(values: list[str | None], kind: Kind) -> pa.Array:
-    if kind is Kind.DECIMAL:
-        return pa.array([_decimal(value) for value in values], pa.string())
-    texts = pa.array(values, pa.string())
-    if kind is Kind.BOOLEAN and all(value is None or value in _BOOLEANS for value in values):
-        return pa.array([None if value is None else _BOOLEANS[value] for value in values], pa.bool_())
+def typed(texts: pa.Table, columns: Sequence[QueryColumn]) -> pa.Table:
+    """A column in which one value is none of its kind stays text for this page, so that one record fails in the
+    mapping and its page does not.
+    """
+    arrays = [_typed(texts.column(each.name), each.kind) for each in columns]
+    return pa.table(arrays, names=[each.name for each in columns])
+
+
+def _typed(texts: pa.ChunkedArray, kind: Kind) -> pa.Array | pa.ChunkedArray:
+    if kind is Kind.BOOLEAN:
+        values = texts.to_pylist()
+        if all(value is None or value in _BOOLEANS for value in values):
+            return pa.array([None if value is None else _BOOLEANS[value] for value in values], pa.bool_())
     if kind in _TYPES:
         with contextlib.suppress(pa.ArrowInvalid):
             found = texts.cast(_TYPES[kind])
@@ -45,18 +58,21 @@ def _typed(values: list[str | None], kind: Kind) -> pa.Array:
     return texts
 
 
-def _text(value: Any) -> str | None:
-    """As it was printed."""
-    if value is None or isinstance(value, str):
-        return value
+def _text(value: Any, kind: Kind) -> str | None:
+    """As it was printed. Half a character, which a text that was cut off may end with, is shown as what it is."""
+    if value is None:
+        return None
     if isinstance(value, bool):
         return "T" if value else "F"
-    return json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if not text.isascii():
+        text = _HALF.sub("\ufffd", text)
+    return _decimal(text) if kind is Kind.DECIMAL else text
 
 
-def _decimal(value: str | None) -> str | None:
+def _decimal(value: str) -> str:
     """The same digits in one form: `.5` is 0.5, `1E+3` is 1000."""
-    if value is None or _PLAIN.fullmatch(value):
+    if _PLAIN.fullmatch(value):
         return value
     try:
         number = Decimal(value)

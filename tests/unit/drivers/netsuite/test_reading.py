@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import tracemalloc
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -288,3 +290,38 @@ def test_a_line_without_a_place_is_told_wherever_it_comes(rows: int, column: str
     with pytest.raises(SourceChanged, match="no whole number"):
         read(account, ReadRequest(orders(lines={"lines": lines}), ReadMode.SCAN, page_rows=3), rows)
     account.database.close()
+
+
+class Many(Direct):
+    """60 orders, each with 200 lines."""
+
+    def __init__(self) -> None:
+        pass
+
+    async def query(self, suiteql: str, *, limit: int, where: str) -> Rows:
+        if "IS NULL" in suiteql and "gw_0" not in suiteql:
+            return Rows([], False, 0, Answer(200, {}, b""))
+        if "gw_0" not in suiteql:
+            headers = [{"id": str(number)} for number in range(1, 61)]
+            return Rows(headers, False, None, Answer(200, {}, b""))
+        place = re.search(r"l.transaction = (\d+) AND l.linesequencenumber > (\d+)", suiteql)
+        first = (int(place[1]) - 1) * 200 + int(place[2]) if place else 0
+        lines = [self._line(number) for number in range(first, min(first + limit, 12_000))]
+        return Rows(lines, first + limit < 12_000, None, Answer(200, {}, b""))
+
+    def _line(self, number: int) -> dict[str, Any]:
+        order, line = str(number // 200 + 1), str(number % 200 + 1)
+        return {"links": [], "gw_0": order, "gw_1": line, "transaction": order, "rate": f"{number}.50"}
+
+
+def test_the_lines_of_a_page_take_little_room() -> None:
+    request = ReadRequest(orders(), ReadMode.SCAN, page_rows=60)
+    made = PageReader(Many(), shape_of(request.stream), request, rows=1_000)  # type: ignore[arg-type]
+
+    tracemalloc.start()
+    fetched = asyncio.run(made.fetch(None))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert sum(len(each["lines"]) for each in made.finish(fetched).table.to_pylist()) == 12_000
+    assert peak < 5_000_000

@@ -22,6 +22,9 @@ def column(kind: Kind, *values: Any) -> pa.ChunkedArray:
     ("kind", "printed", "kept"),
     [
         (Kind.TEXT, "O'Brien 😀", "O'Brien 😀"),
+        (Kind.TEXT, "cut \ud83d", "cut \ufffd"),
+        (Kind.TEXT, ["ü\udc00"], '["ü\ufffd"]'),
+        (Kind.DATE, "\ud800", "\ufffd"),
         (Kind.INTEGER, "9007199254740993", 9007199254740993),
         (Kind.DECIMAL, ".5", "0.5"),
         (Kind.DECIMAL, "-.25", "-0.25"),
