@@ -15,6 +15,7 @@ from agent.streams import build_stream
 from agent.sync.runner import Stream
 from drivers.contract import CheckStep, Operation, Page, ReadMode, ReadRequest, StreamSpec
 
+WRITES: Final = "writes"  # `writes of STREAM` is what every driver calls its steps about writing
 TRIAL_RECORDS: Final = 20  # enough to tell a mapping that is wrong from a record that is
 
 
@@ -43,7 +44,9 @@ async def check_connection(driver: Checked, settings: ConnectionSettings) -> lis
     broken = {step.stream for step in steps if not step.ok}
     writable = [one.spec for one in streams if one.spec.write and one.facts.stream not in broken]
     steps += [step for spec in writable for step in await _try_names(driver, spec)]
-    return [*steps, *[await _try_records(driver, one) for one in streams if one.facts.stream not in broken]]
+    # A stream that cannot be written can be read all the same.
+    unread = {step.stream for step in steps if not step.ok and not step.name.startswith(f"{WRITES} of ")}
+    return [*steps, *[await _try_records(driver, one) for one in streams if one.facts.stream not in unread]]
 
 
 def mapping_problems(settings: ConnectionSettings) -> list[ConfigurationError]:
@@ -63,9 +66,9 @@ async def _try_names(driver: Checked, spec: StreamSpec) -> list[CheckStep]:
     try:
         operations = await driver.operations([spec])
     except GroundwireError as error:
-        return [_failed(spec.name, error, "writes")]
+        return [_failed(spec.name, error, WRITES)]
     return [
-        _failed(spec.name, fault, "writes") for operation in operations for fault in _unknown_names(operation)
+        _failed(spec.name, fault, WRITES) for operation in operations for fault in _unknown_names(operation)
     ]
 
 

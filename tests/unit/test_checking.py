@@ -133,6 +133,15 @@ async def test_behind_a_failed_hop_or_stream_nothing_is_read(
     assert source.reads == []
 
 
+async def test_a_stream_that_cannot_be_written_has_its_records_tried_all_the_same(
+    settings: ConnectionSettings,
+) -> None:
+    failed = CheckStep("writes of vendors", ok=False, detail="no session", stream="vendors")
+    source = Source(page("true", "false"), steps=[failed])
+
+    assert (await last_step(source, settings)).detail == "the first 2 records map"
+
+
 async def test_a_mapping_that_does_not_compile_leaves_the_other_streams_to_be_tried(tmp_path: Path) -> None:
     other = VENDORS[VENDORS.index("[streams") :].replace("streams.vendors", "streams.others")
     settings = settings_of(tmp_path, VENDORS.replace("name =", "nam =") + other)
