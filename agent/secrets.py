@@ -115,10 +115,10 @@ def resolve(
         raise ConfigurationError(
             f"the secret {ref} cannot be read: {error.strerror or 'unreadable'}",
             where=where,
-            hint=_HINTS[ref.kind],
+            hint=_hint(ref),
         ) from error
     except ValueError as error:
-        raise ConfigurationError(f"the secret {ref} {error}", where=where, hint=_HINTS[ref.kind]) from None
+        raise ConfigurationError(f"the secret {ref} {error}", where=where, hint=_hint(ref)) from None
     secret = Secret(value)
     learn(secret)
     return secret
@@ -127,8 +127,12 @@ def resolve(
 _HINTS: Final[Mapping[str, str]] = {
     "env": "Set the variable for the process that runs the agent (systemd: Environment= or EnvironmentFile=).",
     "file": "Create the file, owned by the agent's user, with `chmod 600`.",
-    "secret": "Set it with `groundwire secret set NAME`, or hand it over as a systemd credential (LoadCredential=).",
+    "secret": "Set it with `groundwire secret set {name}`, or hand it over as a systemd credential (LoadCredential=).",
 }
+
+
+def _hint(ref: SecretRef) -> str:
+    return _HINTS[ref.kind].replace("{name}", ref.name)
 
 
 def credential_file(name: str, environ: Mapping[str, str]) -> Path | None:

@@ -128,5 +128,5 @@ def _sdk_missing(words: str) -> CallFailed:
         Trouble.SETUP,
         f"the SAP NW RFC SDK is not installed here: {words}",
         hint="Ask the SAP team for the SAP NW RFC SDK 7.50 (a download that needs their S-user), unpack it, let the "
-        "environment variable SAPNWRFC_HOME name its folder, and start the agent again. Or set options.way.",
+        'environment variable SAPNWRFC_HOME name its folder, and start the agent again. Or choose another way in options.way: "native" or "soap".',
     )
