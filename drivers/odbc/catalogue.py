@@ -23,6 +23,21 @@ _CHANGE_NAMES: Final = (
     "update_date", "updated", "timestamp",
 )  # fmt: skip
 _CHANGE_TYPES: Final = ("timestamp", "datetime", "rowversion", "date")
+# Names that tables do have and that some product takes for a word of its own.
+_WORDS: Final = frozenset(
+    {
+        "all", "and", "any", "as", "asc", "begin", "between", "by", "case", "check", "column", "constraint",
+        "create", "cross", "current", "cursor", "database", "default", "delete", "desc", "distinct", "drop",
+        "else", "end", "except", "exists", "explain", "fetch", "file", "for", "foreign", "from", "full",
+        "function", "global", "grant", "group", "groups", "having", "in", "index", "inner", "insert",
+        "interval", "into", "is", "join", "key", "keys", "kill", "left", "level", "like", "limit", "lock",
+        "match", "natural", "not", "null", "number", "offset", "on", "option", "or", "order", "outer",
+        "partition", "plan", "primary", "procedure", "range", "rank", "references", "release", "return",
+        "right", "role", "row", "rows", "schema", "select", "session", "set", "table", "then", "to", "top",
+        "transaction", "trigger", "true", "union", "unique", "update", "usage", "use", "user", "using",
+        "values", "view", "when", "where", "with",
+    }
+)  # fmt: skip
 
 # Row counts that the source keeps anyway; asking for exact ones would read every table.
 _ESTIMATES: Final = {
@@ -132,9 +147,10 @@ def _qualified(dialect: Dialect, catalog: str | None, schema: str | None, name: 
 
 
 def _is_plain(name: str, dialect: Dialect) -> bool:
-    """Whether the name stands in a query as it is; PostgreSQL folds capitals, so they need quotes there."""
-    plain = name.isidentifier() and name.isascii()
-    return plain and (name == name.lower() or dialect.name != "postgresql")
+    """Whether the name stands in a query as it is: no word of SQL, and no letter that the product would fold."""
+    plain = name.isidentifier() and name.isascii() and name.lower() not in _WORDS
+    folded = {"lower": name.lower(), "upper": name.upper()}.get(dialect.folds, name)
+    return plain and name == folded
 
 
 def _estimates(session: Session, dialect: Dialect) -> dict[tuple[str, str], int]:

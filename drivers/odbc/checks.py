@@ -17,6 +17,7 @@ from drivers.contract import (
     Unreachable,
 )
 from drivers.odbc import queries
+from drivers.odbc.dialects import ANSI
 from drivers.odbc.learning import learn
 from drivers.odbc.native import load_arrow_odbc, load_pyodbc
 from drivers.odbc.options import ConnectionOptions
@@ -25,6 +26,10 @@ from drivers.odbc.session import Session, refuse_unknown_driver
 from drivers.odbc.tracking import TrackedRead, tracked_tables
 
 _HOST_ATTRIBUTES: Final = ("server", "servername", "host", "hostname")
+_THIS_MACHINE: Final = frozenset({".", "(local)"})  # SQL Server's words
+_STANDARD: Final = (
+    "standard SQL alone, for the product is unknown here; options.dialect names one that it resembles"
+)
 _PORT_SECONDS: Final = 5.0  # a closed port answers at once; only a firewall makes one wait
 
 
@@ -60,7 +65,10 @@ def address(attributes: dict[str, str]) -> tuple[str, int | None]:
     port = behind or attributes.get("port", "")
     if instance and not behind:
         port = ""  # a named instance chooses its port itself
-    return host.strip().strip("[]"), int(port) if port.strip().isdigit() else None
+    host = host.strip().strip("[]")
+    if host in _THIS_MACHINE or host.startswith(("/", "(localdb)", "np:", "lpc:")):
+        return "", None  # a socket, a pipe or shared memory: there is no name to look up, and no port
+    return host, int(port) if port.strip().isdigit() else None
 
 
 def _driver_manager() -> str:
@@ -100,7 +108,8 @@ def _answer(host: str, port: int) -> str:
 
 def _sign_in(session: Session) -> str:
     session.use(lambda _connection: None, where="options.connection")
-    return f"{session.product}, read as {session.dialect.name}"
+    known = f"{session.product}, read as {session.dialect.name}"
+    return known if session.dialect.name != ANSI.name else f"{known}: {_STANDARD}"
 
 
 def _tls(options: ConnectionOptions, session: Session) -> str:

@@ -42,6 +42,7 @@ class Dialect:
     products: tuple[str, ...]  # beginnings of what SQL_DBMS_NAME answers, lower case
     limit: Limit
     quotes: tuple[str, str] = ('"', '"')
+    folds: str = ""  # "upper" or "lower": what becomes of the letters of a name without quotes
     row_values: bool = False  # (a, b) > (?, ?) is understood and uses an index
     snapshot: tuple[str, ...] = ()  # opens a transaction in which all statements see one state
     consistent: bool = False
@@ -100,6 +101,7 @@ POSTGRESQL: Final = Dialect(
     name="postgresql",
     products=("postgresql", "edb", "greenplum", "cockroach"),
     limit=Limit.LIMIT,
+    folds="lower",
     row_values=True,
     snapshot=("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",),
     consistent=True,
@@ -351,6 +353,7 @@ ORACLE: Final = Dialect(
     name="oracle",
     products=("oracle",),
     limit=Limit.FETCH_FIRST,
+    folds="upper",
     snapshot=("SET TRANSACTION READ ONLY",),
     consistent=True,
     session=(
@@ -380,6 +383,7 @@ SUITEQL: Final = Dialect(
     name="suiteql",
     products=("suiteanalytics", "netsuite"),
     limit=Limit.FETCH_FIRST,
+    folds="upper",
     binds={
         Kind.INTEGER: "TO_NUMBER(?)",
         Kind.DECIMAL: "TO_NUMBER(?)",
@@ -398,6 +402,7 @@ DB2: Final = Dialect(
     name="db2",
     products=("db2", "ibm db2", "as/400", "qsq"),
     limit=Limit.FETCH_FIRST,
+    folds="upper",
     reading=" FOR READ ONLY WITH CS",  # committed rows only, and no lock is kept behind them
     binds={
         **_STANDARD_BINDS,
@@ -420,6 +425,7 @@ HANA: Final = Dialect(
     name="hana",
     products=("hdb", "hana", "sap hana"),
     limit=Limit.LIMIT,
+    folds="upper",
     snapshot=(
         "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
     ),  # in HANA the state that the transaction met
@@ -443,6 +449,7 @@ ANSI: Final = Dialect(
     name="ansi",
     products=(),
     limit=Limit.FETCH_FIRST,
+    folds="upper",
     binds={
         **_STANDARD_BINDS,
         Kind.INTEGER: "CAST(? AS bigint)",

@@ -103,11 +103,17 @@ def translate(error: BaseException, *, where: str, hidden: Iterable[str] = ()) -
     connecting = where == CONNECTION
     kind = classify(state, native, message, otherwise=Unreachable if connecting else SourceBusy)
     hint = _CONNECT_HINT if connecting and kind is Unreachable else _HINTS[kind]
-    shown = " ".join(message.split())[:_MAX_MESSAGE]
-    for secret in sorted((value for value in hidden if value), key=len, reverse=True):
-        shown = shown.replace(secret, "***")
+    shown = " ".join(without(hidden, message).split())[:_MAX_MESSAGE]
     code = f" [{state}/{native}]" if state else ""
     return kind(f"{shown}{code}", where=where, hint=hint)
+
+
+def without(hidden: Iterable[str], text: str) -> str:
+    """The text without the secrets, plain or as a connection string spells them. To be asked before anything is cut."""
+    spelled = {spelling for value in hidden if value for spelling in (value, value.replace("}", "}}"))}
+    for secret in sorted(spelled, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
 
 
 def parts_of(error: BaseException) -> tuple[str, int, str]:

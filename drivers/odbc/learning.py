@@ -72,7 +72,8 @@ def find(
 
 def _as_subquery(query: str, where: str) -> str:
     text = query.strip().rstrip(";").rstrip()
-    if text.split(None, 1)[0].lower() not in {"select", "with"} and not text.startswith(("(", "--", "/*")):
+    first = next(iter(text.lower().split(None, 1)), "")
+    if first not in {"select", "with"} and not text.startswith(("(", "--", "/*")):
         raise BadConfiguration("the query is not a SELECT", where=where, hint="Begin it with SELECT or WITH.")
     return text
 

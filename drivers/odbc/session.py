@@ -18,8 +18,8 @@ import pyarrow as pa
 
 from drivers.contract import BadConfiguration, DriverError, SourceBusy, SourceChanged
 from drivers.odbc.connection_string import driver_of, texts_of
-from drivers.odbc.dialects import DIALECTS, Dialect, dialect_of
-from drivers.odbc.errors import is_lost, translate
+from drivers.odbc.dialects import ANSI, DIALECTS, Dialect, dialect_of
+from drivers.odbc.errors import is_lost, translate, without
 from drivers.odbc.native import load_arrow_odbc, load_pyodbc
 from drivers.odbc.options import KIB, ConnectionOptions
 from drivers.odbc.queries import Sql
@@ -56,6 +56,7 @@ class Session:
         chosen = DIALECTS[options.dialect] if options.dialect else dialect
         self._dialect = chosen and _with_snapshot(chosen, asked=options.snapshot)
         self.product = ""
+        self._said: set[str] = set()
         stated = texts_of(options.connection)
         self.tls = described(driver_of(stated), options.tls, stated)
 
@@ -95,9 +96,17 @@ class Session:
 
     def _limit(self, connection: Any, seconds: int) -> None:
         if self._dialect is None or self._dialect.time_limit == "":
-            connection.timeout = seconds
+            try:
+                connection.timeout = seconds
+            except load_pyodbc().Error as error:
+                self._say_once(f"the ODBC driver takes no time limit for statements: {error}")
         for statement in self._time_limit(seconds):
             connection.execute(statement)
+
+    def _say_once(self, sentence: str) -> None:
+        if sentence not in self._said:
+            self._said.add(sentence)
+            _log.warning("%s", without(self.secrets, sentence))
 
     def description(self, sql: Sql, *, where: str) -> list[tuple[Any, ...]]:
         return self.use(lambda connection: list(connection.execute(sql.text).description or ()), where=where)
@@ -136,6 +145,9 @@ class Session:
         self.product = f"{name} {connection.getinfo(pyodbc.SQL_DBMS_VER)}"
         if self._dialect is None:
             self._dialect = _with_snapshot(dialect_of(name), asked=self._options.snapshot)
+        if self._dialect.name == ANSI.name:
+            quote = str(connection.getinfo(pyodbc.SQL_IDENTIFIER_QUOTE_CHAR)).strip()  # empty: there is none
+            self._dialect = replace(self._dialect, quotes=(quote, quote))
         connection.add_output_converter(DATETIMEOFFSET, datetimeoffset)
         for statement in self._session_statements(self._dialect):
             connection.execute(statement)

@@ -89,7 +89,7 @@ _DRIVERS: Final = (
         "HANA's driver does not encrypt",
     ),
     DriverTls(
-        _named("db2|ibm"),
+        _named("db2"),
         {"verify": {"Security": "SSL"}, "off": {}},
         "DB2's driver does not encrypt",
         {"encrypt": "DB2's driver verifies whenever it encrypts: choose verify."},
@@ -101,6 +101,10 @@ _DRIVERS: Final = (
         dict.fromkeys(("verify", "encrypt", "off"), "Oracle's client takes it from tnsnames.ora and sqlnet.ora (PROTOCOL = TCPS)."),
     ),
 )  # fmt: skip
+
+
+# Drivers for the same products by others, who have words of their own.
+_OTHERS: Final = _named("datadirect|wire protocol|progress|devart|cdata|easysoft|simba|actual|openlink")
 
 
 def tls_attributes(driver: str, choice: Choice | None, stated: Mapping[str, str]) -> Attributes:
@@ -122,10 +126,12 @@ def tls_attributes(driver: str, choice: Choice | None, stated: Mapping[str, str]
         )
     attributes = known.choices[choice]
     own = {name.lower(): value for name, value in stated.items()}
-    for name, value in attributes.items():
-        if own.get(name.lower(), value).lower() != value.lower():
+    for name in dict.fromkeys(name for each in known.choices.values() for name in each):
+        said, meant = own.get(name.lower()), attributes.get(name)
+        if said is not None and said.lower() != (meant or "").lower():
+            means = f"{name} = {meant!r}" if meant else f"no {name}"
             raise BadConfiguration(
-                f"options.tls means {name} = {value!r}, and the connection says {own[name.lower()]!r}",
+                f"options.tls = {choice!r} means {means}, and the connection says {said!r}",
                 where=f"options.connection.{name}",
                 hint="Keep one of the two.",
             )
@@ -145,4 +151,6 @@ def described(driver: str, choice: Choice | None, stated: Mapping[str, str]) -> 
 
 
 def _known(driver: str) -> DriverTls | None:
+    if _OTHERS.search(driver):
+        return None
     return next((each for each in _DRIVERS if each.names.search(driver)), None)

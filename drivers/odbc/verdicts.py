@@ -22,7 +22,7 @@ from drivers.contract import (
     SourceChanged,
     Unreachable,
 )
-from drivers.odbc.errors import classify, parts_of
+from drivers.odbc.errors import classify, parts_of, without
 from drivers.odbc.native_errors import is_time_limit, works_again
 
 _MAX_TEXT: Final = 500  # characters of the system's words
@@ -99,12 +99,10 @@ def undone(error: BaseException) -> bool:
 
 def clean(text: str, hidden: Iterable[str] = ()) -> str:
     """The system's own words, without what the driver puts around them."""
+    text = without(hidden, text)
     for noise in _NOISE:
         text = noise.sub("", text).strip()
-    text = " ".join(text.split())
-    for secret in sorted((value for value in hidden if value), key=len, reverse=True):
-        text = text.replace(secret, "***")
-    return text[:_MAX_TEXT] or "the database refused it"
+    return " ".join(text.split())[:_MAX_TEXT] or "the database refused it"
 
 
 def _raised(state: str, native: int, text: str) -> bool:

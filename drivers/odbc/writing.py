@@ -274,8 +274,11 @@ def _expect(step: Step, scope: Scope, answers: Sequence[Answer], *, counted: boo
         count = int(with_rows.rows[0][0])
     elif with_rows is not None:
         count = len(with_rows.rows)
-    else:
+    elif step.form is Form.SQL:
         count = max(answer.affected for answer in answers)
+    else:
+        # A trigger of SQL Server tells its own counts before that of the statement which set it off.
+        count = next((answer.affected for answer in reversed(answers) if answer.affected >= 0), -1)
     if count < 0:
         raise BadConfiguration(
             "the database does not say how many rows there were",

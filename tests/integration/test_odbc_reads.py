@@ -23,8 +23,7 @@ STAMPS = {
 }
 
 
-@pytest.fixture
-async def driver(source: Source) -> AsyncIterator[OdbcDriver]:
+def lay_out(source: Source) -> None:
     stamp = {"postgres": "timestamp", "mariadb": "datetime(6)", "sqlite": "timestamp"}[source.kind]
     source.run(
         "drop table if exists wide",
@@ -34,6 +33,11 @@ async def driver(source: Source) -> AsyncIterator[OdbcDriver]:
         " primary key (company, no_, line_no))",
         *_inserts(),
     )
+
+
+@pytest.fixture
+async def driver(source: Source) -> AsyncIterator[OdbcDriver]:
+    lay_out(source)
     made = source.driver()
     yield made
     await made.aclose()
@@ -144,3 +148,30 @@ async def test_lines_find_their_header_by_the_source_s_own_equality(
     found = rows(await pages(driver, ReadRequest(spec, ReadMode.SCAN, page_rows=4)))
 
     assert [len(row["ls"]) for row in found] == list(STAMPS)
+
+
+async def test_a_product_that_nobody_foresaw_is_read_in_standard_sql(postgres_source: Source) -> None:
+    lay_out(postgres_source)
+    known, unknown = postgres_source.driver(), postgres_source.driver(dialect="ansi")
+    requests = [
+        ReadRequest(SPEC, ReadMode.SCAN, page_rows=5),
+        ReadRequest(SPEC, ReadMode.WINDOW, start=mark(STAMPS[2] or ""), page_rows=3),
+        ReadRequest(
+            SPEC, ReadMode.CHANGES, start=mark(STAMPS[2] or ""), end=mark(STAMPS[6] or ""), page_rows=2
+        ),
+        ReadRequest(SPEC, ReadMode.KEYS, page_rows=7),
+        ReadRequest(SPEC, ReadMode.BY_KEYS, keys=["B's~4", "A~9"]),
+    ]
+
+    for request in requests:
+        assert rows(await pages(unknown, request)) == rows(await pages(known, request)), request.mode
+    here, there = await unknown.signpost(SPEC), await known.signpost(SPEC)
+    steps = await unknown.check([SPEC])
+    await known.aclose()
+    await unknown.aclose()
+
+    assert here is not None
+    assert there is not None
+    assert here.kind is there.kind
+    assert all(step.ok for step in steps), steps
+    assert "options.dialect" in next(step.detail for step in steps if step.name == "sign-in")

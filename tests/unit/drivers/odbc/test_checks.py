@@ -16,6 +16,10 @@ from drivers.odbc.checks import address
         ({"server": "erp\\NAV,1434"}, ("erp", 1434)),
         ({"server": "[::1]", "port": "x"}, ("::1", None)),
         ({"dsn": "erp"}, ("", None)),
+        ({"server": "(local)", "port": "1433"}, ("", None)),
+        ({"server": ".\\SQLEXPRESS"}, ("", None)),
+        ({"server": "(localdb)\\MSSQLLocalDB"}, ("", None)),
+        ({"server": "/var/run/postgresql", "port": "5432"}, ("", None)),
     ],
 )
 def test_the_address_is_read_from_what_drivers_call_it(

@@ -146,6 +146,35 @@ def test_a_snapshot_is_asked_for_where_it_has_a_price() -> None:
     assert caught.value.where == "options.snapshot"
 
 
+class UnknownProduct:
+    """An ODBC driver, as pyodbc shows it."""
+
+    SQL_DBMS_NAME, SQL_DBMS_VER, SQL_IDENTIFIER_QUOTE_CHAR = range(3)
+    Error = Exception
+
+    def __init__(self, quote: str) -> None:
+        self._answers = ["Home-made", "1.0", quote]
+
+    def connect(self, _text: str, **_options: Any) -> Any:
+        return self
+
+    def getinfo(self, which: int) -> str:
+        return self._answers[which]
+
+    def add_output_converter(self, _type: int, _convert: Any) -> None: ...
+
+
+@pytest.mark.parametrize(("told", "written"), [("`", "h.`a b`"), ('"', 'h."a b"'), (" ", "h.a b")])
+def test_an_unknown_product_is_quoted_as_its_odbc_driver_says(told: str, written: str) -> None:
+    session = Session(ConnectionOptions(connection={}), "", ())
+
+    session._connect(UnknownProduct(told))
+
+    assert session._dialect is not None
+    assert session._dialect.name == "ansi"
+    assert queries.printed(session._dialect, QueryColumn("a b", Kind.TEXT), "h") == written
+
+
 def test_readers_take_committed_rows_and_keep_no_lock() -> None:
     assert DB2.reading == " FOR READ ONLY WITH CS"
     assert HANA.snapshot == ("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",)

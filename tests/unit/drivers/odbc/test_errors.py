@@ -89,6 +89,17 @@ def test_both_libraries_errors_are_taken_apart() -> None:
     assert parts_of(Exception("odd")) == ("", 0, "odd")
 
 
+@pytest.mark.parametrize("secret", ["two  blanks", "}brace", "x" * 40])
+def test_no_piece_of_a_secret_is_left_by_what_shortens_a_message(secret: str) -> None:
+    spelled = secret.replace("}", "}}")
+    error = translate(
+        Exception(f"{'-' * 480} {secret} {{{spelled}}} Pwd={{{spelled}}}"), where="w", hidden=[secret]
+    )
+
+    assert error.message.startswith(f"{'-' * 480} *** {{***}}")
+    assert secret[:4] not in error.message
+
+
 def test_a_secret_in_a_message_is_hidden_and_long_messages_are_cut() -> None:
     error = translate(
         Exception("28000", "[28000] no: hunter2 " + "x" * 2_000), where="w", hidden=["hunter2", ""]

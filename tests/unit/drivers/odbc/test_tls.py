@@ -45,6 +45,9 @@ def test_the_choice_is_said_in_the_driver_s_own_words(driver: str, choice: str, 
         ("IBM DB2 ODBC DRIVER", "encrypt", "choose verify"),
         ("Oracle 21 ODBC driver", "verify", "TCPS"),
         ("Nobody's", "verify", "own attributes"),
+        ("IBM i Access ODBC Driver", "verify", "own attributes"),
+        ("DataDirect 8.0 SQL Server Wire Protocol", "encrypt", "own attributes"),
+        ("Devart ODBC Driver for PostgreSQL", "verify", "own attributes"),
     ],
 )
 def test_what_a_driver_cannot_be_told_is_refused_and_never_taken_as_done(
@@ -62,6 +65,21 @@ def test_a_choice_that_the_connection_contradicts_is_refused() -> None:
         build({"Driver": "PostgreSQL Unicode", "sslmode": "prefer"}, {}, "verify")
 
     assert caught.value.where == "options.connection.SSLmode"
+
+
+@pytest.mark.parametrize(
+    ("driver", "choice", "said"),
+    [
+        ("MariaDB Unicode", "off", {"ForceTLS": "1"}),
+        ("MariaDB Unicode", "encrypt", {"SSLVERIFY": "1"}),
+        ("IBM DB2 ODBC DRIVER", "off", {"Security": "SSL"}),
+    ],
+)
+def test_a_choice_is_contradicted_by_what_it_leaves_unsaid_too(
+    driver: str, choice: str, said: dict[str, str]
+) -> None:
+    with pytest.raises(BadConfiguration, match="means no"):
+        build({"Driver": driver, **said}, {}, choice)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("driver", NAMES)

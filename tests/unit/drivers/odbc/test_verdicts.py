@@ -67,6 +67,7 @@ def test_secrets_are_not_repeated() -> None:
     found = judge(error("P0001", PG.format("user sesame may not")), hidden=["sesame"])
 
     assert found.message.text == "user *** may not"
+    assert judge(error("P0001", PG.format("no: a  b")), hidden=["a  b"]).message.text == "no: ***"
 
 
 @pytest.mark.parametrize(

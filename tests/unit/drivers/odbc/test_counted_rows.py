@@ -1,0 +1,42 @@
+"""How many rows a step met, where one statement has several answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from drivers.contract import OperationKind, StreamSpec
+from drivers.odbc.composing import Scope
+from drivers.odbc.dialects import SQLSERVER
+from drivers.odbc.recipe_reader import read_writes
+from drivers.odbc.transactions import Answer
+from drivers.odbc.writing import _expect
+from drivers.recipes.outcomes import Refusal
+
+UPDATE = {"update": "po", "set": {"title": "title"}, "where": {"id": "key"}}
+BY_SQL = {"sql": "update po set title = :title where id = :key", "expect_rows": 1, "absent_as_null": True}
+
+
+def look(step: dict[str, Any], *counts: int) -> None:
+    write = {"update": {"steps": [step]}}
+    writes = read_writes(StreamSpec("s", "purchase_order", {"query": "select 1", "key": ["id"]}, write=write))
+    recipe = writes.recipes[OperationKind.UPDATE]
+    scope = Scope(
+        writes=writes, recipe=recipe, record={}, idempotency_key="", key={"id": "1"}, dialect=SQLSERVER
+    )
+    _expect(recipe.steps[0], scope, [Answer((), (), count) for count in counts], counted=False)
+
+
+@pytest.mark.parametrize("counts", [(1,), (2, 1), (1, -1)])
+def test_a_record_that_was_met_is_met_whatever_its_triggers_count(counts: tuple[int, ...]) -> None:
+    look(UPDATE, *counts)
+
+
+def test_what_a_trigger_changed_is_not_taken_for_the_record() -> None:
+    with pytest.raises(Refusal, match="no such record"):
+        look(UPDATE, 1, 0)
+
+
+def test_a_statement_of_several_parts_counts_by_its_largest() -> None:
+    look(BY_SQL, 1, 0)
