@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 from drivers.contract import SourceChanged
 from drivers.keys import encode_key
 from drivers.odata.columns import values_of
-from drivers.odata.edm import Property
+from drivers.odata.edm import Kind, Property
 from drivers.odata.fetching import SetReader
+from drivers.odata.literals import moment_of
 from drivers.odata.ordering import START, OrderedBy, Values, cut, texts_of, up
 from drivers.odata.shape import Node
 
+_IN_ORDER: Final = frozenset({Kind.INTEGER, Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMP_TZ})
 LEAST_CAP: Final = 10  # records; no service is known that gives fewer at a time
 
 
@@ -48,6 +51,7 @@ class Walk:
                 continue
             texts = texts_of(self._columns, column_values(found.rows, self._tree), self._where)
             self._refuse_standing_still(at, texts)
+            self._refuse_disorder(self._columns[len(at) - 1], texts[len(at) - 1])
             more = found.next is not None or len(found.rows) > wanted or self._may_be_capped(len(found.rows))
             made = cut(self._columns, at, texts, wanted, more=more)
             self._refuse_straddling(texts, made.rows)
@@ -83,6 +87,21 @@ class Walk:
         if last is not None and self._columns[len(at) - 1].group(texts[len(at) - 1][0]) == last:
             raise self._standing_still()
 
+    def _refuse_disorder(self, column: OrderedBy, texts: Sequence[str]) -> None:
+        """Behind the last record of an answer out of order lie some that nobody would ask for again.
+
+        Of texts nobody knows how the server puts them in order.
+        """
+        if column.column.kind not in _IN_ORDER or all(one <= other for one, other in pairwise(texts)):
+            return
+        if _falls(column, texts):
+            raise SourceChanged(
+                f"the server gave records out of the order of {column.column.name!r}: it ignores $orderby",
+                where=self._where,
+                hint='Such a service cannot be read by key. Read the stream by paging = "links", without a '
+                "replication_key.",
+            )
+
     def _standing_still(self) -> SourceChanged:
         return SourceChanged(
             "the server gave a record again that lies before the place asked for",
@@ -95,6 +114,16 @@ class Walk:
         keys = [each for each, column in zip(texts, self._columns, strict=True) if column.step is None]
         if 0 < taken < len(texts[0]) and keys and all(each[taken - 1] == each[taken] for each in keys):
             raise repeated(encode_key([each[taken] for each in keys]), self._where)
+
+
+def _falls(column: OrderedBy, texts: Sequence[str]) -> bool:
+    """Whether a value is followed by a lower one; not where values are none of the column's type."""
+    whole = column.column.kind is Kind.INTEGER
+    try:
+        values: list[Any] = [int(each) if whole else moment_of(column.group(each)) for each in texts]
+        return any(one > other for one, other in pairwise(values))
+    except (ValueError, TypeError):
+        return False
 
 
 def repeated(key: str, where: str) -> SourceChanged:

@@ -204,6 +204,22 @@ async def test_a_server_that_ignores_top_or_filter_is_not_read_wrongly(server: O
         await scan(server, orders(), page_rows=5)
 
 
+async def test_a_server_that_ignores_the_order_is_not_read_with_holes(server: ODataServer) -> None:
+    whole = server.collection
+    server.collection = lambda name, query, *rest, **more: whole(
+        name, {k: v for k, v in query.items() if k != "$orderby"}, *rest, **more
+    )  # type: ignore[method-assign]
+    server.rows["Orders"].reverse()
+    made = driver(server)
+    by_number = orders(order_by=["Version"], key=["Version"], replication_key=None, lines={})
+    with pytest.raises(SourceChanged, match="out of the order"):
+        await pages(made, ReadRequest(by_number, ReadMode.SCAN, page_rows=5))
+    end = await made.signpost(orders())
+    with pytest.raises(SourceChanged, match="out of the order"):
+        await pages(made, ReadRequest(orders(), ReadMode.CHANGES, end=end, page_rows=5))
+    await made.aclose()
+
+
 async def test_a_key_that_comes_twice_is_named(server: ODataServer) -> None:
     twice = dict(server.rows["Orders"][3])
     server.rows["Orders"].append(twice)
