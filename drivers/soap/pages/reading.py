@@ -223,13 +223,18 @@ class PageReader:
             for at in range(0, len(parts), self._together):
                 found += await self._named(parts[at : at + self._together])
         else:
-            for each in parts:
+            for each in self._told_apart(parts):
                 found += await self._named([each])
         asked = set(wanted)
         mine = [each for each in found if encode_key(self._key_texts(each)) in asked]
         after = taken + len(chosen)
         position = Position(ReadMode.BY_KEYS, taken=after)
         return Fetched(mine, position, complete=after >= len(self._request.keys))
+
+    def _told_apart(self, keys: list[list[str]]) -> list[list[str]]:
+        """One for all that are the same in what can be asked for."""
+        asked = [place for place, column in enumerate(self._shape.key) if is_filterable(column)]
+        return list({tuple(key[place] for place in asked): key for key in keys}.values())
 
     async def _named(self, keys: list[list[str]]) -> list[Any]:
         """The records of these keys; what no record can have finds nothing."""
