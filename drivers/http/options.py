@@ -66,6 +66,7 @@ class SignedCredentials(Strict):
     client_id: str = Field(min_length=1)
     certificate_id: str = Field(min_length=1)  # by which the server knows the key's certificate
     scope: str = ""
+    audience: str = ""  # whom the statement is meant for, where a proxy answers at token_url
     secret: str = "private_key"  # noqa: S105 - its name under [secrets]; PEM
 
 
@@ -74,6 +75,7 @@ class TokenBased(Strict):
 
     kind: Literal["oauth1"]
     realm: str = Field(min_length=1)
+    signed_as: Url | None = None  # the server's own `url`, where a proxy answers in its place
     consumer_key: str | Secret
     token_id: str | Secret
 

@@ -71,7 +71,7 @@ def sign_in_of(
         case SignedCredentials() as credentials:
             return _Tokens(_Assertion(credentials, secrets, now), secrets, monotonic)
         case TokenBased() as tokens:
-            return _Signatures(tokens, secrets, now)
+            return _Signatures(tokens, options.url, secrets, now)
         case SessionLogon() as session:
             return _Session(session, secrets)
         case _:
@@ -159,7 +159,7 @@ class _Assertion:
         claims = {
             "iss": self._options.client_id,
             "scope": self._options.scope,
-            "aud": self.token_url,
+            "aud": self._options.audience or self.token_url,
             "iat": moment,
             "exp": moment + _ASSERTION_SECONDS,
         }
@@ -221,7 +221,9 @@ class _Tokens(_Nothing):
 
 
 class _Signatures(_Nothing):
-    def __init__(self, options: TokenBased, secrets: Mapping[str, str], now: Callable[[], float]) -> None:
+    def __init__(
+        self, options: TokenBased, url: str, secrets: Mapping[str, str], now: Callable[[], float]
+    ) -> None:
         where = "options.auth"
         self._held = Credentials(
             options.realm,
@@ -231,9 +233,11 @@ class _Signatures(_Nothing):
             secret_of("token_secret", secrets, where),
         )
         self._now = now
+        self._url, self._signed_as = url, options.signed_as or url
 
     def signature(self, method: str, url: str) -> Mapping[str, str]:
         nonce = token_hex(16)
+        url = self._signed_as + url.removeprefix(self._url) if url.startswith(self._url) else url
         return {"Authorization": authorization(self._held, method, url, moment=int(self._now()), nonce=nonce)}
 
 

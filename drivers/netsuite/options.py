@@ -17,6 +17,7 @@ from drivers.recipes.tables import time_zone
 PAGE: Final = "docs/drivers/netsuite.md"
 SCOPE: Final = "rest_webservices"
 MOST_ROWS: Final = 1_000  # of one answer of SuiteQL over REST
+_TOKENS: Final = "/services/rest/auth/oauth2/v1/token"
 _ACCOUNT: Final = re.compile(r"[A-Za-z0-9]+([_-][A-Za-z0-9]+)*")
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
@@ -95,12 +96,17 @@ def _with_account(options: Mapping[str, Any]) -> dict[str, Any]:
             hint="It stands in NetSuite under Setup > Company > Company Information.",
         )
     host = account.lower().replace("_", "-")
-    url = found.setdefault("url", f"https://{host}.suitetalk.api.netsuite.com")
+    itself = f"https://{host}.suitetalk.api.netsuite.com"
+    url = found.setdefault("url", itself)
     if isinstance(auth, Mapping):
         own: dict[str, Any] = {}
         if auth.get("kind") == "oauth2_certificate":
-            own = {"token_url": f"{str(url).rstrip('/')}/services/rest/auth/oauth2/v1/token", "scope": SCOPE}
+            own = {
+                "token_url": f"{str(url).rstrip('/')}{_TOKENS}",
+                "audience": f"{itself}{_TOKENS}",
+                "scope": SCOPE,
+            }
         elif auth.get("kind") == "oauth1":
-            own = {"realm": account.upper().replace("-", "_")}
+            own = {"realm": account.upper().replace("-", "_"), "signed_as": itself}
         found["auth"] = {**own, **auth}
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -61,6 +61,7 @@ class Validator(RequestValidator):  # type: ignore[misc]  # oauthlib is without 
         super().__init__()
         self._clock = clock
         self.used: set[tuple[str, str]] = set()
+        self.last = ("", "")
 
     def check_client_key(self, key: str) -> bool:
         return True
@@ -71,9 +72,8 @@ class Validator(RequestValidator):  # type: ignore[misc]  # oauthlib is without 
         self, client_key: str, timestamp: str, nonce: str, request: Any, **_: Any
     ) -> bool:
         once = (timestamp, nonce)
-        fresh = once not in self.used and abs(int(timestamp) - self._clock()) <= 300
-        self.used.add(once)
-        return fresh
+        self.last = once
+        return once not in self.used and abs(int(timestamp) - self._clock()) <= 300
 
     def validate_client_key(self, client_key: str, request: Any) -> bool:
         return client_key == CONSUMER
@@ -93,7 +93,14 @@ class Validator(RequestValidator):  # type: ignore[misc]  # oauthlib is without 
         return TOKEN_SECRET
 
 
-def is_signed(validator: Validator, method: str, url: str, header: str) -> bool:
+def is_signed(validator: Validator, method: str, urls: Sequence[str], header: str) -> bool:
+    """Whether it is a signature of the request at one of these places."""
     endpoint = ResourceEndpoint(validator)
-    valid, _ = endpoint.validate_protected_resource_request(url, method, "", {"Authorization": header}, [])
-    return bool(valid)
+    for url in urls:
+        valid, _ = endpoint.validate_protected_resource_request(
+            url, method, "", {"Authorization": header}, []
+        )
+        if valid:
+            validator.used.add(validator.last)
+            return True
+    return False

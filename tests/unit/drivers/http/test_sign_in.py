@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from json import dumps
 
@@ -11,6 +12,7 @@ import pytest
 from drivers.contract import CredentialsRefused, SourceChanged
 from drivers.http.client import HttpClient
 from drivers.http.messages import Request
+from drivers.http.oauth1 import Credentials, authorization
 from drivers.http.options import HttpOptions
 
 URL = "https://erp.example"
@@ -48,3 +50,30 @@ async def test_an_answer_that_nobody_can_read_is_an_error_of_the_contract(
 ) -> None:
     with pytest.raises(kind):
         await answering(status, body).send(Request("GET", f"{URL}/x"))
+
+
+async def test_behind_a_proxy_a_request_is_signed_as_the_server_itself_sees_it() -> None:
+    auth = {
+        "kind": "oauth1",
+        "realm": "R",
+        "consumer_key": "ck",
+        "token_id": "tk",
+        "signed_as": "https://itself.example",
+    }
+    secrets = {"consumer_secret": "cs", "token_secret": "ts"}
+    made = HttpOptions.model_validate({"url": f"{URL}/inside", "auth": auth})
+    seen: list[httpx.Request] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, stream=httpx.ByteStream(b""))
+
+    client_ = HttpClient(made, secrets, transport=httpx.MockTransport(respond), now=lambda: 1_700_000_000.0)
+    await client_.send(Request("POST", f"{URL}/inside/rest/q?limit=1"))
+
+    header = seen[0].headers["authorization"]
+    nonce = re.findall(r'oauth_nonce="(\w+)"', header)[0]
+    held = Credentials("R", "ck", "cs", "tk", "ts")
+    place = "https://itself.example/rest/q?limit=1"
+    assert str(seen[0].url) == f"{URL}/inside/rest/q?limit=1"
+    assert header == authorization(held, "POST", place, moment=1_700_000_000, nonce=nonce)

@@ -23,6 +23,19 @@ def test_an_account_says_where_it_is_and_how_it_calls_itself() -> None:
     assert found.auth.scope == "rest_webservices"
 
 
+def test_behind_a_proxy_what_is_signed_is_meant_for_netsuite_itself() -> None:
+    itself, proxy = "https://1-sb2.suitetalk.api.netsuite.com", "https://proxy.example/netsuite"
+    statement, signed = (
+        parse_connection({"account": "1_SB2", "url": proxy, "auth": auth}).auth for auth in (OAUTH2, TBA)
+    )
+
+    assert statement.kind == "oauth2_certificate"
+    assert statement.token_url == f"{proxy}/services/rest/auth/oauth2/v1/token"
+    assert statement.audience == f"{itself}/services/rest/auth/oauth2/v1/token"
+    assert signed.kind == "oauth1"
+    assert signed.signed_as == itself
+
+
 @pytest.mark.parametrize("account", ["1234567_SB1", "1234567-sb1"])
 def test_the_realm_is_the_account_in_netsuites_spelling(account: str) -> None:
     found = parse_connection({"account": account, "auth": TBA})
