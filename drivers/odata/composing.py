@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
@@ -15,6 +15,7 @@ from drivers.odata.batches import Change
 from drivers.odata.columns import key_text
 from drivers.odata.edm import Kind, Property, StructuredType
 from drivers.odata.literals import V4, NoLiteral, literal
+from drivers.odata.ordering import OrderedBy
 from drivers.odata.recipe_reader import PARAMETER
 from drivers.odata.recipes import Assignment, Form, Lines, Recipe, Step, Writes
 from drivers.odata.requests import key_predicate
@@ -23,6 +24,8 @@ from drivers.recipes.scope import ABSENT, Misfit, lines_of, runs_of
 from drivers.recipes.scope import Scope as CommandScope
 from drivers.recipes.values import Unfit
 from drivers.recipes.words import IDEMPOTENCY_KEY, KEY, RESULT
+
+_TOLD_APART: Final = frozenset({Kind.TEXT, Kind.INTEGER, Kind.GUID, Kind.BOOLEAN})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +91,26 @@ def record_place(step: Step, scope: Scope) -> str:
 def matching(step: Step, scope: Scope) -> str:
     """The filter that finds the record of a step that names no key. Raises Misfit."""
     return " and ".join(f"{each.target.name} eq {scope.literal(each)}" for each in step.conditions)
+
+
+def is_meant(step: Step, scope: Scope, record: Mapping[str, Any]) -> bool:
+    """Whether a record that was found has what was asked for, as far as texts of values tell."""
+    for each in step.conditions:
+        target = each.target
+        if not isinstance(target, Property) or target.kind not in _TOLD_APART:
+            continue
+        text = key_text(target, record.get(target.name))
+        if text is None:
+            continue
+        try:
+            held = literal(target.kind, text, scope.version, type_=target.type)
+        except NoLiteral:
+            return False
+        by = OrderedBy(target, scope.version)  # services ignore case and blanks at the end, of texts alone
+        alike = by.alike if target.kind is Kind.TEXT else str.lower
+        if alike(held.removesuffix("'")) != alike(scope.literal(each).removesuffix("'")):
+            return False
+    return True
 
 
 def place_in(entity_set: str, type_: StructuredType, record: Mapping[str, Any], version: int) -> str | None:

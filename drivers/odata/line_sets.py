@@ -78,7 +78,8 @@ class LineSetReader:
     async def _named(self, keys: Sequence[Key]) -> FetchedLines:
         found = FetchedLines(self.shape)
         known = set(keys)
-        for chunk in chunks(self._parent, keys, self._reader.room, self._options.keys_per_request):
+        at_most = self._options.keys_per_request
+        for chunk in chunks(self._parent, keys, self._reader.room, at_most, self._fixed):
             rows = await self._walked([any_of(chunk.conditions)])
             parents = self._parents(rows)
             # What belongs to a header of another request comes with that one.

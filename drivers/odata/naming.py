@@ -29,9 +29,17 @@ def one_key(columns: Sequence[OrderedBy], key: Sequence[str | None]) -> str:
 
 
 def chunks(
-    columns: Sequence[OrderedBy], keys: Sequence[Sequence[str | None]], room: int, at_most: int | None
+    columns: Sequence[OrderedBy],
+    keys: Sequence[Sequence[str | None]],
+    room: int,
+    at_most: int | None,
+    besides: Sequence[str] = (),
 ) -> list[Named]:
-    """`room`: characters of a URL for the conditions; `at_most`: keys to a request, where a service takes fewer."""
+    """`room`: characters of a URL for the conditions; `at_most`: keys to a request, where a service takes fewer.
+
+    `besides`: conditions that stand in each request.
+    """
+    room -= sum(len(encoded(each)) + _BETWEEN for each in besides)
     found: list[Named] = []
     left = 0
     for key in keys:

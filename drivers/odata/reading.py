@@ -248,8 +248,9 @@ class PageReader:
         order_by = [] if self._linked is not None else [each.name for each in self._shape.order]
         found: list[Any] = []
         again: list[list[str]] = []
-        for chunk in chunks(self._key, keys, self._set.room, self._options.keys_per_request):
-            conditions = [any_of(chunk.conditions), *self._operators_filter()]
+        own = self._operators_filter()
+        for chunk in chunks(self._key, keys, self._set.room, self._options.keys_per_request, own):
+            conditions = [any_of(chunk.conditions), *own]
             answer = await self._set.matching(conditions, order_by, self._options.page_size)
             rows = _of_keys(answer.rows, columns, self._tree, chunk.keys)
             found += rows

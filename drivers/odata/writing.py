@@ -34,6 +34,7 @@ from drivers.odata.composing import (
     Scope,
     compose,
     condition,
+    is_meant,
     key_parts,
     matching,
     place_in,
@@ -223,6 +224,12 @@ class _Run:
         if len(records) > 1:
             said = f"more than one record of {step.entity_set} is meant"
             raise self._refused(Message(said, "ambiguous", scope.place(step.conditions[0].name)))
+        if not is_meant(step, scope, records[0]):
+            raise SourceChanged(
+                f"the service gave a record of {step.entity_set} that was not asked for: it ignores $filter",
+                where=step.where,
+                hint="Name the whole key by `where` instead of `match`.",
+            )
         return _plain(_tag_of(records[0])), place
 
     async def _asked(self, url: str, step: Step, scope: Scope) -> Answer:

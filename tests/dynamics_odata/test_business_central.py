@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -21,6 +22,7 @@ from drivers.contract import (
     ReadMode,
     ReadRequest,
     SourceBusy,
+    SourceChanged,
     Throttled,
     Unreachable,
     WriteCommand,
@@ -383,6 +385,22 @@ async def test_a_line_of_another_order_is_not_touched(central, driver):
 
     assert (outcome.status, outcome.messages[0].code) == (OutcomeStatus.FAILED, "not_found")
     assert [each for each in central.seen if each.method == "PATCH"] == []
+
+
+async def test_a_record_that_was_not_asked_for_is_not_changed(central, driver):
+    """Order 12 has one line; a service that drops a part of the filter would give it for any number."""
+    answer = central.answer
+
+    def dropping(request):
+        kept = request.query.get("$filter", "").partition(" and sequence eq")[0]
+        return answer(replace(request, query={**request.query, "$filter": kept}))
+
+    central.answer = dropping
+    change = {"key": order_key(12), "lineItems": [{"lineNo": "20000", "quantity": "77"}]}
+    with pytest.raises(SourceChanged, match="was not asked for"):
+        await driver.execute(command("purchase_orders", UPDATE, change))
+
+    assert "PATCH" not in {request.method for request in central.seen}
 
 
 async def test_a_record_that_another_changed_meanwhile_is_told_in_one_word(central, driver):

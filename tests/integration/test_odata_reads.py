@@ -397,6 +397,20 @@ async def test_long_lists_of_keys_are_split_to_fit_a_url(server: ODataServer) ->
     assert max(len(seen.raw) for seen in server.seen) <= 2_000
 
 
+async def test_long_filters_leave_less_room_for_keys(server: ODataServer) -> None:
+    long = " and ".join(f"Vendor ne 'nobody {number}'" for number in range(20))
+    lines = {"entity_set": "Lines", "parent": ["OrderNo"], "filter": long.replace("Vendor", "Text")}
+    made = driver(server, url_chars=2_000)
+    named = keys(await pages(made, ReadRequest(orders(), ReadMode.KEYS)))
+    server.seen.clear()
+    stream = orders(filter=long, lines={"lines": lines})
+    found = keys(await pages(made, ReadRequest(stream, ReadMode.BY_KEYS, keys=named)))
+    await made.aclose()
+
+    assert sorted(found) == sorted(named)
+    assert max(len(seen.raw) for seen in server.seen) <= 2_000
+
+
 async def test_keys_that_the_server_takes_for_one_keep_their_lines_apart(server: ODataServer) -> None:
     """Its equality ignores case, ours does not."""
     for name in ("ab", "AB"):
