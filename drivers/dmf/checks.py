@@ -113,7 +113,8 @@ async def exported(exports: Exports, shape: StreamShape, stream: StreamSpec) -> 
     finally:
         file.close()
         await exports.release(chosen, token, _PURPOSE)
-    missing = [name for name in stream.columns or () if name not in names]
+    known = {*names, *(each.name for each in shape.lines)}
+    missing = [name for name in stream.columns or () if name not in known]
     # Without a record an export in XML may not say which fields it has.
     if missing and not (empty and len(names) <= 1):
         raise SourceChanged(
