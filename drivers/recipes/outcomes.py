@@ -18,7 +18,7 @@ from drivers.contract import (
 )
 from drivers.keys import encode_key
 from drivers.recipes.recipe import Recipe, Step, Writes
-from drivers.recipes.scope import Scope
+from drivers.recipes.scope import Misfit, Scope
 from drivers.recipes.tables import place_of
 from drivers.recipes.words import KEY
 
@@ -69,9 +69,9 @@ def outcome_of(scope: Scope[Any, Any], messages: Sequence[Message] = ()) -> Outc
     recipe = scope.recipe
     key = str(scope.record.get(KEY, ""))
     if recipe.kind is OperationKind.CREATE:
-        parts = [_text(scope.value(name)) for name in recipe.key]
+        parts = [_text(scope, name) for name in recipe.key]
         key = encode_key([part for part in parts if part is not None]) if None not in parts else ""
-    reference = _text(scope.value(recipe.reference)) if recipe.reference is not None else None
+    reference = _text(scope, recipe.reference) if recipe.reference is not None else None
     return Outcome(OutcomeStatus.SUCCEEDED, key=key, reference=reference or "", messages=tuple(messages))
 
 
@@ -91,7 +91,12 @@ def not_reached(error: DriverError, what: str) -> Message:
     return Message(f"{what} {said}; nothing was sent, so nothing was changed", error.code)
 
 
-def _text(value: Any) -> str | None:
+def _text(scope: Scope[Any, Any], name: str) -> str | None:
+    """A word that stands for nothing here leaves the success what it is."""
+    try:
+        value = scope.value(name)
+    except Misfit:
+        return None
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, str | int) else None

@@ -154,6 +154,13 @@ class Reading:
             refuse_unknown(name, known, sentence, f"{self.where}.required")
         for name in (each for group in self.table.any_of for each in group):
             refuse_unknown(name, known, sentence, f"{self.where}.any_of")
+        for group in self.table.any_of:
+            if len({name.rpartition(".")[0] for name in group}) > 1:
+                raise BadConfiguration(
+                    f"{', '.join(group)} do not lie in the same list or object",
+                    where=f"{self.where}.any_of",
+                    hint="Name a group for each list, and one for the fields of the record itself.",
+                )
         implied = (STATUS,) if self.kind is OperationKind.SET_STATUS else ()
         left = with_lists(fields)
         return tuple(dict.fromkeys((*implied, *(name for name in self.table.required if name in left))))

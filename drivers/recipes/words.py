@@ -26,4 +26,4 @@ def field_of(name: str, keys: Collection[str] = ()) -> str | None:
     if head in RESERVED:
         return None
     base, _, number = name.rpartition(".")
-    return base if number.isdigit() and base in keys else name
+    return base if number.isdecimal() and base in keys else name

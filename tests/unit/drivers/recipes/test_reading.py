@@ -148,6 +148,19 @@ def test_what_a_recipe_promises_has_to_come_from_its_steps(
     assert caught.value.where == where
 
 
+def test_fields_of_which_one_is_needed_lie_beside_each_other() -> None:
+    """Nobody could say which line has to have one of them."""
+    steps = [Step(("title",)), Step(("lineItems.quantity", "lineItems.notes"), for_each="lineItems")]
+    reading(CREATE, any_of=[["lineItems.quantity", "lineItems.notes"]], key=["title"]).parts(
+        steps, results=()
+    )
+
+    with pytest.raises(BadConfiguration, match="same list or object") as caught:
+        reading(CREATE, any_of=[["title", "lineItems.notes"]], key=["title"]).parts(steps, results=())
+
+    assert caught.value.where == "w.any_of"
+
+
 def test_find_finds_what_a_step_wrote_and_asks_for_nothing_else() -> None:
     written = [Step(("idempotencyKey",))]
     reading(UPDATE).check_find(["idempotencyKey", "key"], written)

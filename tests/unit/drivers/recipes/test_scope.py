@@ -119,6 +119,15 @@ def test_an_outcome_has_the_key_only_where_each_part_of_it_was_given() -> None:
     assert changed.key == "7"
 
 
+def test_a_success_stays_one_where_a_word_of_its_outcome_stands_for_nothing() -> None:
+    """The vendor's key has two parts, of which the reference names none; the order is there all the same."""
+    own = recipe(OperationKind.CREATE, key=("result.nr",), reference="vendorKey")
+
+    made = outcome_of(scope(recipe=own, results={"nr": "7"}))
+
+    assert (made.status, made.key, made.reference) == (OutcomeStatus.SUCCEEDED, "7", "")
+
+
 def test_a_step_that_finds_nothing_says_what_it_looked_for() -> None:
     line = next(iter(runs_of(Step((), for_each="lineItems"), scope())))
 
