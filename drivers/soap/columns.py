@@ -6,7 +6,7 @@ none of its type leaves its column a text for that page.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, Final
@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from drivers.soap.model import Kind
 from drivers.soap.xml import NIL
 
+_LAST_YEAR: Final = 9999
 UTC_STAMP: Final = pa.timestamp("us", "UTC")
 ARROW: Final[dict[Kind, pa.DataType]] = {
     Kind.TEXT: pa.string(),
@@ -39,7 +40,7 @@ class Column:
     path: tuple[str, ...]  # tags below the record; more than one for a value inside a structure
     kind: Kind
     decode: Decode | None = None  # of the values of an enumeration
-    empty: frozenset[str] = frozenset()  # what the system prints where there is nothing
+    empty: Collection[str] = ()  # what the system prints where there is nothing begins with one of these
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +129,9 @@ def _array(texts: list[str | None], column: Column, zone: ZoneInfo) -> pa.Array:
     if column.decode is not None:
         known: dict[str, str] = {text: column.decode(text) for text in set(texts) if text is not None}
         texts = [None if text is None else known[text] for text in texts]
-    if column.empty:
-        texts = [None if text in column.empty else text for text in texts]
+    nothing = tuple(column.empty)
+    if nothing:
+        texts = [None if text is not None and text.startswith(nothing) else text for text in texts]
     kind = column.kind
     if ARROW[kind] == pa.string():
         return pa.array(texts, pa.string())
@@ -149,7 +151,11 @@ def _stamps(texts: pa.Array, zone: ZoneInfo) -> pa.Array:
     here = pc.assume_timezone(
         local.cast(pa.timestamp("us")), zone.key, ambiguous="earliest", nonexistent="earliest"
     ).cast(UTC_STAMP)
-    return pc.coalesce(whole.cast(UTC_STAMP), here)
+    stamps = pc.coalesce(whole.cast(UTC_STAMP), here)
+    years = pc.min_max(pc.year(stamps)).as_py().values()
+    if any(year is not None and not 1 <= year <= _LAST_YEAR for year in years):
+        raise pa.ArrowInvalid("an offset that leads out of the years that there are")
+    return stamps
 
 
 def _booleans(texts: pa.Array, _zone: ZoneInfo) -> pa.Array:
@@ -157,9 +163,10 @@ def _booleans(texts: pa.Array, _zone: ZoneInfo) -> pa.Array:
 
 
 def _times(texts: pa.Array, _zone: ZoneInfo) -> pa.Array:
-    return pc.replace_substring_regex(texts, r"(\.\d{6})\d*.*$|Z$|[+-]\d\d:\d\d$", r"\1").cast(
-        pa.time64("us")
-    )
+    plain = pc.replace_substring_regex(texts, r"(\.\d{6})\d*.*$|Z$|[+-]\d\d:\d\d$", r"\1")
+    # Arrow reads no text as a time of the day, but one with a day before it.
+    dated = pc.binary_join_element_wise(pa.scalar("1970-01-01T"), plain, "")
+    return dated.cast(pa.timestamp("us")).cast(pa.time64("us"))
 
 
 _CASTS: Final[dict[Kind, Callable[[pa.Array, ZoneInfo], pa.Array]]] = {

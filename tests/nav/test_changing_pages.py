@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from drivers.contract import DriverError, NotPermitted, ReadMode, SourceBusy, SourceChanged, StreamSpec
+from drivers.contract import (
+    BadConfiguration,
+    DriverError,
+    NotPermitted,
+    ReadMode,
+    SourceBusy,
+    SourceChanged,
+    StreamSpec,
+)
+from drivers.soap.driver import soap_driver
 from tests.conformance.suite import keys, pages
-from tests.nav.company import VENDORS, nav, rows, vendor
+from tests.nav.company import VENDORS, connection, nav, rows, vendor
 from tests.nav.server import EXCEPTIONS, Fault, NavServer, Page, Row
 from tests.nav.test_conformance import orders, vendors
 from tests.nav.test_pages import changes, driving, scan
@@ -281,3 +291,33 @@ async def test_a_key_by_which_no_record_can_be_looked_up_is_refused(
             await pages(driver, scan(StreamSpec("v", "vendor", {"page": "Vendors", "key": key})))
 
     assert raised.value.where == "streams.v.read.key"
+
+
+@pytest.mark.parametrize("form", ["%d/%m", "%d/%m/%Y %H:%M", "%d/%m/%Q", "28/02/2026", "%m/%Y"])
+def test_a_form_of_dates_that_does_not_say_the_whole_day_and_nothing_else_is_refused(
+    server: NavServer, tmp_path: Path, form: str
+) -> None:
+    options, secrets = connection(server, tmp_path, date_format=form)
+    with pytest.raises(BadConfiguration) as raised:
+        soap_driver("nav", options, secrets)
+
+    assert raised.value.where == "options.date_format"
+
+
+async def test_a_filter_that_xml_cannot_hold_is_refused_by_its_place(
+    server: NavServer, tmp_path: Path
+) -> None:
+    stream = StreamSpec("v", "vendor", {"page": "Vendors", "filter": {"Name": "a\x01"}})
+    async with driving(server, tmp_path) as driver:
+        with pytest.raises(BadConfiguration) as raised:
+            await pages(driver, scan(stream))
+
+    assert raised.value.where == "streams.v.read.filter.Name"
+
+
+@pytest.mark.parametrize("year", [1980, 9999])
+async def test_a_servers_clock_that_cannot_be_is_told(server: NavServer, tmp_path: Path, year: int) -> None:
+    server.clock = lambda: datetime(year, 12, 31, 23, 59, 59, tzinfo=UTC)
+    async with driving(server, tmp_path) as driver:
+        with pytest.raises(SourceChanged, match="no Date that can be"):
+            await driver.signpost(vendors())

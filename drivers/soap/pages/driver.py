@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from drivers.contract import (
@@ -45,6 +45,7 @@ from drivers.soap.pages.writing import Writer
 from drivers.soap.store import WsdlStore
 
 VERSION: Final = "1"
+_FIRST_YEAR, _LAST_YEAR = 1990, 9000  # of a server's clock: far from where times cannot be moved
 
 
 class PagesDriver:
@@ -123,18 +124,19 @@ class PagesDriver:
         )
         answer = self._service.channel.answer
         now = server_time(answer) if answer is not None else None
-        if now is None:
+        if now is None or not _FIRST_YEAR <= now.year <= _LAST_YEAR:
             raise SourceChanged(
-                "the server's answers carry no Date, so nothing says what time it is there",
+                "the server's answers carry no Date that can be, so nothing says what time it is there",
                 where=f"{shape.where}.replication_key",
                 hint="Let the proxy pass the header on, or leave replication_key out.",
             )
         if shape.mark_kind is MarkKind.TIMESTAMP:
             return Mark(MarkKind.TIMESTAMP, now.isoformat(timespec="seconds"))
+        return Mark(MarkKind.DATE, self._day(now).isoformat())
+
+    def _day(self, now: datetime) -> date:
         zone = zone_of(self._options)
-        return Mark(
-            MarkKind.DATE, settled(now.astimezone(zone).replace(tzinfo=None), zone).date().isoformat()
-        )
+        return settled(now.astimezone(zone).replace(tzinfo=None), zone).date()
 
     async def plan(self, request: ReadRequest) -> ReadPlan:
         return PageReader(self._service, self._forms, await self._shape(request.stream), request).plan()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field
 
 from drivers.contract import BadConfiguration
+from drivers.envelopes import unwritable
 from drivers.option_tables import Strict, parse_table
 from drivers.soap.options import PAGE, SoapOptions
 
@@ -24,14 +25,27 @@ def _checked_name(name: str) -> str:
 
 
 def _checked_format(text: str) -> str:
-    if not all(part in text for part in ("%d", "%m")) or date(2026, 2, 28).strftime(text) == text:
-        raise ValueError('should be a date such as "%d/%m/%Y"')
+    """The day and nothing but the day: a date without its year, or with a time, would be another in a filter."""
+    day, later = date(2026, 2, 28), timedelta(hours=13, minutes=14, seconds=15)
+    moment = datetime(2026, 2, 28, tzinfo=UTC)
+    try:
+        read = datetime.strptime(day.strftime(text), text).date()  # noqa: DTZ007 - a day has no zone
+    except ValueError:
+        read = None
+    if read != day or moment.strftime(text) != (moment + later).strftime(text):
+        raise ValueError('should be a day, month and year such as "%d/%m/%Y"')
+    return text
+
+
+def _checked_criteria(text: str) -> str:
+    if unwritable(text) is not None:
+        raise ValueError("holds a character that XML cannot hold")
     return text
 
 
 Name = Annotated[str, AfterValidator(_checked_name)]
 SetName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,62}$")]
-Criteria = Annotated[str, Field(min_length=1, max_length=2_000)]
+Criteria = Annotated[str, Field(min_length=1, max_length=2_000), AfterValidator(_checked_criteria)]
 
 
 class PageConnection(SoapOptions):

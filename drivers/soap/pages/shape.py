@@ -14,10 +14,9 @@ from drivers.soap.pages.names import option_text
 from drivers.soap.pages.options import PageLines, PageStream
 from drivers.soap.pages.service import KEY, PageModel
 
-# What NAV prints for a date that is empty.
-_NO_DAY = frozenset({"0001-01-01", "1753-01-01"})
-_NO_MOMENT = frozenset({f"{day}T00:00:00{zone}" for day in _NO_DAY for zone in ("", "Z")})
-_EMPTY = {Kind.DATE: _NO_DAY, Kind.TIMESTAMP: _NO_MOMENT}
+# What NAV prints for a date that is empty; behind a moment stand fractions and offsets of many kinds.
+_NO_DAY = ("0001-01-01", "1753-01-01")
+_EMPTY = {Kind.DATE: _NO_DAY, Kind.TIMESTAMP: tuple(f"{day}T00:00:00" for day in _NO_DAY)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +127,7 @@ def is_filterable(column: Column) -> bool:
 def column_of(member: Member, kind: Type) -> Column:
     plain = kind.kind or Kind.TEXT
     decode = option_text if kind.values else None
-    return Column(member.name, (member.tag,), plain, decode, _EMPTY.get(plain, frozenset()))
+    return Column(member.name, (member.tag,), plain, decode, _EMPTY.get(plain, ()))
 
 
 def _lines(name: str, options: PageLines, model: PageModel, page: str, where: str) -> Lines:
