@@ -429,6 +429,26 @@ class TestReading:
         assert mark is not None
         assert mark.value == day
 
+    @pytest.mark.parametrize(
+        ("utc", "local"),
+        [
+            ("07:59:30", "00:59:30"),
+            ("08:20:00", "01:00:00"),
+            ("09:20:00", "01:00:00"),
+            ("10:20:00", "02:20:00"),
+        ],
+    )
+    async def test_a_local_clock_stands_still_while_an_hour_comes_twice(
+        self, account: NetSuite, make: Make, utc: str, local: str
+    ) -> None:
+        account.clock = lambda: datetime.fromisoformat(f"2026-11-01T{utc}+00:00")
+        account.validator.validate_timestamp_and_nonce = lambda *_, **__: True  # type: ignore[method-assign]
+
+        mark = await make(signed=True).signpost(orders(types={"lastmodifieddate": "timestamp"}, lines={}))
+
+        assert mark is not None
+        assert mark.value == f"2026-11-01T{local}"
+
     async def test_a_key_without_a_value_is_told(self, account: NetSuite, make: Make) -> None:
         stream = orders(
             query="select t.entity, t.tranid from transaction t where t.type = 'WorkOrd'",
