@@ -173,7 +173,9 @@ def _stamp(text: str) -> str:
 
 def _zoned_stamp(text: str) -> str:
     found = _stamp(text)
-    return found if moment_of(found).tzinfo else f"{found}Z"
+    if moment_of(found).tzinfo:
+        return found
+    return f"{found}Z" if "T" in found else f"{found}T00:00:00Z"
 
 
 _KEY_TEXTS: Final[Mapping[Kind, Callable[[str], str]]] = {
@@ -204,7 +206,10 @@ def _integers(values: Sequence[Any]) -> pa.Array:
     try:
         return pa.array(values, pa.int64())
     except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return _strings(values).cast(pa.int64())
+        texts = _strings(values)
+        if pc.any(pc.match_substring(texts, "x", ignore_case=True)).as_py():  # Arrow knows 0x10
+            return texts
+        return texts.cast(pa.int64())
 
 
 def _decimals(values: Sequence[Any]) -> pa.Array:

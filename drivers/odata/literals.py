@@ -24,6 +24,7 @@ _ISO: Final = re.compile(
     r"(\d{4}-\d{2}-\d{2})(?:T(\d{2}:\d{2}(?::\d{2}(?:\.\d{1,12})?)?)(Z|[+-]\d{2}:\d{2})?)?"
 )
 _DURATION: Final = re.compile(r"PT(?:(\d{1,4})H)?(?:(\d{1,4})M)?(?:(\d{1,5})(?:\.(\d{1,7}))?S)?")
+_MOST_DIGITS: Final = 1_000
 _DECIMAL: Final = re.compile(r"-?\d{1,60}(\.\d{1,60})?")
 _FLOAT: Final = re.compile(r"-?\d{1,30}(\.\d{1,30})?([eE][+-]?\d{1,3})?")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
@@ -234,11 +235,11 @@ _V4: Final[Mapping[Kind, _Writer]] = {
 
 
 def canonical_decimal(text: str) -> str:
-    """A decimal without exponent, as a literal takes it."""
+    """A decimal without exponent, as a literal takes it. One of endless zeros is none."""
     try:
         number = Decimal(text)
     except InvalidOperation:
         raise NoLiteral(text) from None
-    if not number.is_finite():
+    if not number.is_finite() or abs(number.adjusted()) > _MOST_DIGITS or len(text) > _MOST_DIGITS:
         raise NoLiteral(text)
     return format(number, "f")

@@ -16,6 +16,7 @@ from drivers.contract import SourceChanged
 from drivers.odata.answers import AnswerReader, unfinished
 from drivers.odata.columns import column, header_columns, key_text, line_list
 from drivers.odata.edm import KINDS, Property
+from drivers.odata.literals import literal
 from drivers.odata.shape import Node
 
 
@@ -227,6 +228,22 @@ def test_a_date_of_v2_is_a_date_unless_it_has_a_time_of_day() -> None:
 
     assert column(day, ["/Date(1492041600000)/"]).to_pylist() == [date(2017, 4, 13)]
     assert column(day, ["/Date(1492041600001)/"]).type == pa.timestamp("us")
+
+
+def test_a_number_that_no_memory_holds_is_left_as_it_was_printed() -> None:
+    amount = prop("Amount", "Edm.Decimal")
+
+    assert column(amount, ["1E3", "1e999999999"]).to_pylist() == ["1E3", "1e999999999"]
+    assert key_text(amount, "1e999999999") == "1e999999999"
+    assert column(prop("Count", "Edm.Int64"), ["0x10"]).to_pylist() == ["0x10"]
+
+
+def test_a_day_where_a_moment_should_be_is_its_midnight_and_a_literal() -> None:
+    changed = prop("Changed", "Edm.DateTimeOffset")
+
+    text = key_text(changed, "2026-01-05")
+    assert column(changed, ["2026-01-05"]).to_pylist() == [datetime(2026, 1, 5, tzinfo=UTC)]
+    assert literal(changed.kind, str(text), 4) == "2026-01-05T00:00:00Z"
 
 
 def test_keys_are_texts_that_a_literal_can_be_made_of() -> None:
