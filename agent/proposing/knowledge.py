@@ -169,11 +169,12 @@ LINE_FIELDS: Final[Mapping[str, Mapping[str, Phrases]]] = {
     name: {field: _phrases(text) for field, text in own.items()}
     for name, own in {
         "lineItems": {
-            "lineNo": "line number|line|position|item number|sequence|line id|detail id",
+            "lineNo": "line number|line|position|sequence|line id|detail id",
             "code": "item code|product code|material code",
             "name": "name|item name|short text",
             "description": "description|text|line description",
-            "materialKey": "product id|item id|material id|part id|product|material|item|part number|material number",
+            "materialKey": "product id|item id|material id|part id|product|material|item|item number|part number|material number"
+            "|product number",
             "assetKey": "asset id|asset|equipment id",
             "accountKey": "account|account number|account id|cost center",
             "quantity": "order quantity|quantity|quantity ordered|ordered quantity",

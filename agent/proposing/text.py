@@ -115,7 +115,7 @@ def _unused(table: Table, used: set[str]) -> Iterator[str]:
 
 
 def _rows(table: Table) -> str:
-    return "" if table.rows is None else f"about {table.rows} rows"
+    return "" if table.rows is None else f"about {table.rows} row{'' if table.rows == 1 else 's'}"
 
 
 def _query(table: Table) -> str:

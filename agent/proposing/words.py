@@ -10,6 +10,10 @@ from typing import Final
 _CAMEL: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
+# Of a qualified name; a quote inside a quoted part is doubled.
+_PARTS: Final = re.compile(r'"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[(?:[^\]]|\]\])*\]|[^.]+')
+
+
 def word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
@@ -58,7 +62,7 @@ def words_of(name: str) -> tuple[str, ...]:
 
 def bare(table: str) -> str:
     """A table's own name, without its schema and quotes."""
-    parts = re.findall(r'"[^"]+"|`[^`]+`|\[[^\]]+\]|[^.]+', table)
+    parts = _PARTS.findall(table)
     return parts[-1].strip('"`[]') if parts else table
 
 

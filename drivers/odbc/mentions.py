@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 # A table's name as SQL writes it, quoted in any product's way.
-_PART: Final = r"(?:[\w$#]+|\"[^\"]+\"|`[^`]+`|\[[^\]]+\])"
+_QUOTED: Final = r"\"(?:[^\"]|\"\")+\"|`(?:[^`]|``)+`|\[(?:[^\]]|\]\])+\]"  # a quote inside is doubled
+_PART: Final = rf"(?:[\w$#]+|{_QUOTED})"
 NAME: Final = rf"{_PART}(?:\s*\.\s*{_PART}){{0,3}}"
 _READ: Final = re.compile(rf"\b(?:from|join)\s+(?P<name>{NAME})(?P<call>\s*\()?", re.IGNORECASE)
 _CHANGED: Final = re.compile(
@@ -18,7 +19,7 @@ _CHANGED: Final = re.compile(
 )
 _CALLED: Final = re.compile(rf"\bexec(?:ute)?\s+(?:@\w+\s*=\s*)?(?P<name>{NAME})", re.IGNORECASE)
 _COMMON: Final = re.compile(rf"(?:\bwith|,)\s+(?P<name>{_PART})\s+as\s*\(", re.IGNORECASE)
-_NO_SQL: Final = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
+_NO_SQL: Final = re.compile(rf"(?P<kept>{_QUOTED})|--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def _mentions(code: str) -> Iterator[Mention]:
 
 
 def _code(statement: str) -> str:
-    return _NO_SQL.sub(" ", statement)
+    return _NO_SQL.sub(lambda found: found["kept"] or " ", statement)
 
 
 def _tidied(name: str) -> str:

@@ -78,6 +78,9 @@ def test_names_are_taken_apart_into_words_however_they_are_written(name: str, wo
         ("`s`.`t`", "t"),
         ("t", "t"),
         (".", "."),
+        ('erp.`Purchase ``Orders"`', "Purchase ``Orders"),
+        ('"a""b.c"."Work\nOrders"', "Work\nOrders"),
+        ("[dbo].[a]]b]", "a]]b"),
     ],
 )
 def test_a_table_has_a_name_without_schema_and_quotes(table: str, name: str) -> None:
@@ -118,6 +121,23 @@ def test_the_text_is_a_connection_file_that_says_what_it_guessed() -> None:
     assert "# sure: its foreign key" in text
     assert 'replication_key = "modified_at"' in text
     assert "# There is no table that looks like this entity: work_order, inventory_item, asset." in text
+
+
+def test_the_item_number_of_a_line_is_what_is_bought_and_not_the_lines_own_number() -> None:
+    found = guess_fields(
+        "purchase_order",
+        LINE_FIELDS["lineItems"],
+        columns("order_no:int line:int item_no:varchar qty:decimal"),
+        table=("purchase", "order", "line"),
+        references={},
+        list_name="lineItems",
+    )
+
+    assert {each.field: each.column for each in found} == {
+        "lineNo": "line",
+        "materialKey": "item_no",
+        "quantity": "qty",
+    }
 
 
 def test_a_stream_that_is_there_already_is_not_proposed_again() -> None:
