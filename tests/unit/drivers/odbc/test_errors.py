@@ -42,6 +42,9 @@ _HANA = "[SAP AG][LIBODBCHDB SO][HDBODBC] General error;"
 _DB2 = "[IBM][CLI Driver][DB2/LINUXX8664] "
 # As the vendors' documentation has them; none of these servers runs in our tests.
 DOCUMENTED = [
+    ("08001", 101, "FATAL:  Passwort-Authentifizierung für Benutzer »gw« fehlgeschlagen", CredentialsRefused),
+    ("08001", 101, "FATAL:  Datenbank »nav« existiert nicht", BadConfiguration),
+    ("08001", 101, "FATAL:  kein pg_hba.conf-Eintrag für Host »10.0.0.1«", NotPermitted),
     ("42000", 18486, f"{_MS}Login failed for user 'gw' because the account is currently locked out.", CredentialsRefused),
     ("42000", 229, f"{_MS}The SELECT permission was denied on the object 'po'", NotPermitted),
     ("HY000", 3960, f"{_MS}Snapshot isolation transaction aborted due to update conflict.", SourceBusy),
