@@ -23,6 +23,7 @@ from drivers.soap.xml import SOAP, BadXml, parsed
 
 VERSION: Final = 1
 _MOST_DOCUMENTS: Final = 200  # of one WSDL
+_MOST_BYTES: Final = 64 * 2**20  # of all of them
 _OK: Final = 200
 
 
@@ -64,7 +65,7 @@ class WsdlStore:
     async def _fetch(self, url: str, where: str) -> dict[str, bytes]:
         """By the addresses that the documents use for each other, asked for at the connection's own host."""
         documents: dict[str, bytes] = {}
-        wanted = [url]
+        wanted, room = [url], _MOST_BYTES
         while wanted:
             each = wanted.pop()
             if each in documents:
@@ -78,6 +79,9 @@ class WsdlStore:
             if answer.status != _OK:
                 raise self._refused(answer, where)
             documents[each] = answer.body
+            room -= len(answer.body)
+            if room < 0:
+                raise SourceChanged(f"the WSDL is longer than {_MOST_BYTES} bytes", where=where)
             wanted += await asyncio.to_thread(lambda: list(imports_of(answer.body, each, where=where)))  # noqa: B023 - awaited at once
         return documents
 

@@ -45,7 +45,12 @@ def imports_of(document: bytes, url: str, *, where: str) -> Iterator[str]:
     for element in _root(document, where).iter("{*}import", "{*}include"):
         location = element.get("location") or element.get("schemaLocation")
         if location:
-            yield urljoin(url, location)
+            try:
+                yield urljoin(url, location)
+            except ValueError as error:
+                raise SourceChanged(
+                    f"the WSDL imports what is no address: {location[:100]}", where=where
+                ) from error
 
 
 def read_definitions(
@@ -55,13 +60,13 @@ def read_definitions(
 
     `interface`: the port type that is wanted, where the WSDL describes several; without it the first with operations.
     """
-    restrictions = _restrictions(documents, where)
     try:
+        restrictions = _restrictions(documents, where)
         document = Document(root, _Fetched(documents), settings=Settings(strict=False, forbid_dtd=True))
         found = _Reader(restrictions).definitions(document, interface)
     except SourceChanged:
         raise
-    except (zeep.exceptions.Error, etree.LxmlError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except _FAILURES as error:
         raise SourceChanged(
             f"the WSDL cannot be understood: {type(error).__name__}: {str(error)[:200]}",
             where=where,
@@ -74,6 +79,12 @@ def read_definitions(
             hint="For AX, add an inbound port with an HTTP adapter; net.tcp cannot be used from here.",
         )
     return found
+
+
+# Of zeep, which takes a description to be sound.
+_FAILURES: Final = (
+    zeep.exceptions.Error, etree.LxmlError, ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError,
+)  # fmt: skip
 
 
 class _Fetched:

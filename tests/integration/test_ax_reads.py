@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from drivers import registry
 from drivers.contract import (
     BadConfiguration,
-    CheckStep,
-    CredentialsRefused,
     DriverError,
     Mark,
     MarkKind,
@@ -24,7 +22,6 @@ from drivers.contract import (
 from drivers.soap.documents.driver import DocumentsDriver
 from tests.ax import site
 from tests.ax.contract import Contract, Entity, Field
-from tests.ax.server import ROOT, Trouble
 from tests.ax.system import AifFault
 from tests.integration.ax_sources import driver, opened, orders, vendors
 
@@ -138,28 +135,66 @@ class TestRecords:
 
         assert raised.value.code == "record"
 
-    async def test_a_field_that_the_service_gained_is_found_without_a_new_connection(
-        self, tmp_path: Path
+    async def test_keys_that_the_documents_print_in_another_form_are_said_and_not_left_out(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        gained = site.VENDORS.entity
-        fields = tuple(
-            sorted([*gained.fields, Field("Rating", "text", 10)], key=lambda each: each.name.lower())
-        )
-        wider = Contract("VendorService", "Vendor", Entity("VendTable", fields), ("AccountNum",))
         with opened() as (system, server):
+            plain = system.read
+
+            def read(*given: Any) -> Any:
+                return [
+                    replace(each, record=each.record | {"AccountNum": f"{each.record['AccountNum']}.00"})
+                    for each in plain(*given)
+                ]
+
+            monkeypatch.setattr(system, "read", read)
             subject = driver(server, tmp_path)
-            await keys(subject, ReadRequest(vendors(), ReadMode.SCAN))
-            for document in system.rows("VendorService").values():
-                document.record["Rating"] = "A"
-            server.publish("VendorPort", (wider,))
-            system.contracts["VendorService"] = wider
-            unmoved = await rows(subject, ReadRequest(vendors(), ReadMode.SCAN))
-            found = await rows(subject, ReadRequest(vendors(), ReadMode.SCAN))
+            with pytest.raises(
+                SourceChanged, match=r"keys that its records do not have: one says V-0000\.00"
+            ):
+                await keys(subject, ReadRequest(vendors(), ReadMode.SCAN))
             await subject.aclose()
 
-        assert unmoved[0]["VendGroup"] == found[0]["VendGroup"] == "10"
-        assert "Rating" not in unmoved[0]
-        assert found[0]["Rating"] == "A"
+    async def test_fields_that_the_service_gains_are_found_each_time_without_a_new_connection(
+        self, tmp_path: Path
+    ) -> None:
+        own = site.VENDORS.entity
+        with opened() as (system, server):
+            subject = driver(server, tmp_path)
+            before = await rows(subject, ReadRequest(vendors(), ReadMode.SCAN))
+            for name in ("Rating", "Score"):
+                fields = sorted([*own.fields, Field(name, "text", 10)], key=lambda each: each.name.lower())
+                own = Entity("VendTable", tuple(fields))
+                wider = Contract("VendorService", "Vendor", own, ("AccountNum",))
+                for document in system.rows("VendorService").values():
+                    document.record[name] = "A"
+                server.publish("VendorPort", (wider,))
+                system.contracts["VendorService"] = wider
+                unmoved = await rows(subject, ReadRequest(vendors(), ReadMode.SCAN))
+                found = await rows(subject, ReadRequest(vendors(), ReadMode.SCAN))
+                assert name not in unmoved[0]
+                assert found[0][name] == "A"
+                assert unmoved[0]["VendGroup"] == found[0]["VendGroup"] == before[0]["VendGroup"]
+            await subject.aclose()
+
+    async def test_a_field_that_lines_gained_is_found(self, tmp_path: Path) -> None:
+        (line,) = site.ORDERS.entity.below
+        fields = sorted([*line.fields, Field("Rating", "text", 10)], key=lambda each: each.name.lower())
+        header = replace(site.ORDERS.entity, below=(Entity(line.name, tuple(fields)),))
+        wider = replace(site.ORDERS, entity=header)
+        with opened() as (system, server):
+            subject = driver(server, tmp_path)
+            await rows(subject, ReadRequest(orders(), ReadMode.SCAN))
+            for document in system.rows("TEC_STG_PurchOrderService").values():
+                for each in document.record["TEC_STG_PurchLine"]:
+                    each["Rating"] = "A"
+            server.publish("OrderPort", (wider,))
+            system.contracts["TEC_STG_PurchOrderService"] = wider
+            await rows(subject, ReadRequest(orders(), ReadMode.SCAN))
+            found = await rows(subject, ReadRequest(orders(), ReadMode.SCAN))
+            await subject.aclose()
+
+        assert found[3]["lines"][0]["Rating"] == "A"
 
 
 class TestNamed:
@@ -338,147 +373,3 @@ class TestChanges:
             with pytest.raises(BadConfiguration, match="no document filter"):
                 await keys(subject, ReadRequest(orders(), ReadMode.KEYS))
             await subject.aclose()
-
-
-class TestCheck:
-    async def step(self, subject: DocumentsDriver, *streams: StreamSpec) -> CheckStep:
-        """The first step that failed, or the last."""
-        steps = list(await subject.check(streams))
-        await subject.aclose()
-        return next((each for each in steps if not each.ok), steps[-1])
-
-    async def test_a_good_connection_says_what_the_port_exposes(self, tmp_path: Path) -> None:
-        with opened() as (_, server):
-            subject = driver(server, tmp_path)
-            steps = list(await subject.check([orders(), vendors()]))
-            await subject.aclose()
-
-        assert [each.name for each in steps] == [
-            "host name", "port", "server, TLS and sign-in", "stream orders", "stream vendors",
-            "writes of orders", "writes of vendors",
-        ]  # fmt: skip
-        assert all(each.ok for each in steps)
-        assert "16 records" in steps[3].detail
-        assert "changes by getChangedKeys" in steps[3].detail
-        assert "findKeys" in steps[3].detail
-
-    async def test_nothing_listens(self, tmp_path: Path) -> None:
-        with opened() as (_, server):
-            subject = driver(server, tmp_path, url="http://127.0.0.1:1/MicrosoftDynamicsAXAif60")
-        step = await self.step(subject, orders())
-
-        assert (step.name, step.code) == ("port", "unreachable")
-
-    async def test_the_password_is_wrong(self, tmp_path: Path) -> None:
-        system = site.system()
-        with site.site(system, user=("GW", "right")) as server:
-            options = {
-                "services": "ax-documents",
-                "url": f"{server.url}{ROOT}",
-                "company": "ceu",
-                "wsdl_folder": str(tmp_path),
-                "auth": {"kind": "basic", "user": "GW"},
-            }
-            wrong = DocumentsDriver("ax", options, {"password": "wrong"})
-            right = registry.create("soap", connection="ax", options=options, secrets={"password": "right"})
-            with pytest.raises(CredentialsRefused):
-                await wrong.signpost(orders())
-            step = await self.step(wrong)
-            good = list(await right.check())
-            await right.aclose()
-
-        assert (step.name, step.code) == ("server, TLS and sign-in", "credentials_refused")
-        assert all(each.ok for each in good)
-
-    @pytest.mark.parametrize(
-        ("given", "code", "words"),
-        [
-            ({"port": "NoSuchPort"}, "source_changed", "404"),
-            ({"service": "VendorService"}, "source_changed", "no service VendorService"),
-            ({"key": ["PurchID"]}, "record", "entity key is made of StagingID"),
-            ({"key": ["StagingNo"]}, "source_changed", "StagingID"),
-            ({"lines": {"lines": {"entity": "PurchLine"}}}, "source_changed", "TEC_STG_PurchLine"),
-            ({"changes": None, "replication_key": "DeliveryDate"}, "configuration", "no date with time"),
-            ({"where": {"PurchID": "1"}}, "configuration", "no criteria"),
-        ],
-        ids=["port", "service", "key", "field", "lines", "replication key", "where"],
-    )
-    async def test_what_is_wrong_with_a_stream_is_told_apart(
-        self, tmp_path: Path, given: dict[str, Any], code: str, words: str
-    ) -> None:
-        with opened() as (_, server):
-            step = await self.step(driver(server, tmp_path), orders(**given))
-
-        assert step.code == code
-        assert words in f"{step.detail} {step.hint}"
-        assert step.hint
-
-    @pytest.mark.parametrize(
-        ("options", "place", "words"),
-        [
-            ({"company": "xyz"}, "options.company", "Company xyz does not exist"),
-            ({"partition": "other"}, "options.partition", "partition other does not exist"),
-        ],
-        ids=["company", "partition"],
-    )
-    async def test_a_wrong_company_or_partition_is_told_by_its_option(
-        self, tmp_path: Path, options: dict[str, str], place: str, words: str
-    ) -> None:
-        with opened() as (_, server):
-            step = await self.step(driver(server, tmp_path, **options), orders())
-
-        assert step.code == "configuration"
-        assert step.detail.startswith(f"{place}: ")
-        assert words in step.detail
-
-    @pytest.mark.parametrize("habit", ["change_tracking", "document_filter"])
-    async def test_changes_that_would_never_come_fail_the_check(self, tmp_path: Path, habit: str) -> None:
-        with opened() as (system, server):
-            setattr(system.habits, habit, False)
-            step = await self.step(driver(server, tmp_path), orders())
-
-        assert step.code == "configuration"
-        assert {"change_tracking": "change tracking is off", "document_filter": "no document filter"}[
-            habit
-        ] in step.detail
-
-    async def test_an_operation_that_is_not_in_the_port_is_named(self, tmp_path: Path) -> None:
-        fewer = Contract("TEC_STG_PurchOrderService", "TEC_STG_PurchOrder", site.ORDERS.entity, ("StagingID",),
-                         ("read", "getKeys"), site.TEMPURI)  # fmt: skip
-        with opened() as (_, server):
-            server.publish("OrderPort", (fewer,))
-            step = await self.step(driver(server, tmp_path), orders())
-            subject = driver(server, tmp_path)
-            written = list(await subject.check([orders(changes=None, keys_by="getKeys")]))
-            await subject.aclose()
-
-        assert "does not expose the operation getChangedKeys" in step.detail
-        assert "getKeys, read" in step.hint
-        assert [each.ok for each in written if each.stream] == [True, False]
-        assert "operation create" in written[-1].detail
-
-    async def test_an_operation_that_was_taken_out_since_the_wsdl_was_kept_is_told(
-        self, tmp_path: Path
-    ) -> None:
-        trouble = Trouble("getKeys$", times=9, status=500, body=NOT_SUPPORTED)
-        with opened() as (_, server):
-            server.troubles.append(trouble)
-            step = await self.step(driver(server, tmp_path), orders())
-
-        assert step.code == "configuration"
-        assert "ContractFilter mismatch" in step.detail
-
-    async def test_a_page_of_an_error_instead_of_soap_is_tried_again(self, tmp_path: Path) -> None:
-        with opened() as (_, server):
-            server.troubles.append(Trouble("getKeys$", status=500, body=b"<html>Server Error</html>"))
-            step = await self.step(driver(server, tmp_path), orders())
-
-        assert step.code == "transient"
-
-
-NOT_SUPPORTED = (
-    b'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><s:Fault'
-    b' xmlns:a="http://schemas.microsoft.com/ws/2005/05/addressing/none"><faultcode>a:ActionNotSupported</faultcode>'
-    b"<faultstring>The message with Action 'x' cannot be processed at the receiver, due to a ContractFilter mismatch."
-    b"</faultstring></s:Fault></s:Body></s:Envelope>"
-)

@@ -292,6 +292,21 @@ class TestDoubles:
 
         assert first.status is OutcomeStatus.FAILED
 
+    async def test_a_create_whose_answer_names_another_key_is_no_failure_for_it_happened(
+        self, tmp_path: Path
+    ) -> None:
+        stream = StreamSpec(
+            "orders", "purchase_order", orders().options | {"key": ["PurchID"]}, write=ORDER_WRITES
+        )
+        with opened() as (system, server):
+            subject = driver(server, tmp_path)
+            wanted = command(OperationKind.CREATE, CREATE, stream=stream)
+            outcome = await done(subject, wanted)
+            made = [key for key in system.rows(SERVICE) if key[0].startswith("AX")]
+
+        assert len(made) == 1
+        assert (outcome.status, outcome.key) == (OutcomeStatus.SUCCEEDED, "")
+
     async def test_an_error_page_in_place_of_the_reply_leaves_the_write_open(self, tmp_path: Path) -> None:
         with opened() as (_, server):
             server.troubles.append(Trouble("/create$", status=500, body=b"<html>Runtime Error</html>"))

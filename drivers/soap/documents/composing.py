@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -28,9 +28,13 @@ Composing = Scope[Writes, Recipe]
 _CLASS: Final = {"@class": "entity"}
 _ACTION: Final = "@action"
 _CREATES: Final = ()  # a line that is not there yet, in an update
-# A real of AX is numeric(32,16) in the database.
+# A real of AX is numeric(32,16) in the database, and X++ keeps 16 significant digits of it ("Reals", AX 2012).
 _DIGITS: Final = 32
 _PLACES: Final = 16
+_SIGNIFICANT: Final = 16
+# Of X++; what lies outside is an empty date to it, as its first day is.
+_FIRST_DAY: Final = date(1900, 1, 2)
+_LAST_DAY: Final = date(2154, 12, 31)
 _INT64: Final = 2**63
 # AX knows no null: a field is emptied by its type's own empty value.
 _EMPTY: Final[Mapping[Kind, str]] = {
@@ -187,7 +191,10 @@ def _text(value: Any, _zone: tzinfo) -> str:
 
 
 def _decimal(value: Any, _zone: tzinfo) -> str:
-    return decimal_text(value, _DIGITS, _PLACES)
+    text = decimal_text(value, _DIGITS, _PLACES)
+    if len(text.replace(".", "").strip("-0")) > _SIGNIFICANT:
+        raise Unfit("not_exact", f"has more than the {_SIGNIFICANT} digits that AX keeps")
+    return text
 
 
 def _integer(value: Any, _zone: tzinfo) -> str:
@@ -195,13 +202,20 @@ def _integer(value: Any, _zone: tzinfo) -> str:
 
 
 def _date(value: Any, zone: tzinfo) -> str:
-    return moment_of(value, zone).date().isoformat()
+    return _day(moment_of(value, zone)).isoformat()
+
+
+def _day(moment: datetime) -> date:
+    if not _FIRST_DAY <= moment.date() <= _LAST_DAY:
+        raise Unfit("not_exact", f"is no day between {_FIRST_DAY} and {_LAST_DAY}, which AX keeps")
+    return moment.date()
 
 
 def _moment(value: Any, zone: tzinfo) -> str:
     moment: datetime = in_utc(moment_of(value, zone))
     if moment.microsecond:
         raise Unfit("not_exact", "is finer than the second that AX keeps")
+    _day(moment.astimezone(UTC))
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

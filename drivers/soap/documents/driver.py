@@ -41,6 +41,7 @@ from drivers.soap.options import folder_of
 from drivers.soap.store import WsdlStore
 
 VERSION: Final = "1"
+_MOST_STRANGE: Final = 1_000  # names of elements of one service
 
 
 class DocumentsDriver:
@@ -50,8 +51,9 @@ class DocumentsDriver:
         self._client = HttpClient(self._options, secrets, agent="Groundwire")
         self._store = WsdlStore(self._client, self._options.url, folder_of(self._options, connection))
         self._seen: dict[tuple[str, str], Document] = {}
-        self._outdated: set[tuple[str, str]] = set()  # services that gave what their WSDL does not have
-        self._renewed: set[tuple[str, str]] = set()  # and those whose WSDL was fetched anew for that
+        # By service: elements that it gave and its WSDL does not have, and those for which it was fetched anew.
+        self._strange: dict[tuple[str, str], set[str]] = {}
+        self._sought: dict[tuple[str, str], set[str]] = {}
         self._product = ""
 
     def __repr__(self) -> str:
@@ -132,7 +134,13 @@ class DocumentsDriver:
     async def read(self, request: ReadRequest) -> AsyncIterator[Page]:
         shape = await self._shape(request.stream)
         name = (shape.options.port, shape.options.service)
-        reader = PageReader(self._port(shape), shape, request, unknown=lambda: self._outdated.add(name))
+        strange = self._strange.setdefault(name, set())
+
+        def noted(tags: set[str]) -> None:
+            if len(strange) < _MOST_STRANGE:
+                strange.update(tags)
+
+        reader = PageReader(self._port(shape), shape, request, unknown=noted)
         async for page in reader.pages():
             yield page
 
@@ -191,8 +199,9 @@ class DocumentsDriver:
         name = (options.port, options.service)
         where = f"streams.{stream.name}.read.port"
         address = f"{target_of(options.port)}?wsdl"
-        if renew or name in self._outdated - self._renewed:
-            self._renewed.add(name)
+        strange, sought = self._strange.get(name, set()), self._sought.setdefault(name, set())
+        if renew or not strange <= sought:
+            sought.update(strange)
             await self._store.refresh(address, where=where, interface=options.service)
         definitions = await self._store.definitions(address, where=where, interface=options.service)
         try:

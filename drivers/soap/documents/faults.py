@@ -44,7 +44,7 @@ _BUSY: Final = re.compile(
     r"deadlock|update conflict|timed out|time-?out\b|connection .* could not be established",
     re.IGNORECASE,
 )
-_DUPLICATE: Final = re.compile(r"duplicate message|already been processed", re.IGNORECASE)
+_DUPLICATE: Final = re.compile(r"duplicate message|message has already been processed", re.IGNORECASE)
 _CHANGED: Final = re.compile(
     r"document ?hash|rec ?version|has (been )?changed since|concurren|has been changed|modified by another|another user",
     re.IGNORECASE,

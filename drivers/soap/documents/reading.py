@@ -8,7 +8,7 @@ of their keys.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from drivers.contract import KEY_COLUMN, Page, ReadMode, ReadRequest, SourceChanged
 from drivers.cursors import Position, decode_cursor, encode_cursor
 from drivers.keys import decode_key, encode_key
-from drivers.soap.columns import arrays, line_array, texts_of, unknown_tags
+from drivers.soap.columns import arrays, below_all, line_array, texts_of, unknown_tags
 from drivers.soap.documents.criteria import between, moment_of, unstamped
 from drivers.soap.documents.fetching import Fetcher
 from drivers.soap.documents.listing import FEW, KeyLister
@@ -50,13 +50,13 @@ class PageReader:
         shape: StreamShape,
         request: ReadRequest,
         *,
-        unknown: Callable[[], None],
+        unknown: Callable[[set[str]], None],
         least_stretch: int = LEAST_STRETCH,
     ) -> None:
-        """`unknown`: called when a record holds an element that the WSDL does not have."""
+        """`unknown`: called with the tags of elements that a record or a line holds and the WSDL does not have."""
         self._limit = max(request.page_rows, least_stretch)
         self._unknown = unknown
-        self._tags = frozenset(each.tag for each in shape.document.type.members)
+        self._described = dict(_described(shape))
         self._shape = shape
         self._request = request
         self._lister = KeyLister(port, shape)
@@ -228,9 +228,12 @@ class PageReader:
 
     def _table(self, records: list[Any], keys: Sequence[str]) -> pa.Table:
         """In the order of the keys. AX finds without regard to case: what was not named is left out."""
-        if unknown_tags(records, self._tags):
-            self._unknown()
+        for path, known in self._described.items():
+            if strange := unknown_tags(below_all(records, path), known):
+                self._unknown(strange)
         found = dict(zip(self._keys_of(records), records, strict=True))
+        if self._request.mode is not ReadMode.BY_KEYS:
+            self._refuse_strangers(found, keys)
         kept = [(key, found[key]) for key in keys if key in found]
         rows = [record for _, record in kept]
         shape = self._shape
@@ -241,6 +244,17 @@ class PageReader:
         names = [KEY_COLUMN, *(each.name for each in columns), *(each.name for each in shape.lines)]
         lists = [line_array(rows, each, _UTC) for each in shape.lines]
         return pa.table([pa.array([key for key, _ in kept], pa.string()), *arrays_, *lists], names=names)
+
+    def _refuse_strangers(self, found: Mapping[str, Any], keys: Sequence[str]) -> None:
+        """AX listed these keys itself: a record with another is one that would be left out without a word."""
+        strange = min(found.keys() - set(keys), default=None)
+        if strange is not None:
+            raise SourceChanged(
+                f"AX lists keys that its records do not have: one says {strange}",
+                where=f"{self._shape.where}.key",
+                hint="The document prints the fields of the key in another form than the entity key; take a text or a whole"
+                " number for the key.",
+            )
 
     def _keys_of(self, records: Sequence[Any]) -> Iterator[str]:
         for parts in zip(*texts_of(records, self._shape.key), strict=True):
@@ -257,6 +271,16 @@ class PageReader:
         if request.after is None:
             return Position(request.mode)
         return decode_cursor(request.after, mode=request.mode, width=width, where=self._shape.where)
+
+
+def _described(shape: StreamShape) -> Iterator[tuple[tuple[str, ...], frozenset[str]]]:
+    """What the WSDL knows of the header and of each entity that is read, by where it lies."""
+    document = shape.document
+    yield (), frozenset(each.tag for each in document.type.members)
+    for names in (*shape.options.expand, *(each.entity for each in shape.options.lines.values())):
+        members = document.path(names, shape.where)
+        entity = document.definitions.type_of(members[-1])
+        yield tuple(each.tag for each in members), frozenset(each.tag for each in entity.members)
 
 
 def _whole(moment: datetime) -> datetime:

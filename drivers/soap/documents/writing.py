@@ -167,15 +167,18 @@ class _Attempt:
         )
 
     async def _created(self, answer: Any) -> Outcome:
-        """The key is in the answer; the number for people has to be read."""
-        keys = self._port.keys(answer, self._where)
+        """The key is in the answer; the number for people has to be read. Whatever is wrong with them, it was created."""
+        try:
+            keys = self._port.keys(answer, self._where)
+        except DriverError:
+            keys = []  # of other fields than the stream's key
         results: dict[str, Any] = dict(zip(self._shape.options.key, keys[0], strict=True)) if keys else {}
         if keys and self._recipe.reference is not None:
             try:
                 (record,) = await self._port.read(keys[:1], where=self._where)
                 results = self._texts(record) | results
             except (AifRefusal, DriverError, ValueError):
-                pass  # it was created; the agent reads it back by its key
+                pass  # the agent reads it back by its key
         return outcome_of(replace(self._scope, results=results))
 
     async def _came_before(self) -> Outcome:

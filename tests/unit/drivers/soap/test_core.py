@@ -6,7 +6,7 @@ import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -124,6 +124,42 @@ async def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> No
     found = await WsdlStore(Service().client(), URL, tmp_path / "file" / "x").definitions("things", where=W)
 
     assert "Put" in found.operations
+
+
+_SELF: Final = (
+    '<xsd:complexType name="Thing"><xsd:group ref="t:G"/></xsd:complexType>'
+    '<xsd:group name="G"><xsd:sequence><xsd:group ref="t:G"/></xsd:sequence></xsd:group>'
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('type="o:Line" minOccurs="0"', f'type="o:Line" minOccurs="{"9" * 5_000}"'),
+        ("http://HOME:99/other.xsd", "http://[/other.xsd"),
+        ('type="t:Port"', 'type="t:None"'),
+        ("<xsd:sequence>", "<xsd:sequence><xsd:schema/>"),
+        (ROOT[ROOT.index('<xsd:complexType name="Thing">') : ROOT.index('<xsd:element name="Put">')], _SELF),
+    ],
+    ids=["number", "address", "port type", "child", "circle"],
+)
+async def test_a_wsdl_that_is_unsound_is_said_so_and_nothing_worse(old: str, new: str) -> None:
+    service = Service()
+    assert old in ROOT
+    service.documents["/WS/things"] = ROOT.replace(old, new)
+    client = service.client()
+    with pytest.raises(SourceChanged, match="WSDL"):
+        await WsdlStore(client, URL, None).definitions("things", where=W)
+    await client.aclose()
+
+
+async def test_a_wsdl_without_end_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drivers.soap.store._MOST_BYTES", len(ROOT) + 10)
+    service = Service()
+    client = service.client()
+    with pytest.raises(SourceChanged, match="longer than"):
+        await WsdlStore(client, URL, None).definitions("things", where=W)
+    await client.aclose()
 
 
 @pytest.mark.parametrize("text", ["<html><body>Sign in</body></html>", "not xml", "<!DOCTYPE x []><x/>"])
@@ -345,6 +381,11 @@ def test_an_element_that_nobody_described_is_noticed() -> None:
 
 def test_a_character_that_no_xml_may_refer_to_costs_itself_and_not_the_answer() -> None:
     assert parsed(b"<a>x&#x1F;y&#31;z&#228;</a>").text == "xyzä"
+
+
+def test_references_that_are_nested_into_each_other_are_cleaned_once_and_not_for_ever() -> None:
+    with pytest.raises(BadXml):
+        parsed(b"<a>" + b"&#" * 3_000 + b"1;" * 3_000 + b"</a>")
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ class Stamped:
 
 def read(port: Stamped, request: ReadRequest) -> list[Page]:
     async def pages() -> list[Page]:
-        reader = PageReader(port, SHAPE, request, unknown=lambda: None, least_stretch=3)  # type: ignore[arg-type]
+        reader = PageReader(port, SHAPE, request, unknown=lambda _: None, least_stretch=3)  # type: ignore[arg-type]
         return [page async for page in reader.pages()]
 
     return asyncio.run(pages())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
-from decimal import Decimal
+from decimal import Context, Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -28,8 +28,9 @@ def written(value: object, kind: Kind, **more: object) -> str | None:
     return text_of(value, field(kind, **more), kind, BERLIN)  # type: ignore[arg-type]
 
 
-@given(st.decimals(allow_nan=False, allow_infinity=False, places=16, min_value=-(10**15), max_value=10**15))
-def test_an_amount_that_ax_can_hold_is_written_digit_for_digit(amount: Decimal) -> None:
+@given(st.integers(-(10**16) + 1, 10**16 - 1), st.integers(0, 16))
+def test_an_amount_that_ax_can_hold_is_written_digit_for_digit(digits: int, places: int) -> None:
+    amount = Decimal(digits).scaleb(-places)
     text = written(str(amount), Kind.DECIMAL)
 
     assert text is not None
@@ -42,6 +43,19 @@ def test_an_amount_that_ax_would_round_is_refused(digit: int, place: int) -> Non
     with pytest.raises(Unfit) as raised:
         written(f"0.{'0' * (place - 1)}{digit}", Kind.DECIMAL)
     assert raised.value.code == "not_exact"
+
+
+@given(st.integers(10**16 + 1, 10**30).filter(lambda each: each % 10), st.integers(1, 16))
+def test_an_amount_of_more_digits_than_a_real_has_is_refused(digits: int, places: int) -> None:
+    with pytest.raises(Unfit, match="digits"):
+        written(format(Decimal(digits).scaleb(-places, Context(prec=60)), "f"), Kind.DECIMAL)
+
+
+@pytest.mark.parametrize("text", ["1900-01-01", "1899-12-31", "2155-01-01", "9999-12-31"])
+@pytest.mark.parametrize("kind", [Kind.DATE, Kind.TIMESTAMP])
+def test_a_day_that_ax_would_take_for_none_is_refused(text: str, kind: Kind) -> None:
+    with pytest.raises(Unfit, match="which AX keeps"):
+        written(f"{text}T12:00:00Z", kind)
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=16))
