@@ -53,18 +53,23 @@ _BY_WORDS: Final[tuple[tuple[re.Pattern[str], type[DriverError]], ...]] = tuple(
     for words, kind in (
         (r"can't open lib|data source name not found", BadConfiguration),
         (
-            r"password authentication failed|no password supplied|login failed|access denied for user \S+@"
-            # PostgreSQL in German, French, Spanish and Italian: of a refused sign-in psqlODBC tells no number.
-            r"|passwort-authentifizierung .* fehlgeschlagen|authentification par mot de passe échouée"
-            r"|la autentificación password falló|autenticazione con password fallita",
+            r"password authentication failed|no password supplied|login failed|access denied for user \S+@",
+            CredentialsRefused,
+        ),
+        (  # in German, French, Spanish and Italian: of a refused sign-in psqlODBC tells no number
+            "passwort-authentifizierung .* fehlgeschlagen|authentification par mot de passe échouée",
+            CredentialsRefused,
+        ),
+        (
+            "la autentificación password falló|autenticazione con password fallita",
             CredentialsRefused,
         ),
         (r"pg_hba\.conf|permission denied", NotPermitted),
         (
-            r"database \"[^\"]*\" does not exist|role \"[^\"]*\" does not exist"
-            r"|(datenbank|rolle) »[^«]*« existiert nicht",
+            r"database \"[^\"]*\" does not exist|role \"[^\"]*\" does not exist",
             BadConfiguration,
         ),
+        ("(datenbank|rolle) »[^«]*« existiert nicht", BadConfiguration),
         (r"no such (table|column)|has no column named", SourceChanged),
         (r"database is locked|database table is locked", SourceBusy),
         (r"too many (connections|clients)|the database system is (starting up|shutting down)", Unreachable),
