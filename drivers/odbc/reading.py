@@ -92,9 +92,12 @@ class PageReader:
         """Where this read goes on, or None at its beginning."""
         if self._request.after is None:
             return None
-        return decode_cursor(
+        position = decode_cursor(
             self._request.after, mode=self._request.mode, width=len(self._ordering), where=self._where
         )
+        if self._tracked is not None:
+            self._tracked.go_on_behind(position.values[0])
+        return position
 
     def fetch(self, position: Position | None) -> Fetched:
         if self._request.mode is ReadMode.BY_KEYS:

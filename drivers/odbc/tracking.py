@@ -98,6 +98,10 @@ class TrackedRead:
         self._end = max(_version(request.end) or 0, self._start or 0)
         self._forgotten = False
 
+    def go_on_behind(self, version: str) -> None:
+        """Resume a read that was cut short. One that gave every row stands at its end's version, and goes on with them."""
+        self._forgotten = version == str(self._end)
+
     def since(self, ask: Ask) -> int | None:
         """Behind which version the changes of this read are all kept; None: they are not any more."""
         if self._start is None or self._forgotten:  # once every row is read, to the end of this read

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from drivers.contract import Mark, MarkKind, ReadMode, ReadRequest, StreamSpec
+from drivers.cursors import Position, encode_cursor
 from drivers.odbc.dialects import SQLSERVER
 from drivers.odbc.options import parse_stream
 from drivers.odbc.queries import Sql
@@ -47,9 +48,11 @@ class Source:
         return pa.table({"id": ids, "__gw_version": [15 if tracked else 20] * len(ids)})
 
 
-def page(source: Source) -> list[str]:
+def page(source: Source, behind: int | None = None) -> list[str]:
+    """`behind`: the version that the page before ended with, in a read that was cut short."""
     marks = (Mark(MarkKind.INTEGER, "10"), Mark(MarkKind.INTEGER, "20"))
-    request = ReadRequest(StreamSpec("s", "vendor", READ), ReadMode.CHANGES, *marks)
+    after = behind and encode_cursor(Position(ReadMode.CHANGES, (str(behind), "0")))
+    request = ReadRequest(StreamSpec("s", "vendor", READ), ReadMode.CHANGES, *marks, after=after)
     session: Any = source
     reader = PageReader(session, SHAPE, request)
     table = reader.finish(reader.fetch(reader.start())).table
@@ -73,3 +76,16 @@ def test_changes_that_are_not_kept_are_not_asked_for() -> None:
     source = Source(11)
 
     assert (page(source), source.pages) == (["1", "2", "3"], ["every row"])
+
+
+def test_a_resumed_read_goes_on_with_changes() -> None:
+    source = Source(3, 3)
+
+    assert (page(source, behind=12), source.pages) == (["2"], ["changes"])
+
+
+def test_a_resumed_read_of_every_row_goes_on_with_every_row() -> None:
+    """A database that was restored may have passed the known version meanwhile, and its changes tell of nothing else."""
+    source = Source(3, 3)
+
+    assert (page(source, behind=20), source.pages) == (["1", "2", "3"], ["every row"])
