@@ -109,7 +109,41 @@ async def test_production_orders_come_with_components_and_operations(driver):
         ("10", "completed"),
         ("20", "completed"),
     ]
-    assert [each["materialKey"] for each in order["materials"]] == ["usmf~D0001", "usmf~D0002"]
+    materials = [(each["materialKey"], each["requiredQuantity"]) for each in order["materials"]]
+    assert materials == [("usmf~D0001", "1.5"), ("usmf~D0002", "1.5")]
+
+
+async def test_components_come_in_the_order_of_their_numbers(fo, driver):
+    line = next(iter(fo.books.tables["ProductionOrderBillOfMaterialLines"].values()))
+    for number in ("10", "9.5"):
+        fo.books.add(
+            "ProductionOrderBillOfMaterialLines",
+            **{**line, "LineNumber": Decimal(number), "ItemNumber": f"D{number}"},
+        )
+    found = {
+        each["code"]: each
+        for each in await documents(driver, STREAMS["work_orders"])
+        if each["organizationKey"] == line["dataAreaId"]
+    }
+
+    items = [
+        each["materialKey"].partition("~")[2] for each in found[line["ProductionOrderNumber"]]["materials"]
+    ]
+    assert items[-2:] == ["D9.5", "D10"]
+
+
+async def test_lines_that_change_management_keeps_as_deleted_are_none(fo, driver):
+    lines = fo.books.tables["PurchaseOrderLinesV2"]
+    key = next(each for each in lines if each[:2] == ("usmf", "00000002"))
+    before = {each["key"]: each for each in await documents(driver, STREAMS["purchase_orders"])}[
+        "usmf~00000002"
+    ]
+    lines[key]["IsDeleted"] = "Yes"
+    after = {each["key"]: each for each in await documents(driver, STREAMS["purchase_orders"])}[
+        "usmf~00000002"
+    ]
+
+    assert len(after["lineItems"]) == len(before["lineItems"]) - 1
 
 
 async def test_every_reference_leads_to_a_record(driver):

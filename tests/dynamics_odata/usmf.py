@@ -90,7 +90,8 @@ SETS: dict[str, Entity] = {
             "ProductionOrderBillOfMaterialLine",
             "dataAreaId ProductionOrderNumber LineNumber",
             "dataAreaId:4 ProductionOrderNumber:20 LineNumber#decimal ItemNumber BOMLineQuantity#decimal "
-            "StartedInventoryQuantity#decimal RemainingInventoryQuantity#decimal ConsumptionWarehouseId "
+            "EstimatedInventoryQuantity#decimal StartedInventoryQuantity#decimal RemainingInventoryQuantity#decimal "
+            "ConsumptionWarehouseId "
             "PositionNumber",
         ),
         entity(
@@ -266,7 +267,7 @@ class Books:
             self.add(
                 "ProductionOrderBillOfMaterialLines", dataAreaId=company, ProductionOrderNumber=order, LineNumber=Decimal(line),
                 ItemNumber=f"D000{line}", BOMLineQuantity=Decimal("1.5"), RemainingInventoryQuantity=Decimal("0.5"),
-                StartedInventoryQuantity=Decimal(1), ConsumptionWarehouseId="12",
+                EstimatedInventoryQuantity=Decimal("1.5"), StartedInventoryQuantity=Decimal(1), ConsumptionWarehouseId="12",
             )  # fmt: skip
             self.add(
                 "ProductionOrderRouteOperations", dataAreaId=company, ProductionOrderNumber=order, OperationNumber=line * 10,
