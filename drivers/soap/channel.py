@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from drivers.contract import BadConfiguration, SourceChanged
@@ -21,7 +22,9 @@ _SOAP12: Final = "http://www.w3.org/2003/05/soap-envelope"
 class Channel:
     def __init__(self, client: HttpClient) -> None:
         self._client = client
-        self.answer: Answer | None = None  # the newest one: its Date is the server's own time
+        self.answer: Answer | None = (
+            None  # the newest one without its body: its Date is the server's own time
+        )
 
     async def call(
         self,
@@ -48,15 +51,15 @@ class Channel:
             )
         body = envelope(definitions, operation, content, headers, where=where)
         sent = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{operation.action}"'}
-        self.answer = answer = await self._client.send(
-            Request("POST", target, sent, body, where, repeatable=repeatable)
-        )
+        answer = await self._client.send(Request("POST", target, sent, body, where, repeatable=repeatable))
+        self.answer = replace(answer, body=b"")
         return await asyncio.to_thread(self._opened, answer, where)
 
     async def get(self, request: Request) -> Answer:
         """A document beside the operations, whatever its status."""
-        self.answer = await self._client.send(request)
-        return self.answer
+        answer = await self._client.send(request)
+        self.answer = replace(answer, body=b"")
+        return answer
 
     def _opened(self, answer: Answer, where: str) -> Any:
         try:

@@ -329,6 +329,17 @@ async def test_the_catalogue_has_every_published_page_with_its_key_and_change_co
     assert "PurchLines.Quantity" in {each.name for each in found["PurchaseOrder"].columns}
 
 
+async def test_a_catalogue_is_never_given_in_part_for_a_server_that_went_away(
+    server: NavServer, tmp_path: Path
+) -> None:
+    from tests.sap_odata.web import Trouble
+
+    async with driving(server, tmp_path) as driver:
+        server.troubles = [Trouble("GET .*PurchaseOrder", 503, times=9)]
+        with pytest.raises(SourceBusy):
+            await driver.discover()
+
+
 # --- check
 
 

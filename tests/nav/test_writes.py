@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -315,6 +316,18 @@ async def test_a_lost_reply_to_a_create_is_open_and_its_effect_is_found_if_it_is
     assert repeated.status is OutcomeStatus.SUCCEEDED
     assert found is None or found == repeated
     assert len([r for r in server.pages["PurchaseOrder"].rows.values() if r["Vendor_Order_No"]]) == 1
+
+
+async def test_an_effect_is_found_where_the_streams_filter_leaves_it_out(
+    server: NavServer, driver: PagesDriver
+) -> None:
+    filtered = replace(orders(write=WRITE), options={**orders().options, "filter": {"Status": "Released"}})
+    wanted = replace(command(CREATE, ORDER), stream=filtered)
+
+    made = await driver.execute(wanted)
+
+    assert row(server, made.key)["Status"] == "Open"
+    assert await driver.find_effect(wanted) == made
 
 
 async def test_the_effect_of_a_command_is_not_that_of_one_whose_reference_differs_in_case(

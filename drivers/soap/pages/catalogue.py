@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from drivers.contract import Catalogue, Column, DriverError, Table
+from drivers.contract import BadConfiguration, Catalogue, Column, NotPermitted, SourceChanged, Table
 from drivers.soap.columns import ARROW
 from drivers.soap.faults import refusal
 from drivers.soap.model import Kind
@@ -25,12 +25,14 @@ _CHANGE_FIELDS: Final = ("Last_DateTime_Modified", "Last_Modified_Date_Time", "L
 
 
 async def published(service: PageService, known: Sequence[str]) -> Catalogue:
-    """`known`: pages that are listed also where the server does not name them. One that cannot be read is left out."""
+    """`known`: pages that are listed also where the server does not name them. One that is no page, or is not for this
+    account, is left out.
+    """
     tables: list[Table] = []
     for page in dict.fromkeys([*known, *await _listed(service)]):
         try:
             model = await service.model(page, where=_WHERE)
-        except DriverError:
+        except (BadConfiguration, NotPermitted, SourceChanged):
             continue
         tables.append(_table(page, model))
     return Catalogue(tuple(tables))

@@ -17,6 +17,7 @@ from drivers.soap.pages.shape import PageShape
 SIGN_IN = "server, TLS and sign-in"
 _OK = 200
 _SHOWN = 10  # companies in a hint
+_MOST_NAME = 100  # characters of what a server calls itself
 
 
 async def hops(options: PageConnection, client: HttpClient, service: PageService) -> list[CheckStep]:
@@ -50,7 +51,7 @@ async def _signed_in(options: PageConnection, client: HttpClient, service: PageS
     answer = await client.send(request)
     if answer.status != _OK:
         raise refusal(answer, where="options.url")
-    server = answer.headers.get("server") or "a server without a name"
+    server = answer.headers.get("server", "")[:_MOST_NAME] or "a server without a name"
     how = options.auth.kind if options.auth is not None else "nothing"
     return f"NAV SOAP services at {server}, signed in by {how}"
 

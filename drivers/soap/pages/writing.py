@@ -135,13 +135,12 @@ class _Run:
             raise Refusal(Message(fault.message, fault.code, fault.place)) from None
 
     async def found(self) -> Outcome | None:
-        """The effect of this command, by the reference that it left."""
+        """The effect of this command, by the reference that it left, also where the stream's filter leaves it out."""
         field = self._scope.recipe.find
         if field is None:
             return None
         reference = self._scope.idempotency_key
-        held = dict(self._shape.options.filter)
-        held[field] = both(held.get(field, ""), quoted(reference))
+        held = {field: quoted(reference)}
         if self._scope.recipe.kind is not OperationKind.CREATE:
             self._add_key(held)
         records = await self._service.records(
