@@ -48,6 +48,9 @@ from drivers.odbc.writing import Writer
 _Result = TypeVar("_Result")
 
 VERSION: Final = "1"
+_STOP_FIRST: Final = (
+    0.25  # seconds; most pages are there by then, and a connection that was not told to stop is kept
+)
 _STOP_AGAIN: Final = 1.0  # seconds; a statement that began just behind the word to stop has not heard it
 
 
@@ -126,6 +129,7 @@ class OdbcDriver:
                 yield await _in_thread(reader.finish, fetched)
         finally:
             if ahead is not None:
+                await asyncio.wait({ahead}, timeout=_STOP_FIRST)
                 while not ahead.done():
                     await _in_thread(reader.stop)
                     await asyncio.wait({ahead}, timeout=_STOP_AGAIN)

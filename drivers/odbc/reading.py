@@ -132,7 +132,8 @@ class PageReader:
         may hear of it only in its next statement.
         """
         connection, self._connection = self._connection, None
-        if connection is not None and not connection.stopped:
+        if connection is not None and not connection.told_to_stop:
+            connection.stopped = False
             self._session.give_back(connection)
 
     def _on_connection(self, work: Callable[[BulkConnection], _Result]) -> _Result:

@@ -206,6 +206,7 @@ class Session:
         connection.stopped = True
         statement = self.dialect.stop.replace("{number}", connection.number)
         if statement and connection.number.isdigit():
+            connection.told_to_stop = True
             # One that does not listen is left to its time limit.
             with contextlib.suppress(DriverError):
                 self.use(lambda ours: ours.execute(statement).close(), where="options.connection")
@@ -254,6 +255,7 @@ class BulkConnection:
         self._prepared = False
         self.number = ""  # by which the source knows it
         self.stopped = False  # nobody waits for what it reads
+        self.told_to_stop = False  # the source was told so as well, which may reach a later statement
         self._text_bytes: dict[str, int] = {}
 
     def begin(self, where: str) -> None:
