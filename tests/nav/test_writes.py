@@ -365,6 +365,18 @@ async def test_a_line_that_is_not_deleted_behind_an_update_is_no_failure(
         await driver.execute(command(UPDATE, {"key": OPEN, "lineItems": LINES}))
 
 
+async def test_a_line_of_which_the_system_does_not_say_that_it_was_deleted_is_left_open(
+    server: NavServer, driver: PagesDriver
+) -> None:
+    space = server.pages["PurchaseOrder"].space
+    told = f'<Delete_PurchLines_Result xmlns="{space}"><R>false</R></Delete_PurchLines_Result>'
+    body = f'<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>{told}</e:Body></e:Envelope>'
+    _answer(server, "Delete_PurchLines", 200, body.encode())
+
+    with pytest.raises(SourceBusy, match="does not say that a line of PurchLines was deleted"):
+        await driver.execute(command(UPDATE, {"key": OPEN, "lineItems": LINES}))
+
+
 async def test_a_server_that_cannot_be_asked_first_is_sent_nothing(
     server: NavServer, driver: PagesDriver
 ) -> None:

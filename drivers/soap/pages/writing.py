@@ -187,7 +187,7 @@ class _Run:
     async def _delete_line(self, part: str, key: str, *, begun: bool) -> None:
         """Lines go in calls of their own; what fails behind the first leaves the write half done."""
         try:
-            await self._sent(f"Delete_{part}", {f"{part}_Key": key}, key=key)
+            answer = await self._sent(f"Delete_{part}", {f"{part}_Key": key}, key=key)
         except (Refusal, *_NOTHING_CHANGED) as error:
             if not begun:
                 raise
@@ -196,13 +196,19 @@ class _Run:
                 where=self._scope.recipe.where,
                 hint="Look at the record in the system.",
             ) from error
+        if not _says_yes(answer):
+            # The page's own code said so, which may have deleted it all the same.
+            raise SourceBusy(
+                f"the system does not say that a line of {part} was deleted",
+                where=self._scope.recipe.where,
+                hint="Look at the record in the system.",
+            )
 
     async def _delete(self) -> Outcome:
         record = await self._record()
         key = text_in(record, KEY) or ""
         answer = await self._sent("Delete", {KEY: key}, key=key)
-        said = next((each.text for each in answer), "") if answer is not None else ""
-        if said != "true" and await self._still_there():
+        if not _says_yes(answer) and await self._still_there():
             raise Refusal(
                 Message("the system did not delete the record and does not say why", "not_deleted", "key")
             )
@@ -294,7 +300,7 @@ class _Run:
             )
         except (SoapFault, Unreachable, SourceBusy, Throttled, SourceChanged):
             return False
-        return answer is not None and any(each.text == "true" for each in answer)
+        return _says_yes(answer)
 
     def _outcome(self, record: Any) -> Outcome:
         columns = list(plain_columns(self._shape.model.definitions, self._shape.model.type))
@@ -307,6 +313,10 @@ _FORMS: Final[Mapping[Form, Callable[[_Run], Awaitable[Outcome]]]] = {
     Form.DELETE: _Run._delete,  # noqa: SLF001
     Form.CALL: _Run._call,  # noqa: SLF001
 }
+
+
+def _says_yes(answer: Any) -> bool:
+    return answer is not None and any((each.text or "").strip() in {"true", "1"} for each in answer)
 
 
 def _scope(command: WriteCommand, writes: Writes, recipe: Recipe) -> Scope:
