@@ -37,7 +37,7 @@ from drivers.soap.pages.days import DayForms
 from drivers.soap.pages.drift import lost, unseen
 from drivers.soap.pages.faults import is_of_the_place, translated
 from drivers.soap.pages.options import zone_of
-from drivers.soap.pages.service import KEY, PageService, text_in
+from drivers.soap.pages.service import KEY, PageModel, PageService, text_in
 from drivers.soap.pages.shape import PageShape, is_filterable, projected
 from drivers.soap.xml import unwritable
 
@@ -75,6 +75,7 @@ class PageReader:
         self._restarts = 0
         self._given: set[str] = set()  # keys, of a page that can only be read on from its beginning
         self._own_filter_holds = False
+        self._page_now: PageModel | None = None
         most = min(service.options.page_size, request.call_rows or service.options.page_size)
         self._together = min(most, service.options.keys_per_request)  # keys that one filter names
         self._size = most if request.mode is ReadMode.BY_KEYS else min(request.page_rows, most)
@@ -390,7 +391,9 @@ class PageReader:
         found = unseen(self._shape, records, frozenset(expected))
         if not found:
             return
-        gone = lost(found, await self._service.model_now(page, where=self._shape.where))
+        if self._page_now is None:  # once a read
+            self._page_now = await self._service.model_now(page, where=self._shape.where)
+        gone = lost(found, self._page_now)
         expected |= found - set(gone)
         if gone:
             raise SourceChanged(
