@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from drivers.contract import StreamSpec
-from drivers.odbc.mentions import Mention, called_by, mentions_in
+from drivers.odbc.mentions import QUOTED, Mention, called_by, mentions_in
 from drivers.odbc.options import PAGE, parse_stream
 from drivers.odbc.write_options import OperationTable, StepTable, WriteTable
 from drivers.recipes.tables import parse_write
@@ -25,7 +25,7 @@ class Use:
 
     @property
     def statement(self) -> str:
-        parts = re.findall(r"\"[^\"]+\"|`[^`]+`|\[[^\]]+\]|[^.]+", self.name)
+        parts = re.findall(rf"{QUOTED}|[^.]+", self.name)
         grant = f"GRANT {self.privilege} ON {{}} TO {ACCOUNT}"
         if len(parts) == _OF_A_DATABASE:
             return f"USE {parts[0]}; {grant.format('.'.join(parts[1:]))}"

@@ -21,6 +21,8 @@ SYSTEMS = [
     ("dynamics-gp", SQLSERVER),
     ("dynamics-nav-sql", SQLSERVER),
     ("dynamics-ax2012-sql", SQLSERVER),
+    *(("maximo", dialect) for dialect in (SQLSERVER, ORACLE, DB2)),
+    *(("infor-eam", dialect) for dialect in (SQLSERVER, ORACLE)),
 ]
 CASES = [
     pytest.param(system, name, dialect, id=f"{system}-{name}-{dialect.name}")

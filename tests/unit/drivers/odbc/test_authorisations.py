@@ -66,6 +66,7 @@ def test_what_a_write_calls_and_changes_is_granted_to_those_who_write() -> None:
         ("update a set b = 1; insert into c values (1)", [("UPDATE", "a"), ("INSERT", "c")]),
         ("select id from erp.place_order(1)", [("EXECUTE", "erp.place_order")]),
         ("execute @result = dbo.place 'from x'", [("EXECUTE", "dbo.place")]),
+        ('select h."Buy-from Vendor No_", h.[join x] from h', [("SELECT", "h")]),
         ('select 1 from "{company}$Item" i', [("SELECT", '"{company}$Item"')]),
     ],
 )
