@@ -95,6 +95,7 @@ async def test_lines_amounts_and_what_is_empty_arrive_as_they_are(driver):
         ("10000", "Item", "3"), ("20000", "Item", "6"), ("90000", "Account", "1"),
     ]  # fmt: skip
     assert (order["totalNetValue"], order["totalGrossValue"]) == ("124.41", "155.5125")
+    assert order["customFields"]["pricesIncludeTax"] == "no"
     item, *_, freight = order["lineItems"]
     assert (item["accountKey"], freight["materialKey"]) == (None, None)
     assert freight["accountKey"] == str(guid("account 7110"))
