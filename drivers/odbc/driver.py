@@ -184,7 +184,7 @@ async def _in_thread(work: Callable[..., _Result], *arguments: Any) -> _Result:
     """Run blocking work in a thread; what an answer may do to the libraries that read it becomes a DriverError."""
     try:
         return await asyncio.to_thread(work, *arguments)
-    except (pa.ArrowException, UnicodeError, OverflowError) as error:
+    except (pa.ArrowException, ValueError, OverflowError) as error:
         raise SourceChanged(
             f"the source's answer cannot be understood: {type(error).__name__}",
             where="driver",

@@ -125,11 +125,11 @@ class Writer:
             if undoable():
                 raise
             return Outcome(OutcomeStatus.IN_DOUBT, messages=refusal.messages)
-        except (BadConfiguration, SourceChanged) as error:
+        except (BadConfiguration, SourceChanged, ValueError, OverflowError) as error:
             if undoable():
                 raise
-            # These would promise that nothing was changed.
-            return Outcome(OutcomeStatus.IN_DOUBT, messages=(Message(error.message, error.code),))
+            # These would promise that nothing was changed; an answer that no library can read would be told as one of them.
+            return Outcome(OutcomeStatus.IN_DOUBT, messages=(_said(error),))
 
     def _attempt(
         self, work: Callable[[Transaction], Outcome], recipe: Recipe, undoable: Callable[[], bool]
@@ -192,6 +192,12 @@ class Writer:
             for step in recipe.steps
             if step.form in TABLE_FORMS
         }
+
+
+def _said(error: Exception) -> Message:
+    if isinstance(error, DriverError):
+        return Message(error.message, error.code)
+    return Message("the database's answer cannot be understood", "unreadable")
 
 
 def table_columns(session: Session, step: Step) -> Sequence[QueryColumn]:

@@ -67,7 +67,7 @@ def test_characters_that_the_system_does_not_keep_become_underscores() -> None:
     assert tables(spec.options["query"]) == ["CRONUS Int_l _DE_ Ltd_$Purchase Header"]
 
 
-_NAMES = st.text(st.characters(exclude_characters="\0\r\n"), max_size=60)
+_NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"), max_size=60)
 
 
 # `#` begins the name of a temporary table of SQL Server, whatever quotes it stands in.
