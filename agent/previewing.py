@@ -17,7 +17,14 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from agent.control import error_document
-from agent.errors import CredentialsRefused, GroundwireError, PolicyDenied, TransientError
+from agent.errors import (
+    CredentialsRefused,
+    DriverCrashed,
+    GroundwireError,
+    PolicyDenied,
+    TransientError,
+    Unreachable,
+)
 from agent.model.render import to_documents
 from agent.model.run import rfc3339
 from agent.policies.in_force import Leaves
@@ -69,18 +76,23 @@ async def preview(
 ) -> list[Document]:
     """One document a stream, JSON-ready; what is wrong with a stream stands in its document.
 
-    Once credentials were refused, no further stream is tried: each try may lock the account.
+    Once the way to the source is known to be closed, no further stream is tried: each try may lock the account, or
+    take as long as a driver may be silent.
     """
     found: list[Document] = []
-    refused: CredentialsRefused | None = None
+    closed: GroundwireError | None = None
+    crashed = False  # the driver, over the stream before: over two in a row is no stream's fault
     for one in wanted:
         document = _blank(connection, one.settings, now)
         try:
-            if refused is not None:
-                raise refused
+            if closed is not None:
+                raise closed
             await _look(driver, connection, one, leaving, now, min(records, MAX_RECORDS), document)
+            crashed = False
         except GroundwireError as error:
-            refused = error if isinstance(error, CredentialsRefused) else None
+            again, crashed = crashed, isinstance(error, DriverCrashed)
+            if isinstance(error, CredentialsRefused | Unreachable) or (crashed and again):
+                closed = error
             document["error"] = error_document(error)
         found.append(document)
     return found

@@ -9,7 +9,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from agent.errors import CredentialsRefused, PolicyDenied, Unreachable
+from agent.errors import (
+    CredentialsRefused,
+    DriverCrashed,
+    GroundwireError,
+    PolicyDenied,
+    SourceChanged,
+    Unreachable,
+)
 from agent.policies.in_force import Leaves
 from agent.policy.leave import EVERYTHING, LeaveFilter, compile_leave
 from agent.policy.model import LeaveRule
@@ -208,15 +215,28 @@ async def test_what_is_wrong_with_a_stream_stands_in_its_document(erp: Connectio
     assert (found["error"]["code"], found["sample"]) == ("unreachable", None)
 
 
-async def test_refused_credentials_are_not_tried_again_with_the_next_stream(erp: ConnectionSettings) -> None:
+@pytest.mark.parametrize(
+    ("error", "asked"),
+    [
+        (CredentialsRefused("no"), 1),
+        (Unreachable("down"), 1),
+        (DriverCrashed("hung"), 2),
+        (SourceChanged("x"), 4),
+    ],
+    ids=["refused", "unreachable", "hung", "one-stream-alone"],
+)
+async def test_once_the_way_to_the_source_is_closed_no_further_stream_is_tried(
+    erp: ConnectionSettings, error: GroundwireError, asked: int
+) -> None:
+    """A try may lock an account, or take five minutes."""
     source = Source()
-    source.error = CredentialsRefused("no", where="erp")
-    wanted = [Wanted(erp.streams["vendors"], Checkpoint())] * 3
+    source.error = error
+    wanted = [Wanted(erp.streams["vendors"], Checkpoint())] * 4
 
     found = await preview(source, erp, wanted, everything, now=NOW, records=3)
 
-    assert [one["error"]["code"] for one in found] == ["credentials_refused"] * 3
-    assert source.asked == 1
+    assert [one["error"]["code"] for one in found] == [error.code] * 4
+    assert source.asked == asked
 
 
 async def test_empty_pages_before_the_first_record_are_passed_over(erp: ConnectionSettings) -> None:
