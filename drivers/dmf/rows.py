@@ -10,6 +10,7 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import IO, Any, Final
 
 from lxml import etree
@@ -22,7 +23,10 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_DEEPEST: Final = 2  # elements below the root
+_CHUNK: Final = 65_536  # bytes
+_SAFE: Final[dict[str, Any]] = {
+    "resolve_entities": False, "no_network": True, "load_dtd": False, "remove_comments": True, "remove_pis": True,
+}  # fmt: skip
 
 
 class Columns:
@@ -123,49 +127,71 @@ def _placed(places: Sequence[int], values: Sequence[str | None], width: int) -> 
 
 
 def _of_xml(stream: IO[bytes], columns: Columns, where: str) -> Iterator[Row]:
-    depth = -1
-    root: Any = None
+    """The parser tells of whole records only: their element is what the root begins with."""
+    places: dict[str, int] = {}  # of a field, by its tag
     try:
-        # A DTD is refused before anything in it is used; deep and huge documents are refused by the parser.
-        events = etree.iterparse(
-            stream, events=("start", "end"), resolve_entities=False, no_network=True, load_dtd=False,
-            remove_comments=True, remove_pis=True,
-        )  # fmt: skip
-        for event, element in events:
-            if event == "start":
-                depth += 1
-                if root is None:
-                    root = element
-                    _refuse_dtd(element, where)
-                if depth > _DEEPEST:
-                    raise SourceChanged(
-                        f"a value of {_name(element)} lies inside of another",
-                        where=where,
-                        hint="Name entities that are not composite.",
-                    )
-                continue
-            depth -= 1
-            if depth == 0:
-                yield _record(element, columns)
-                root.clear()
+        root_tag, record_tag, begin = _beginning(stream, where)
+        if record_tag is None:
+            return
+        parser = etree.XMLPullParser(events=("end",), tag=record_tag, **_SAFE)
+        for chunk in chain(begin, iter(lambda: stream.read(_CHUNK), b"")):
+            parser.feed(chunk)
+            for _, element in parser.read_events():
+                root = element.getparent()
+                if root is not None and root.tag == root_tag and root.getparent() is None:
+                    _refuse_other(element.getprevious(), where)
+                    yield _record(element, columns, places, where)
+                    root.remove(element)
+        _refuse_other(next(iter(parser.close()), None), where)
     except etree.XMLSyntaxError as error:
         raise SourceChanged(f"the file is no XML that can be read: {error}", where=where) from error
 
 
-def _record(element: Any, columns: Columns) -> Row:
-    values = {columns.place(str(name).upper()): value for name, value in element.attrib.items()}
-    for each in element:
-        values[columns.place(_name(each))] = each.text
+def _beginning(stream: IO[bytes], where: str) -> tuple[str, str | None, list[bytes]]:
+    """The tags of the root and of its first element, and what was read to find them. Refuses a DTD."""
+    parser = etree.XMLPullParser(events=("start",), **_SAFE)
+    chunks: list[bytes] = []
+    tags: list[str] = []
+    while len(tags) < 2:  # noqa: PLR2004 - the root, and the first record
+        chunk = stream.read(_CHUNK)
+        if chunk:
+            chunks.append(chunk)
+            parser.feed(chunk)
+        else:
+            parser.close()
+        for _, element in parser.read_events():
+            if not tags and element.getroottree().docinfo.doctype:
+                raise SourceChanged("the file declares a document type, which is not taken", where=where)
+            tags.append(element.tag)
+        if not chunk:
+            break
+    return tags[0], tags[1] if tags[1:] else None, chunks
+
+
+def _refuse_other(element: Any, where: str) -> None:
+    """Records of two kinds in one file: one of them would be left out without a word."""
+    if element is not None:
+        raise SourceChanged(f"the file has records of two kinds, one is {_name(element)}", where=where)
+
+
+def _record(element: Any, columns: Columns, places: dict[str, int], where: str) -> Row:
+    found = [(each.tag, each.text) for each in element]
+    if any(map(len, element)):
+        nested = next(each for each in element if len(each))
+        raise SourceChanged(
+            f"a value of {_name(nested[0])} lies inside of another",
+            where=where,
+            hint="Name entities that are not composite.",
+        )
+    found += element.attrib.items()
+    for tag, _ in found:
+        if tag not in places:
+            places[tag] = columns.place(str(etree.QName(tag).localname).upper())
     row: list[str | None] = [None] * len(columns.names)
-    for place, value in values.items():
-        row[place] = value or None
+    for tag, value in found:
+        row[places[tag]] = value or None
     return row
 
 
 def _name(element: Any) -> str:
     return str(etree.QName(element).localname).upper()
-
-
-def _refuse_dtd(element: Any, where: str) -> None:
-    if element.getroottree().docinfo.doctype:
-        raise SourceChanged("the file declares a document type, which is not taken", where=where)

@@ -121,6 +121,9 @@ def test_what_nobody_waits_for_any_more_stops() -> None:
         (b"A,B\r\n\xff\xe4,2\r\n", "the file is not utf-8"),
         (b"A\r\n" + b"x" * 200_000, "line 2 is no CSV"),
         (b"<Document><R><A>1</A></R>", "no XML"),
+        (b"<D><R><A>1</A></R><S><A>1</A></S><R/></D>", "records of two kinds, one is S"),
+        (b"<D><R><A>1</A></R><S/></D>", "records of two kinds, one is S"),
+        (b"<D><R><A><B>1</B></A></R></D>", "a value of B lies inside of another"),
         (b"<!DOCTYPE x [<!ENTITY a 'b'>]><D><R><A>&a;</A></R></D>", "document type"),
     ],
 )
@@ -128,6 +131,17 @@ def test_a_file_that_is_neither_is_refused_with_its_place(raw: bytes, said: str)
     with pytest.raises(SourceChanged, match=said) as caught:
         parsed(raw, Columns(), ())
     assert caught.value.where == "w"
+
+
+@pytest.mark.parametrize("raw", [b"<D/>", b"<D><!-- none --></D>", b"<D>\n</D>"])
+def test_a_file_without_records_has_the_fields_that_the_manifest_maps(raw: bytes) -> None:
+    columns = Columns()
+    assert parsed(raw, columns) == []
+    assert columns.names == list(FIELDS)
+
+
+def test_a_field_that_has_the_name_of_its_record_is_a_field() -> None:
+    assert parsed(b"<D><R><R>1</R></R><R><R>2</R></R></D>", Columns(), ()) == [{"R": "1"}, {"R": "2"}]
 
 
 def test_fields_that_change_their_order_stay_with_their_values() -> None:
