@@ -34,6 +34,10 @@ _PORT_SECONDS: Final = 5.0  # a closed port answers at once; only a firewall mak
 
 
 def check(options: ConnectionOptions, session: Session) -> list[CheckStep]:
+    return tried(_steps(options, session))
+
+
+def _steps(options: ConnectionOptions, session: Session) -> list[Step]:
     attributes = {name.lower(): str(value) for name, value in options.connection.items()}
     host, port = address(attributes)
     steps: list[Step] = [
@@ -45,10 +49,10 @@ def check(options: ConnectionOptions, session: Session) -> list[CheckStep]:
     if host and port:
         steps.append(("port", lambda: _answer(host, port)))
     steps.append(("sign-in", lambda: _sign_in(session)))
-    if host:
+    if host or options.tls is not None:
         steps.append(("tls", lambda: _tls(options, session)))
     steps.append(("bulk connection", lambda: _bulk(session)))
-    return tried(steps)
+    return steps
 
 
 def check_stream(session: Session, spec: StreamSpec) -> CheckStep:

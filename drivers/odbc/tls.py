@@ -114,9 +114,12 @@ def tls_attributes(driver: str, choice: Choice | None, stated: Mapping[str, str]
     known = _known(driver)
     if known is None:
         raise BadConfiguration(
-            f"how the ODBC driver {driver!r} is told about TLS is not known here",
+            f"how the ODBC driver {driver!r} is told about TLS is not known here"
+            if driver
+            else "a data source of the machine names the ODBC driver, so nobody here knows how it is told about TLS",
             where=_WHERE,
-            hint="Remove it, and state TLS by the driver's own attributes in options.connection.",
+            hint="Remove it, and state TLS by the driver's own attributes in options.connection"
+            + (" or in the data source." if not driver else "."),
         )
     if choice not in known.choices:
         raise BadConfiguration(

@@ -60,6 +60,13 @@ def test_what_a_driver_cannot_be_told_is_refused_and_never_taken_as_done(
     assert caught.value.where == "options.tls"
 
 
+def test_a_choice_needs_the_driver_s_name() -> None:
+    with pytest.raises(BadConfiguration, match="data source") as caught:
+        build({"DSN": "erp"}, {}, "verify")
+
+    assert caught.value.where == "options.tls"
+
+
 def test_a_choice_that_the_connection_contradicts_is_refused() -> None:
     with pytest.raises(BadConfiguration) as caught:
         build({"Driver": "PostgreSQL Unicode", "sslmode": "prefer"}, {}, "verify")
