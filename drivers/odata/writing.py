@@ -207,7 +207,10 @@ class _Run:
         if answer.status in _MISSING:
             raise self._refused(missing(step, scope))
         self._refuse(answer, step)
-        return _plain(answer.headers.get("etag", "") or _tag_of(record_of(answer.body)))
+        record = record_of(answer.body)
+        if not record:
+            raise _no_record(step)
+        return _plain(answer.headers.get("etag", "") or _tag_of(record))
 
     async def _match(self, step: Step, scope: Scope) -> tuple[str, str]:
         """Mark and path of the one record that the step means. Raises Refusal where there is none, or another too."""
@@ -217,7 +220,9 @@ class _Run:
         url = self._service.address(self._service.within(step.entity_set), query)
         answer = await self._asked(url, step, scope)
         self._refuse(answer, step)
-        records = _records(answer.body) or []
+        records = _records(answer.body)
+        if records is None:
+            raise _no_record(step)
         place = place_in(step.entity_set, type_, records[0], scope.version) if records else None
         if place is None:
             raise self._refused(missing(step, scope))
@@ -392,6 +397,15 @@ def _tag_of(record: Mapping[str, Any]) -> str:
     inside = record.get("__metadata")
     found = inside.get("etag") if isinstance(inside, dict) else record.get("@odata.etag")
     return found if isinstance(found, str) else ""
+
+
+def _no_record(step: Step) -> SourceChanged:
+    """Before anything is changed: a record whose version is not known is not written over."""
+    return SourceChanged(
+        f"the answer of {step.entity_set} holds no record",
+        where=step.where,
+        hint="A logon page or a proxy may have answered in the system's place; `groundwire check` tells more.",
+    )
 
 
 def _plain(tag: str) -> str:

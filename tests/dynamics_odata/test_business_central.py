@@ -404,6 +404,20 @@ async def test_a_record_that_was_not_asked_for_is_not_changed(central, driver):
     assert "PATCH" not in {request.method for request in central.seen}
 
 
+@pytest.mark.parametrize("place", ["purchaseOrders\\(", "purchaseOrderLines\\?"])
+async def test_nothing_is_changed_where_a_page_answers_in_the_place_of_a_record(central, driver, place):
+    central.troubles = [Trouble(f"GET .*{place}", 200, b"<html><title>Sign in</title></html>")]
+    change = {
+        "key": order_key(12),
+        "dueAt": "2026-03-01",
+        "lineItems": [{"lineNo": "10000", "quantity": "77"}],
+    }
+
+    with pytest.raises(SourceChanged, match="holds no record"):
+        await driver.execute(command("purchase_orders", UPDATE, change))
+    assert "PATCH" not in {request.method for request in central.seen}
+
+
 async def test_a_record_that_another_changed_meanwhile_is_told_in_one_word(central, driver):
     vendor = central.books.by_number("vendors", "10000")
     answer = central.answer
