@@ -13,6 +13,7 @@ from drivers.soap.model import Definitions, Member, Operation, Type
 from drivers.soap.xml import SOAP, XSI, unwritable
 
 ATTRIBUTE: Final = "@"  # before the name of an attribute
+DERIVED: Final = "@xsi:type"  # the name of a type that is derived from the element's own, in its namespace
 TEXT: Final = "#text"  # the text of an element that has attributes, too
 
 
@@ -76,13 +77,14 @@ def _element(definitions: Definitions, member: Member, value: Any, where: str) -
 def _attributes(kind: Type, value: Mapping[str, Any]) -> str:
     return "".join(
         f" {name}={quoteattr(_text(value[ATTRIBUTE + name]))}"
-        for name in kind.attributes
+        for name in ("xsi:type", *kind.attributes)
         if value.get(ATTRIBUTE + name) is not None
     )
 
 
 def _refuse_unknown(kind: Type, value: Mapping[str, Any], where: str) -> None:
-    known = {each.name for each in kind.members} | {ATTRIBUTE + name for name in kind.attributes} | {TEXT}
+    known = {each.name for each in kind.members} | {ATTRIBUTE + name for name in kind.attributes}
+    known |= {TEXT, DERIVED}
     for name in value:
         if name not in known:
             raise SourceChanged(

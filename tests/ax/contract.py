@@ -58,6 +58,7 @@ class Entity:
     name: str  # of the data source in the document's query, too
     fields: tuple[Field, ...]
     below: tuple[Entity, ...] = ()
+    derived: str = ""  # the only type that such an entity can be, derived from its own
 
     def field(self, name: str) -> Field | None:
         return next((each for each in self.fields if each.name == name), None)
@@ -193,13 +194,21 @@ def _optional(name: str, type_: str) -> str:
 
 
 def _entity(entity_: Entity, *, top: bool) -> str:
+    own = f"AxdEntity_{entity_.name}"
+    abstract = ' abstract="true"' if entity_.derived else ""
     hash_ = '<xs:element minOccurs="0" name="_DocumentHash" nillable="true" type="xs:string"/>' if top else ""
     fields = "".join(_optional(each.name, _type_name(each)) for each in entity_.fields)
     below = "".join(_many(each) for each in entity_.below)
     return (
-        f'<xs:complexType name="AxdEntity_{entity_.name}"><xs:sequence>{hash_}{fields}{below}</xs:sequence>'
+        f'<xs:complexType name="{own}"{abstract}><xs:sequence>{hash_}{fields}{below}</xs:sequence>'
         f'<xs:attribute fixed="entity" name="class" use="required"/>'
         f'<xs:attribute xmlns:st="{SHARED}" name="action" type="st:AxdEnum_AxdEntityAction"/></xs:complexType>'
+        + (
+            f'<xs:complexType name="{entity_.derived}"><xs:complexContent><xs:extension base="tns:{own}"/>'
+            "</xs:complexContent></xs:complexType>"
+            if entity_.derived
+            else ""
+        )
     )
 
 

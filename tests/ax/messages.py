@@ -79,7 +79,7 @@ def asked(request: Any, contract: Contract) -> Asked:
 
 def _record(element: Any, entity: Entity) -> Record:
     below = {each.name: each for each in entity.below}
-    record: Record = dict(element.attrib)
+    record: Record = {name: value for name, value in element.attrib.items() if not name.startswith("{")}
     for each in element:
         name = etree.QName(each).localname
         if name in below:
@@ -136,7 +136,8 @@ def _entity(entity: Entity, record: Record, hash_: str = "") -> str:
     fields = "".join(f"<{each.name}>{escape(str(record[each.name]))}</{each.name}>" for each in entity.fields)
     below = "".join(_entity(each, line) for each in entity.below for line in record[each.name])
     told = f"<_DocumentHash>{hash_}</_DocumentHash>" if hash_ else ""
-    return f'<{entity.name} class="entity">{told}{fields}{below}</{entity.name}>'
+    kind = f' xsi:type="{entity.derived}"' if entity.derived else ""
+    return f'<{entity.name}{kind} class="entity">{told}{fields}{below}</{entity.name}>'
 
 
 def aif_fault(fault: AifFault, contract: Contract, operation: str) -> bytes:

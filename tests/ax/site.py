@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from tests.ax.contract import Contract, entity
@@ -24,12 +25,28 @@ VENDORS = Contract(
     ),
     ("AccountNum",),
 )
+PARTY = replace(
+    entity("DirParty", "LanguageId text 7; Name text 100; NameAlias text 20; PartyNumber text 20"),
+    derived="AxdEntity_DirParty_DirOrganization",
+)
+# As the standard service has it: the name is the party's.
+PARTY_VENDORS = Contract(
+    "VendorService",
+    "Vendor",
+    entity(
+        "VendTable",
+        "AccountNum text 20; Blocked enum No,Invoice,All,Payment,Requisition,Never; CreditMax decimal; Currency text 3;"
+        "Memo text 1000; VATNum text 20; VendGroup text 10; YourAccountNum text 20",
+        PARTY,
+    ),
+    ("AccountNum",),
+)
 ITEMS = Contract(
     "ItemService",
     "Item",
     entity(
         "InventTable",
-        "BOMUnitId text 10; CostGroupId text 10; ItemId text 20; ItemName text 140; ItemType enum Item,DEL_BOM,Service;"
+        "BOMUnitId text 10; CostGroupId text 10; ItemId text 20; ItemType enum Item,DEL_BOM,Service;"
         "NameAlias text 20; NetWeight decimal; PrimaryVendorId text 20; ProdGroupId text 10",
         entity("Invent", "ItemId text 20; Price decimal; UnitId text 10"),
         entity("Purch", "ItemId text 20; Price decimal; UnitId text 10"),
@@ -74,8 +91,10 @@ TIES = Contract(
 PORTS = {"TiePort": TIES, "VendorPort": VENDORS, "ItemPort": ITEMS, "AssetPort": ASSETS, "OrderPort": ORDERS}
 
 
-def system() -> System:
-    found = System({each.service: each for each in PORTS.values()}, clock=lambda: NOW)
+def system(**other: Contract) -> System:
+    """`other`: contracts in the place of those of the same service."""
+    contracts = {each.service: each for each in PORTS.values()} | other
+    found = System(contracts, clock=lambda: NOW)
     found.checks["TEC_STG_PurchOrderService"] = _only_known_vendors
     return found
 
@@ -101,22 +120,24 @@ def site(found: System, *, user: tuple[str, str] | None = None) -> Iterator[AxSe
 
 def fill(found: System, orders: int = 16) -> None:
     """Vendors, items, assets, and orders with none to three lines; another company has records of its own."""
+    party = found.contracts["VendorService"] is PARTY_VENDORS
     for number in range(12):
+        name = {"Name": f"Schraubenhandel Müller & O'Hara <{number}>"}
         found.put(
             "VendorService",
             AccountNum=f"V-{number:04d}",
-            Name=f"Schraubenhandel Müller & O'Hara <{number}>",
+            **({"DirParty": [name]} if party else name),
             CreditMax=f"{number}000.50",
             Currency="EUR",
             VendGroup="10",
             changed_at=NOW - timedelta(days=number, minutes=5),
         )
-    found.put("VendorService", company="dat", AccountNum="V-OTHER", Name="Another company's")
+    found.put("VendorService", company="dat", AccountNum="V-OTHER")
     for number in range(5):
         found.put(
             "ItemService",
             ItemId=f"I-{number}",
-            ItemName=f"Item {number}",
+            NameAlias=f"Item {number}",
             Invent=[{"ItemId": f"I-{number}", "UnitId": "pcs", "Price": "12.34"}],
         )
         found.put("FixedAssetService", AssetId=f"FA-{number}", Name=f"Pump {number}", SerialNum=f"SN{number}")

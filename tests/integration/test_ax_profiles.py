@@ -34,7 +34,7 @@ from tests.servers import MariaDbServer
 AIF = profile("dynamics-ax2012")["streams"]
 SQL = profile("dynamics-ax2012-sql")["streams"]
 PORTS = {
-    "VendorService": site.VENDORS,
+    "VendorService": site.PARTY_VENDORS,
     "ItemService": site.ITEMS,
     "FixedAssetService": site.ASSETS,
     "TECPurchOrderService": site.ORDERS,
@@ -68,7 +68,7 @@ async def documents(
 
 @pytest.fixture
 def aif() -> Iterator[tuple[System, AxServer]]:
-    system = site.system()
+    system = site.system(VendorService=site.PARTY_VENDORS)
     site.fill(system)
     server = AxServer(system, {port: (contract,) for port, contract in PORTS.items()})
     yield system, server
@@ -161,9 +161,9 @@ class TestServices:
         self, services: Driver, aif: tuple[System, AxServer]
     ) -> None:
         system, _ = aif
-        for name, record, field in (
-            ("vendors", {"name": "New", "customFields": {"vendorGroup": "10"}}, "Name"),
-            ("assets", {"name": "New", "categoryName": "MACH"}, "Name"),
+        for name, record in (
+            ("vendors", {"name": "New", "customFields": {"vendorGroup": "10"}}),
+            ("assets", {"name": "New", "categoryName": "MACH"}),
         ):
             stream = spec_of(AIF[name], name)
             made = await services.execute(
@@ -177,7 +177,23 @@ class TestServices:
             )
             assert done.status is OutcomeStatus.SUCCEEDED, done.messages
             service = AIF[name]["read"]["service"]
-            assert system.rows(service)[(made.key,)].record[field] == "Newer"
+            held = system.rows(service)[(made.key,)].record
+            (party,) = held["DirParty"] if name == "vendors" else [held]
+            assert party["Name"] == "Newer"
+
+    async def test_a_change_of_a_vendor_that_does_not_name_it_leaves_its_party_alone(
+        self, services: Driver, aif: tuple[System, AxServer]
+    ) -> None:
+        system, server = aif
+        stream = spec_of(AIF["vendors"], "vendors")
+        change = WriteCommand(OperationKind.UPDATE, "vendor", {"key": "V-0003", "notes": "late"}, "k", stream)
+        done = await services.execute(change)
+        (message,) = [each.body for each in server.seen if each.action.endswith("/update")]
+
+        assert done.status is OutcomeStatus.SUCCEEDED, done.messages
+        assert b"DirParty" not in message
+        (party,) = system.rows("VendorService")[("V-0003",)].record["DirParty"]
+        assert party["Name"].startswith("Schraubenhandel")
 
 
 @pytest.fixture(scope="module")
@@ -215,6 +231,7 @@ class TestTables:
             "pcs",
         )
         assert second["status"] == "received"
+        assert first["priceUnit"] == "1"  # which AX means by 0
         assert found["ceu~PO-2"]["status"] == "cancelled"
 
     async def test_another_partition_is_not_read(self, tables: Driver) -> None:
@@ -313,7 +330,9 @@ class TestNames:
             assert set(recipe["values"]) <= header
             assert set(recipe["lines"]["TEC_STG_PurchLine"]["values"]) <= lines
         known = members(printed, "STG_VendTable")
-        assert mapping_of(vendors, "vendors").source_columns <= known
+        # Names lie in the party, which a service of a site need not have.
+        own = {each for each in mapping_of(vendors, "vendors").source_columns if "/" not in each}
+        assert own <= known
         assert all(set(vendors["write"][kind]["values"]) <= known for kind in ("create", "update"))
 
     def test_columns_of_tables_are_named_as_the_fields_of_documents_are(self, printed: Path) -> None:
@@ -357,6 +376,15 @@ class TestNames:
             "Invoiced": "closed",
             "Canceled": "cancelled",
         }
+
+
+def test_an_order_has_a_status_in_every_state_that_a_change_may_bring_it_back_to() -> None:
+    """A code that is not named would travel as it is."""
+    known = SQL["purchase_orders"]["map"]["status"]["values"]
+    states = (0, 10, 20, 30, 35, 40)
+    assert {f"{status}/{state}" for status in range(5) for state in (*states, 50)} == set(known)
+    for status, word in ((2, "received"), (3, "closed"), (4, "cancelled")):
+        assert {known[f"{status}/{state}"] for state in states} == {word}
 
 
 def words(query: str) -> set[str]:

@@ -21,8 +21,9 @@ from drivers.recipes.values import (
 )
 from drivers.soap.documents.recipes import Assignment, Part, Recipe, Writes
 from drivers.soap.documents.shape import EMPTY_DAY, EMPTY_MOMENT, HASH, RECORD_ID, RECORD_VERSION
+from drivers.soap.envelope import DERIVED
 from drivers.soap.model import Kind
-from drivers.soap.xml import unwritable
+from drivers.soap.xml import XSI, unwritable
 
 Composing = Scope[Writes, Recipe]
 _CLASS: Final = {"@class": "entity"}
@@ -53,7 +54,9 @@ def created(scope: Composing) -> dict[str, Any]:
     header, *lines = scope.recipe.steps
     entity = _CLASS | _values(header.values, scope)
     for part in lines:
-        made = [_CLASS | _values(part.values, each) | _inside(part, each) for each in runs_of(part, scope)]
+        made = [
+            _new(part) | _values(part.values, each) | _inside(part, each) for each in runs_of(part, scope)
+        ]
         if made:
             entity[part.path[-1].name] = made
     return entity
@@ -65,25 +68,34 @@ def changed(scope: Composing, record: Any) -> dict[str, Any]:
     entity = _CLASS | {_ACTION: "update"} | _marks(record) | _values(header.values, scope)
     for part in lines:
         held = [each for each in record if each.tag == part.path[-1].tag]
-        made = [_line(part, each, held) for each in runs_of(part, scope)]
+        made = [_line(part, each, held) for each in runs_of(part, scope) if _says_something(part, each)]
         if made:
             entity[part.path[-1].name] = made
     return entity
 
 
+def _new(part: Part) -> dict[str, Any]:
+    return _CLASS | ({DERIVED: part.derived} if part.derived else {})
+
+
+def _says_something(part: Part, scope: Composing) -> bool:
+    """An update that names none of its fields leaves the only one alone."""
+    return not part.one or bool(_values(part.values, scope) or _inside(part, scope))
+
+
 def _line(part: Part, scope: Composing, held: Sequence[Any]) -> dict[str, Any]:
     values = _values(part.values, scope)
-    new = _CLASS | {_ACTION: "create"} | values | _inside(part, scope, _CREATES)
-    if not part.match:
+    new = _new(part) | {_ACTION: "create"} | values | _inside(part, scope, _CREATES)
+    if not part.match and not part.one:
         return new
     wanted = {each.member.tag: (each.type.kind, _value(each, scope)) for each in part.match}
     found = [line for line in held if all(_same(line.findtext(tag), *each) for tag, each in wanted.items())]
     if len(found) > 1:
         raise Misfit(scope.place(part.for_each or ""), "ambiguous", "fits several lines of the document")
     if found:
-        action = {_ACTION: "delete" if part.delete else "update"}
+        action = {_ACTION: "delete" if part.delete else "update"} | _kind_of(found[0])
         return _CLASS | action | _marks(found[0]) | values | _inside(part, scope, found[0])
-    if not part.create_missing:
+    if not part.create_missing and not part.one:
         raise Refusal(missing(part, scope))
     named = {each.member.name: _value(each, scope) for each in part.match}
     return named | new
@@ -103,6 +115,12 @@ def _inside(part: Part, scope: Composing, line: Any = None) -> dict[str, Any]:
             values = {_ACTION: "create"} | values
         made[below.member.name] = [_CLASS | values]
     return made
+
+
+def _kind_of(line: Any) -> dict[str, str]:
+    """The derived type that it was read as."""
+    kind = (line.get(f"{{{XSI}}}type") or "").rpartition(":")[2]
+    return {DERIVED: kind} if kind else {}
 
 
 def _marks(record: Any) -> dict[str, str]:

@@ -29,7 +29,7 @@ class Fetcher:
     def can_be(self, key: Sequence[str]) -> bool:
         """Whether a key can belong to a record at all; one that cannot is not asked for."""
         return len(key) == len(self._lengths) and all(
-            part and part == part.strip() and _sendable(part) and (length is None or len(part) <= length)
+            part and part == part.rstrip() and _sendable(part) and (length is None or len(part) <= length)
             for part, length in zip(key, self._lengths, strict=True)
         )
 

@@ -104,6 +104,8 @@ class _Reader:
             raise BadConfiguration("match, create_missing and delete belong to an update", where=where)
         if table.delete and (table.values or table.lines or not table.match):
             raise BadConfiguration("delete needs match, and takes no values", where=where)
+        if table.one and (table.for_each or table.match or table.delete):
+            raise BadConfiguration("one takes no for_each, match or delete", where=where)
         entity = self._document.definitions.type_of(members[-1])
         lists = (table.for_each,) if table.for_each is not None else ()
         return Part(
@@ -114,6 +116,8 @@ class _Reader:
             tuple(self._below(entity, table, where, lists)),
             create_missing=table.create_missing,
             delete=table.delete,
+            one=table.one,
+            derived=table.type,
             for_each=table.for_each,
             when=table.when,
             unless=table.unless,

@@ -40,6 +40,8 @@ class Part:
     below: tuple[Below, ...] = ()
     create_missing: bool = False
     delete: bool = False
+    one: bool = False
+    derived: str | None = None  # the type of a new one, where it is not the entity's own
     for_each: str | None = None
     when: str | None = None
     unless: str | None = None

@@ -34,6 +34,9 @@ class LinesTable(StepOptions):
     match: Sources = Field(default_factory=dict)
     create_missing: bool = False  # update: a line that is not there is created; else the write is refused
     delete: bool = False  # update: the matched lines are deleted
+    one: bool = False  # a record has one of them at most: an update changes it, or creates it
+    # The type of a new one, where the document has several kinds: "AxdEntity_DirParty_DirOrganization".
+    type: Name | None = None
     lines: dict[Name, BelowTable] = Field(default_factory=dict)
 
 
