@@ -38,7 +38,8 @@ class ConnectionOptions(Strict):
     names_convert: str = ""  # characters of those that the system replaces by `_`
     snapshot: bool = False  # header and lines from one state also where the source pays for that
     connect_seconds: int = Field(default=15, ge=1, le=600)
-    query_seconds: int = Field(default=300, ge=1, le=86_400)
+    # below the agent's `driver_seconds_without_page`, or the driver is ended before the statement
+    query_seconds: int = Field(default=240, ge=1, le=86_400)
     lock_seconds: int = Field(default=10, ge=1, le=3_600)  # how long a write waits for what others hold
     max_text_bytes: int = Field(default=16 * MIB, ge=KIB, le=256 * MIB)  # one value; a longer one is an error
     buffer_bytes: int = Field(default=16 * MIB, ge=MIB, le=512 * MIB)  # what one fetch may hold in transit

@@ -93,7 +93,7 @@ _READS: Final[Mapping[Kind, Callable[[str], bool]]] = {
     Kind.TIMESTAMP_TZ: lambda text: bool(datetime.fromisoformat(text)),
     Kind.TIME: lambda text: bool(time.fromisoformat(text)) or True,
     Kind.BINARY: lambda text: bytes.fromhex(text) is not None,
-    Kind.BOOLEAN: lambda text: text in {"true", "false"},
+    Kind.BOOLEAN: lambda text: text in {"true", "false", "t", "f", "1", "0"},  # as the products print it
 }
 
 

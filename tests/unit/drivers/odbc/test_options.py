@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from agent.configuration.model import LimitsTable
 from drivers.contract import BadConfiguration
 from drivers.odbc.options import parse_connection, parse_stream
 
@@ -49,3 +50,9 @@ def test_the_order_of_lines_must_be_stated() -> None:
         parse_stream("po", {**STREAM, "lines": {"lines": {"query": "select 1", "parent": ["k"]}}})
 
     assert caught.value.where.endswith("order_by")
+
+
+def test_a_statement_ends_by_its_own_limit_before_the_agent_gives_the_driver_up() -> None:
+    options = parse_connection({"connection": {"Driver": "X"}})
+
+    assert options.query_seconds < LimitsTable().driver_seconds_without_page

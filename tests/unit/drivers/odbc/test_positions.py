@@ -78,6 +78,8 @@ def test_a_mark_of_another_kind_is_refused() -> None:
         (Kind.TIME, "00:00:00", ["25:00"]),
         (Kind.BINARY, "00ff", ["0", "xx"]),
         (Kind.BOOLEAN, "true", ["yes"]),
+        (Kind.BOOLEAN, "t", ["tr"]),  # PostgreSQL's
+        (Kind.BOOLEAN, "1", ["2"]),  # MariaDB's
         (Kind.TEXT, "O'Brien", ["a\0b"]),
     ],
 )
