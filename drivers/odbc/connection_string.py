@@ -28,6 +28,7 @@ _MARIADB: Final = {
     "CHARSET": "utf8mb4",  # else letters outside the basic plane become "?"
     "OPTION": "2",  # an update counts the rows that it finds, not only those that it changes
 }
+_MARIADBS_OWN: Final = re.compile("mariadb|libmaodbc", re.IGNORECASE)
 _FREETDS: Final = {"ClientCharset": "UTF-8", "TDS_Version": "7.4"}
 _SQLITE: Final = {"NoWCHAR": "0", "BigInt": "1", "Timeout": "10000", "FKSupport": "0"}
 _DEFAULTS: Final[tuple[tuple[re.Pattern[str], Mapping[str, str]], ...]] = (
@@ -46,7 +47,11 @@ def driver_defaults(driver: str) -> Mapping[str, str]:
 
 
 def build(
-    attributes: Mapping[str, str | int | bool], secrets: Mapping[str, str], tls: Choice | None = None
+    attributes: Mapping[str, str | int | bool],
+    secrets: Mapping[str, str],
+    tls: Choice | None = None,
+    *,
+    connect_seconds: int | None = None,
 ) -> str:
     merged: dict[str, tuple[str, str]] = {}
     stated = texts_of(attributes)
@@ -57,11 +62,19 @@ def build(
             where="options.connection",
             hint='Add Driver = "...", a name that `odbcinst -q -d` lists.',
         )
-    for source in (driver_defaults(driver), tls_attributes(driver, tls, stated), stated, secrets):
+    limit = time_limit(driver, connect_seconds)
+    for source in (driver_defaults(driver), limit, tls_attributes(driver, tls, stated), stated, secrets):
         for name, value in source.items():
             _refuse_unusable(name, value)
             merged[name.lower()] = (name, value)
     return "".join(f"{name}={_escape(value)};" for name, value in merged.values())
+
+
+def time_limit(driver: str, connect_seconds: int | None) -> Mapping[str, str]:
+    """Of signing in, for a driver that does not heed ODBC's own: a server that takes the call and says nothing."""
+    if connect_seconds is None or not _MARIADBS_OWN.search(driver):
+        return {}
+    return {"CONN_TIMEOUT": str(connect_seconds)}
 
 
 def texts_of(attributes: Mapping[str, str | int | bool]) -> dict[str, str]:

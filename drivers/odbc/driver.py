@@ -66,7 +66,12 @@ class OdbcDriver:
         """`dialect`: of a product that is none of `dialects.DIALECTS`."""
         self._name = connection
         self._options = parse_connection(options)
-        text = build(self._options.connection, secrets, self._options.tls)
+        text = build(
+            self._options.connection,
+            secrets,
+            self._options.tls,
+            connect_seconds=self._options.connect_seconds,
+        )
         self._session = Session(self._options, text, tuple(secrets.values()), dialect)
         self._writer = Writer(self._session)
 

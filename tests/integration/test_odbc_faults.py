@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -204,6 +205,20 @@ async def test_nobody_listening_is_unreachable(source: Source, make: Make) -> No
 
     with pytest.raises(Unreachable):
         await driver.signpost(orders())
+
+
+@pytest.mark.timeout(60)
+async def test_a_server_that_takes_the_call_and_says_nothing_is_unreachable_in_time(
+    source: Source, make: Make
+) -> None:
+    if source.kind == "sqlite":
+        pytest.skip("SQLite is a file")
+
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        attributes = {**source.attributes, "Port": mute.getsockname()[1]}
+        driver = make(Source(source.kind, attributes, source.secrets), connect_seconds=1)
+
+        assert isinstance(await failure(driver, orders()), Unreachable)
 
 
 async def test_check_tells_of_each_stream_what_was_found_and_what_is_wrong(

@@ -76,3 +76,15 @@ def test_neither_driver_nor_dsn_is_refused() -> None:
     with pytest.raises(BadConfiguration, match="Driver"):
         build({"Server": "x"}, {})
     assert build({"DSN": "erp"}, {}) == "DSN=erp;"
+
+
+@pytest.mark.parametrize(
+    ("driver", "limit"), [("MariaDB Unicode", "7"), ("MySQL ODBC 8.0", None), ("PostgreSQL Unicode", None)]
+)
+def test_a_driver_that_does_not_heed_the_limit_of_odbc_gets_one_of_its_own(
+    driver: str, limit: str | None
+) -> None:
+    found = parse(build({"Driver": driver}, {}, connect_seconds=7))
+
+    assert found.get("conn_timeout") == limit
+    assert parse(build({"Driver": driver, "Conn_Timeout": 3}, {}, connect_seconds=7))["conn_timeout"] == "3"
