@@ -21,7 +21,7 @@ from drivers.soap.driver import soap_driver
 from tests.conformance.suite import keys, pages
 from tests.nav.company import VENDORS, connection, nav, rows, vendor
 from tests.nav.server import EXCEPTIONS, Fault, NavServer, Page, Row
-from tests.nav.test_conformance import orders, vendors
+from tests.nav.test_conformance import WRITE, orders, vendors
 from tests.nav.test_pages import driving, scan
 from tests.nav.wsdls import PageDefinition, page_wsdl
 from tests.sap_odata.web import Trouble
@@ -324,3 +324,21 @@ async def test_a_servers_clock_that_cannot_be_is_told(server: NavServer, tmp_pat
     async with driving(server, tmp_path) as driver:
         with pytest.raises(SourceChanged, match="no Date that can be"):
             await driver.signpost(vendors())
+
+
+async def test_options_of_lines_that_the_page_names_otherwise_are_told_and_leave_no_line_out(
+    server: NavServer, tmp_path: Path
+) -> None:
+    page = server.pages["PurchaseOrder"]
+    page.wsdl = page.wsdl.replace(b'value="Item"', b'value="Artikel"')
+    items = {"part": "PurchLines", "where": {"Type": ["Item"]}}
+    stream = StreamSpec("o", "purchase_order", {"page": "PurchaseOrder", "lines": {"items": items}})
+    async with driving(server, tmp_path) as driver:
+        with pytest.raises(BadConfiguration, match="no value 'Item'") as raised:
+            await pages(driver, scan(stream))
+        with pytest.raises(BadConfiguration, match="takes no 'Item'") as refused:
+            await driver.operations([orders(write=WRITE)])
+
+    assert raised.value.where == "streams.o.read.lines.items.where.Type"
+    assert "Artikel" in raised.value.hint
+    assert "Artikel" in refused.value.hint

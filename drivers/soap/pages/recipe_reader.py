@@ -15,6 +15,7 @@ from drivers.recipes.tables import Takes, duration, form_of, parse_write, place_
 from drivers.recipes.words import IDEMPOTENCY_KEY
 from drivers.soap.model import Definitions, Type
 from drivers.soap.options import PAGE
+from drivers.soap.pages.names import option_text, option_value
 from drivers.soap.pages.options import PageConnection, zone_of
 from drivers.soap.pages.recipes import Assignment, Form, PartLines, Recipe, Step, Writes
 from drivers.soap.pages.service import PageModel
@@ -224,5 +225,12 @@ def _assignments(
             plain = [each.name for each in type_.members if definitions.type_of(each).kind is not None]
             raise SourceChanged(
                 f"{holder} has no field {name!r}", where=f"{where}.{name}", hint=nearest(name, plain)
+            )
+        if not source.field and kind.values and option_value(str(source.const), kind) is None:
+            known = ", ".join(option_text(each) or '""' for each in kind.values)
+            raise BadConfiguration(
+                f"{holder} takes no {source.const!r} in {name}",
+                where=f"{where}.{name}",
+                hint=f"It takes: {known}.",
             )
         yield Assignment(member, kind, source.field or "", source.const)

@@ -146,8 +146,24 @@ def _lines(name: str, options: PageLines, model: PageModel, page: str, where: st
     for each in options.where:
         if each not in named:
             raise _no_field(each, named, f"{page}.{part}", f"{where}.lines.{name}.where.{each}")
+        _check_options(each, options.where[each], model, line, f"{where}.lines.{name}.where.{each}")
     chosen = tuple((named[each], frozenset(values)) for each, values in options.where.items())
     return Lines(name, (holder.tag, line.tag), columns, chosen)
+
+
+def _check_options(name: str, wanted: Sequence[str], model: PageModel, line: Member, where: str) -> None:
+    """Options that there are not would leave out every line without a word."""
+    member = model.definitions.type_of(line).member(name)
+    held = model.definitions.type_of(member).values if member is not None else ()
+    known = [option_text(each) for each in held]
+    for each in wanted:
+        if known and each not in known:
+            raise BadConfiguration(
+                f"{name} has no value {each!r}",
+                where=where,
+                hint=f"It has: {', '.join(text or repr(text) for text in known)}. A server whose Services Option Format "
+                "is OptionCaption names options in its own language.",
+            )
 
 
 def _no_field(name: str, known: Sequence[str] | dict[str, Column], page: str, where: str) -> SourceChanged:
