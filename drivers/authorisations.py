@@ -65,12 +65,16 @@ def _page_grants(streams: Sequence[StreamSpec]) -> tuple[Grant, ...]:
     )
 
 
-def _database_grants(streams: Sequence[StreamSpec], _: Mapping[str, Any]) -> tuple[Grant, ...]:
+def _database_grants(streams: Sequence[StreamSpec], options: Mapping[str, Any]) -> tuple[Grant, ...]:
     from drivers.odbc.authorisations import used_by  # noqa: PLC0415 - only where it is used
+    from drivers.odbc.names import with_names  # noqa: PLC0415 - only where it is used
+    from drivers.odbc.options import parse_connection  # noqa: PLC0415 - only where it is used
 
+    known = parse_connection({"connection": {}} | dict(options))
+    named = [with_names(stream, known, partly=True) for stream in streams]
     return tuple(
         Grant(use.name, use.privilege, (use.statement,), readers, writers)
-        for use, readers, writers in _uses(streams, used_by)
+        for use, readers, writers in _uses(named, used_by)
     )
 
 

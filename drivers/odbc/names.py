@@ -27,18 +27,22 @@ _CLOSING: Final = {'"': '"', "`": "`", "[": "]"}
 _STATEMENTS: Final = frozenset({"sql", "call", "insert", "update", "delete", "find"})
 
 
-def with_names(spec: StreamSpec, options: ConnectionOptions) -> StreamSpec:
-    """The stream with the connection's names in its queries and steps. Raises BadConfiguration for one that is not given."""
-    read = _Filling(options, f"streams.{spec.name}.read")
-    write = _Filling(options, f"streams.{spec.name}.write")
+def with_names(spec: StreamSpec, options: ConnectionOptions, *, partly: bool = False) -> StreamSpec:
+    """The stream with the connection's names in its queries and steps.
+
+    `partly`: a placeholder whose name is not given stays as it is; without it, BadConfiguration is raised.
+    """
+    read = _Filling(options, f"streams.{spec.name}.read", partly=partly)
+    write = _Filling(options, f"streams.{spec.name}.write", partly=partly)
     return replace(spec, options=read.of_read(spec.options), write=write.of_steps(spec.write))
 
 
 class _Filling:
-    def __init__(self, options: ConnectionOptions, where: str) -> None:
+    def __init__(self, options: ConnectionOptions, where: str, *, partly: bool) -> None:
         self._given = options.names
         self._converted = str.maketrans(dict.fromkeys(options.names_convert, "_"))
         self._where = where
+        self._partly = partly
 
     def of_read(self, options: Mapping[str, Any]) -> dict[str, Any]:
         filled = dict(options)
@@ -82,6 +86,8 @@ class _Filling:
 
     def _value(self, name: str) -> str:
         if name not in self._given:
+            if self._partly:
+                return f"{{{name}}}"
             raise BadConfiguration(
                 f"a query names a table by {{{name}}}, which the connection does not give",
                 where=f"options.names.{name}",

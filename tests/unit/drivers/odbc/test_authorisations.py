@@ -30,6 +30,15 @@ def test_every_table_of_a_stream_is_granted_for_reading_and_nothing_more() -> No
     }
 
 
+def test_names_that_are_known_are_filled_in_and_others_are_left_to_whoever_reads_the_list() -> None:
+    read = {"query": 'select 1 as id from "{schema}"."{company}$Item{app}"', "key": ["id"]}
+    streams = [StreamSpec("items", "item", read)]
+
+    (grant,) = grants_of("odbc", streams, {"names": {"schema": "erp", "app": ""}}) or ()
+
+    assert grant.values == ('GRANT SELECT ON "erp"."{company}$Item" TO groundwire',)
+
+
 def test_tracked_changes_need_a_right_of_their_own() -> None:
     tracked = found(READ | {"change_tracking": {"dbo.Orders": ["id"]}})
 
