@@ -61,8 +61,8 @@ def company_of(scope: Scope, shape: StreamShape) -> str:
             return shape.companies[0]
         word = f"{KEY}.{COMPANY}" if COMPANY in scope.key else ""
     found = scope.value(word) if word else ABSENT
-    name = next((each for each in shape.companies if each.lower() == str(found).lower()), None)
-    if name is None:
+    name = str(found)
+    if name not in shape.companies:
         raise Misfit(
             scope.place(word) if word.partition(".")[0] != KEY else KEY,
             "not_a_key",

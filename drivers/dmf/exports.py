@@ -27,6 +27,7 @@ from drivers.dmf.rows import rows_of
 from drivers.dmf.service import Service, Status
 from drivers.dmf.shape import COMPANY, StreamShape
 from drivers.dmf.sorted_file import SortedFile, Sorter, open_sorted
+from drivers.dmf.threads import to_its_end
 
 _STATE: Final = "export.json"
 
@@ -163,8 +164,8 @@ class Exports:
         try:
             for company, execution in state.executions.items():
                 await self._fetched(shape, execution, package, deadline)
-                await _to_its_end(sorter, partial(self._taken, shape, package, sorter, company))
-            await _to_its_end(sorter, sorter.finish)
+                await to_its_end(partial(self._taken, shape, package, sorter, company), sorter.stop)
+            await to_its_end(sorter.finish, sorter.stop)
         except BaseException:
             sorter.discard()
             raise
@@ -248,18 +249,6 @@ class Exports:
 
     def _forget(self, place: Path) -> None:
         shutil.rmtree(place, ignore_errors=True)
-
-
-async def _to_its_end(sorter: Sorter, call: Callable[[], None]) -> None:
-    """Call it in a thread; who is cancelled waits for the thread to see it, since it holds the file."""
-    working = asyncio.ensure_future(asyncio.to_thread(call))
-    try:
-        await asyncio.shield(working)
-    except asyncio.CancelledError:
-        sorter.stopped = True
-        await asyncio.wait([working])
-        working.exception()  # looked at, so that nobody is told of it
-        raise
 
 
 class _Lost(SourceBusy):

@@ -18,6 +18,10 @@ PAGE: Final = "docs/drivers/dmf.md"
 GIB: Final = 1024 * MIB
 
 
+def _small(name: str) -> str:
+    return name.lower()
+
+
 def _capitals(name: str) -> str:
     return name.upper()
 
@@ -25,7 +29,8 @@ def _capitals(name: str) -> str:
 # Data management writes the fields of an entity in capitals, whatever they are called elsewhere.
 FieldName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"), AfterValidator(_capitals)]
 SetName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,62}$")]
-Company = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,20}$")]
+# In small letters, as OData prints them: a connection over either has the same keys.
+Company = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,20}$"), AfterValidator(_small)]
 Label = Annotated[str, Field(min_length=1, max_length=250)]
 TypeName = Literal["text", "integer", "decimal", "boolean", "date", "timestamp", "timestamp_utc"]
 

@@ -6,9 +6,9 @@ page ended with, and the export that it came from: behind the key another export
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from itertools import accumulate, pairwise
 from typing import Final
 
@@ -27,6 +27,7 @@ from drivers.cursors import Position, decode_cursor, encode_cursor
 from drivers.dmf.exports import Exports
 from drivers.dmf.shape import EntityShape, StreamShape
 from drivers.dmf.sorted_file import Record, SortedFile
+from drivers.dmf.threads import to_its_end
 from drivers.dmf.values import table_of
 from drivers.recipes.values import is_text
 
@@ -61,7 +62,7 @@ class PageReader:
         complete = False
         try:
             while not complete:
-                page = await asyncio.to_thread(self._next, file, token)
+                page = await to_its_end(partial(self._next, file, token))
                 complete = page.complete
                 if complete:
                     # Before the page is given out: whoever takes the last one may not come back.

@@ -70,6 +70,15 @@ class SortedFile:
             self._database.execute("SELECT key, row FROM records WHERE place = 0 AND key = ?", (key,))
         )
 
+    def has(self, key: str, *, like: bool) -> bool:
+        """`like`: small and capital letters are the same, as they are for the database of Finance & Operations."""
+        collation = "COLLATE NOCASE" if like else ""
+        found = self._database.execute(
+            f"SELECT 1 FROM records WHERE place = 0 AND key = ? {collation} LIMIT 1",  # noqa: S608 - no value
+            (key,),
+        )
+        return found.fetchone() is not None
+
     def lines(self, place: int, keys: Sequence[str], *, together: bool) -> list[Record]:
         """Of these headers, in their order. `together`: there is no other header between them."""
         spans = [(key, key) for key in keys] if not together else [(keys[0], keys[-1])] if keys else []
@@ -102,7 +111,7 @@ class Sorter:
         self._left = max_rows
         self._max_rows = max_rows
         self._company_field = company_field
-        self.stopped = False  # set from another thread: nobody waits for this any more
+        self._stopped = False
         self._columns = [Columns() for _ in shape.entities]
         self._added: set[int] = set()  # entities whose company is not told by their exports
         self._part.unlink(missing_ok=True)
@@ -136,6 +145,10 @@ class Sorter:
                 raise self._repeated() from error
             self._database.close()
             self._part.replace(self._path)
+
+    def stop(self) -> None:
+        """From another thread: nobody waits for this any more."""
+        self._stopped = True
 
     def discard(self) -> None:
         self._database.close()
@@ -178,7 +191,7 @@ class Sorter:
         return shape.identity
 
     def _key(self, shape: EntityShape, parts: Sequence[str | None]) -> str:
-        if self.stopped:
+        if self._stopped:
             raise SourceBusy("the read was left before its export was sorted", where=shape.where)
         self._left -= 1
         if self._left < 0:

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Final, TypeVar
 
 from drivers.contract import (
@@ -46,6 +47,7 @@ from drivers.dmf.options import ConnectionOptions
 from drivers.dmf.recipes import Recipe, Writes, read_writes
 from drivers.dmf.service import FAILED, Service, Status
 from drivers.dmf.shape import StreamShape, of_company, shape_of
+from drivers.dmf.threads import to_its_end
 from drivers.http.client import Redirected
 from drivers.http.messages import Answer
 from drivers.http.transport import NotSent
@@ -184,7 +186,8 @@ class Writer:
             return False
         file, token = await self._exports.obtain(work.shape, purpose=_PURPOSE, deadline=work.deadline)
         try:
-            return bool(await asyncio.to_thread(file.header, work.key))
+            creates = work.scope.recipe.kind is OperationKind.CREATE
+            return await to_its_end(partial(file.has, work.key, like=creates))
         finally:
             file.close()
             await self._exports.release(work.shape, token, _PURPOSE)

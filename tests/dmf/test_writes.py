@@ -86,6 +86,19 @@ async def test_a_create_of_what_is_there_changes_nothing(fo: DataManagement, tmp
     assert fo.books.tables["VendorsV2"]["usmf", "1001"]["VendorOrganizationName"] == "Acme & Söhne 1"
 
 
+async def test_a_number_that_differs_in_its_letters_is_the_same(fo: DataManagement, tmp_path: Path) -> None:
+    row = dict(fo.books.tables["VendorsV2"]["usmf", "1001"])
+    fo.books.tables["VendorsV2"]["usmf", "ACME-1"] = row | {"VendorAccountNumber": "ACME-1"}
+    vendor = {**VENDOR, "organizationKey": "usmf", "code": "acme-1"}
+    outcome = await executed(fo, tmp_path, command("create", vendor, spec=VENDORS))
+
+    assert outcome.messages[0].code == "already_exists"
+    vendor = {**VENDOR, "organizationKey": "USMF", "code": "new-1"}
+    outcome = await executed(fo, tmp_path, command("create", vendor, spec=VENDORS))
+    assert outcome.messages[0].code == "not_a_key"
+    assert not imports(fo)
+
+
 async def test_what_is_said_of_a_record_comes_back_with_its_field(fo: DataManagement, tmp_path: Path) -> None:
     vendor = {**ORDER, "vendorKey": "usmf~1005"}
     outcome = await executed(fo, tmp_path, command("create", vendor))

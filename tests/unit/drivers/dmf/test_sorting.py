@@ -104,7 +104,7 @@ def test_what_nobody_waits_for_any_more_stops() -> None:
         sorter = Sorter(Path(folder) / "a.db", shape(), max_bytes=2**24, max_rows=100, company_field=COMPANY)
         sorter.columns(0).place("ID")
         sorter.columns(0).place("SUB")
-        sorter.stopped = True
+        sorter.stop()
         with pytest.raises(Exception, match="was left"):
             sorter.add(0, [["1", "a"]], "usmf")
         sorter.discard()
