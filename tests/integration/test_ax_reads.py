@@ -16,12 +16,14 @@ from drivers.contract import (
     MarkKind,
     ReadMode,
     ReadRequest,
+    SourceBusy,
     SourceChanged,
     StreamSpec,
 )
 from drivers.soap.documents.driver import DocumentsDriver
 from tests.ax import site
-from tests.ax.contract import Contract, Entity, Field
+from tests.ax.contract import Contract, Entity, Field, entity
+from tests.ax.server import Trouble
 from tests.ax.system import AifFault
 from tests.integration.ax_sources import driver, opened, orders, vendors
 
@@ -196,6 +198,20 @@ class TestRecords:
 
         assert found[3]["lines"][0]["Rating"] == "A"
 
+    async def test_records_whose_key_is_a_number_are_listed(self, tmp_path: Path) -> None:
+        numbered = Contract("TieService", "Tie", entity("TieTable", "LineNo int; Text text 20"), ("LineNo",))
+        stream = StreamSpec("ties", "vendor", {"port": "TiePort", "service": "TieService", "key": ["LineNo"]})
+        system = site.system(TieService=numbered)
+        for number in (0, 1, 20):
+            system.put("TieService", LineNo=str(number))
+        with opened(system) as (_, server):
+            server.publish("TiePort", (numbered,))
+            subject = driver(server, tmp_path)
+            found = await keys(subject, ReadRequest(stream, ReadMode.SCAN))
+            await subject.aclose()
+
+        assert found == ["0", "1", "20"]
+
 
 class TestNamed:
     """A key is asked for by itself: the stream's own limits hold all the same, though AX's `read` knows nothing of them."""
@@ -275,6 +291,19 @@ class TestChanges:
             await subject.aclose()
 
         assert found == ["V-0004", "V-0003", "V-0002"]
+
+    async def test_the_time_of_a_gateway_that_answers_with_an_error_is_not_taken_for_the_systems(
+        self, tmp_path: Path
+    ) -> None:
+        with opened() as (_, server):
+            subject = driver(server, tmp_path)
+            now = await subject.signpost(vendors())
+            server.troubles.append(Trouble(r"GET .*\?wsdl ", times=2, status=502, body=b"<html/>"))
+            with pytest.raises(SourceBusy, match="502"):
+                await subject.signpost(vendors())
+            await subject.aclose()
+
+        assert now == mark(site.NOW)
 
     async def test_a_window_has_the_records_that_were_never_stamped(self, tmp_path: Path) -> None:
         with opened() as (system, server):

@@ -13,9 +13,16 @@ from typing import Final
 
 from drivers.contract import Mark, MarkKind, SourceChanged
 from drivers.soap.documents.options import Condition
-from drivers.soap.documents.shape import EMPTY_MOMENT, StreamShape
+from drivers.soap.documents.shape import EMPTY_DAY, EMPTY_MOMENT, StreamShape
+from drivers.soap.model import Kind
 
 Criterion = dict[str, str]
+_NOBODYS: Final = {
+    Kind.INTEGER: "-1",
+    Kind.DECIMAL: "-1",
+    Kind.DATE: EMPTY_DAY,
+    Kind.TIMESTAMP: EMPTY_MOMENT,
+}
 _OPERATORS: Final = {
     "eq": "Equal",
     "ne": "NotEqual",
@@ -46,8 +53,11 @@ def standing(shape: StreamShape) -> list[Criterion]:
 
 
 def anything(shape: StreamShape) -> Criterion:
-    """AIF takes no question without a criterion: all keys but the empty one."""
-    return criterion(shape.document.entity.name, shape.options.key[0], "NotEqual", "")
+    """AIF takes no question without a criterion: all keys but one that no record has."""
+    document, name = shape.document, shape.options.key[0]
+    member = document.field(document.type, name, f"{shape.where}.key")
+    kind = document.definitions.type_of(member).kind
+    return criterion(document.entity.name, name, "NotEqual", _NOBODYS.get(kind or Kind.TEXT, ""))
 
 
 def _conditions(header: str, name: str, condition: Condition) -> Iterator[Criterion]:

@@ -37,10 +37,12 @@ from drivers.soap.documents.reading import PageReader
 from drivers.soap.documents.recipe_reader import read_writes
 from drivers.soap.documents.shape import Document, StreamShape, document_of, shape_of
 from drivers.soap.documents.writing import Writer
+from drivers.soap.faults import refusal
 from drivers.soap.options import folder_of
 from drivers.soap.store import WsdlStore
 
 VERSION: Final = "1"
+_OK: Final = 200
 _MOST_STRANGE: Final = 1_000  # names of elements of one service
 
 
@@ -122,7 +124,10 @@ class DocumentsDriver:
             return None
         where = f"{shape.where}.{'changes' if shape.options.changes else 'replication_key'}"
         request = Request("GET", f"{shape.target}?wsdl", {"Accept": "*/*"}, where=where, repeatable=True)
-        now = server_time(await self._client.send(request))
+        answer = await self._client.send(request)
+        if answer.status != _OK:
+            raise refusal(answer, where=where)  # whoever answered, its clock need not be the system's
+        now = server_time(answer)
         if now is None:
             raise SourceChanged(
                 "the server's answers carry no Date, so nothing says what time it is there",
