@@ -262,6 +262,26 @@ async def test_lines_amounts_and_references_arrive_as_they_are(driver: PagesDriv
     assert [assets[f"FA{number}"]["isActive"] for number in (1, 2)] == [True, False]
 
 
+async def test_a_vendor_is_blocked_as_its_option_says_and_an_unknown_option_is_no_guess(
+    server: NavServer, driver: PagesDriver
+) -> None:
+    held = server.pages["Vendors"].rows
+    for number, option in enumerate(("_blank_", "Payment", "All", "Alle")):
+        held[f"V{number}",]["Blocked"] = option
+    spec, mapping = stream("vendors")
+    (page, *_) = [each async for each in driver.read(ReadRequest(spec, ReadMode.SCAN))]
+    mapped = mapping.apply(page.table)
+
+    said = {row["key"]: (row["is_active"], row["is_blocked"]) for row in mapped.records.to_pylist()}
+    assert [said.get(f"V{number}") for number in range(4)] == [
+        (True, False),
+        (True, True),
+        (False, True),
+        None,
+    ]
+    assert [reject.key for reject in mapped.rejects] == ["V3"]
+
+
 async def test_only_what_changed_since_is_read_again(driver: PagesDriver) -> None:
     request = {
         "mode": ReadMode.CHANGES,
