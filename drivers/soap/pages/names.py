@@ -15,7 +15,13 @@ def option_text(value: str) -> str:
     """`Profit_x003D_Price_Cost` is `Profit=Price_Cost`, `_blank_` an empty text. Blanks stay underscores: NAV writes
     both alike.
     """
-    return "" if value == _BLANK else _ENCODED.sub(lambda found: chr(int(found.group(1), 16)), value)
+    return "" if value == _BLANK else _ENCODED.sub(_decoded, value)
+
+
+def _decoded(found: re.Match[str]) -> str:
+    """Half of a surrogate pair is no character, and stays as it is written."""
+    character = chr(int(found.group(1), 16))
+    return found.group() if "\ud800" <= character <= "\udfff" else character
 
 
 def option_value(text: str, kind: Type) -> str | None:
