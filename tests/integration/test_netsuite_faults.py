@@ -239,7 +239,7 @@ class TestDiscovering:
 class TestLimits:
     async def test_no_more_requests_are_under_way_than_the_connection_may_have(self) -> None:
         account = NetSuite(orders=1_100)
-        account.at_once, account.seconds = 2, 0.03
+        account.at_once, account.seconds = 2, 0.2
         account.start()
         made = driver(account, parallel=2)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from json import dumps
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from drivers.contract import (
 )
 from drivers.netsuite.driver import NetSuiteDriver
 from tests.conformance.suite import pages, rows
+from tests.netsuite import signatures
 from tests.netsuite.connections import Make, drivers_of, of_profile, orders, running, writable_orders
 from tests.netsuite.server import NetSuite
 from tests.odata.server import Fault
@@ -174,6 +176,25 @@ async def test_what_keeps_the_write_from_being_sent_changes_nothing(account: Net
 
     assert outcome.status is OutcomeStatus.FAILED
     assert "nothing was sent" in outcome.messages[0].text
+
+
+async def test_a_sign_in_that_fails_before_a_write_changes_nothing(account: NetSuite, make: Make) -> None:
+    account.faults.append(Fault("oauth2/v1/token", status=503))
+
+    outcome = await make().execute(command({"key": "1007", "status": "approved"}, OperationKind.SET_STATUS))
+
+    assert outcome.status is OutcomeStatus.FAILED
+    assert "nothing was sent" in outcome.messages[0].text
+
+
+async def test_a_refusal_that_repeats_a_secret_does_not_show_it(account: NetSuite, make: Make) -> None:
+    said = f"{signatures.TOKEN_SECRET} is no vendor"
+    body = dumps({"o:errorDetails": [{"detail": said, "o:errorCode": "USER_ERROR", "o:errorPath": "entity"}]})
+    account.faults.append(Fault("PUT", status=400, body=body.encode()))
+
+    outcome = await make(signed=True).execute(command(ORDER))
+
+    assert [each.text for each in outcome.messages] == ["*** is no vendor"]
 
 
 async def test_a_right_that_is_missing_is_an_error_that_promises_no_change(

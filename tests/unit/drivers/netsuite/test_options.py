@@ -23,6 +23,13 @@ def test_an_account_says_where_it_is_and_how_it_calls_itself() -> None:
     assert found.auth.scope == "rest_webservices"
 
 
+@pytest.mark.parametrize(("call_rows", "rows"), [(None, 1_000), (1, 2), (2, 2), (70, 70), (5_000, 1_000)])
+def test_a_call_asks_for_no_more_rows_than_it_may_and_always_for_one_more(
+    call_rows: int | None, rows: int
+) -> None:
+    assert parse_connection({"account": "1", "auth": OAUTH2}).spared(call_rows).rows == rows
+
+
 def test_behind_a_proxy_what_is_signed_is_meant_for_netsuite_itself() -> None:
     itself, proxy = "https://1-sb2.suitetalk.api.netsuite.com", "https://proxy.example/netsuite"
     statement, signed = (

@@ -39,9 +39,9 @@ class Direct:
         return Rows(items, found["hasMore"], found["totalResults"], Answer(200, {}, b""))
 
 
-def company(stamps: dict[int, int], lines: int) -> NetSuite:
+def company(stamps: dict[int, int], lines: int, zone: str = "America/Los_Angeles") -> NetSuite:
     """Orders by their id, with the second of their last change."""
-    account = NetSuite(orders=0)
+    account = NetSuite(orders=0, zone=zone)
     for order, second in stamps.items():
         moment = f"T:{BEGIN + timedelta(seconds=second):%Y-%m-%d %H:%M:%S}"
         insert(
@@ -255,6 +255,28 @@ def test_a_mark_that_is_not_printed_as_it_was_asked_for_is_told() -> None:
 
     with pytest.raises(SourceChanged, match="not printed as was asked"):
         asyncio.run(reader_of(account, request, Odd(rows)).fetch(None))
+    account.database.close()
+
+
+@pytest.mark.parametrize("kind", ["timestamp_tz", "timestamp", "date"])
+def test_changes_are_those_from_the_first_mark_to_the_last_both_included(kind: str) -> None:
+    """Seconds of one day, or days."""
+    step = 86_400 if kind == "date" else 1
+    account = company({order: order * step for order in range(5)[1:]}, 0, zone="UTC")
+    types = {"lastmodifieddate": kind}
+    zone = "+00:00" if kind == "timestamp_tz" else ""
+    start, end = (BEGIN + timedelta(seconds=each * step) for each in (2, 3))
+    marks = [
+        Mark(MarkKind.DATE, f"{each:%Y-%m-%d}")
+        if kind == "date"
+        else Mark(MarkKind.TIMESTAMP, f"{each.isoformat()}{zone}")
+        for each in (start, end)
+    ]
+    stream = orders(types=types, lines={})
+
+    found = read(account, ReadRequest(stream, ReadMode.CHANGES, start=marks[0], end=marks[1], page_rows=1), 5)
+
+    assert [row["__key"] for row in found] == ["2", "3"]
     account.database.close()
 
 
