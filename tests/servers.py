@@ -300,6 +300,7 @@ class MariaDbServer(DatabaseServer):
                 self._bin["mariadb-install-db"],
                 *("--no-defaults", f"--datadir={self.folder / 'data'}", "--skip-test-db"),
                 "--auth-root-authentication-method=socket",
+                self._own_tmp,
             ]
         )
         grants = [
@@ -317,6 +318,7 @@ class MariaDbServer(DatabaseServer):
                 f"--datadir={self.folder / 'data'}",
                 f"--port={port}",
                 f"--bind-address={self.host}",
+                self._own_tmp,
             ),
             *(f"--socket={self.folder / 'sock'}", f"--pid-file={self.folder / 'pid'}"),
             *(f"--init-file={self.folder / 'init.sql'}", "--skip-name-resolve", "--skip-log-bin"),
@@ -327,6 +329,11 @@ class MariaDbServer(DatabaseServer):
             ),
             *("--character-set-server=utf8mb4", "--default-time-zone=+00:00"),
         ]
+
+    @property
+    def _own_tmp(self) -> str:
+        """A server that starts removes the temporary tables of every other one in the same folder."""
+        return f"--tmpdir={self.folder}"
 
     def _client(self, sql: str, database: str | None) -> subprocess.CompletedProcess[str]:
         command = [
