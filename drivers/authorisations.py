@@ -35,6 +35,7 @@ def grants_of(
     Raises BadConfiguration for a stream whose options are wrong.
     """
     makers = {
+        "dmf": _package_grants,
         "netsuite": _netsuite_grants,
         "odata": _odata_grants,
         "odbc": _database_grants,
@@ -45,6 +46,15 @@ def grants_of(
     if driver == "soap" and (options or {}).get("services") == "nav-pages":
         return _page_grants(streams)
     return makers[driver](streams, options or {}) if driver in makers else None
+
+
+def _package_grants(streams: Sequence[StreamSpec], _: Mapping[str, Any]) -> tuple[Grant, ...]:
+    from drivers.dmf.authorisations import used_by  # noqa: PLC0415 - only where it is used
+
+    return tuple(
+        Grant(f"data project {use.project}", use.action, (use.entity,), readers, writers)
+        for use, readers, writers in _uses(streams, used_by)
+    )
 
 
 def _document_grants(streams: Sequence[StreamSpec]) -> tuple[Grant, ...]:

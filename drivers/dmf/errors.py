@@ -14,7 +14,7 @@ from drivers.odata.errors import messages_of
 _MOST: Final = 50  # messages
 _LONGEST: Final = 500  # characters of one
 # "Execution details were not found for execution id: ..." (microsoft/Recurring-Integrations-Scheduler#71)
-_NO_EXECUTION: Final = re.compile(r"\bwere not found\b|\bexecution id\b.*\bnot (found|exist)", re.IGNORECASE)
+_NO_EXECUTION: Final = re.compile(r"\bexecution (details|id)\b.*\bnot (found|exist)", re.IGNORECASE)
 _NO_RIGHT: Final = re.compile(
     r"\b(not authori[sz]ed|access (is )?denied|insufficient (rights|privileges|permissions?))\b",
     re.IGNORECASE,

@@ -56,6 +56,7 @@ def test_refusals_say_what_to_do(status: int, said: str, kind: type[DriverError]
 def test_an_execution_that_is_not_known_is_told_from_other_refusals() -> None:
     assert is_unknown_execution(answer(400, "Execution details were not found for execution id: a-1"))
     assert not is_unknown_execution(answer(400, "The legal entity does not exist"))
+    assert not is_unknown_execution(answer(500, "Records of the batch were not found"))
 
 
 @given(st.lists(st.tuples(lines, lines, lines), max_size=5), st.booleans())
