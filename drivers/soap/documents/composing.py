@@ -181,7 +181,8 @@ def text_of(
         return _enumerated(value, assignment.type.values)
     text = _WRITERS.get(kind, _text)(value, zone)
     longest = assignment.type.max_length
-    if longest is not None and len(text) > longest:
+    # AX counts in UTF-16, where a character beyond the first 65536 is two.
+    if longest is not None and len(text.encode("utf-16-le")) > 2 * longest:
         raise Unfit("too_long", f"has more than {longest} characters")
     return text
 

@@ -7,7 +7,7 @@ from decimal import Context, Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from drivers.recipes.values import Unfit
@@ -129,9 +129,10 @@ def test_an_enumeration_takes_its_own_values_in_any_case_and_cannot_be_emptied()
         written(None, Kind.TEXT, values=values)
 
 
+@example("\U0001f529" * 6)
 @given(st.text(max_size=12))
 def test_a_text_arrives_as_it_is_or_is_refused(text: str) -> None:
-    refused = unwritable(text) is not None or len(text) > 10 or "\0" in text
+    refused = unwritable(text) is not None or len(text.encode("utf-16-le", "replace")) > 20 or "\0" in text
     if refused:
         with pytest.raises(Unfit):
             written(text, Kind.TEXT, length=10)
