@@ -13,7 +13,7 @@ from typing import Any, Final
 from drivers.contract import BadConfiguration, SourceChanged
 from drivers.odata.columns import key_text
 from drivers.odata.edm import Model, Property
-from drivers.odata.literals import V4, literal
+from drivers.odata.literals import V4, NoLiteral, literal
 from drivers.odata.options import CompaniesTable
 from drivers.odata.requests import key_predicate
 
@@ -40,18 +40,20 @@ def company_key(model: Model, table: CompaniesTable, where: str) -> Property:
     return type_.properties[type_.key[0]]
 
 
-def company_path(body: bytes, company: str, table: CompaniesTable, key: Property) -> str:
+def company_path(bodies: Sequence[bytes], company: str, table: CompaniesTable, key: Property) -> str:
     """The path of the company that is meant, with a slash at its end.
 
-    `company`: the text of its key, or of one of the properties of `table.by`; names are compared as they are written,
+    `bodies`: the answers that list them. `company`: the text of its key, or of one of the properties of `table.by`; names are compared as they are written,
     and only where none is equal without regard to case. Raises BadConfiguration unless exactly one is meant.
     """
-    records = _records(body)
+    records = [each for body in bodies for each in _records(body)]
     meant = _meant(records, company, table, key)
     if len(meant) != 1:
         raise _unclear(records, company, table, several=bool(meant))
-    text = key_text(key, meant[0][key.name])
-    written = literal(key.kind, str(text), V4, type_=key.type)
+    try:
+        written = literal(key.kind, str(key_text(key, meant[0].get(key.name))), V4, type_=key.type)
+    except NoLiteral:
+        raise _unreadable() from None
     return f"{table.entity_set}{key_predicate([key.name], [written])}/"
 
 
@@ -84,15 +86,30 @@ def _unclear(
     )  # fmt: skip
 
 
+def link_of(body: bytes) -> str | None:
+    """Where the list goes on."""
+    found = _loaded(body).get("@odata.nextLink")
+    return found if isinstance(found, str) and found else None
+
+
 def _records(body: bytes) -> list[Mapping[str, Any]]:
-    try:
-        held = json.loads(body).get("value")
-    except (ValueError, RecursionError, AttributeError):
-        held = None
+    held = _loaded(body).get("value")
     if not isinstance(held, list):
-        raise SourceChanged(
-            "the list of companies cannot be read",
-            where=_WHERE,
-            hint="See that options.url names the server's root, as the documentation of the system has it.",
-        )
+        raise _unreadable()
     return [each for each in held if isinstance(each, dict)]
+
+
+def _loaded(body: bytes) -> Mapping[str, Any]:
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        content = None
+    return content if isinstance(content, dict) else {}
+
+
+def _unreadable() -> SourceChanged:
+    return SourceChanged(
+        "the list of companies cannot be read",
+        where=_WHERE,
+        hint="See that options.url names the server's root, as the documentation of the system has it.",
+    )

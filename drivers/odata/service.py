@@ -9,7 +9,7 @@ from typing import Final
 from drivers.contract import BadConfiguration, SourceChanged
 from drivers.http.client import HttpClient
 from drivers.http.messages import Answer, Request
-from drivers.odata.companies import company_key, company_path
+from drivers.odata.companies import company_key, company_path, link_of
 from drivers.odata.edm import Model
 from drivers.odata.errors import refusal
 from drivers.odata.literals import V4
@@ -18,6 +18,7 @@ from drivers.odata.options import ConnectionOptions
 from drivers.odata.requests import address, followed
 
 FAILED: Final = 400
+_COMPANY_ANSWERS: Final = 100  # that the list of companies may take
 _NAMES_WRONG: Final = frozenset({400, 404, 410})
 _TOKEN: Final = "x-csrf-token"  # noqa: S105 - the name of a header
 _VERSIONS: Final[Mapping[int, Mapping[str, str]]] = {
@@ -95,8 +96,15 @@ class Service:
         key = company_key(model, self._companies, where)
         names = ",".join(dict.fromkeys((key.name, *self._companies.by)))
         url = self.address(self._companies.entity_set, {"$select": names})
-        answer = await self.get(url, version=model.version, where=where)
-        return company_path(answer.body, self._options.company, self._companies, key)
+        bodies: list[bytes] = []
+        while len(bodies) < _COMPANY_ANSWERS:
+            answer = await self.get(url, version=model.version, where=where)
+            bodies.append(answer.body)
+            link = link_of(answer.body)
+            if link is None:
+                break
+            url = self.followed(link, where=where)
+        return company_path(bodies, self._options.company, self._companies, key)
 
     def within(self, path: str) -> str:
         """The path of an entity set or of a record, below the root. Known once the model is."""

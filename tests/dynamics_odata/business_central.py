@@ -139,7 +139,9 @@ class BusinessCentral(HttpServer):
             for name in self.companies
         ]
         shown = [record(kind, row, request, "", {}, request.query.get("$select", "")) for row in rows]
-        return json_response({"value": shown})
+        page = Page(shown, request, self.largest_page)
+        link = page.link(request, self.url)
+        return json_response({"value": page.rows} | ({"@odata.nextLink": link} if link else {}))
 
     def _of_set(self, books: Books, sets: Mapping[str, Entity], text: str, request: Request) -> Response:
         place = _PLACE.fullmatch(text)

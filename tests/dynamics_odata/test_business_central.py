@@ -209,6 +209,14 @@ async def test_the_company_is_the_one_that_is_named(central, company):
     await driver.aclose()
 
 
+async def test_a_company_behind_the_first_answer_is_found(central):
+    central.largest_page = 1
+    driver = business_central(central, company=OTHER)
+
+    assert len(await documents(driver, STREAMS["purchase_orders"])) == 1
+    await driver.aclose()
+
+
 @pytest.mark.parametrize(("company", "count"), [(CRONUS, 25), (OTHER, 1)])
 async def test_a_plan_counts_what_the_company_holds(central, company, count):
     driver = business_central(central, company=company)
