@@ -19,7 +19,7 @@ from typing import Final
 
 import msgspec
 
-from drivers.contract import BadConfiguration, SourceBusy, SourceChanged
+from drivers.contract import BadConfiguration, DriverError, SourceBusy, SourceChanged, Unreachable
 from drivers.dmf.deadline import Deadline
 from drivers.dmf.options import ConnectionOptions
 from drivers.dmf.package import Package
@@ -28,6 +28,7 @@ from drivers.dmf.service import Service, Status
 from drivers.dmf.shape import COMPANY, StreamShape
 from drivers.dmf.sorted_file import SortedFile, Sorter, open_sorted
 from drivers.dmf.threads import to_its_end
+from drivers.http.transport import NotSent
 
 _STATE: Final = "export.json"
 
@@ -108,12 +109,19 @@ class Exports:
                 # Written down before it is begun: a lost reply, or the end of this process, begins no second one.
                 state.executions[company] = f"groundwire-{state.token}-{len(state.executions)}"
                 await asyncio.to_thread(self._write, place, state)
-                execution = state.executions[company]
-                await self._service.export(shape.project, execution, company, where=f"{shape.where}.project")
+                await self._begun(shape, place, state.executions[company], company)
             await self._ended(shape, state.executions[company], deadline)
         await self._sorted(shape, place, state, deadline)
         state.done = True
         await asyncio.to_thread(self._write, place, state)
+
+    async def _begun(self, shape: StreamShape, place: Path, execution: str, company: str) -> None:
+        try:
+            await self._service.export(shape.project, execution, company, where=f"{shape.where}.project")
+        except DriverError as error:
+            if isinstance(error, NotSent) or not isinstance(error, Unreachable):
+                await asyncio.to_thread(self._forget, place)  # refused: there is nothing to wait for
+            raise
 
     async def _ended(self, shape: StreamShape, execution: str, deadline: Deadline) -> None:
         where = f"{shape.where}.project"

@@ -160,6 +160,19 @@ async def test_a_lost_reply_begins_no_second_export(fo: DataManagement, tmp_path
     assert len(begun(fo)) == 1
 
 
+@pytest.mark.parametrize("status", [401, 403, 429, 500])
+async def test_an_export_that_was_refused_is_not_waited_for(
+    fo: DataManagement, tmp_path: Path, status: int
+) -> None:
+    fo.troubles.append(Trouble("ExportToPackage", status=status, body=b"{}", times=2 if status == 401 else 1))
+    time = Time()
+    made = driver(fo, tmp_path, time, legal_entities=["usmf"])
+    await error_of(made, request())
+    assert not time.pauses
+    assert len(keys(await pages(made, request()))) == 23
+    await made.aclose()
+
+
 async def test_an_export_that_nobody_knows_is_begun_anew(fo: DataManagement, tmp_path: Path) -> None:
     fo.troubles.append(Trouble("ExportToPackage", drop="before"))
     made = driver(fo, tmp_path, legal_entities=["usmf"])
