@@ -40,8 +40,9 @@ faults: .venv/dev packages ## the long fault suites: GROUNDWIRE_IMAGES, _KILLS a
 bench: .venv/dev packages ## the numbers of docs/benchmarks.md (see bench/README.md)
 	$(BIN)/python -m bench.all
 
-packages: ## Debian packages for tests against real servers (needs root or sudo; skipped where neither is)
+packages: ## servers that tests run against: Debian's packages (root or sudo) and npm's; skipped where they cannot be had
 	@bash .ci/debian-packages.sh
+	@bash .ci/node-packages.sh
 
 lock: ## write the lock files anew
 	$(BIN)/python -m pip install --quiet uv
