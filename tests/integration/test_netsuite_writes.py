@@ -277,6 +277,16 @@ async def test_a_host_that_is_not_there_leaves_the_write_undone(account: NetSuit
     assert outcome.messages[0].code == "unreachable"
 
 
+@pytest.mark.parametrize("headers", [{"Content-Encoding": "gzip"}, {"Content-Encoding": "br"}])
+async def test_an_answer_that_cannot_be_unpacked_leaves_the_write_open(
+    account: NetSuite, make: Make, headers: dict[str, str]
+) -> None:
+    account.faults.append(Fault("PUT", status=201, headers=headers, body=b"damaged"))
+
+    with pytest.raises(SourceBusy):
+        await make().execute(command(ORDER))
+
+
 async def test_a_redirect_leaves_the_write_open(account: NetSuite, make: Make) -> None:
     account.faults.append(Fault("PUT", status=302, headers={"Location": "/login"}))
 
