@@ -69,6 +69,10 @@ def operations_of(stream: StreamSpec, request_limit: timedelta) -> list[Operatio
     return list(recipes.operations_of(stream, writes.recipes.values(), dict.fromkeys(OperationKind, late)))
 
 
+class _Refused(Refusal):
+    """By NetSuite, of a request that it got."""
+
+
 class Writer:
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -102,7 +106,10 @@ class Writer:
         for each in runs_of(step, scope):
             change = compose(step, each)
             if change is not None:
-                answer = await self._sent(step, change)
+                try:
+                    answer = await self._sent(step, change)
+                except _Refused as refused:
+                    return await self._saved_all_the_same(refused, scope)
                 scope = replace(scope, results={ID: _id_of(answer)})
                 changed = True
         if not changed:
@@ -112,6 +119,18 @@ class Writer:
                 )
             await self._nothing_sent(self._must_be_there(step, scope))
         return await self._outcome(scope)
+
+    async def _saved_all_the_same(self, refused: _Refused, scope: Scope) -> Outcome:
+        """A script of the account that runs behind the saving may fail when the record is there already."""
+        try:
+            found = await self._found(scope)
+        except DriverError as error:
+            raise _open(
+                f"{refused}; whether it was saved all the same: {error.message}", error.where
+            ) from error
+        if found is None:
+            raise refused
+        return replace(found, messages=refused.messages)
 
     async def _sent(self, step: Step, change: Change) -> Answer:
         await self._nothing_sent(self._service.make_ready())
@@ -136,7 +155,7 @@ class Writer:
         if answer.status >= _SERVER_FAILED or isinstance(kind, open_or_certain):
             raise kind
         messages = [_message(step, each) for each in said]
-        raise Refusal(*messages or [Message(f"NetSuite refused it ({answer.status})", "refused")])
+        raise _Refused(*messages or [Message(f"NetSuite refused it ({answer.status})", "refused")])
 
     # --- what came of it
 

@@ -197,6 +197,31 @@ async def test_a_refusal_that_repeats_a_secret_does_not_show_it(account: NetSuit
     assert [each.text for each in outcome.messages] == ["*** is no vendor"]
 
 
+@pytest.mark.parametrize(
+    "wanted", [ORDER, {"key": "1007", "notes": "x"}], ids=["create", "update with a find"]
+)
+async def test_what_a_script_complains_of_when_it_was_saved_is_no_failure(
+    account: NetSuite, make: Make, wanted: dict[str, Any]
+) -> None:
+    account.records.script_fails = True
+    kind = OperationKind.UPDATE if "key" in wanted else OperationKind.CREATE
+
+    outcome = await executed(make(), command(wanted, kind))
+
+    assert outcome.key
+    assert [each.text for each in outcome.messages] == ["TypeError: x is null"]
+
+
+async def test_a_refusal_after_which_nobody_can_look_is_left_open(account: NetSuite, make: Make) -> None:
+    made = make()
+    account.faults.append(Fault("PUT", status=400, body=MISSING.replace(b"NONEXISTENT_ID", b"USER_ERROR")))
+    account.faults.append(Fault("GET .*eid", status=404, body=MISSING))
+    account.faults.append(Fault("GET .*eid", status=500))
+
+    with pytest.raises(SourceBusy):
+        await made.execute(command(ORDER))
+
+
 async def test_a_right_that_is_missing_is_an_error_that_promises_no_change(
     account: NetSuite, make: Make
 ) -> None:

@@ -121,6 +121,7 @@ class Records:
         self._database = database
         self._clock = clock
         self.locked: set[int] = set()
+        self.script_fails = False  # one that runs when a record has been saved
 
     def handle(
         self,
@@ -134,12 +135,15 @@ class Records:
         """One request: all of it or nothing. `address`: an internal id, `eid:...`, or nothing for a new record."""
         self._database.execute("savepoint request")
         try:
-            return self._handle(method, type_name, address, query, headers, body)
+            answered = self._handle(method, type_name, address, query, headers, body)
         except BaseException:
             self._database.execute("rollback to request")
             raise
         finally:
             self._database.execute("release request")
+        if self.script_fails and method != "GET":
+            raise Refused(400, "USER_ERROR", "Error while accessing a resource. TypeError: x is null")
+        return answered
 
     def _handle(
         self,
