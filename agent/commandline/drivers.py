@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from agent.clock import SystemClock
+from agent.commandline.exits import ExitCode, code_of
+from agent.commandline.output import Output
 from agent.credentials.access import Access
 from agent.errors import ConfigurationError
 from agent.hosting.driver import HostedDriver
@@ -36,6 +38,14 @@ def as_in_force(settings: Settings, connection: ConnectionSettings) -> Connectio
         return amend(VersionStore(settings.state_dir), connection)
     except ConfigurationError:
         return connection
+
+
+def tell_left_out(output: Output, settings: Settings) -> list[ExitCode]:
+    """Say what is wrong with each connection that could not be read, where everything was asked for; as exit codes."""
+    problems = [ConfigurationProblems(broken.problems) for broken in settings.broken]
+    for problem in problems:
+        output.error(problem)
+    return [code_of(problem) for problem in problems]
 
 
 def find_connection(settings: Settings, name: str) -> ConnectionSettings:

@@ -12,7 +12,7 @@ import click
 
 from agent.app import OUTBOX_FILE
 from agent.clock import SystemClock
-from agent.commandline.drivers import as_in_force, find_connection, hosted
+from agent.commandline.drivers import as_in_force, find_connection, hosted, tell_left_out
 from agent.commandline.exits import ExitCode, code_of, code_of_many
 from agent.commandline.invocation import Invocation, run_async
 from agent.commandline.output import Output
@@ -51,6 +51,7 @@ def show_preview(invocation: Invocation, texts: Sequence[str], records: int) -> 
         invocation.output.note("There is no stream to look at.")
     invocation.output.document({"streams": found})
     outcomes = [code_of(error_from(one["error"])) if one["error"] else ExitCode.OK for one in found]
+    outcomes += [] if texts else tell_left_out(invocation.output, settings)
     click.get_current_context().exit(code_of_many(outcomes))
 
 

@@ -76,7 +76,8 @@ def _sync(invocation: Invocation, call: str, streams: Sequence[str], *, accept_d
         runs, by_agent = run_async(
             _run(settings, call, streams, accept_deletions=accept_deletions, show=progress.update)
         )
-    _answer(invocation, runs, by_agent=by_agent)
+    # The agent has its own word on files that are wrong: it may have their last good version in force.
+    _answer(invocation, runs, None if by_agent or streams else settings, by_agent=by_agent)
 
 
 async def _run(
@@ -122,8 +123,12 @@ def refuse_unknown(settings: Settings, texts: Sequence[str]) -> None:
             )
 
 
-def _answer(invocation: Invocation, runs: list[dict[str, Any]], *, by_agent: bool) -> None:
-    from agent.control import error_from  # noqa: PLC0415 - heavy
+def _answer(
+    invocation: Invocation, runs: list[dict[str, Any]], everything: Settings | None, *, by_agent: bool
+) -> None:
+    """`everything`: the settings, where every connection was to be synced in this process."""
+    from agent.commandline.drivers import tell_left_out  # noqa: PLC0415 - heavy
+    from agent.control import error_from  # noqa: PLC0415
 
     output = invocation.output
     rows = [
@@ -139,6 +144,8 @@ def _answer(invocation: Invocation, runs: list[dict[str, Any]], *, by_agent: boo
         outcomes.append(code_of(error) if error is not None else failed)
         if error is not None and not output.json:
             output.error(error)
+    if everything is not None:
+        outcomes += tell_left_out(output, everything)
     if not runs:
         output.note("There is no stream to sync.")
     elif not by_agent:

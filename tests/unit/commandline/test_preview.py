@@ -130,3 +130,20 @@ def test_beside_a_sync_that_no_agent_does_it_says_to_wait(shell: Shell) -> None:
 
     assert result.exit_code == 4
     assert "Look again when that sync is over." in result.stdout
+
+
+@pytest.mark.parametrize(
+    "words", [("sync", "--preview", "--records", "1"), ("sync",)], ids=["preview", "sync"]
+)
+def test_a_connection_whose_file_is_wrong_is_not_left_out_in_silence(
+    shell: Shell, words: tuple[str, ...]
+) -> None:
+    shell.write("connections/box.toml", FIXED)
+    shell.write("connections/lost.toml", 'system = "sandbx"\n')
+    allow_everything(shell.folder, ["box"])
+
+    result = shell.run(*words)
+
+    assert result.exit_code == 6
+    assert "there is no system named 'sandbx'" in result.stderr
+    assert "box/vendors" in result.stdout
