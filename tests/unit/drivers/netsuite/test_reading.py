@@ -280,6 +280,17 @@ def test_changes_are_those_from_the_first_mark_to_the_last_both_included(kind: s
     account.database.close()
 
 
+def test_a_window_has_what_changed_since_and_what_nobody_stamped() -> None:
+    account = company({1: 0, 2: 5, 3: 9}, 0)
+    insert(account.database, "transaction", [{"id": 4, "type": "PurchOrd"}])
+    start = Mark(MarkKind.TIMESTAMP, f"{(BEGIN + timedelta(seconds=5)).isoformat()}+00:00")
+
+    found = read(account, ReadRequest(orders(lines={}), ReadMode.WINDOW, start=start, page_rows=1), 5)
+
+    assert [row["__key"] for row in found] == ["2", "3", "4"]
+    account.database.close()
+
+
 LOCAL = {"types": {"lastmodifieddate": "timestamp"}, "lines": {}}
 
 
