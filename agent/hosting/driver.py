@@ -111,9 +111,9 @@ class HostedDriver:
 
     async def check(self, streams: Sequence[StreamSpec] = ()) -> Sequence[CheckStep]:
         told: Sequence[CheckStep] = await self._ask(Sequence[CheckStep], "check", streams=streams)
-        steps = [
+        steps = tuple(
             replace(step, detail=self._redact(step.detail), hint=self._redact(step.hint)) for step in told
-        ]
+        )
         refused = next((step for step in steps if step.code == CredentialsRefused.code), None)
         if refused is not None:
             self._on_refused(CredentialsRefused(refused.detail, where=self._name, hint=refused.hint))
