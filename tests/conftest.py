@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from agent import secrets
@@ -32,6 +34,22 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.ge
 def redaction_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process masks every secret it ever resolved; a secret of one test must not mask words of another."""
     monkeypatch.setattr(secrets, "REDACTION", secrets.Redaction())
+
+
+@pytest.fixture(autouse=True)
+def logging_of_its_own() -> Iterator[None]:
+    """A command that runs in a test's own process sets logging up for the whole process: the next test has its own."""
+    root = logging.getLogger()
+    configured, before = structlog.is_configured(), structlog.get_config()
+    handlers, level = list(root.handlers), root.level
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()
+    if configured:
+        structlog.configure(**before)
+    if root.handlers != handlers:
+        root.handlers = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")
