@@ -68,10 +68,13 @@ def probable_replication_key(columns: Sequence[Column]) -> str | None:
 
 def _read(connection: Any, dialect: Dialect, estimates: dict[tuple[str, str], int]) -> Catalogue:
     cursor = connection.cursor()
+    own = str(connection.getinfo(load_pyodbc().SQL_DATABASE_NAME) or "")
     found = [
         (row[0], row[1], row[2])
         for row in cursor.tables().fetchall()
-        if str(row[3]).upper() in {"TABLE", "VIEW", "BASE TABLE"} and not _is_system(row[0], row[1])
+        if str(row[3]).upper() in {"TABLE", "VIEW", "BASE TABLE"}
+        and not _is_system(row[0], row[1])
+        and _is_of(own, row[0])
     ][:MAX_TABLES]
     tables = []
     for catalog, schema, name in found:
@@ -138,6 +141,11 @@ def _is_system(catalog: str | None, schema: str | None) -> bool:
     return (schema or "").lower() in _SYSTEM_SCHEMAS or (
         not schema and (catalog or "").lower() in _SYSTEM_SCHEMAS
     )
+
+
+def _is_of(own: str, catalog: str | None) -> bool:
+    """Some products list every database that the account may see, others only the one it is connected to."""
+    return not own or not catalog or catalog.casefold() == own.casefold()
 
 
 def _qualified(dialect: Dialect, catalog: str | None, schema: str | None, name: str) -> str:

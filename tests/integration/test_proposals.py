@@ -126,6 +126,9 @@ def test_adventureworks_is_proposed_and_its_records_map(
 def test_a_shop_with_tables_of_its_own_is_proposed_with_its_own_key_and_change_columns(
     shell: Shell, mariadb_server: MariaDbServer
 ) -> None:
+    mariadb_server.create_database("next_door")
+    next_door = Source("mariadb", mariadb_server.odbc_attributes("next_door"), mariadb_server.odbc_secrets())
+    next_door.run("create table Item (ItemNo int primary key, Description varchar(20))")
     mariadb_server.create_database("shop")
     source = Source("mariadb", mariadb_server.odbc_attributes("shop"), mariadb_server.odbc_secrets())
     source.run(*SHOP)
