@@ -14,6 +14,7 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from agent import secrets
+from tests import canaries
 from tests.servers import DatabaseServer, MariaDbServer, PostgresServer, ServerUnavailable
 
 ServerT = TypeVar("ServerT", bound=DatabaseServer)
@@ -28,6 +29,11 @@ settings.register_profile(
 settings.register_profile("dev", deadline=None, max_examples=50, suppress_health_check=_SLOW_MACHINE)
 settings.register_profile("deep", deadline=None, max_examples=5_000, suppress_health_check=_SLOW_MACHINE)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") == "true" else "dev"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """No test may let a secret out: see tests/canaries.py."""
+    config.pluginmanager.register(canaries.Canaries())
 
 
 @pytest.fixture(autouse=True)
