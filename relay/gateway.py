@@ -60,7 +60,7 @@ class Gateway:
         logger.addHandler(logging.NullHandler())
         try:
             self._server = await serve(
-                self._serve_one,
+                self.serve_one,
                 self._settings.host,
                 self._settings.port,
                 ssl=None if tls is None else server_context(tls),
@@ -130,7 +130,8 @@ class Gateway:
             link.end("going_away", "the relay stops", retry_after=1.0)
         await self._server.wait_closed()
 
-    async def _serve_one(self, socket: ServerConnection) -> None:
+    async def serve_one(self, socket: ServerConnection) -> None:
+        """One websocket's life, from its handshake to its end."""
         link = AgentLink(
             socket,
             relay=self._name,

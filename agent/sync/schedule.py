@@ -95,7 +95,8 @@ class Schedule:
             before = now
             self._scheduler.wakeup()
 
-    def _tick(self, address: str, settings: SyncSettings) -> None:
+    async def _tick(self, address: str, settings: SyncSettings) -> None:
+        # A coroutine, though it waits for nothing: APScheduler runs any other function on a thread of its own.
         quiet_end = quiet_until(self._clock.utcnow(), ZoneInfo(settings.time_zone), settings.quiet_hours)
         if quiet_end is None:
             self._look(address)

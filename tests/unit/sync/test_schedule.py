@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -69,15 +70,32 @@ async def test_a_tick_in_quiet_hours_looks_when_they_end() -> None:
     schedule = Schedule(looked.append, clock)
     quiet = settings(every="1h", quiet_hours=["11:00-14:00"])
 
-    schedule._tick("c/s", quiet)
+    await schedule._tick("c/s", quiet)
     schedule.start()
     postponed = schedule.next_look("c/s")
     schedule.stop()
     clock.advance(2 * 3600)
-    schedule._tick("c/s", quiet)
+    await schedule._tick("c/s", quiet)
 
     assert postponed == SUNDAY_NOON + timedelta(hours=2)
     assert looked == ["c/s"]
+
+
+async def test_a_tick_looks_on_the_thread_of_the_loop() -> None:
+    """What is looked at belongs to the loop: no other thread may touch it."""
+    threads: list[threading.Thread] = []
+    clock = SystemClock()
+    schedule = Schedule(lambda _: threads.append(threading.current_thread()), clock)
+    schedule.start()
+    try:
+        schedule.add("c/s", settings(every="1h"), None)
+        async with asyncio.timeout(30):
+            while not threads:
+                await asyncio.sleep(0.001)  # noqa: TID251 - the scheduler keeps to the real time of day
+    finally:
+        schedule.stop()
+
+    assert threads == [threading.current_thread()]
 
 
 async def test_a_removed_stream_is_looked_at_no_more() -> None:
