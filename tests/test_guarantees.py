@@ -1,47 +1,235 @@
-"""The page of promises is held against the tests: every id names tests, and every test it names exists."""
+"""The four pages of evidence are held against the tests, and the checks are held against pages that are wrong."""
 
 from __future__ import annotations
 
-import ast
-import re
+from functools import cache
 from pathlib import Path
 
+import pytest
+
+from tests.evidence import (
+    MENTION,
+    Suite,
+    command_faults,
+    mention_faults,
+    naming_faults,
+    promise_faults,
+    prose,
+    rows,
+    table_faults,
+)
+
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "guarantees.md"
-ROW = re.compile(r"^\| (G\d+) \| (.+?) \| (.+) \|$", re.MULTILINE)
-NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+DOCS = ROOT / "docs"
+TABLES: dict[str, list[str]] = {}
+SUITE = Suite(ROOT)
 
 
-def promises() -> dict[str, str]:
-    return {number: tests for number, _, tests in ROW.findall(PAGE.read_text(encoding="utf-8"))}
+@cache
+def page(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
 
 
-def functions(path: Path) -> set[str]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return {
-        n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-    }
+def pages() -> dict[str, str]:
+    found = [ROOT / "README.md", *DOCS.rglob("*.md")]
+    return {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in found}
 
 
-def test_every_promise_names_its_tests() -> None:
-    found = promises()
-
-    assert len(found) > 10
-    assert [number for number, tests in found.items() if not NAMED.search(tests)] == []
+def known() -> set[str]:
+    return {row.number for name in ("guarantees.md", *TABLES) for row in rows(page(name))}
 
 
-def test_every_test_that_a_promise_names_exists() -> None:
-    missing = [
-        f"{number}: {path}::{name}"
-        for number, tests in promises().items()
-        for path, name in NAMED.findall(tests)
-        if not (ROOT / path).is_file() or name not in functions(ROOT / path)
+def test_every_promise_stands_once_and_has_tests_that_run() -> None:
+    assert len(rows(page("guarantees.md"))) > 200
+    assert promise_faults(page("guarantees.md"), SUITE) == []
+
+
+def test_every_test_that_a_page_names_is_there() -> None:
+    assert naming_faults(pages(), SUITE) == []
+
+
+def test_every_command_that_repeats_a_number_is_there() -> None:
+    assert command_faults(page("guarantees.md"), (ROOT / "Makefile").read_text(encoding="utf-8")) == []
+
+
+# What follows plants each fault in a page that was right, and sees that it is named.
+
+SOURCE = '''
+import pytest
+
+
+def test_it_holds():
+    """K01, and nothing else."""
+
+
+@pytest.mark.slow
+def test_it_holds_for_long():
+    pass
+
+
+@pytest.mark.skip(reason="not today")
+def test_it_was_left_out():
+    pass
+
+
+def test_it_gives_up():
+    pytest.skip("on every machine")
+
+
+def test_it_needs_a_server():
+    if not servers():
+        pytest.skip("no server here")
+
+
+class TestMachine:
+    def test_it_turns(self):
+        pass
+
+
+class Helper:
+    def test_it_is_never_collected(self):
+        pass
+
+
+TestOutbox = Machine.TestCase
+
+
+def check_it_holds():
+    pass
+'''
+CONFORMANCE = """
+class Conformance:
+    def test_every_driver_does(self):
+        pass
+
+
+class Forgotten:
+    def test_no_driver_does(self):
+        pass
+"""
+CONTRACT = """
+| G01 | **It holds.** |
+| G02 | **It turns.** |
+
+## Tests
+
+| G01 | `tests/test_it.py::test_it_holds` |
+| G02 | `tests/test_it.py::test_it_turns`, `tests/suite.py::test_every_driver_does` |
+"""
+TABLE = """
+| K01 | It was [lost](https://example.org/x/issues/1) | It is not. | `tests/test_it.py::test_it_holds` | holds |
+| K02 | It was [lost](https://example.org/x/pull/2) | - | `tests/test_it.py::TestMachine` | not applicable, because there is no bus in this version |
+"""
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Suite:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_it.py").write_text(SOURCE, encoding="utf-8")
+    (tmp_path / "tests" / "suite.py").write_text(CONFORMANCE, encoding="utf-8")
+    (tmp_path / "tests" / "test_driver.py").write_text(
+        "class TestOne(suite.Conformance):\n    pass\n", encoding="utf-8"
+    )
+    return Suite(tmp_path)
+
+
+def test_pages_that_are_right_have_no_fault(suite: Suite) -> None:
+    assert promise_faults(CONTRACT, suite) == []
+    assert table_faults(TABLE, ["K01", "K02"], suite, linked=True) == []
+    assert naming_faults({"it.md": CONTRACT + TABLE}, suite) == []
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "fault"),
+    [
+        ("| G02 | `tests/test_it.py::test_it_turns`, `", "| G03 | `", "G02 has no row under Tests"),
+        ("| G02 | **It turns.** |\n", "", "G02 has tests and is not promised"),
+        ("| G02 | **It turns.** |", "| G01 | **It turns.** |", "G01 has 2 rows"),
+        (
+            "**It turns.** |",
+            "**It turns.** | `tests/test_it.py::test_it_turns` |",
+            "G02 has more than its words",
+        ),
+        ("`tests/test_it.py::test_it_holds`", "by hand", "G01 names no test"),
+        ("test_it_holds`", "test_it_holds_for_long`", "G01 has no test that CI runs"),
+        ("test_it_holds`", "test_it_was_left_out`", "which is skipped everywhere"),
+        ("test_it_holds`", "test_it_gives_up`", "which is skipped everywhere"),
+        ("| G01 | `tests/test_it.py::test_it_holds` |\n", "", "G01 has no row under Tests"),
+    ],
+)
+def test_a_fault_of_the_contract_is_named(suite: Suite, right: str, wrong: str, fault: str) -> None:
+    assert right in CONTRACT
+
+    found = promise_faults(CONTRACT.replace(right, wrong), suite)
+
+    assert any(fault in each for each in found), found
+
+
+def test_rows_of_tests_out_of_order_are_named(suite: Suite) -> None:
+    head, _, tests = CONTRACT.partition("## Tests\n\n")
+    swapped = "\n".join(reversed(tests.strip().splitlines()))
+
+    assert promise_faults(f"{head}## Tests\n\n{swapped}\n", suite) == [
+        "the rows under Tests are not in the order of their numbers"
     ]
 
-    assert missing == []
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "fault"),
+    [
+        ("| K02 |", "| K01 |", "K01 has 2 rows"),
+        ("| K02 |", "| K03 |", "K02 has no row"),
+        ("| K02 |", "| K03 |", "K03 is not one of the page's numbers"),
+        ("| holds |", "| |", "K01 ends in no result"),
+        (", because there is no bus in this version", "", "K02 ends in no result"),
+        ("because there is no bus in this version", "because no", "K02 ends in no result"),
+        ("[lost](https://example.org/x/pull/2)", "lost", "K02 has no link"),
+        ("`tests/test_it.py::TestMachine`", "-", "K02 names no test"),
+    ],
+)
+def test_a_fault_of_a_table_is_named(suite: Suite, right: str, wrong: str, fault: str) -> None:
+    assert right in TABLE
+
+    found = table_faults(TABLE.replace(right, wrong), ["K01", "K02"], suite, linked=True)
+
+    assert any(fault in each for each in found), found
 
 
-def test_no_promise_is_numbered_twice() -> None:
-    numbers = [number for number, _, _ in ROW.findall(PAGE.read_text(encoding="utf-8"))]
+@pytest.mark.parametrize(
+    ("named", "there"),
+    [
+        ("tests/test_it.py::test_it_holds", True),
+        ("tests/test_it.py::test_it_needs_a_server", True),
+        ("tests/test_it.py::TestMachine", True),
+        ("tests/test_it.py::test_it_turns", True),
+        ("tests/test_it.py::TestOutbox", True),
+        ("tests/suite.py::test_every_driver_does", True),
+        ("tests/test_it.py::test_it_held", False),
+        ("tests/test_it.py::check_it_holds", False),
+        ("tests/test_it.py::test_it_is_never_collected", False),
+        ("tests/suite.py::test_no_driver_does", False),
+        ("tests/test_that.py::test_it_holds", False),
+    ],
+)
+def test_only_what_pytest_finds_is_a_test(suite: Suite, named: str, *, there: bool) -> None:
+    found = naming_faults({"it.md": f"see `{named}`"}, suite)
 
-    assert len(numbers) == len(set(numbers))
+    assert found == ([] if there else [f"it.md names {named}, which is no test"])
+
+
+def test_a_number_that_is_on_no_page_is_named(suite: Suite) -> None:
+    source = '"""K01, as in G99."""\n\nKEY = "S77"  # not F66\n'
+
+    assert prose(source).split() == ["K01,", "as", "in", "G99.", "#", "not", "F66"]
+    assert mention_faults({"it.py": prose(source)}, {"K01"}) == [
+        "it.py mentions F66, which is on no page",
+        "it.py mentions G99, which is on no page",
+    ]
+    assert MENTION.findall(SOURCE) == ["K01"]
+    assert suite.fate("tests/test_it.py", "test_it_holds") is not None
+
+
+def test_a_command_that_is_not_there_is_named() -> None:
+    assert command_faults("`make sim SEEDS=9` and `A=1 make faults`", "faults: packages\n") == [
+        "there is no target sim to make"
+    ]
