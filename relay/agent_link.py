@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from functools import partial
 from secrets import token_bytes
 from typing import Any, Final, Protocol
@@ -14,6 +15,7 @@ from typing import Any, Final, Protocol
 import structlog
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 from agent.clock import Clock
 from agent.errors import GroundwireError
@@ -30,6 +32,7 @@ from agent.protocol.events import (
 )
 from agent.protocol.faults import MAX_BATCH_BYTES, ProtocolFault
 from agent.protocol.frames import Batch, Hello, Result
+from agent.protocol.parts import parts_of
 from agent.protocol.session import KnownAgent, RelaySession
 from relay.identities import new_id
 from relay.ingest import Ingest, examine
@@ -52,6 +55,7 @@ from relay.wire import command_frame
 log = structlog.get_logger()
 
 NONCE_BYTES: Final = 32
+UNREAD_FRAMES: Final = 256  # for an agent that does not read them; above it, it is not read either
 LAST_WORDS_SECONDS: Final = 5.0  # to write what is left when a session ends
 SUPERSEDED_RETRY_SECONDS: Final = 60.0  # two agents with one identity must not chase each other
 _STORED: Final = (AppendOutcome.APPENDED, AppendOutcome.REPEATED)
@@ -96,6 +100,7 @@ class AgentLink:
         self._draining = False
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
+        self._written = asyncio.Event()
         self._progress = Progress()
         self._progress_came = asyncio.Event()
         self._pace = BytePace(settings.agent_bytes_per_second)
@@ -173,16 +178,30 @@ class AgentLink:
 
     async def _parts(self) -> AsyncIterator[str | bytes]:
         async for part in self._socket.recv_streaming():
-            self._session.heard(self._clock.monotonic())
+            self._still_here()
             yield part
 
+    def _still_here(self) -> None:
+        if self._session.still_here(self._clock.monotonic()):
+            self._wake.set()
+
     async def _hold_back(self, size: int) -> None:
-        """Read no more while the disk or this agent's share of the line says so."""
-        if self._unstored:
-            await self._ingest.room()
+        """Read no more while the disk, this agent's share of the line, or what it has not read yet says so."""
+        while self._unstored and self._ingest.full and self._connected:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.heartbeat_seconds / 2):
+                    await self._ingest.room()
+            self._still_here()
+        while self._session.waiting_to_send > UNREAD_FRAMES and self._connected:
+            self._written.clear()
+            await self._written.wait()
         pause = self._pace.spend(size, self._clock.monotonic())
         if pause > 0:
             await self._clock.sleep(pause)
+
+    @property
+    def _connected(self) -> bool:
+        return self._socket.state is State.OPEN
 
     async def _act(self, event: RelayEvent) -> None:
         match event:
@@ -372,9 +391,11 @@ class AgentLink:
         async with self._writing:
             try:
                 for message in self._session.messages_to_send():
-                    await self._socket.send(message)
+                    await self._socket.send(parts_of(message) or message)
             except ConnectionClosed:
                 return False
+            finally:
+                self._written.set()
             return True
 
     async def _watch(self) -> None:

@@ -79,6 +79,10 @@ class Ingest:
     def busy(self) -> bool:
         return bool(self._queue)
 
+    @property
+    def full(self) -> bool:
+        return not self._room.is_set()
+
     async def room(self) -> None:
         await self._room.wait()
 

@@ -26,8 +26,12 @@ class Conversation:
         taken, self._outgoing = self._outgoing, []
         return taken
 
+    @property
+    def waiting_to_send(self) -> int:
+        return len(self._outgoing)
+
     def heard(self, now: float) -> None:
-        """Part of a message arrived or left, which proves a slow link alive."""
+        """Part of a message arrived, which proves a slow link alive. What leaves proves nothing: it may wait here."""
         self._heard = max(self._heard, now)
 
     def close(self) -> None:

@@ -106,13 +106,15 @@ class RelaySession(Conversation):
         self._epoch: int | None = None  # handed out in this session
         self._authentic = False
         self._durable: dict[str, int] = {}
+        self._beat = 0  # of the newest heartbeat
+        self._beat_told: float | None = None  # when it was answered last
         self._tail: dict[str, int] = {}  # received and handed to the driver
         self._dropped: dict[str, int] = {}  # per stream with a gap: the last seq thrown away
 
     def receive(self, message: str | bytes, now: float) -> list[RelayEvent]:
         try:
             frame = self._accept(message, now)
-            return [] if frame is None else list(self._act(frame))
+            return [] if frame is None else list(self._act(frame, now))
         except ProtocolFault as fault:
             self.refuse(fault.code, fault.message)
             raise
@@ -234,6 +236,18 @@ class RelaySession(Conversation):
             self._send(Error(code, message[:1_024], fatal=True, retry_after=retry_after))
             self.close()
 
+    def still_here(self, now: float) -> bool:
+        """A part of a message arrived, or the driver holds the agent back; return whether there is something to send.
+
+        The agent's next heartbeat may wait behind a long message, so the last one is answered again meanwhile.
+        """
+        self.heard(now)
+        told = self._beat_told
+        if not self.live or told is None or now - told < self._interval / 2:
+            return False
+        self._answer_beat(now)
+        return True
+
     def tick(self, now: float) -> list[LinkDead]:
         dead = self._check_silence(now)
         return [] if dead is None else [dead]
@@ -241,14 +255,14 @@ class RelaySession(Conversation):
     def next_deadline(self) -> float | None:
         return self._silence_deadline()
 
-    def _act(self, frame: Frame) -> Sequence[RelayEvent]:  # noqa: PLR0911 - one line per frame is the clearest table
+    def _act(self, frame: Frame, now: float) -> Sequence[RelayEvent]:  # noqa: PLR0911 - one line per frame is the clearest table
         match frame:
             case Hello() | Enroll():
                 return self._greeted(frame)
             case Proof():
                 return self._proved(frame)
             case Confirm():
-                return self._confirmed(frame)
+                return self._confirmed(frame, now)
             case Batch():
                 return self._batch(frame)
             case Result():
@@ -256,7 +270,8 @@ class RelaySession(Conversation):
             case Status():
                 return [StatusReceived(frame)]
             case Heartbeat():
-                self._send(HeartbeatAck(frame.n))
+                self._beat = frame.n
+                self._answer_beat(now)
                 return []
             case Drain():
                 return [DrainStarted()]
@@ -287,9 +302,14 @@ class RelaySession(Conversation):
             raise ProtocolFault(Fault.ILLEGAL, "a proof without a greeting")
         return [EnrollProved(self._greeting)]
 
-    def _confirmed(self, frame: Confirm) -> Sequence[RelayEvent]:
+    def _answer_beat(self, now: float) -> None:
+        self._send(HeartbeatAck(self._beat))
+        self._beat_told = now
+
+    def _confirmed(self, frame: Confirm, now: float) -> Sequence[RelayEvent]:
         if frame.epoch != self._epoch:
             raise ProtocolFault(Fault.MALFORMED, "confirm names another epoch than the welcome")
+        self._beat_told = now
         return [Confirmed(frame.epoch)]
 
     def _batch(self, batch: Batch) -> Sequence[RelayEvent]:

@@ -116,7 +116,7 @@ class Connection:
 
     async def _read(self) -> None:
         while True:
-            message = await self._channel.receive()
+            message = await self._channel.receive(self._heard)
             for event in self._session.receive(message, self._parts.clock.monotonic()):
                 await self._handle(event)
             self._wake.set()
@@ -167,9 +167,9 @@ class Connection:
 
     async def _flush(self) -> None:
         for message in self._session.messages_to_send():
-            await self._channel.send(message, self._progress)
+            await self._channel.send(message)
 
-    def _progress(self) -> None:
+    def _heard(self) -> None:
         self._session.heard(self._parts.clock.monotonic())
 
     def _queue_reports(self) -> None:

@@ -79,8 +79,8 @@ async def _converse(
         async with asyncio.timeout(HANDSHAKE_SECONDS):
             while True:
                 for message in session.messages_to_send():
-                    await channel.send(message, lambda: None)
-                for event in session.receive(await channel.receive(), clock.monotonic()):
+                    await channel.send(message)
+                for event in session.receive(await channel.receive(lambda: None), clock.monotonic()):
                     if isinstance(event, EnrolledAs):
                         return event
                     if isinstance(event, Refused):

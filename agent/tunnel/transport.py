@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable, Iterator
-from typing import Final, Protocol
+from collections.abc import Callable
+from typing import Any, Final, Protocol
 
 import truststore
 from websockets.asyncio.client import ClientConnection, connect
@@ -21,13 +21,13 @@ from websockets.typing import Subprotocol
 
 from agent.errors import ConfigurationError, GroundwireError, Throttled, Unreachable
 from agent.protocol.faults import KIB, MAX_BATCH_BYTES
+from agent.protocol.parts import parts_of
 from agent.tunnel.dial import dial
 from agent.tunnel.endpoint import Endpoint
 
 SUBPROTOCOL: Final = Subprotocol("groundwire")
 HANDSHAKE_SECONDS: Final = 15.0  # for TLS and the websocket's upgrade together
 CLOSE_SECONDS: Final = 2.0  # a peer that does not answer the close is dropped
-FRAGMENT_BYTES: Final = 32 * KIB  # a long batch travels in parts, so that a slow link shows that it is alive
 WAITING_MESSAGES: Final = 16  # read from the socket and not yet handled; beyond it TCP pushes back
 _THROTTLED: Final = frozenset({429, 503})
 
@@ -38,9 +38,11 @@ CLOSE_PROTOCOL: Final = 1002
 class Channel(Protocol):
     """What the link needs of a connection."""
 
-    async def send(self, message: str | bytes, progress: Callable[[], None]) -> None: ...
+    async def send(self, message: str | bytes) -> None: ...
 
-    async def receive(self) -> str | bytes: ...
+    async def receive(self, arrived: Callable[[], None]) -> str | bytes:
+        """The next message; `arrived` is called for each part of it."""
+        ...
 
     async def close(self, code: int) -> None: ...
 
@@ -50,21 +52,21 @@ class WebsocketChannel:
         self._connection = connection
         self._where = where
 
-    async def send(self, message: str | bytes, progress: Callable[[], None]) -> None:
-        """Write one message; `progress` is called whenever a part of a long one has left."""
+    async def send(self, message: str | bytes) -> None:
         try:
-            if isinstance(message, str) or len(message) <= FRAGMENT_BYTES:
-                await self._connection.send(message)
-            else:
-                await self._connection.send(_fragments(message, progress))
+            await self._connection.send(parts_of(message) or message)
         except (WebSocketException, OSError) as error:
             raise self._lost(error) from error
 
-    async def receive(self) -> str | bytes:
+    async def receive(self, arrived: Callable[[], None]) -> str | bytes:
+        parts: list[Any] = []
         try:
-            return await self._connection.recv()
+            async for part in self._connection.recv_streaming():
+                arrived()
+                parts.append(part)
         except (WebSocketException, OSError) as error:
             raise self._lost(error) from error
+        return type(parts[0])().join(parts)
 
     async def close(self, code: int) -> None:
         try:
@@ -145,13 +147,6 @@ def _pinned(endpoint: Endpoint) -> ssl.SSLContext:
             hint="relay.ca_file must name a PEM file that the agent's user may read.",
         ) from error
     return context
-
-
-def _fragments(message: bytes, progress: Callable[[], None]) -> Iterator[memoryview]:
-    view = memoryview(message)
-    for start in range(0, len(view), FRAGMENT_BYTES):
-        yield view[start : start + FRAGMENT_BYTES]
-        progress()
 
 
 def _translate(error: Exception, where: str, endpoint: Endpoint) -> GroundwireError:

@@ -279,6 +279,32 @@ def test_parts_of_a_long_message_count_as_life() -> None:
     assert pair.relay.tick(67.5) != []
 
 
+def test_while_a_long_message_arrives_the_relay_says_that_it_is_there() -> None:
+    """At 1 kB/s a batch of 600 kB takes ten minutes, and the agent's heartbeats wait behind it."""
+    pair = Pair().open()
+    told = 0
+    while pair.now < 600:
+        pair.now += 16.0  # a part
+        told += pair.relay.still_here(pair.now)
+        for message in pair.relay.messages_to_send():
+            pair.at_agent += pair.agent.receive(message, pair.now)
+        pair.at_agent += pair.agent.tick(pair.now)
+        pair.agent.messages_to_send()  # waits behind the parts
+
+    assert pair.agent.open
+    assert pair.relay.tick(pair.now) == []
+    assert told == 38
+
+
+def test_the_relay_says_that_it_is_there_no_more_than_twice_an_interval() -> None:
+    pair = Pair(heartbeat_seconds=15.0).open()
+
+    told = [second for second in range(61) if pair.relay.still_here(float(second))]
+
+    assert told == [8, 16, 24, 32, 40, 48, 56]
+    assert not Pair().relay.still_here(100.0)  # nobody is there yet
+
+
 def test_a_handshake_that_stalls_ends() -> None:
     pair = Pair()
 

@@ -58,10 +58,10 @@ class SilentChannel:
         self.sent: list[str | bytes] = []
         self.closed: int | None = None
 
-    async def send(self, message: str | bytes, progress: Callable[[], None]) -> None:
+    async def send(self, message: str | bytes) -> None:
         self.sent.append(message)
 
-    async def receive(self) -> str | bytes:
+    async def receive(self, arrived: Callable[[], None]) -> str | bytes:
         return await asyncio.get_running_loop().create_future()
 
     async def close(self, code: int) -> None:
