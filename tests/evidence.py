@@ -106,9 +106,9 @@ def _tests_in(body: Iterable[ast.stmt], outer: Fate) -> Iterator[tuple[str, Fate
             yield node.name, fate
             yield from _tests_in(node.body, fate)
         elif isinstance(node, ast.Assign):
-            # A state machine of Hypothesis is a test by its name: TestOutbox = OutboxMachine.TestCase.
+            # What a state machine of Hypothesis makes is a test: test_outbox = OutboxMachine.TestCase.
             for target in node.targets:
-                if isinstance(target, ast.Name) and target.id.startswith("Test"):
+                if isinstance(target, ast.Name) and target.id.startswith(("test_", "Test")):
                     yield target.id, outer
 
 

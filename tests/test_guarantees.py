@@ -21,7 +21,11 @@ from tests.evidence import (
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
-TABLES: dict[str, list[str]] = {}
+TABLES = {
+    "faults.md": [f"F{number:02}" for number in range(1, 31)],
+    "attacks.md": [f"S{number:02}" for number in range(1, 26)],
+    "known-failures.md": [f"K{number:02}" for number in range(1, 52)],
+}
 SUITE = Suite(ROOT)
 
 
@@ -44,8 +48,23 @@ def test_every_promise_stands_once_and_has_tests_that_run() -> None:
     assert promise_faults(page("guarantees.md"), SUITE) == []
 
 
+@pytest.mark.parametrize("name", TABLES)
+def test_every_fault_attack_and_known_failure_has_a_row_with_tests_and_a_result(name: str) -> None:
+    assert table_faults(page(name), TABLES[name], SUITE, linked=name == "known-failures.md") == []
+
+
 def test_every_test_that_a_page_names_is_there() -> None:
     assert naming_faults(pages(), SUITE) == []
+
+
+def test_every_number_that_a_page_or_a_test_mentions_is_on_a_page() -> None:
+    tests = {
+        str(path.relative_to(ROOT)): prose(path.read_text(encoding="utf-8"))
+        for path in SUITE.files()
+        if path != Path(__file__)
+    }
+
+    assert mention_faults(pages() | tests, known()) == []
 
 
 def test_every_command_that_repeats_a_number_is_there() -> None:
@@ -91,7 +110,7 @@ class Helper:
         pass
 
 
-TestOutbox = Machine.TestCase
+test_outbox = Machine.TestCase
 
 
 def check_it_holds():
@@ -202,7 +221,7 @@ def test_a_fault_of_a_table_is_named(suite: Suite, right: str, wrong: str, fault
         ("tests/test_it.py::test_it_needs_a_server", True),
         ("tests/test_it.py::TestMachine", True),
         ("tests/test_it.py::test_it_turns", True),
-        ("tests/test_it.py::TestOutbox", True),
+        ("tests/test_it.py::test_outbox", True),
         ("tests/suite.py::test_every_driver_does", True),
         ("tests/test_it.py::test_it_held", False),
         ("tests/test_it.py::check_it_holds", False),
