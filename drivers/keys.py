@@ -31,5 +31,17 @@ def encode_keys(columns: Sequence[pa.ChunkedArray | pa.Array]) -> pa.ChunkedArra
 
 
 def _escape(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
-    escaped = pc.replace_substring(column, "%", "%25")
-    return pc.replace_substring(escaped, SEPARATOR, "%7E")
+    for sought, escaped in (("%", "%25"), (SEPARATOR, "%7E")):
+        if _may_hold(column, sought.encode()):
+            column = pc.replace_substring(column, sought, escaped)
+    return column
+
+
+def _may_hold(column: pa.ChunkedArray | pa.Array, sought: bytes) -> bool:
+    """Whether a value may hold these bytes: one search through the buffers is far quicker than one through each text.
+
+    A slice shares its buffer with what was cut off, so that yes may be wrong, and no is not.
+    """
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    data = (chunk.buffers()[2] for chunk in chunks)  # validity, offsets, texts
+    return any(texts is not None and sought in texts.to_pybytes() for texts in data)

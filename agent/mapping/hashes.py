@@ -12,6 +12,7 @@ after the other. The parts of one record are slices of these, and no two differe
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
@@ -55,15 +56,16 @@ class _Level:
     texts: pa.Array  # all texts of a row, joined
     rows: np.ndarray  # where each record's rows begin; one more than there are records
 
-    def parts(self) -> list[list[memoryview]]:
+    def parts(self) -> list[Iterator[memoryview]]:
+        """What each record is made of here. Made one by one: lists of them would have the garbage collector look at all."""
         width = self.matrix.shape[1]
         fixed = np.ascontiguousarray(self.matrix).reshape(-1).data
         ends = (self.rows * width).tolist()
         offsets, data = _text_buffers(self.texts)
         at = offsets[self.rows].tolist()
         return [
-            [fixed[a:b] for a, b in pairwise(ends)],
-            [data[a:b] for a, b in pairwise(at)],
+            (fixed[a:b] for a, b in pairwise(ends)),
+            (data[a:b] for a, b in pairwise(at)),
         ]
 
 

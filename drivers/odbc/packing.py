@@ -45,7 +45,8 @@ def unpack(
     except pa.ArrowInvalid:
         # One value is outside its kind (infinity, BC): all columns as texts, sorted out one by one later.
         table = _read(content, dict.fromkeys(types, pa.string()), size)
-    return _halve_backslashes(table) if pc.any(pc.match_substring(texts, "\\")).as_py() else table
+    # A search through the bytes; Arrow's match_substring looks at each text and took a fifth of the whole page's time.
+    return _halve_backslashes(table) if b"\\" in content.to_pybytes() else table
 
 
 def _type_of(column: QueryColumn) -> pa.DataType:
