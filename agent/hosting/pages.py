@@ -12,6 +12,13 @@ import pyarrow as pa
 
 from agent.hosting.limits import MAX_BODY_BYTES, MAX_CURSOR_CHARS, MAX_EMPTY_PAGES
 from agent.hosting.wire import WireFault
+from agent.model.envelope import UNREADABLE
+from agent.model.unfolding import (
+    Unfolds,
+    refuse_compression,
+    refuse_more_values_than_bits,
+    refuse_shared_values,
+)
 from drivers.contract import KEY_COLUMN, Page, ReadMode, ReadRequest
 
 _KEY_TYPES: Final = (pa.string(), pa.large_string())
@@ -45,11 +52,22 @@ def decode_page(header: Any, body: pa.Buffer | None) -> Page:
     if not (cursor is None or isinstance(cursor, str)) or not isinstance(complete, bool) or body is None:
         raise WireFault("a page whose header is incomplete")
     try:
-        table = pa.ipc.open_stream(body).read_all()
-        table.validate(full=True)
-    except (pa.ArrowException, OSError) as error:
+        table = _read_table(body)
+    except Unfolds as error:
+        raise WireFault(f"a page that unfolds: {error}") from error
+    except UNREADABLE as error:
         raise WireFault("a page that is not valid Arrow") from error
     return Page(table, cursor, complete)
+
+
+def _read_table(body: pa.Buffer) -> pa.Table:
+    refuse_compression(body)
+    with pa.ipc.open_stream(body) as reader:
+        refuse_shared_values(reader.schema)
+        table = reader.read_all()
+    table.validate(full=True)
+    refuse_more_values_than_bits(table, body.size)
+    return table
 
 
 class PageCheck:

@@ -50,6 +50,57 @@ def test_offsets_that_point_outside_are_a_fault():
         decode_page(header, pa.py_buffer(damaged))
 
 
+def page_of(column: pa.Array, **options: str) -> tuple[dict[str, object], pa.Buffer]:
+    sink = pa.BufferOutputStream()
+    made = pa.table({"__key": ["a"], "name": column})
+    with pa.ipc.new_stream(sink, made.schema, options=pa.ipc.IpcWriteOptions(**options)) as writer:
+        writer.write_table(made)
+    return {"cursor": "c", "complete": True}, sink.getvalue()
+
+
+def test_a_name_that_is_not_utf_8_is_a_fault():
+    header, body = encode_page(Page(pa.table({"__key": ["a"], "column": pa.array([{"member": 1}])}), "c"))
+    for name in (b"column", b"member", b"__key"):
+        damaged = body.to_pybytes().replace(name, b"\xff" * len(name))
+        with pytest.raises(WireFault, match="not valid Arrow"):
+            decode_page(header, pa.py_buffer(damaged))
+
+
+@pytest.mark.parametrize("compression", ["zstd", "lz4"])
+def test_a_page_that_is_compressed_inside_is_a_fault_and_is_not_inflated(compression: str):
+    bomb = page_of(pa.array(["x" * 64_000_000]), compression=compression)
+    before = pa.total_allocated_bytes()
+
+    with pytest.raises(WireFault, match="compression inside"):
+        decode_page(*bomb)
+
+    assert pa.total_allocated_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array(["x"]).dictionary_encode(),
+        pa.array(["x"], pa.string_view()),
+        pa.array([["x"]], pa.list_view(pa.string())),
+        pa.RunEndEncodedArray.from_arrays([1], ["x"]),
+        pa.array([[{"a": "x"}]], pa.list_(pa.struct([("a", pa.string_view())]))),
+    ],
+    ids=["dictionary", "text view", "list view", "runs", "view in lines"],
+)
+def test_values_that_share_their_bytes_are_a_fault(column: pa.Array):
+    with pytest.raises(WireFault, match="share their bytes"):
+        decode_page(*page_of(column))
+
+
+def test_lines_that_take_no_bytes_are_not_believed_to_be_millions():
+    many = 2_000_000_000
+    lines = pa.StructArray.from_buffers(pa.struct([]), many, [None])
+
+    with pytest.raises(WireFault, match="2000000000 values in"):
+        decode_page(*page_of(pa.ListArray.from_arrays([0, many], lines)))
+
+
 def _offsets(*values: int) -> bytes:
     return b"".join(value.to_bytes(4, "little") for value in values)
 

@@ -299,6 +299,19 @@ def test_a_dictionary_bomb_is_refused() -> None:
         decode("records", sealed(table))
 
 
+@pytest.mark.parametrize(
+    "members", [pa.struct([]), pa.struct([("unknown", pa.null())])], ids=["none", "null"]
+)
+def test_lines_that_take_no_bytes_are_not_believed_to_be_millions(members: pa.StructType) -> None:
+    many = 2_000_000_000
+    nulls = [pa.nulls(many)] * members.num_fields
+    lines = pa.StructArray.from_buffers(members, many, [None], children=nulls)
+    table = pa.table({"key": ["1"], "line_items": pa.ListArray.from_arrays([0, many], lines)})
+
+    with pytest.raises(PayloadError, match="2000000000 values in"):
+        decode("records", sealed(table))
+
+
 def test_the_writer_is_told_to_split_what_no_payload_may_hold() -> None:
     half = "x" * (envelope.MAX_INFLATED_BYTES // 2)
 
