@@ -14,7 +14,9 @@ from websockets.http11 import Request, Response
 from agent.clock import Clock
 from agent.errors import ConfigurationError
 from agent.protocol.faults import HANDSHAKE_SECONDS, MAX_CONTROL_BYTES
+from relay.admission import Admission
 from relay.agent_link import AgentLink
+from relay.descriptors import make_room
 from relay.ingest import Ingest
 from relay.lifecycle import Command
 from relay.settings import Gateway as GatewaySettings
@@ -26,6 +28,9 @@ log = structlog.get_logger()
 
 DRAIN_SECONDS: Final = 12.0  # for agents to collect their acks and go; the whole shutdown has 25
 CLOSE_SECONDS: Final = 3.0  # for a websocket's closing handshake
+FULL_RETRY_SECONDS: Final = 30
+CROWDED_RETRY_SECONDS: Final = 5  # as long as the queue at the door; each agent adds a random time of its own
+BACKLOG: Final = 512  # of connections that this process has not looked at yet
 QUEUED_FRAMES: Final = 2  # per socket; what the session has not read stays with the sender
 QUIET_LOGGER: Final = "relay.websockets"  # its lines hold peers' request heads; ours say what matters
 
@@ -48,12 +53,15 @@ class Gateway:
         self._waiters = waiters
         self._clock = clock
         self._server: Server | None = None
+        self._most = settings.max_sessions
+        self._admission = Admission(settings.new_sessions_per_second)
         self._links: set[AgentLink] = set()
         self._agents: dict[str, AgentLink] = {}
         self._empty = asyncio.Event()
         self._empty.set()
 
     async def start(self) -> None:
+        self._most = make_room(self._settings.max_sessions)
         tls = self._settings.tls
         logger = logging.getLogger(QUIET_LOGGER)
         logger.propagate = False
@@ -64,7 +72,9 @@ class Gateway:
                 self._settings.host,
                 self._settings.port,
                 ssl=None if tls is None else server_context(tls),
-                process_request=self._refuse_when_full,
+                ssl_handshake_timeout=None if tls is None else HANDSHAKE_SECONDS,
+                backlog=BACKLOG,
+                process_request=self._let_in,
                 compression=None,  # payloads are compressed; deflate takes a fifth of the speed for nothing
                 ping_interval=None,  # the protocol has a heartbeat of its own
                 open_timeout=HANDSHAKE_SECONDS,
@@ -154,11 +164,22 @@ class Gateway:
             if not self._links:
                 self._empty.set()
 
-    def _refuse_when_full(self, socket: ServerConnection, _request: Request) -> Response | None:
-        if len(self._links) < self._settings.max_sessions:
+    async def _let_in(self, socket: ServerConnection, _request: Request) -> Response | None:
+        wait = self._admission.ask(self._clock.monotonic()) if self._has_room else 0.0
+        if wait is None:
+            return _later(socket, "Too many agents come at once.\n", CROWDED_RETRY_SECONDS)
+        if wait > 0:
+            await self._clock.sleep(wait)
+        if self._has_room:
             return None
-        response = socket.respond(
-            HTTPStatus.SERVICE_UNAVAILABLE, "The relay has all the agents it can serve.\n"
-        )
-        response.headers["Retry-After"] = "30"
-        return response
+        return _later(socket, "The relay has all the agents it can serve.\n", FULL_RETRY_SECONDS)
+
+    @property
+    def _has_room(self) -> bool:
+        return len(self._links) < self._most
+
+
+def _later(socket: ServerConnection, why: str, seconds: int) -> Response:
+    response = socket.respond(HTTPStatus.SERVICE_UNAVAILABLE, why)
+    response.headers["Retry-After"] = str(seconds)
+    return response
