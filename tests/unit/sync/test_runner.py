@@ -17,7 +17,7 @@ from agent.errors import DeletionsHeld, SourceChanged, StorageFull, TransientErr
 from agent.mapping.compile import compile_mapping
 from agent.model.payload import decode
 from agent.model.run import RunMode, RunStatus, RunTrigger
-from agent.outbox.store import Outbox
+from agent.outbox.store import Entry, Outbox
 from agent.policy.leave import EVERYTHING
 from agent.sync.cursor import read_checkpoint
 from agent.sync.page import StreamFacts
@@ -248,6 +248,27 @@ async def test_a_failed_page_leaves_the_checkpoint_at_the_last_page_that_was_enq
 
     assert isinstance(failed.error, Unreachable)
     assert failed.report.status is RunStatus.FAILED
+    assert (await world.travelled())[0] == ["K0", "K1", "K2"]
+    assert checkpoint.under_way is not None
+    assert checkpoint.under_way.cursor == "K2"
+
+
+async def test_a_page_that_the_outbox_refuses_leaves_the_checkpoint_before_it(world: World) -> None:
+    """Nothing else that a run writes, such as its report, moves the position past records that are not there."""
+    append, pages = world.outbox.append, 0
+
+    async def refuse_the_second_page(entry: Entry) -> tuple[int, ...]:
+        nonlocal pages
+        pages += entry.segment is not None
+        if entry.segment is not None and pages == 2:
+            raise StorageFull
+        return await append(entry)
+
+    world.outbox.append = refuse_the_second_page  # type: ignore[method-assign]
+    failed = await world.run()
+    checkpoint = read_checkpoint(await world.outbox.checkpoint(ADDRESS))
+
+    assert isinstance(failed.error, StorageFull)
     assert (await world.travelled())[0] == ["K0", "K1", "K2"]
     assert checkpoint.under_way is not None
     assert checkpoint.under_way.cursor == "K2"
