@@ -18,7 +18,7 @@ import structlog
 import uvicorn
 
 from agent.clock import Clock, SystemClock
-from agent.errors import ConfigurationError, GroundwireError, StorageDamaged
+from agent.errors import ConfigurationError, GroundwireError
 from relay.api.context import ApiContext
 from relay.api.server import create_api
 from relay.documents import Documents
@@ -107,19 +107,8 @@ class RelayApp:
             ) from error
         self.store = await SqliteStore.open(settings.store_path)
         self._files.push_async_callback(self.store.aclose)
-        self.index = await self._open_index()
+        self.index = await SqliteRecordIndex.open(settings.index_path)
         self._files.push_async_callback(self.index.aclose)
-
-    async def _open_index(self) -> SqliteRecordIndex:
-        """The index holds nothing of its own: one that cannot be read is put aside and made anew."""
-        path = self.settings.index_path
-        try:
-            return await SqliteRecordIndex.open(path)
-        except StorageDamaged as error:
-            log.warning("index_put_aside", error=str(error))
-            for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
-                (path.parent / name).unlink(missing_ok=True)
-            return await SqliteRecordIndex.open(path)
 
     async def _start(self) -> None:
         clock, settings = self._clock, self.settings
@@ -137,8 +126,13 @@ class RelayApp:
         )
         self._ingesting = self._group.create_task(self.ingest.run(), name="ingest")
         self._materialising = self._group.create_task(self.materialiser.run(), name="materialise")
+        self._watching = self._group.create_task(self._watch_store(), name="store-failure")
         await self._start_api()
         await self.gateway.start()
+
+    async def _watch_store(self) -> None:
+        """End the relay with the error of the disk: nothing of it may go on without its store."""
+        raise await self.store.failure()
 
     async def _start_api(self) -> None:
         context = ApiContext(self.store, self.index, self.documents, self.gateway, self.waiters, self._clock)
@@ -161,6 +155,7 @@ class RelayApp:
             self.ingest.stop()
             await asyncio.wait([self._ingesting])
             self._materialising.cancel()
+            self._watching.cancel()
 
 
 def _first(group: BaseExceptionGroup[GroundwireError]) -> GroundwireError:

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any
 
 import pyarrow as pa
+import structlog
 
 from agent.errors import StorageDamaged
 from agent.model.payload import Decoded, PayloadError, PayloadKind, decode
 from agent.model.render import to_documents
 from agent.model.run import rfc3339
 from relay.store.base import Batch, BatchHeader, IndexedRecord, Store
+
+log = structlog.get_logger()
+
+
+class Spoilt(Exception):
+    """What is stored is not, or not any more, what an agent sent; the text says in which way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +38,17 @@ class OpenBatch:
 
 def open_batch(batch: Batch) -> OpenBatch:
     if batch.header.damaged:
-        return OpenBatch(batch.header, Decoded(PayloadKind(batch.header.kind), 0, {}))
+        return without_content(batch.header)
+    if sha256(batch.payload).digest() != batch.hash:
+        raise Spoilt("the bytes on the disk are not those that came")
     try:
         return OpenBatch(batch.header, decode(batch.header.kind, batch.payload))
     except PayloadError as error:
-        raise StorageDamaged(
-            f"A stored batch cannot be read: {error}", where=f"position {batch.header.position}"
-        ) from error
+        raise Spoilt(str(error)) from error
+
+
+def without_content(header: BatchHeader) -> OpenBatch:
+    return OpenBatch(header, Decoded(PayloadKind(header.kind), 0, {}))
 
 
 class Documents:
@@ -47,8 +59,13 @@ class Documents:
         self._bound = cache_bytes
         self._open: OrderedDict[int, OpenBatch] = OrderedDict()
         self._size = 0
+        self.spoilt: set[int] = (
+            set()
+        )  # found since the index was made; what it says of them is not so any more
+        self.on_spoilt: Callable[[], None] = lambda: None
 
     async def batch(self, position: int) -> OpenBatch:
+        """Open a batch. One that was spoilt on the disk is put into quarantine, and open without content."""
         known = self._open.get(position)
         if known is not None:
             self._open.move_to_end(position)
@@ -56,9 +73,18 @@ class Documents:
         stored = await self._store.batch(position)
         if stored is None:
             raise StorageDamaged("A batch that the index names is missing.", where=f"position {position}")
-        opened = await asyncio.to_thread(open_batch, stored)
+        try:
+            opened = await asyncio.to_thread(open_batch, stored)
+        except Spoilt as error:
+            opened = await self._quarantine(stored.header, str(error))
         self._keep(position, opened)
         return opened
+
+    async def _quarantine(self, header: BatchHeader, reason: str) -> OpenBatch:
+        log.error("batch_quarantined", position=header.position, stream=header.stream, reason=reason)
+        await self._store.quarantine(header.position, reason)
+        self._note_spoilt(header.position)
+        return without_content(replace(header, damaged=reason))
 
     def _keep(self, position: int, opened: OpenBatch) -> None:
         if position not in self._open:
@@ -67,6 +93,10 @@ class Documents:
         while self._size > self._bound and len(self._open) > 1:
             _, oldest = self._open.popitem(last=False)
             self._size -= oldest.size
+
+    def _note_spoilt(self, position: int) -> None:
+        self.spoilt.add(position)
+        self.on_spoilt()
 
     async def render(
         self, records: Sequence[IndexedRecord], entity: str, *, include_raw: bool = False
@@ -81,6 +111,10 @@ class Documents:
         ]
         for position, numbers in places.items():
             opened = await self.batch(position)
+            if opened.header.damaged:
+                # Only until the index is made again without it.
+                self._note_spoilt(position)
+                raise StorageDamaged("A batch was spoilt on the disk.", where=f"position {position}")
             rows = [place.row for n in numbers if (place := records[n].document) is not None]
             documents = await asyncio.to_thread(_rendered, opened, rows, entity, include_raw=include_raw)
             for number, document in zip(numbers, documents, strict=True):

@@ -74,11 +74,12 @@ class Materialiser:
         self._arrivals = arrivals
         self._clock = clock
         self.healthy = True
+        documents.on_spoilt = index.on_damage = arrivals.appended.set
 
     async def run(self) -> None:
-        await self._start()
         while True:
             try:
+                await self._heal()
                 await self._work_off()
             except GroundwireError as error:
                 self._note(error)
@@ -87,12 +88,19 @@ class Materialiser:
                 self._note(None)
                 await self._arrivals.appended.wait()
 
-    async def _start(self) -> None:
+    async def _heal(self) -> None:
+        """Make the index again where it cannot be read, or says what the store does not bear out."""
+        if self._index.damaged:
+            log.warning("index_made_anew", reason="damaged")
+            await self._index.remake()
         lag = await self.lag()
         if lag.batches < 0:
             # The store was put back from a copy: the index speaks of batches that are no longer there.
             log.warning("index_ahead_of_store", position=lag.position, last=lag.last)
-            await self.rebuild()
+        elif not any(position <= lag.position for position in self._documents.spoilt):
+            return
+        self._documents.spoilt.clear()
+        await self.rebuild()
 
     async def lag(self) -> Lag:
         return Lag(await self._index.position(), await self._store.last_position())
@@ -134,6 +142,7 @@ class Materialiser:
             return False
         changes = await asyncio.to_thread(changes_of, opened)
         await self._index.apply(changes)
+        self._documents.spoilt -= {batch.header.position for batch in opened}
         log.debug("batches_materialised", batches=len(opened), position=changes.upto)
         return True
 

@@ -81,6 +81,8 @@ async def _encoded(
     for header in headers:
         if header.kind in _KINDS and not header.damaged:
             opened = await ctx.documents.batch(header.position)
+            if opened.header.damaged:  # found just now
+                continue
             yield await asyncio.to_thread(encode, opened)
 
 

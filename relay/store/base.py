@@ -6,7 +6,7 @@ made from the batches and can be dropped and rebuilt at any time. A PostgreSQL f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -172,6 +172,7 @@ class BatchHeader:
 class Batch:
     header: BatchHeader
     payload: bytes
+    hash: bytes  # what it was when it came
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +254,7 @@ class Store(Protocol):
         self, after: int, limit: int, *, tenant: str | None = None, connection: str = "", entity: str = ""
     ) -> list[BatchHeader]: ...
     async def batch(self, position: int) -> Batch | None: ...
+    async def quarantine(self, position: int, reason: str) -> None: ...
 
     async def add_command(self, command: Command, now: datetime, *, most_open: int) -> Added: ...
     async def cancel_command(
@@ -384,9 +386,13 @@ class Found:
 class RecordIndex(Protocol):
     """Made from the batches, in position order; may lag behind them, never ahead."""
 
+    damaged: bool  # something of it could not be read: `remake` is due
+    on_damage: Callable[[], None]
+
     async def position(self) -> int: ...
     async def apply(self, changes: Changes) -> None: ...
     async def reset(self) -> None: ...
+    async def remake(self) -> None: ...
     async def find(
         self, tenant: str, entity: str, wanted: RecordFilter, after: Place, limit: int
     ) -> Found: ...

@@ -186,11 +186,27 @@ def headers(
 
 
 def batch(db: apsw.Connection, position: int) -> Batch | None:
-    row = db.execute(
-        f"{_HEADER}, b.payload {_JOINED} WHERE b.position = ?",
-        (position,),
-    ).fetchone()
-    return None if row is None else Batch(_header(row[:-1]), row[-1])
+    try:
+        row = db.execute(
+            f"{_HEADER}, b.hash, b.payload {_JOINED} WHERE b.position = ?", (position,)
+        ).fetchone()
+    except apsw.CorruptError:
+        # The pages of its payload lead nowhere; what stands before it may be read all the same.
+        row = db.execute(f"{_HEADER}, b.hash, x'' {_JOINED} WHERE b.position = ?", (position,)).fetchone()
+    return None if row is None else Batch(_header(row[:-2]), row[-1], row[-2])
+
+
+def quarantine(db: apsw.Connection, position: int, reason: str) -> None:
+    """Its records are no longer counted, for nobody can have them from here."""
+    known = db.execute(
+        "INSERT INTO damaged VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING 1", (position, reason)
+    )
+    if known.fetchone() is not None:
+        db.execute(
+            "UPDATE streams SET records = records - b.count FROM batches b"
+            " WHERE b.position = ? AND b.kind = 'records' AND streams.id = b.stream",
+            (position,),
+        )
 
 
 def _header(row: Any) -> BatchHeader:

@@ -6,13 +6,17 @@ Losing its newest commits costs only work, hence `synchronous=NORMAL`. One conne
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import repeat
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import apsw
 import orjson
+import structlog
 
+from agent.errors import StorageDamaged, VersionMismatch
 from relay.store.base import (
     Changes,
     DeadLetterRow,
@@ -28,61 +32,114 @@ from relay.store.base import (
     from_micros,
     to_micros,
 )
-from relay.store.database import Database, FileKind
+from relay.store.database import Database
+from relay.store.opening import FileKind, log_of
 
-INDEX_FILE: Final = FileKind("index.sql", version=1, exclusive=False, synchronous="NORMAL")
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+INDEX_FILE: Final = FileKind(
+    ("index.sql",), first=1, checked=("progress", "scopes"), durable=False, alone=False
+)
 SCANNED_ROWS: Final = 200_000  # rows looked at for one page of a list; a rare match takes several pages
 END: Final = Place(2**63 - 1, 0)
 
 
 class SqliteRecordIndex:
-    def __init__(self, writer: Database, reader: Database) -> None:
+    def __init__(self, path: Path, writer: Database, reader: Database) -> None:
+        self._path = path
         self._writer = writer
         self._reader = reader
+        self.damaged = False  # something of it could not be read: `remake` is due
+        self.on_damage: Callable[[], None] = _nobody_listens
 
     @classmethod
     async def open(cls, path: Path) -> SqliteRecordIndex:
-        writer = await Database.open(path, INDEX_FILE)
+        """Open it, or make it anew: it holds nothing of its own."""
         try:
-            return cls(writer, await Database.open(path, INDEX_FILE))
-        except BaseException:
-            await writer.aclose()
-            raise
+            return cls(path, *await _open_both(path))
+        except (StorageDamaged, VersionMismatch) as error:
+            log.warning("index_made_anew", error=str(error))
+            _delete_files(path)
+            return cls(path, *await _open_both(path))
 
     async def aclose(self) -> None:
         await self._reader.aclose()
         await self._writer.aclose()
 
+    async def remake(self) -> None:
+        """Put an empty index in the place of a damaged one."""
+        await self.aclose()
+        _delete_files(self._path)
+        self._writer, self._reader = await _open_both(self._path)
+        self.damaged = False
+
     async def position(self) -> int:
-        return await self._reader.read(_position)
+        return await self._read(_position)
 
     async def apply(self, changes: Changes) -> None:
-        await self._writer.write(lambda db: _apply(db, changes))
+        await self._write(lambda db: _apply(db, changes))
 
     async def reset(self) -> None:
-        await self._writer.write(_reset)
+        await self._write(_reset)
+
+    async def _read(self, work: Callable[[apsw.Connection], T]) -> T:
+        with self._noting_damage():
+            return await self._reader.read(work)
+
+    async def _write(self, work: Callable[[apsw.Connection], T]) -> T:
+        with self._noting_damage():
+            return await self._writer.write(work)
+
+    @contextmanager
+    def _noting_damage(self) -> Iterator[None]:
+        try:
+            yield
+        except StorageDamaged:
+            self.damaged = True
+            self.on_damage()
+            raise
 
     async def find(self, tenant: str, entity: str, wanted: RecordFilter, after: Place, limit: int) -> Found:
-        return await self._reader.read(lambda db: _find(db, tenant, entity, wanted, after, limit))
+        return await self._read(lambda db: _find(db, tenant, entity, wanted, after, limit))
 
     async def runs(
         self, tenant: str, *, connection: str, status: str, before: str, limit: int
     ) -> list[RunRow]:
-        return await self._reader.read(lambda db: _runs(db, tenant, connection, status, before, limit))
+        return await self._read(lambda db: _runs(db, tenant, connection, status, before, limit))
 
     async def run(self, tenant: str, run: str) -> RunRow | None:
-        found = await self._reader.read(
+        found = await self._read(
             lambda db: db.execute(f"{_RUN} WHERE tenant = ? AND run = ?", (tenant, run)).fetchone()
         )
         return None if found is None else _run(found)
 
     async def last_runs(self, tenant: str, connection: str) -> list[RunRow]:
-        return await self._reader.read(lambda db: _last_runs(db, tenant, connection))
+        return await self._read(lambda db: _last_runs(db, tenant, connection))
 
     async def dead_letters(
         self, tenant: str, *, connection: str, after: Place, limit: int
     ) -> list[DeadLetterRow]:
-        return await self._reader.read(lambda db: _dead_letters(db, tenant, connection, after, limit))
+        return await self._read(lambda db: _dead_letters(db, tenant, connection, after, limit))
+
+
+async def _open_both(path: Path) -> tuple[Database, Database]:
+    writer = await Database.open(path, INDEX_FILE)
+    try:
+        return writer, await Database.open(path, INDEX_FILE)
+    except BaseException:
+        await writer.aclose()
+        raise
+
+
+def _delete_files(path: Path) -> None:
+    for file in (path, log_of(path), path.with_name(f"{path.name}-shm")):
+        file.unlink(missing_ok=True)
+
+
+def _nobody_listens() -> None:
+    return
 
 
 def _position(db: apsw.Connection) -> int:

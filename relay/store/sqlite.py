@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from agent.errors import GroundwireError
 from relay.lifecycle import Command, CommandState
 from relay.store import accounts, batches, commands
 from relay.store.base import (
@@ -27,9 +28,16 @@ from relay.store.base import (
     Tenant,
     Token,
 )
-from relay.store.database import Database, FileKind
+from relay.store.database import Database
+from relay.store.opening import FileKind
 
-STORE_FILE: Final = FileKind("schema.sql", version=2, exclusive=True, synchronous="FULL")
+STORE_FILE: Final = FileKind(
+    scripts=("schema.sql", "schema_3.sql"),
+    first=2,
+    checked=("tenants", "tokens", "codes", "agents", "connections", "streams", "commands"),
+    durable=True,
+    alone=True,
+)
 
 
 class SqliteStore:
@@ -37,11 +45,15 @@ class SqliteStore:
         self._db = database
 
     @classmethod
-    async def open(cls, path: Path) -> SqliteStore:
-        return cls(await Database.open(path, STORE_FILE))
+    async def open(cls, path: Path, *, vfs: str | None = None) -> SqliteStore:
+        return cls(await Database.open(path, STORE_FILE, vfs=vfs))
 
     async def aclose(self) -> None:
         await self._db.aclose()
+
+    async def failure(self) -> GroundwireError:
+        """Wait for the error of the disk after which nothing more is written, and return it; most wait in vain."""
+        return await self._db.failure()
 
     async def add_tenant(self, tenant: Tenant) -> bool:
         return await self._db.write(lambda db: accounts.add_tenant(db, tenant))
@@ -109,6 +121,10 @@ class SqliteStore:
 
     async def batch(self, position: int) -> Batch | None:
         return await self._db.read(lambda db: batches.batch(db, position))
+
+    async def quarantine(self, position: int, reason: str) -> None:
+        """From now on the batch counts as one that cannot be read. It stays."""
+        await self._db.write(lambda db: batches.quarantine(db, position, reason))
 
     async def add_command(self, command: Command, now: datetime, *, most_open: int) -> Added:
         return await self._db.write(lambda db: commands.add(db, command, now, most_open))

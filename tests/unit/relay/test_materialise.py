@@ -194,7 +194,7 @@ async def test_an_index_ahead_of_its_store_is_made_again(tmp_path: Path) -> None
         await relay.store.append_batches([Sender(await enrolled(relay.store)).batch(orders(["1"]))])
         await relay.index.apply(Changes(upto=99))
 
-        await relay.materialiser._start()
+        await relay.materialiser._heal()
 
         assert (await relay.materialiser.lag()).batches == 0
         assert [record.key for record in await records(relay)] == ["1"]
@@ -213,7 +213,7 @@ async def test_changes_applied_before_change_nothing(tmp_path: Path) -> None:
                 applied.append(changes)
                 await super().apply(changes)
 
-        relay.materialiser._index = Recording(old._writer, old._reader)
+        relay.materialiser._index = Recording(old._path, old._writer, old._reader)
         await relay.store.append_batches([sender.batch(orders(["1"], note="new"))])
         await relay.materialiser.catch_up()
         await relay.materialiser.rebuild()
@@ -249,7 +249,7 @@ async def test_a_full_disk_stops_the_index_and_not_the_relay(tmp_path: Path) -> 
                     raise failures.pop()
                 await super().apply(changes)
 
-        relay.materialiser._index = Full(relay.index._writer, relay.index._reader)
+        relay.materialiser._index = Full(relay.index._path, relay.index._writer, relay.index._reader)
         running = asyncio.create_task(relay.materialiser.run())
         async with asyncio.timeout(10):
             while (await relay.materialiser.lag()).batches:
