@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, time
 from decimal import Decimal
 from typing import Any, Final
-from xml.sax.saxutils import escape
 
-from drivers.envelopes import SOAP, unwritable
+from drivers.envelopes import SOAP, escaped, unwritable
 from drivers.rfc.caller import CallFailed, MessageId, Trouble, Unsendable
 from drivers.rfc.conversions import INITIAL_DATE
 from drivers.rfc.errors import trouble_in
@@ -55,7 +54,7 @@ def _content(value: Any) -> str:
         return "".join(_named(key, member) for key, member in value.items() if member is not None)
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return "".join(f"<item>{_content(row)}</item>" for row in value)
-    return escape(_text(value))
+    return escaped(_text(value))
 
 
 def _text(value: Any) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import quoteattr
 
 from drivers.contract import SourceChanged
+from drivers.envelopes import escaped
 from drivers.soap.model import Definitions, Member, Operation, Type
 from drivers.soap.xml import SOAP, XSI, unwritable
 
@@ -95,8 +96,7 @@ def _refuse_unknown(kind: Type, value: Mapping[str, Any], where: str) -> None:
 
 
 def _escaped(value: Any) -> str:
-    """A carriage return as a reference: written as it is, a reader of XML makes a line feed of it."""
-    return escape(_text(value), {"\r": "&#13;"})
+    return escaped(_text(value))
 
 
 def _text(value: Any) -> str:
