@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
+from drivers.check_steps import AsyncStep, tried_in_turn
 from drivers.contract import BadConfiguration, CheckStep, NotPermitted, SourceChanged, StreamSpec
 from drivers.dmf.exports import Exports
 from drivers.dmf.options import ConnectionOptions
@@ -13,7 +14,7 @@ from drivers.dmf.reading import columns_of
 from drivers.dmf.service import Service
 from drivers.dmf.shape import StreamShape, of_company
 from drivers.http.client import Redirected
-from drivers.http.hops import Step, tried, way_to
+from drivers.http.hops import way_to
 from drivers.recipes.naming import nearest
 
 _FULL: Final = "FullPush"
@@ -38,12 +39,17 @@ async def hops(options: ConnectionOptions, service: Service) -> list[CheckStep]:
         rows = await service.listed("DataManagementDefinitionGroups", "?$top=1&$select=Name", where="options")
         return f"data management answers{'' if rows else ', and shows no data project'}"
 
-    steps: list[Step] = [*way_to(options), ("TLS", tls), ("sign-in", sign_in), ("data management", packages)]
+    steps: list[AsyncStep] = [
+        *way_to(options),
+        ("TLS", tls),
+        ("sign-in", sign_in),
+        ("data management", packages),
+    ]
     steps += [_legal_entity(service, company) for company in options.legal_entities]
-    return await tried(steps)
+    return await tried_in_turn(steps)
 
 
-def _legal_entity(service: Service, company: str) -> Step:
+def _legal_entity(service: Service, company: str) -> AsyncStep:
     async def known() -> str:
         where = "options.legal_entities"
         try:

@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import suppress
 from typing import Any, Final
 
+from drivers.check_steps import named, stream_read, stream_written
 from drivers.contract import (
     Capabilities,
     Catalogue,
     CheckStep,
     Column,
     Description,
-    DriverError,
     Mark,
     NotPermitted,
     Operation,
@@ -36,7 +36,6 @@ from drivers.dmf.recipes import read_writes
 from drivers.dmf.service import Service
 from drivers.dmf.shape import StreamShape, of_company, shape_of
 from drivers.dmf.writing import Writer
-from drivers.http.hops import failed
 
 VERSION: Final = "1"
 _PURPOSE: Final = "columns"
@@ -83,31 +82,23 @@ class DmfDriver:
         if not all(hop.ok for hop in hops):
             return hops
         self._product = "Dynamics 365 Finance & Operations"
-        steps = [await self._check_stream(stream) for stream in streams]
-        return [*hops, *steps, *(self._check_writes(stream) for stream in streams if stream.write)]
+        steps = [await stream_read(stream.name, self._try_stream(stream)) for stream in streams]
+        writing = [stream for stream in streams if stream.write]
+        writes = [await stream_written(stream.name, self._try_writes(stream)) for stream in writing]
+        return [*hops, *steps, *writes]
 
-    async def _check_stream(self, stream: StreamSpec) -> CheckStep:
-        name = f"stream {stream.name}"
-        try:
-            shape = self._shape(stream)
-            with suppress(
-                NotPermitted
-            ):  # to see a project is another right than to export it, which is tried next
-                await checks.project(self._service, shape)
-            detail = await checks.exported(self._exports, shape, stream)
-        except DriverError as error:
-            return failed(name, error, stream=stream.name)
-        return CheckStep(name, ok=True, detail=detail, stream=stream.name)
+    async def _try_stream(self, stream: StreamSpec) -> str:
+        shape = self._shape(stream)
+        with suppress(
+            NotPermitted
+        ):  # to see a project is another right than to export it, which is tried next
+            await checks.project(self._service, shape)
+        return await checks.exported(self._exports, shape, stream)
 
-    def _check_writes(self, stream: StreamSpec) -> CheckStep:
-        name = f"writes of {stream.name}"
-        try:
-            self._writer.operations_of(stream)
-            kinds = ", ".join(kind.value for kind in read_writes(stream).recipes)
-        except DriverError as error:
-            return failed(name, error, stream=stream.name)
-        detail = f"{kinds}; only a write shows whether the user may and the entity takes it"
-        return CheckStep(name, ok=True, detail=detail, stream=stream.name)
+    async def _try_writes(self, stream: StreamSpec) -> str:
+        self._writer.operations_of(stream)
+        kinds = named(read_writes(stream).recipes)
+        return f"{kinds}; only a write shows whether the user may and the entity takes it"
 
     async def discover(self) -> Catalogue:
         return await discover(self._service)

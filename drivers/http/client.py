@@ -20,7 +20,7 @@ from urllib.parse import urljoin, urlsplit
 import httpcore
 import httpx
 
-from drivers.contract import BadConfiguration, DriverError, SourceBusy, Throttled, Unreachable
+from drivers.contract import BadConfiguration, DriverError, SourceBusy, SourceChanged, Throttled, Unreachable
 from drivers.http.bodies import ACCEPTED, collect, pieces
 from drivers.http.lanes import Lanes
 from drivers.http.messages import Answer, Request, Sink
@@ -303,6 +303,15 @@ def server_time(answer: Answer) -> datetime | None:
         return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+def told_time(now: datetime | None, *, whose: str, where: str, hint: str) -> datetime:
+    """What `server_time` found. Raises SourceChanged where it found nothing."""
+    if now is None:
+        raise SourceChanged(
+            f"{whose} answers carry no Date, so nothing says what time it is there", where=where, hint=hint
+        )
+    return now
 
 
 def retry_after(answer: Answer) -> float | None:

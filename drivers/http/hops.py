@@ -1,25 +1,21 @@
-"""The first hops of `groundwire check` to a source that speaks HTTP, and how a failed one is told."""
+"""The first hops of `groundwire check` to a source that speaks HTTP."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from drivers.check_steps import failed
-from drivers.contract import CheckStep, DriverError, Unreachable
+from drivers.check_steps import AsyncStep
+from drivers.contract import Unreachable
 from drivers.http.addresses import Resolver, open_addresses, resolve
 from drivers.http.options import HttpOptions
 from drivers.http.transport import port_of
 
-__all__ = ["Step", "failed", "tried", "way_to"]
-
 _PORT_SECONDS: Final = 5.0  # a closed port answers at once; only a firewall makes one wait
 
-Step = tuple[str, Callable[[], Awaitable[str]]]
 
-
-def way_to(options: HttpOptions, *, resolver: Resolver = resolve) -> list[Step]:
+def way_to(options: HttpOptions, *, resolver: Resolver = resolve) -> list[AsyncStep]:
     """Host name and port of the server, or of the proxy before it."""
     host, port = port_of(options.proxy or options.url)
     where = "options.proxy" if options.proxy else "options.url"
@@ -32,18 +28,6 @@ def way_to(options: HttpOptions, *, resolver: Resolver = resolve) -> list[Step]:
         return await _answer(addresses, host, port, where)
 
     return [("host name", name), ("port", door)]
-
-
-async def tried(steps: Sequence[Step]) -> list[CheckStep]:
-    """Each step is tried only when the one before it worked."""
-    done: list[CheckStep] = []
-    for title, step in steps:
-        try:
-            done.append(CheckStep(title, ok=True, detail=await step()))
-        except DriverError as error:
-            done.append(failed(title, error))
-            break
-    return done
 
 
 async def _answer(addresses: Sequence[str], host: str, port: int, where: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from drivers.check_steps import AsyncStep, tried_in_turn
 from drivers.contract import CheckStep, Mark, ReadMode, ReadRequest, StreamSpec
 from drivers.http.client import HttpClient
-from drivers.http.hops import Step, tried, way_to
+from drivers.http.hops import way_to
 from drivers.netsuite.catalogue import record_types
 from drivers.netsuite.options import ConnectionOptions
 from drivers.netsuite.service import Service
@@ -39,10 +40,10 @@ async def hops(
     async def catalogue() -> str:
         return f"{await record_types(service)} record types"
 
-    steps: list[Step] = [*way_to(options), (_SIGN_IN, sign_in), (_QUERIES, suiteql)]
+    steps: list[AsyncStep] = [*way_to(options), (_SIGN_IN, sign_in), (_QUERIES, suiteql)]
     if records:
         steps.append((_RECORDS, catalogue))
-    return await tried(steps)
+    return await tried_in_turn(steps)
 
 
 def client_host(options: ConnectionOptions) -> str:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
+from drivers.check_steps import named, stream_read, stream_written
 from drivers.contract import (
     Capabilities,
     Catalogue,
@@ -22,12 +23,10 @@ from drivers.contract import (
     Page,
     ReadPlan,
     ReadRequest,
-    SourceChanged,
     StreamSpec,
     WriteCommand,
 )
-from drivers.http.client import HttpClient, server_time
-from drivers.http.hops import failed
+from drivers.http.client import HttpClient, server_time, told_time
 from drivers.local_time import settled
 from drivers.netsuite import checks, queries
 from drivers.netsuite.catalogue import discover
@@ -75,28 +74,19 @@ class NetSuiteDriver:
         if not all(hop.ok for hop in hops):
             return hops
         self._product = f"NetSuite account {self._options.account}"
-        steps = [await self._check_stream(stream) for stream in streams]
-        return [*hops, *steps, *(self._check_writes(stream) for stream in writing)]
+        steps = [await stream_read(stream.name, self._try_stream(stream)) for stream in streams]
+        writes = [await stream_written(stream.name, self._try_writes(stream)) for stream in writing]
+        return [*hops, *steps, *writes]
 
-    async def _check_stream(self, stream: StreamSpec) -> CheckStep:
-        name = f"stream {stream.name}"
-        try:
-            shape = shape_of(stream)
-            request = checks.smallest_read(stream, await self.signpost(stream))
-            reader = self._reader(shape, request)
-            reader.finish(await reader.fetch(None))
-        except DriverError as error:
-            return failed(name, error, stream=stream.name)
-        return CheckStep(name, ok=True, detail=checks.describe_stream(shape), stream=stream.name)
+    async def _try_stream(self, stream: StreamSpec) -> str:
+        shape = shape_of(stream)
+        request = checks.smallest_read(stream, await self.signpost(stream))
+        reader = self._reader(shape, request)
+        reader.finish(await reader.fetch(None))
+        return checks.describe_stream(shape)
 
-    def _check_writes(self, stream: StreamSpec) -> CheckStep:
-        name = f"writes of {stream.name}"
-        try:
-            kinds = ", ".join(kind.value for kind in read_writes(stream).recipes)
-        except DriverError as error:
-            return failed(name, error, stream=stream.name)
-        detail = f"{kinds}; only a write shows whether the role may and the form takes it"
-        return CheckStep(name, ok=True, detail=detail, stream=stream.name)
+    async def _try_writes(self, stream: StreamSpec) -> str:
+        return f"{named(read_writes(stream).recipes)}; only a write shows whether the role may and the form takes it"
 
     async def discover(self) -> Catalogue:
         return await discover(self._service, self._options.records)
@@ -109,13 +99,12 @@ class NetSuiteDriver:
         where = f"{shape.where}.replication_key"
         statement = queries.header_page(shape, shape.key, [queries.NOTHING])
         answer = (await self._service.query(statement, limit=1, where=where)).answer
-        now = server_time(answer)
-        if now is None:
-            raise SourceChanged(
-                "NetSuite's answers carry no Date, so nothing says what time it is there",
-                where=where,
-                hint="Let the proxy pass the header on, or leave replication_key out.",
-            )
+        now = told_time(
+            server_time(answer),
+            whose="NetSuite's",
+            where=where,
+            hint="Let the proxy pass the header on, or leave replication_key out.",
+        )
         if shape.replication.kind is Kind.TIMESTAMP_TZ:
             return Mark(MarkKind.TIMESTAMP, now.isoformat(timespec="seconds"))
         local = settled(now.astimezone(self._zone).replace(tzinfo=None), self._zone)

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import msgspec
 
 from drivers.contract import DriverError, Message, SourceChanged
+from drivers.digits import natural
 from drivers.http.client import HttpClient
 from drivers.http.messages import Answer, Request
 from drivers.netsuite.errors import ANSWERED_BY_OTHERS, is_about_the_query, messages_of, refusal
@@ -67,7 +68,7 @@ class Service:
         return Rows(
             [_lowered(row) for row in rows],
             more,
-            int(total) if isinstance(total, str) and total.isdigit() else None,
+            natural(total) if isinstance(total, str) else None,
             answer,
         )
 

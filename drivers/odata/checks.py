@@ -6,15 +6,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Final
 
+from drivers.check_steps import AsyncStep, tried_in_turn
 from drivers.contract import CheckStep, Mark, ReadMode, ReadRequest, StreamSpec
 from drivers.http.client import HttpClient
-from drivers.http.hops import Step, failed, tried, way_to
+from drivers.http.hops import way_to
 from drivers.http.messages import Request
 from drivers.odata.options import ConnectionOptions
 from drivers.odata.service import Service
 from drivers.odata.shape import StreamShape
-
-__all__ = ["describe_stream", "failed", "hops", "product", "smallest_read"]
 
 _ANSWER: Final = "answer"
 _METADATA: Final = "metadata"
@@ -26,10 +25,10 @@ async def hops(
     async def answer() -> str:
         return await _server(client, service, used=metadata)
 
-    steps: list[Step] = [*way_to(options), (_ANSWER, answer)]
+    steps: list[AsyncStep] = [*way_to(options), (_ANSWER, answer)]
     if metadata:
         steps.append((_METADATA, _model_of(service)))
-    return await tried(steps)
+    return await tried_in_turn(steps)
 
 
 def product(steps: Sequence[CheckStep]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from drivers.check_steps import named, stream_read, stream_written
 from drivers.contract import (
     Capabilities,
     Catalogue,
@@ -27,7 +28,7 @@ from drivers.contract import (
     Table,
     WriteCommand,
 )
-from drivers.http.client import HttpClient
+from drivers.http.client import HttpClient, told_time
 from drivers.local_time import settled
 from drivers.odata import checks
 from drivers.odata.catalogue import tables_of
@@ -84,27 +85,18 @@ class ODataDriver:
         )
         if all(hop.ok for hop in hops):
             self._product = checks.product(hops)
-            hops += [await self._check_stream(stream) for stream in streams]
-            hops += [await self._check_writes(stream) for stream in streams if stream.write]
+            hops += [await stream_read(stream.name, self._try_stream(stream)) for stream in streams]
+            hops += [
+                await stream_written(stream.name, self._try_writes(stream))
+                for stream in streams
+                if stream.write
+            ]
         return hops
 
-    async def _check_writes(self, stream: StreamSpec) -> CheckStep:
-        name = f"writes of {stream.name}"
-        try:
-            writes = read_writes(stream, await self._model(stream))
-        except DriverError as error:
-            return checks.failed(name, error, stream=stream.name)
-        kinds = ", ".join(kind.value for kind in writes.recipes) or "none that the service takes"
-        detail = f"{kinds}; the service knows every property, and only a write shows the rest"
-        return CheckStep(name, ok=True, detail=detail, stream=stream.name)
-
-    async def _check_stream(self, stream: StreamSpec) -> CheckStep:
-        name = f"stream {stream.name}"
-        try:
-            detail = await self._try_stream(stream)
-        except DriverError as error:
-            return checks.failed(name, error, stream=stream.name)
-        return CheckStep(name, ok=True, detail=detail, stream=stream.name)
+    async def _try_writes(self, stream: StreamSpec) -> str:
+        writes = read_writes(stream, await self._model(stream))
+        kinds = named(writes.recipes, none="none that the service takes")
+        return f"{kinds}; the service knows every property, and only a write shows the rest"
 
     async def discover(self) -> Catalogue:
         own = self._options.service
@@ -235,13 +227,12 @@ class ODataDriver:
         """The source's own present time, from the answer to the smallest question there is."""
         reader = self._reader_of(shape, Node(shape.order))
         await reader.ordered([OrderedBy(shape.order[0], shape.version)], START, [], 1)
-        if reader.answered is None:
-            raise SourceChanged(
-                "the server's answers carry no Date, so nothing says what time it is there",
-                where=f"{shape.where}.replication_key",
-                hint="Let the proxy pass the header on, or leave replication_key out.",
-            )
-        return reader.answered
+        return told_time(
+            reader.answered,
+            whose="the server's",
+            where=f"{shape.where}.replication_key",
+            hint="Let the proxy pass the header on, or leave replication_key out.",
+        )
 
     async def _highest(self, shape: StreamShape) -> str:
         assert shape.replication is not None  # noqa: S101 - asked only of streams that have one

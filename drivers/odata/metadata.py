@@ -14,6 +14,7 @@ import defusedxml.ElementTree as DefusedTree
 from defusedxml import DefusedXmlException
 
 from drivers.contract import SourceChanged
+from drivers.digits import natural
 from drivers.odata.edm import (
     KINDS,
     EntitySet,
@@ -119,9 +120,6 @@ class _Reader:
         if declared is not None and _local(declared) == "TypeDefinition":
             type_ = declared.get("UnderlyingType", "Edm.String")
             declared = None
-        precision = element.get("Precision", "")
-        scale = element.get("Scale", "")
-        length = element.get("MaxLength", "")
         return Property(
             name=element.get("Name", ""),
             type=type_,
@@ -129,9 +127,9 @@ class _Reader:
             nullable=element.get("Nullable", "true") == "true",
             collection=collection,
             complex=declared is not None and _local(declared) == "ComplexType",
-            max_length=int(length) if length.isdigit() else None,
-            precision=int(precision) if precision.isdigit() else None,
-            scale=int(scale) if scale.isdigit() else None,
+            max_length=natural(element.get("MaxLength", "")),
+            precision=natural(element.get("Precision", "")),
+            scale=natural(element.get("Scale", "")),
             date_only=type_ == "Edm.DateTime" and element.get(f"{_SAP}display-format") == "Date",
             creatable=_says(element, "creatable"),
             updatable=_says(element, "updatable"),

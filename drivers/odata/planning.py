@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from drivers.contract import PLAN_SECONDS, ReadMode, ReadPlan, ReadRequest, Throttled, Unreachable
+from drivers.digits import natural
 from drivers.odata.literals import V4
 from drivers.odata.options import ConnectionOptions
 from drivers.odata.reading import PageReader
@@ -17,7 +18,6 @@ from drivers.odata.shape import StreamShape
 from drivers.planning import calls_of
 
 _OK: Final = 300
-_COUNT_DIGITS: Final = 18
 _COUNT_BYTES: Final = 100  # of a bare count, with blanks about it
 
 
@@ -109,5 +109,4 @@ def _inline(body: bytes) -> int | None:
 
 
 def _number(text: str) -> int | None:
-    digits = text.strip()
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= _COUNT_DIGITS else None
+    return natural(text.strip())

@@ -18,6 +18,7 @@ from zeep.wsdl import Document
 from zeep.wsdl.bindings.soap import SoapBinding
 
 from drivers.contract import SourceChanged
+from drivers.digits import natural
 from drivers.soap.model import Definitions, Kind, Member, Operation, Type
 from drivers.soap.xml import XSD, BadXml, parsed
 
@@ -209,8 +210,8 @@ def _restrictions(documents: Mapping[str, bytes], where: str) -> dict[str, _Rest
             for element in schema.findall(f"{{{XSD}}}simpleType"):
                 values = tuple(each.get("value", "") for each in element.iter(f"{{{XSD}}}enumeration"))
                 longest = next((each.get("value", "") for each in element.iter(f"{{{XSD}}}maxLength")), "")
-                if values or longest.isdigit():
-                    length = int(longest) if longest.isdigit() else None
+                length = natural(longest)
+                if values or length is not None:
                     found[f"{{{space}}}{element.get('name')}"] = _Restriction(values, length)
     return found
 

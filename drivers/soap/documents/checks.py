@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from drivers.check_steps import AsyncStep
 from drivers.contract import Mark
 from drivers.http.client import HttpClient
-from drivers.http.hops import Step, way_to
+from drivers.http.hops import way_to
 from drivers.http.messages import Request
 from drivers.keys import decode_key
 from drivers.soap.documents.criteria import between, moment_of
@@ -21,7 +22,7 @@ SIGN_IN: Final = "server, TLS and sign-in"
 _FORBIDDEN: Final = frozenset({401, 407})
 
 
-def hops(options: DocumentsOptions, client: HttpClient) -> list[Step]:
+def hops(options: DocumentsOptions, client: HttpClient) -> list[AsyncStep]:
     async def signed_in() -> str:
         """Whatever the site says of its root: only the sign-in is looked at, for the ports are tried with the streams."""
         request = Request("GET", options.url, {"Accept": "*/*"}, where="options.url", repeatable=True)

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
+from drivers.check_steps import named, stream_read, stream_written, tried_in_turn
 from drivers.contract import (
     Capabilities,
     Catalogue,
     CheckStep,
     Column,
     Description,
-    DriverError,
     Mark,
     MarkKind,
     Operation,
@@ -25,8 +25,7 @@ from drivers.contract import (
     StreamSpec,
     WriteCommand,
 )
-from drivers.http.client import HttpClient, server_time
-from drivers.http.hops import failed, tried
+from drivers.http.client import HttpClient, server_time, told_time
 from drivers.http.messages import Request
 from drivers.recipes.recipe import operations_of
 from drivers.soap.documents import checks
@@ -76,31 +75,24 @@ class DocumentsDriver:
         )
 
     async def check(self, streams: Sequence[StreamSpec] = ()) -> Sequence[CheckStep]:
-        steps = await tried(checks.hops(self._options, self._client))
+        steps = await tried_in_turn(checks.hops(self._options, self._client))
         if all(step.ok for step in steps):
             self._product = steps[-1].detail
-            steps += [await self._check_stream(stream) for stream in streams]
-            steps += [await self._check_writes(stream) for stream in streams if stream.write]
+            steps += [await stream_read(stream.name, self._try_stream(stream)) for stream in streams]
+            steps += [
+                await stream_written(stream.name, self._try_writes(stream))
+                for stream in streams
+                if stream.write
+            ]
         return steps
 
-    async def _check_stream(self, stream: StreamSpec) -> CheckStep:
-        name = f"stream {stream.name}"
-        try:
-            shape = await self._shape(stream, renew=True)
-            detail = await checks.try_stream(self._port(shape), shape, await self.signpost(stream))
-        except DriverError as error:
-            return failed(name, error, stream=stream.name)
-        return CheckStep(name, ok=True, detail=detail, stream=stream.name)
+    async def _try_stream(self, stream: StreamSpec) -> str:
+        shape = await self._shape(stream, renew=True)
+        return await checks.try_stream(self._port(shape), shape, await self.signpost(stream))
 
-    async def _check_writes(self, stream: StreamSpec) -> CheckStep:
-        name = f"writes of {stream.name}"
-        try:
-            writes = read_writes(stream, (await self._shape(stream)).document)
-        except DriverError as error:
-            return failed(name, error, stream=stream.name)
-        kinds = ", ".join(kind.value for kind in writes.recipes)
-        detail = f"{kinds}; the document has every field, and only a write shows the rest"
-        return CheckStep(name, ok=True, detail=detail, stream=stream.name)
+    async def _try_writes(self, stream: StreamSpec) -> str:
+        writes = read_writes(stream, (await self._shape(stream)).document)
+        return f"{named(writes.recipes)}; the document has every field, and only a write shows the rest"
 
     async def discover(self) -> Catalogue:
         """The documents of `options.ports`, and of what streams were read from: AX publishes no list of its ports."""
@@ -127,13 +119,12 @@ class DocumentsDriver:
         answer = await self._client.send(request)
         if answer.status != _OK:
             raise refusal(answer, where=where)  # whoever answered, its clock need not be the system's
-        now = server_time(answer)
-        if now is None:
-            raise SourceChanged(
-                "the server's answers carry no Date, so nothing says what time it is there",
-                where=where,
-                hint="Let the proxy pass the header on, or compare the stream in full.",
-            )
+        now = told_time(
+            server_time(answer),
+            whose="the server's",
+            where=where,
+            hint="Let the proxy pass the header on, or compare the stream in full.",
+        )
         return Mark(MarkKind.TIMESTAMP, now.isoformat(timespec="seconds"))
 
     async def read(self, request: ReadRequest) -> AsyncIterator[Page]:

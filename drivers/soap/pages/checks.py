@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from drivers.check_steps import tried_in_turn
 from drivers.contract import BadConfiguration, CheckStep
 from drivers.http.client import HttpClient
-from drivers.http.hops import tried, way_to
+from drivers.http.hops import way_to
 from drivers.http.messages import Request
 from drivers.soap.faults import refusal
 from drivers.soap.pages.companies import companies
@@ -27,7 +28,7 @@ async def hops(options: PageConnection, client: HttpClient, service: PageService
     async def company() -> str:
         return await _company(options, service)
 
-    return await tried([*way_to(options), (SIGN_IN, signed_in), ("company", company)])
+    return await tried_in_turn([*way_to(options), (SIGN_IN, signed_in), ("company", company)])
 
 
 def product(steps: Sequence[CheckStep]) -> str:

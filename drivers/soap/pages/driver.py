@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
+from drivers.check_steps import named, stream_read, stream_written
 from drivers.contract import (
     BadConfiguration,
     Capabilities,
@@ -28,8 +29,7 @@ from drivers.contract import (
     StreamSpec,
     WriteCommand,
 )
-from drivers.http.client import HttpClient, server_time
-from drivers.http.hops import failed
+from drivers.http.client import HttpClient, server_time, told_time
 from drivers.local_time import settled
 from drivers.soap.channel import Channel
 from drivers.soap.columns import ARROW
@@ -81,36 +81,32 @@ class PagesDriver:
         hops = await checks.hops(self._options, self._client, self._service)
         if all(hop.ok for hop in hops):
             self._product = checks.product(hops)
-            hops += [await self._check_stream(stream) for stream in streams]
-            hops += [await self._check_writes(stream) for stream in streams if stream.write]
+            hops += [await stream_read(stream.name, self._try_stream(stream)) for stream in streams]
+            hops += [
+                await stream_written(stream.name, self._try_writes(stream))
+                for stream in streams
+                if stream.write
+            ]
         return hops
 
-    async def _check_stream(self, stream: StreamSpec) -> CheckStep:
-        name = f"stream {stream.name}"
-        try:
-            options = parse_stream(stream.name, stream.options)
-            # As it is now, and not as it was when it was kept.
-            await self._service.store.refresh(
-                self._service.address("Page", options.page), where=f"streams.{stream.name}.read.page"
-            )
-            shape = await self._shape(stream)
-            now = await self.signpost(stream)
-            mode = ReadMode.SCAN if now is None else ReadMode.CHANGES
-            request = ReadRequest(stream, mode, end=now, page_rows=1)
-            reader = PageReader(self._service, self._forms, shape, request)
-            await asyncio.to_thread(reader.finish, await reader.fetch(None))
-        except DriverError as error:
-            return failed(name, error, stream=stream.name)
-        return CheckStep(name, ok=True, detail=checks.describe_stream(shape), stream=stream.name)
+    async def _try_stream(self, stream: StreamSpec) -> str:
+        options = parse_stream(stream.name, stream.options)
+        # As it is now, and not as it was when it was kept.
+        await self._service.store.refresh(
+            self._service.address("Page", options.page), where=f"streams.{stream.name}.read.page"
+        )
+        shape = await self._shape(stream)
+        now = await self.signpost(stream)
+        mode = ReadMode.SCAN if now is None else ReadMode.CHANGES
+        request = ReadRequest(stream, mode, end=now, page_rows=1)
+        reader = PageReader(self._service, self._forms, shape, request)
+        await asyncio.to_thread(reader.finish, await reader.fetch(None))
+        return checks.describe_stream(shape)
 
-    async def _check_writes(self, stream: StreamSpec) -> CheckStep:
-        name = f"writes of {stream.name}"
-        try:
-            kinds = ", ".join(each.kind.value for each in await self._writer.operations(stream))
-        except DriverError as error:
-            return failed(name, error, stream=stream.name)
-        detail = f"{kinds or 'none that the page takes'}; the page knows every field, and only a write shows the rest"
-        return CheckStep(name, ok=True, detail=detail, stream=stream.name)
+    async def _try_writes(self, stream: StreamSpec) -> str:
+        operations = await self._writer.operations(stream)
+        kinds = named((each.kind for each in operations), none="none that the page takes")
+        return f"{kinds}; the page knows every field, and only a write shows the rest"
 
     async def discover(self) -> Catalogue:
         return await published(self._service, list(self._pages))
@@ -122,13 +118,19 @@ class PagesDriver:
         await self._service.records(
             shape.options.page, shape.model, list(shape.options.filter.items()), size=1, where=shape.where
         )
+        where = f"{shape.where}.replication_key"
         answer = self._service.channel.answer
-        now = server_time(answer) if answer is not None else None
-        if now is None or not _FIRST_YEAR <= now.year <= _LAST_YEAR:
+        now = told_time(
+            None if answer is None else server_time(answer),
+            whose="the server's",
+            where=where,
+            hint="Let the proxy pass the header on, or leave replication_key out.",
+        )
+        if not _FIRST_YEAR <= now.year <= _LAST_YEAR:
             raise SourceChanged(
-                "the server's answers carry no Date that can be, so nothing says what time it is there",
-                where=f"{shape.where}.replication_key",
-                hint="Let the proxy pass the header on, or leave replication_key out.",
+                f"the server's answers carry a Date that cannot be: it is in the year {now.year}",
+                where=where,
+                hint="Correct the server's clock.",
             )
         if shape.mark_kind is MarkKind.TIMESTAMP:
             return Mark(MarkKind.TIMESTAMP, now.isoformat(timespec="seconds"))

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from drivers.http.hops import tried, way_to
+from drivers.check_steps import tried_in_turn
+from drivers.http.hops import way_to
 from drivers.http.options import HttpOptions
 
 
@@ -29,7 +30,7 @@ async def test_a_server_answers_when_one_of_its_addresses_does_as_for_every_requ
     server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
 
-    steps = await tried(way_to(HttpOptions(url=f"http://erp.example:{port}"), resolver=resolver))
+    steps = await tried_in_turn(way_to(HttpOptions(url=f"http://erp.example:{port}"), resolver=resolver))
     server.close()
 
     assert steps[-1].ok is reached
