@@ -14,6 +14,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
 
+from drivers.digits import natural
 from drivers.rfc.abap import Interface
 
 Value = str | int | Decimal | date | time | bytes | Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -132,4 +133,5 @@ def text(holder: Mapping[str, Any], name: str) -> str:
 
 def number(holder: Mapping[str, Any], name: str) -> int:
     found = text(holder, name).strip()
-    return int(found) if found.lstrip("-").isdigit() else 0
+    size = natural(found.removeprefix("-")) or 0
+    return -size if found.startswith("-") else size

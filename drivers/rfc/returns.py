@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from drivers.digits import natural
 from drivers.rfc.caller import Reply, text
 
 _FAILED: Final = frozenset({"E", "A", "X"})
@@ -56,6 +57,6 @@ def _said(row: Mapping[str, Any]) -> Said:
         number=number if number not in _NOTHING else code[2:],
         text=" ".join(text(row, "MESSAGE").split()),
         parameter=text(row, "PARAMETER"),
-        row=int(place) if place.isdigit() else 0,
+        row=natural(place) or 0,
         field=text(row, "FIELD"),
     )

@@ -198,3 +198,15 @@ def test_a_name_that_the_service_does_not_have_is_told_with_its_place(
         shape_of("s", parse_stream("s", options), model, service="")
     assert caught.value.where == f"streams.s.read.{place}"
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("length", ["\u00b2", "9" * 5_000, "max", "-1", ""])
+def test_a_length_that_is_no_number_is_none(length: str) -> None:
+    document = (
+        '<Edmx Version="4.0"><Schema Namespace="n"><EntityType Name="T"><Property Name="P" Type="Edm.String" '
+        f'MaxLength="{length}" Scale="{length}" Precision="{length}"/></EntityType></Schema></Edmx>'
+    )
+
+    (found,) = read_model(document.encode(), where="w").types["n.T"].properties.values()
+
+    assert (found.max_length, found.precision, found.scale) == (None, None, None)
