@@ -78,6 +78,7 @@ class App:
         wanted: Sequence[str] = (),
         *,
         full: bool = False,
+        reconcile: bool = False,
         accept_deletions: bool = False,
         progress: Callable[[RunReport], None] | None = None,
     ) -> list[RunResult]:
@@ -104,6 +105,7 @@ class App:
                         RunTrigger.MANUAL,
                         full=full,
                         accept_deletions=accept_deletions,
+                        reconcile=reconcile,
                     )
                     results.extend(await asyncio.gather(*futures))
                 finally:
@@ -113,7 +115,7 @@ class App:
         async with await self._open_outbox() as outbox:
             state_dir, retention = self._settings.state_dir, self._settings.audit.retention
             async with open_trail(state_dir, self._clock, retention) as trail:
-                call = "resync" if full else "sync"
+                call = "reconcile" if reconcile else "resync" if full else "sync"
                 facts = {"call": call, "streams": list(wanted), "accept_deletions": accept_deletions}
                 await trail.record("local_action", current_actor(), facts)
                 policies = make_policies(self._settings, self._clock, trail, outbox)

@@ -25,7 +25,7 @@ from agent.commandline.relay import relay
 from agent.commandline.run import driver_host, run
 from agent.commandline.secret import secret
 from agent.commandline.status import status
-from agent.commandline.sync import resync, sync
+from agent.commandline.sync import reconcile, resync, sync
 from agent.commandline.system import system
 from agent.commandline.version import version
 from agent.errors import GroundwireError
@@ -99,6 +99,7 @@ for command in (
     discover,
     sync,
     resync,
+    reconcile,
     pause,
     resume,
     status,

@@ -27,7 +27,7 @@ from agent.run_id import new_run_id
 from agent.settings import ConnectionSettings, LimitsTable
 from agent.stream_status import last_complete, limits_status, report_of, state_of, stream_status
 from agent.streams import NoSource, streams_of
-from agent.sync.cursor import read_checkpoint
+from agent.sync.cursor import Checkpoint, read_checkpoint
 from agent.sync.quiet import Source
 from agent.sync.runner import Runner, RunResult, Stream
 from agent.sync.schedule import Schedule
@@ -84,7 +84,7 @@ class Connections:
         self._access = access or Access(limits, state_dir, clock)
         self._on_change = on_change
         self._gate = asyncio.Semaphore(limits.parallel_runs)
-        self._schedule = Schedule(self._look, clock)
+        self._schedule = Schedule(self._look, clock, reconcile=self._look_to_reconcile)
         self._running: dict[str, Connection] = {}
         self._looked_after: set[str] = set()
         self._changing: set[str] = set()  # being stopped or started: a page under way takes its time to end
@@ -158,7 +158,7 @@ class Connections:
                 "connection_misconfigured", connection=settings.name, code=error.code, error=str(error)
             )
             fault, faults, streams = error, dict.fromkeys(settings.streams, error), {}
-        remap = {name: await self._needs_remap(stream) for name, stream in streams.items()}
+        there = {name: await self._checkpoint(stream) for name, stream in streams.items()}
         last = {name: await self._last_run(stream.address) for name, stream in streams.items()}
         paused = settings.name in await self._outbox.paused()
         if self._closed:
@@ -182,7 +182,12 @@ class Connections:
             paused=paused,
         )
         for name in streams:
-            supervisor.views[name] = replace(supervisor.views[name], remap=remap[name], report=last[name])
+            supervisor.views[name] = replace(
+                supervisor.views[name],
+                remap=there[name].needs_remap(streams[name].form),
+                report=last[name],
+                reconciled=there[name].reconciled,
+            )
         task = group.create_task(supervisor.run(), name=f"connection {settings.name}")
         self._running[settings.name] = Connection(settings, driver, supervisor, task, secrets, fault, further)
         self._changing.discard(settings.name)
@@ -286,12 +291,18 @@ class Connections:
         full: bool,
         since: Since | None = None,
         accept_deletions: bool = False,
+        reconcile: bool = False,
     ) -> list[asyncio.Future[RunResult]]:
         """Ask for runs of (connection, stream) pairs, after having looked that each can run."""
         self.require(wanted)
         return [
             self.named(connection).supervisor.ask(
-                stream, trigger, full=full, since=since, accept_deletions=accept_deletions
+                stream,
+                trigger,
+                full=full,
+                since=since,
+                accept_deletions=accept_deletions,
+                reconcile=reconcile,
             )
             for connection, stream in wanted
         ]
@@ -415,6 +426,11 @@ class Connections:
         if (connection := self._running.get(name)) is not None:
             connection.supervisor.look(stream)
 
+    def _look_to_reconcile(self, address: str) -> None:
+        name, _, stream = address.partition("/")
+        if (connection := self._running.get(name)) is not None:
+            connection.supervisor.look_to_reconcile(stream)
+
     def _make_runner(self, stream: Stream, source: Source, progress: Callable[[RunReport], None]) -> Runner:
         return Runner(
             stream,
@@ -425,12 +441,11 @@ class Connections:
             look=lambda: self._columns.look(stream, source),
         )
 
-    async def _needs_remap(self, stream: Stream) -> bool:
+    async def _checkpoint(self, stream: Stream) -> Checkpoint:
         try:
-            checkpoint = read_checkpoint(await self._outbox.last_checkpoint(stream.address))
+            return read_checkpoint(await self._outbox.last_checkpoint(stream.address))
         except GroundwireError:
-            return False  # the stream's next run says what is wrong with it
-        return checkpoint.needs_remap(stream.form)
+            return Checkpoint()  # the stream's next run says what is wrong with it
 
     async def _last_run(self, address: str) -> RunReport | None:
         runs = await self._outbox.runs(address, 1)

@@ -36,6 +36,7 @@ def stream_status(view: StreamView, next_look: datetime | None) -> dict[str, Any
         "state": view.state.value,
         "error": {"code": view.error.code, "hint": type(view.error).default_hint} if view.error else None,
         "remap": "offered" if view.remap else None,
+        "reconciled": view.reconciled.to_document() if view.reconciled else None,
         "nextRunAt": rfc3339(next_look) if next_look else None,
         "lastRun": None if report is None else {**report.to_document(), "error": None},
     }

@@ -14,8 +14,9 @@ from agent.policies.in_force import Leaves
 from agent.policy.leave import LeaveFilter
 from agent.settings import ConnectionSettings, StreamSettings
 from agent.sync.page import StreamFacts
-from agent.sync.quiet import Rest
+from agent.sync.quiet import OnlyWithin, Rest
 from agent.sync.reconcile import DeletionSettings
+from agent.sync.reconciliation import ReconcileSettings
 from agent.sync.runner import Stream
 from agent.sync.window import WindowSettings
 from drivers.contract import ReadRequest, StreamSpec
@@ -81,5 +82,6 @@ def build_stream(settings: ConnectionSettings, stream: StreamSettings, leave: Le
         page_rows=sync.page_rows,
         leave=leave,
         rest=Rest(sync.time_zone, sync.quiet_hours),
+        reconcile=ReconcileSettings(sync.reconcile_every, OnlyWithin(sync.time_zone, sync.reconcile_hours)),
         form=form_of(mapping, leave.fingerprint),
     )

@@ -13,6 +13,7 @@ from agent.control import Handler, Progress, caller
 CHANGING: Final[Mapping[str, tuple[str, ...]]] = {
     "sync": ("streams", "accept_deletions"),
     "resync": ("streams", "accept_deletions"),
+    "reconcile": ("streams", "accept_deletions"),
     "requeue": ("ids",),
     "drop": ("ids",),
     "mapping_accept_columns": ("connection", "stream"),

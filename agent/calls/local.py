@@ -47,6 +47,7 @@ class LocalCalls:
             "status": self._status,
             "sync": self._sync,
             "resync": self._resync,
+            "reconcile": self._reconcile,
             "outbox": self._outbox_stats,
             "dead_letters": self._dead_letters,
             "requeue": self._requeue,
@@ -70,7 +71,12 @@ class LocalCalls:
     async def _resync(self, args: dict[str, Any], progress: Progress) -> dict[str, Any]:
         return await self._run(args, progress, full=True)
 
-    async def _run(self, args: dict[str, Any], progress: Progress, *, full: bool) -> dict[str, Any]:
+    async def _reconcile(self, args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+        return await self._run(args, progress, full=False, reconcile=True)
+
+    async def _run(
+        self, args: dict[str, Any], progress: Progress, *, full: bool, reconcile: bool = False
+    ) -> dict[str, Any]:
         """`streams`: texts "connection" or "connection/stream"; none: everything."""
         wanted = self._connections.addressed(_texts(args, "streams"))
         chosen = {f"{connection}/{stream}" for connection, stream in wanted}
@@ -82,7 +88,11 @@ class LocalCalls:
         self._connections.watchers.add(watch)
         try:
             futures = self._connections.start_syncs(
-                wanted, RunTrigger.MANUAL, full=full, accept_deletions=bool(args.get("accept_deletions"))
+                wanted,
+                RunTrigger.MANUAL,
+                full=full,
+                accept_deletions=bool(args.get("accept_deletions")),
+                reconcile=reconcile,
             )
             results = await _ended(futures)
         finally:

@@ -22,6 +22,9 @@ COUNTED: Final = (
 )
 
 
+DIFFERING: Final = (("missing", "never sent"), ("changed", "changed without a stamp"), ("gone", "gone"))
+
+
 class RunProgress:
     """Takes run reports (as documents) and shows them on stderr, so that stdout stays the answer's."""
 
@@ -63,6 +66,20 @@ def describe(report: Mapping[str, Any]) -> str:
     counts = report.get("counts") or {}
     parts = [f"{counts[key]:,} {word}" for key, word in COUNTED if counts.get(key)]
     return ", ".join(parts) or "nothing read"
+
+
+def differences(told: Mapping[str, Any]) -> str:
+    """What a comparison of everything found, of a run or of a status; empty where nothing was compared."""
+    found = told.get("differences") or told.get("reconciled")
+    if not found:
+        return ""
+    parts = [f"{found[key]:,} {word}" for key, word in DIFFERING if found[key]]
+    sentence = f"differences: {', '.join(parts)}" if parts else "no differences"
+    if found["atSource"] is not None:
+        sentence += f" among {found['atSource']:,} records at the source"
+    if found["examples"]:
+        sentence += f"; such as {', '.join(found['examples'])}"
+    return sentence
 
 
 def _live_progress() -> Progress:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from agent.commandline.invocation import Invocation, json_option, pass_invocation, run_async, shared_options
-from agent.commandline.progress import describe
+from agent.commandline.progress import describe, differences
 
 
 @click.command()
@@ -49,6 +49,8 @@ def status(invocation: Invocation) -> None:
             _show_error(invocation, name, stream.get("error"))
             if stream.get("quietUntil"):
                 output.line(f"{name}: quiet hours until {stream['quietUntil']}")
+            if (reconciled := stream.get("reconciled")) is not None:
+                output.line(f"{name}: compared {reconciled['at']}, {differences(stream)}")
             _show_offers(invocation, name, stream)
     output.document(answer)
 

@@ -1,4 +1,4 @@
-"""`groundwire sync` and `resync`: by the running agent, or once in this process where none runs."""
+"""`groundwire sync`, `resync` and `reconcile`: by the running agent, or once in this process where none runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from agent.commandline.exits import ExitCode, code_of, code_of_many
 from agent.commandline.invocation import Invocation, json_option, pass_invocation, run_async, shared_options
-from agent.commandline.progress import COUNTED, RunProgress
+from agent.commandline.progress import COUNTED, RunProgress, differences
 
 if TYPE_CHECKING:
     from agent.settings import Settings
@@ -69,6 +69,17 @@ def resync(
     _sync(invocation, "resync", streams, accept_deletions=accept_deletions)
 
 
+@click.command()
+@click.argument("streams", nargs=-1, required=True, metavar="CONNECTION[/STREAM]...")
+@click.option("--accept-deletions", is_flag=True, help="Pass on removed records however many they are.")
+@shared_options
+@json_option
+@pass_invocation
+def reconcile(invocation: Invocation, streams: tuple[str, ...], *, accept_deletions: bool) -> None:
+    """Sync, then compare everything at the source with what was sent; tell and repair what differs."""
+    _sync(invocation, "reconcile", streams, accept_deletions=accept_deletions)
+
+
 def _sync(invocation: Invocation, call: str, streams: Sequence[str], *, accept_deletions: bool) -> None:
     invocation.quiet_logging()
     settings = invocation.settings()
@@ -97,6 +108,7 @@ async def _run(
     results = await App(settings).run_once(
         streams,
         full=call == "resync",
+        reconcile=call == "reconcile",
         accept_deletions=accept_deletions,
         progress=lambda report: show(report.to_document()),
     )
@@ -136,6 +148,9 @@ def _answer(
         for run in runs
     ]
     output.table(["STREAM", "MODE", "STATUS", *(word.upper() for _, word in COUNTED)], rows)
+    for run in runs:
+        if told := differences(run):
+            output.line(f"{run['stream']}: {told}")
     output.document({"runs": runs, "by_running_agent": by_agent})
     outcomes: list[ExitCode] = []
     for run in runs:

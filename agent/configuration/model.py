@@ -276,6 +276,15 @@ class SyncSettings(Table):
         strict=False,
         description="A larger share of removed records at once is held back.",
     )
+    reconcile_hours: tuple[Quiet, ...] = Field(
+        default=(),
+        strict=False,
+        max_length=24,
+        description="When the whole source is compared with what was sent; without them only when asked.",
+    )
+    reconcile_every: Duration = Field(
+        default=parse_duration("7d"), description="Least time between two such comparisons."
+    )
     send_raw: bool = Field(default=False, description="Whether the source record travels along.")
 
     @model_validator(mode="before")

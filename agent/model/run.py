@@ -44,6 +44,27 @@ class RunCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class Differences:
+    """What no change stamp had told, found by comparing: numbers of records, and the keys of a few."""
+
+    missing: int = 0  # at the source, and never sent
+    changed: int = 0  # other than when they were sent
+    gone: int = 0  # sent, and not at the source any more
+    examples: tuple[str, ...] = ()
+    at_source: int | None = (
+        None  # where the whole set was walked: the records of it that belong to the stream
+    )
+    held: int | None = None  # and those that the agent has sent or turned down, behind the repair
+
+    @property
+    def total(self) -> int:
+        return self.missing + self.changed + self.gone
+
+    def to_document(self) -> dict[str, Any]:
+        return {camel(name): value for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True)
 class RunError:
     code: str
     message: str
@@ -64,6 +85,7 @@ class RunReport:
     finished_at: datetime | None = None
     counts: RunCounts = field(default_factory=RunCounts)
     error: RunError | None = None
+    differences: Differences | None = None  # None: it compared nothing, or found nothing
 
     def to_document(self) -> dict[str, Any]:
         """JSON-ready, camelCase, times in RFC 3339 UTC."""
@@ -72,6 +94,7 @@ class RunReport:
         document["finishedAt"] = None if self.finished_at is None else rfc3339(self.finished_at)
         document["counts"] = {camel(name): value for name, value in asdict(self.counts).items()}
         document["error"] = None if self.error is None else asdict(self.error)
+        document["differences"] = None if self.differences is None else self.differences.to_document()
         return document
 
     @classmethod
@@ -90,6 +113,7 @@ class RunReport:
             finished_at=None if finished is None else _moment(_text(document, "finishedAt")),
             counts=_counts(document.get("counts")),
             error=_error(document.get("error")),
+            differences=read_differences(document.get("differences")),
         )
 
 
@@ -123,6 +147,27 @@ def _counts(value: Any) -> RunCounts:
     if not all(type(number) is int and number >= 0 for number in numbers.values()):
         raise ValueError("counts must be whole numbers")
     return RunCounts(**numbers)
+
+
+def read_differences(value: Any) -> Differences | None:
+    """What `Differences.to_document` made; raises ValueError for anything else."""
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise ValueError("differences must be an object or null")  # noqa: TRY004 - one error type for all bad input
+    examples = value.get("examples", [])
+    if not isinstance(examples, list | tuple) or not all(isinstance(key, str) for key in examples):
+        raise ValueError("examples must be a list of texts")
+    found = {
+        item.name: value.get(camel(item.name), item.default)
+        for item in fields(Differences)
+        if item.name != "examples"
+    }
+    whole = [found["at_source"], found["held"]]
+    numbers = [found["missing"], found["changed"], found["gone"], *(one for one in whole if one is not None)]
+    if not all(type(number) is int and number >= 0 for number in numbers):
+        raise ValueError("differences must be whole numbers")
+    return Differences(examples=tuple(examples), **found)
 
 
 def _error(value: Any) -> RunError | None:

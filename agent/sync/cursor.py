@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from agent.errors import VersionMismatch
+from agent.model.run import Differences, read_differences
 from drivers.contract import Mark, MarkKind, ReadMode
 
 CHECKPOINT_VERSION: Final = 1
@@ -46,6 +47,17 @@ class Pass:
 
 
 @dataclass(frozen=True, slots=True)
+class Reconciled:
+    """When the whole set of the source was compared, and what had been other."""
+
+    at: datetime  # when that run began
+    found: Differences
+
+    def to_document(self) -> dict[str, Any]:
+        return {"at": self.at.isoformat(), **self.found.to_document()}
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     floor: Mark | None = None
     under_way: Pass | None = None
@@ -57,6 +69,9 @@ class Checkpoint:
     leave: str = (
         ""  # the policy's rule for what leaves that holds at the relay, see `LeaveFilter.fingerprint`
     )
+
+    covers_from: Mark | None = None  # where the initial pass's window began, if it had one
+    reconciled: Reconciled | None = None  # the last time that the whole set was compared
 
     # Records that no pass has met since that rule changed may be at the relay as an earlier one let them leave.
     overtaken: bool = False
@@ -100,6 +115,7 @@ class Checkpoint:
             under_way=None,
             initial_done=self.initial_done or initial,
             covers_everything=(step.mode is ReadMode.SCAN) if initial else self.covers_everything,
+            covers_from=step.start if initial else self.covers_from,
             form=step.form if initial else self.form,
         )
 
@@ -118,6 +134,8 @@ class Checkpoint:
                 "form": self.form,
                 "leave": self.leave,
                 "overtaken": self.overtaken,
+                "covers_from": _mark_out(self.covers_from),
+                "reconciled": self.reconciled.to_document() if self.reconciled else None,
             },
             separators=(",", ":"),
         )
@@ -146,7 +164,14 @@ def read_checkpoint(text: str | None) -> Checkpoint:
         form=value.get("form", MIXED),
         leave=value.get("leave", ""),
         overtaken=value.get("overtaken", False),
+        covers_from=_mark_in(value.get("covers_from")),
+        reconciled=_reconciled_in(value.get("reconciled")),
     )
+
+
+def _reconciled_in(value: dict[str, Any] | None) -> Reconciled | None:
+    found = read_differences(value)
+    return Reconciled(datetime.fromisoformat(value["at"]), found) if value and found else None
 
 
 def _mark_out(mark: Mark | None) -> list[str] | None:

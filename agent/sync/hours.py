@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -35,15 +35,24 @@ def quiet_until(now: datetime, zone: ZoneInfo, quiet: Sequence[QuietHours]) -> d
         part = next((part for part in quiet if part.covers(moment.timetz().replace(tzinfo=None))), None)
         if part is None:
             break
-        moment = _next_time(moment, part, zone)
+        moment = _next_time(moment, part.end, zone)
     ended = moment.astimezone(UTC)
     return ended if ended > now else None
 
 
-def _next_time(moment: datetime, part: QuietHours, zone: ZoneInfo) -> datetime:
-    """The next local `part.end` after `moment`; a time that a change of the clocks skips is taken an hour later."""
+def closed_until(now: datetime, zone: ZoneInfo, open_parts: Sequence[QuietHours]) -> datetime | None:
+    """When the next of these parts of a day begins, in UTC; None inside of one, and where there are none."""
+    moment = now.astimezone(zone)
+    if any(part.covers(moment.timetz().replace(tzinfo=None)) for part in open_parts):
+        return None
+    begins = [_next_time(moment, part.start, zone).astimezone(UTC) for part in open_parts]
+    return min(begins, default=None)
+
+
+def _next_time(moment: datetime, wanted: time, zone: ZoneInfo) -> datetime:
+    """The next local `wanted` after `moment`; a time that a change of the clocks skips is taken an hour later."""
     day = moment.date()
-    if moment.time() >= part.end:
+    if moment.time() >= wanted:
         day += timedelta(days=1)
     # By way of UTC, so that a local time that does not exist becomes one that does.
-    return datetime.combine(day, part.end, zone).astimezone(UTC).astimezone(zone)
+    return datetime.combine(day, wanted, zone).astimezone(UTC).astimezone(zone)

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from agent.clock import Clock
 from agent.configuration.hours import QuietHours as Part
 from agent.errors import QuietHours
-from agent.sync.hours import quiet_until
+from agent.sync.hours import closed_until, quiet_until
 from drivers.contract import Column, Mark, Page, ReadRequest, StreamSpec
 
 
@@ -36,6 +36,14 @@ class Rest:
     def until(self, now: datetime) -> datetime | None:
         """The end of the quiet hours that `now` lies in; None outside of them."""
         return quiet_until(now, ZoneInfo(self.zone), self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class OnlyWithin(Rest):
+    """The other way around: a source that is asked in these parts of a day alone."""
+
+    def until(self, now: datetime) -> datetime | None:
+        return closed_until(now, ZoneInfo(self.zone), self.parts)
 
 
 @dataclass(frozen=True, slots=True)

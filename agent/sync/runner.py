@@ -22,13 +22,13 @@ import pyarrow as pa
 import structlog
 
 from agent.clock import Clock
-from agent.errors import GroundwireError, QuietHours, TransientError, UnexpectedError
+from agent.errors import DeletionsHeld, GroundwireError, QuietHours, TransientError, UnexpectedError
 from agent.mapping.compile import CompiledMapping
-from agent.model.payload import encode_run, encode_tombstones
-from agent.model.run import RunCounts, RunError, RunMode, RunReport, RunStatus, RunTrigger
-from agent.outbox.store import BatchDraft, BatchKind, DeadLetter, Entry, Outbox, RunRecord, Segment
+from agent.model.payload import encode_tombstones
+from agent.model.run import RunCounts, RunError, RunReport, RunStatus, RunTrigger
+from agent.outbox.store import BatchDraft, BatchKind, DeadLetter, Entry, Outbox, Segment
 from agent.policy.leave import LeaveFilter
-from agent.sync.cursor import Checkpoint, Pass, read_checkpoint
+from agent.sync.cursor import Checkpoint, Pass, Reconciled, read_checkpoint
 from agent.sync.known import Hashes, Known
 from agent.sync.page import Recalled, StreamFacts, prepare_page
 from agent.sync.quiet import Rest, Source
@@ -42,6 +42,8 @@ from agent.sync.reconcile import (
     check_share,
     compare_with_source,
 )
+from agent.sync.reconciliation import MAX_EXAMPLES, Found, ReconcileSettings, Reconciliation, log_differences
+from agent.sync.reports import mode_of, record_of, told_to_relay
 from agent.sync.window import Since, WindowSettings, comparison_due, next_pass
 from agent.sync.withheld import Withheld
 from drivers.contract import ReadMode, ReadRequest, StreamSpec
@@ -62,6 +64,7 @@ class Stream:
     leave: LeaveFilter
     withheld: Withheld = field(default_factory=Withheld, compare=False)
     rest: Rest = field(default_factory=Rest)  # when its source is left alone
+    reconcile: ReconcileSettings = field(default_factory=ReconcileSettings)
     form: str = ""  # stands for what mapping and policy make of a record, see `mapping.form`; empty: not kept track of
 
     @property
@@ -80,6 +83,7 @@ class Stream:
 class RunResult:
     report: RunReport
     error: GroundwireError | None = None
+    reconciled: Reconciled | None = None  # the last time that the whole set was compared
     remap: bool | None = None  # whether the relay may hold records of an older form; None: not known
 
 
@@ -107,6 +111,7 @@ class Runner:
         self._progress = progress
         self._look = look
         self._counts = RunCounts()
+        self._found = Found()
         self._checkpoint = Checkpoint()  # the last that is known to be durable behind a whole pass
         self._log = log.bind(stream=stream.address)
 
@@ -120,12 +125,15 @@ class Runner:
         accept_deletions: bool = False,
         keys: Sequence[str] = (),
         walk: bool = True,
+        reconcile: Source | None = None,
     ) -> RunResult:
         """Sync the stream once and return how it ended; a GroundwireError ends the run, not the caller.
 
         `full` sends every record again, `since` those that changed at or after it.
 
         `keys` are read again first, whatever is known of them; without `walk` that is all.
+
+        `reconcile` is what the whole set is read from behind the sync, to be compared; None: it is not.
         """
         before = read_checkpoint(await self._outbox.checkpoint(self._stream.address))
         checkpoint = before.in_form(self._stream.form) if self._stream.form else before
@@ -138,7 +146,7 @@ class Runner:
             connection=self._stream.facts.connection,
             entity=self._stream.facts.entity,
             trigger=trigger,
-            mode=_mode(checkpoint, full=full or since is not None),
+            mode=mode_of(checkpoint, full=full or since is not None),
             status=RunStatus.RUNNING,
             started_at=self._clock.utcnow(),
         )
@@ -152,7 +160,12 @@ class Runner:
                 await self._fetch(report, keys, await self._known(), resend=True)
             if walk:
                 await self._sync(
-                    report, checkpoint, full=full, since=since, accept_deletions=accept_deletions
+                    report,
+                    checkpoint,
+                    full=full,
+                    since=since,
+                    accept_deletions=accept_deletions,
+                    reconcile=reconcile,
                 )
         except asyncio.CancelledError:
             # The last page is durable or it is not; only the report of the stop is still to be written. Where the
@@ -174,7 +187,8 @@ class Runner:
 
     def _result(self, report: RunReport, error: GroundwireError | None = None) -> RunResult:
         form = self._stream.form
-        return RunResult(report, error, self._checkpoint.needs_remap(form) if form else None)
+        there = self._checkpoint
+        return RunResult(report, error, there.reconciled, there.needs_remap(form) if form else None)
 
     async def _sync(
         self,
@@ -184,6 +198,7 @@ class Runner:
         full: bool,
         since: Since | None,
         accept_deletions: bool,
+        reconcile: Source | None,
     ) -> None:
         signpost = await self._source.signpost(self._stream.spec)
         if self._look is not None:
@@ -208,13 +223,16 @@ class Runner:
             checkpoint = self._checkpoint = await self._catch_up(
                 report, checkpoint, known, seen, accept=accept_deletions
             )
-        if self._comparison_due(checkpoint):
-            saw_everything = step.mode is ReadMode.SCAN and not step.resumed
+        met = seen.all() if step.mode is ReadMode.SCAN and not step.resumed else None
+        if reconcile is not None:
+            await self._reconcile(report, checkpoint, reconcile, known, met, accept=accept_deletions)
+        elif self._comparison_due(checkpoint):
             comparison = (
-                Comparison(known.missing_from(seen.all())) if saw_everything else await self._compare(known)
+                Comparison(known.missing_from(met)) if met is not None else await self._compare(known)
             )
             if checkpoint.covers_everything and comparison.missed:
-                await self._fetch(report, comparison.missed, known, resend=False)
+                missed = comparison.missed
+                await self._reconciliation(report, known).fetch_missed(self._source, checkpoint, missed)
             gone = await self._still_gone(report, comparison.gone, known)
             await self._bury(report, gone, known, accept=accept_deletions)
             await self._outbox.append(
@@ -276,6 +294,7 @@ class Runner:
                 segment=page.segment,
             )
         )
+        self._found.add(page, known)
         known.learn(page.changed_key_hashes, page.changed_content_hashes)
         self._count(
             report,
@@ -312,6 +331,45 @@ class Runner:
             async for page in pages:
                 seen.add(await self._take(report, page.table, known, None, resend=resend))
         return seen.all()
+
+    async def _reconcile(
+        self,
+        report: RunReport,
+        checkpoint: Checkpoint,
+        source: Source,
+        known: Known,
+        met: Hashes | None,
+        *,
+        accept: bool,
+    ) -> None:
+        """Behind the sync: compare the whole set, and repair what is other. `met`: all of it, if the sync walked it."""
+        compared = await self._reconciliation(report, known).compare(source, checkpoint, met)
+        gone = await self._still_gone(report, known.missing_from(compared.seen), known)
+        if self._stream.deletions.compare_keys:
+            await self._bury(report, gone, known, accept=accept)
+        else:
+            await self._note_gone(gone)
+        self._found.noting = False
+        held = (await self._known()).count_at_start()
+        found = self._found.whole(len(compared.seen) if compared.at_source else None, held)
+        self._checkpoint = replace(
+            checkpoint.compared(self._clock.utcnow()), reconciled=Reconciled(report.started_at, found)
+        )
+        await self._outbox.append(self._entry(report, checkpoint=self._checkpoint))
+
+    async def _note_gone(self, gone: Hashes) -> None:
+        """Gone, and no tombstone for it."""
+        names = await self._outbox.keys_of(self._stream.address, gone[:MAX_EXAMPLES])
+        self._found.add_gone(len(gone), pa.array(list(names.values()), pa.string()))
+
+    def _reconciliation(self, report: RunReport, known: Known) -> Reconciliation:
+        async def take(table: pa.Table) -> Hashes:
+            return await self._take(report, table, known, None, resend=False)
+
+        def met(rows: int) -> None:
+            self._count(report, pages=1, read=rows, unchanged=rows)
+
+        return Reconciliation(self._stream, known, self._found, take, met)
 
     async def _catch_up(
         self, report: RunReport, checkpoint: Checkpoint, known: Known, seen: SeenKeys, *, accept: bool
@@ -356,7 +414,12 @@ class Runner:
     async def _bury(self, report: RunReport, gone: Hashes, known: Known, *, accept: bool) -> None:
         """Enqueue tombstones for what is gone at the source."""
         if not accept:
-            check_share(len(gone), known.count_at_start(), self._stream.deletions, where=self._stream.address)
+            try:
+                where, settings = self._stream.address, self._stream.deletions
+                check_share(len(gone), known.count_at_start(), settings, where=where)
+            except DeletionsHeld:
+                await self._note_gone(gone)
+                raise
         for start in range(0, len(gone), TOMBSTONES_PER_BATCH):
             hashes = gone[start : start + TOMBSTONES_PER_BATCH]
             names = await self._outbox.keys_of(self._stream.address, hashes)
@@ -370,6 +433,7 @@ class Runner:
                     segment=Segment(hashes, np.zeros_like(hashes), keys, removed=True),
                 )
             )
+            self._found.add_gone(len(keys), keys)
             self._count(report, tombstones=len(keys), enqueued=len(keys))
 
     def _comparison_due(self, checkpoint: Checkpoint) -> bool:
@@ -410,7 +474,9 @@ class Runner:
             finished_at=self._clock.utcnow(),
             counts=self._counts,
             error=RunError(error.code, error.message, error.where, error.hint) if error else None,
+            differences=self._found.told(),
         )
+        log_differences(self._log, finished)
         self._log.info(
             "run_finished",
             run=report.run,
@@ -423,31 +489,5 @@ class Runner:
         return finished
 
     async def _tell(self, report: RunReport) -> None:
-        """Keep the report here and enqueue what the relay may know of it: never the words of an error."""
-        told = replace(report, error=report.error and RunError(report.error.code, "", "", ""))
-        draft = BatchDraft(BatchKind.RUN, 1, encode_run(told))
-        await self._outbox.append(replace(self._entry(report, batches=(draft,)), run_record=_record(report)))
-
-
-def _mode(checkpoint: Checkpoint, *, full: bool) -> RunMode:
-    resumes_full = checkpoint.under_way is not None and checkpoint.under_way.resend
-    if full or resumes_full:
-        return RunMode.RESYNC
-    return RunMode.INCREMENTAL if checkpoint.initial_done else RunMode.INITIAL
-
-
-def _record(report: RunReport) -> RunRecord:
-    """The report as the outbox keeps it."""
-    return RunRecord(
-        run=report.run,
-        stream=report.stream,
-        connection=report.connection,
-        entity=report.entity,
-        trigger=report.trigger.value,
-        mode=report.mode.value,
-        status=report.status.value,
-        started_at=report.started_at,
-        finished_at=report.finished_at,
-        counts=asdict(report.counts),
-        error=asdict(report.error) if report.error else None,
-    )
+        entry = self._entry(report, batches=(told_to_relay(report),))
+        await self._outbox.append(replace(entry, run_record=record_of(report)))

@@ -19,20 +19,29 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from agent.clock import Clock
 from agent.settings import SyncSettings
-from agent.sync.hours import first_look, quiet_until
+from agent.sync.hours import MAX_QUIET_PARTS, first_look, quiet_until
 
 log = structlog.get_logger(__name__)
 
 WEEKDAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 AFTER_QUIET: Final = "/after-quiet-hours"
+RECONCILING: Final = "/reconciling/"
 CLOCK_LOOK_SECONDS: Final = 60.0  # between two looks at the wall clock
 
 
 class Schedule:
     """Calls `look(address)` when a stream is due. Needs a running event loop between `start` and `stop`."""
 
-    def __init__(self, look: Callable[[str], None], clock: Clock) -> None:
+    def __init__(
+        self,
+        look: Callable[[str], None],
+        clock: Clock,
+        *,
+        reconcile: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`reconcile(address)` is called where the hours of a stream begin in which all of it may be compared."""
         self._look = look
+        self._reconcile = reconcile
         self._clock = clock
         # Trigger objects are handed over, never their names: names are resolved through package metadata, which a
         # frozen build may lack.
@@ -51,6 +60,7 @@ class Schedule:
     def add(self, address: str, settings: SyncSettings, last_started: datetime | None) -> None:
         """Schedule a stream, or change its schedule. A tick missed while the agent was down is due at once."""
         self.remove(address)
+        self._add_reconciling(address, settings)
         trigger = trigger_for(settings)
         if trigger is None:
             return
@@ -66,8 +76,23 @@ class Schedule:
             next_run_time=first_look(self._clock.utcnow(), last_started, next_fire),
         )
 
+    def _add_reconciling(self, address: str, settings: SyncSettings) -> None:
+        for number, part in enumerate(settings.reconcile_hours):
+            zone = ZoneInfo(settings.time_zone)
+            self._scheduler.add_job(
+                self._hours_begin,
+                CronTrigger(hour=part.start.hour, minute=part.start.minute, timezone=zone),
+                args=(address,),
+                id=f"{address}{RECONCILING}{number}",
+                next_run_time=self._clock.utcnow(),  # they may have begun; whoever is told looks
+            )
+
+    async def _hours_begin(self, address: str) -> None:
+        self._reconcile(address)
+
     def remove(self, address: str) -> None:
-        for name in (address, address + AFTER_QUIET):
+        reconciling = [f"{address}{RECONCILING}{number}" for number in range(MAX_QUIET_PARTS)]
+        for name in (address, address + AFTER_QUIET, *reconciling):
             if self._scheduler.get_job(name) is not None:
                 self._scheduler.remove_job(name)
 

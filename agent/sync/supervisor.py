@@ -31,7 +31,8 @@ from agent.errors import (
     UnexpectedError,
 )
 from agent.model.run import RunMode, RunReport, RunStatus, RunTrigger
-from agent.sync.quiet import Source, Spared
+from agent.sync.cursor import Reconciled
+from agent.sync.quiet import Rest, Source, Spared
 from agent.sync.runner import Runner, RunResult, Stream
 from agent.sync.window import Since
 from agent.sync.wishes import Wish, asked_for
@@ -64,6 +65,7 @@ class StreamView:
     error: GroundwireError | None = None
     failures: int = 0  # in a row
     remap: bool = False  # the relay may hold records of an older form
+    reconciled: Reconciled | None = None  # the last time that the whole set was compared
 
 
 class MakeRunner(Protocol):
@@ -119,6 +121,14 @@ class Supervisor:
             return
         self._want(stream, Wish(RunTrigger.SCHEDULE))
 
+    def look_to_reconcile(self, stream: str) -> None:
+        """The hours begin in which the whole set may be compared: do so, if it is time again."""
+        if stream in self.faults or self.refused is not None or self.paused:
+            return
+        last = self.views[stream].reconciled
+        if self.streams[stream].reconcile.due(last.at if last else None, self.clock.utcnow()):
+            self._want(stream, Wish(RunTrigger.SCHEDULE, reconcile=True))
+
     def ask(
         self,
         stream: str,
@@ -127,8 +137,9 @@ class Supervisor:
         full: bool = False,
         since: Since | None = None,
         accept_deletions: bool = False,
+        reconcile: bool = False,
     ) -> asyncio.Future[RunResult]:
-        """Somebody wants the stream synced now; the future ends with that run.
+        """Somebody wants the stream synced now, or reconciled too; the future ends with that run.
 
         A run that only a command wanted ends when the command is cancelled, and with it the future. Raises the
         stream's fault when it cannot run as it is configured, Paused, and CredentialsRefused to the relay when the
@@ -136,8 +147,8 @@ class Supervisor:
         """
         self._require(stream, trigger)
         answer = self._promise(stream)
-        wish = asked_for(trigger, answer)
-        self._want(stream, replace(wish, full=full, since=since, accept_deletions=accept_deletions))
+        wish = replace(asked_for(trigger, answer), full=full, since=since, accept_deletions=accept_deletions)
+        self._want(stream, replace(wish, reconcile=reconcile, reconcile_now=reconcile))
         return answer
 
     def fetch(self, stream: str, trigger: RunTrigger, keys: tuple[str, ...]) -> asyncio.Future[RunResult]:
@@ -264,11 +275,17 @@ class Supervisor:
         for name, wish in self._startable():
             if wish.not_before > now or (self._held_until > now and not wish.by_hand):
                 continue
-            if not wish.asked and self.streams[name].rest.until(self.clock.utcnow()) is not None:
-                self._wishes[name] = replace(wish, not_before=now + QUIET_LOOK_SECONDS)
+            if not wish.asked and self._rest_of(name, wish).until(self.clock.utcnow()) is not None:
+                # Once its hours are over nothing is reconciled; the sync that would have come before is still due.
+                self._wishes[name] = replace(wish, reconcile=False, not_before=now + QUIET_LOOK_SECONDS)
                 continue
             return name
         return None
+
+    def _rest_of(self, stream: str, wish: Wish) -> Rest:
+        """When the source of a scheduled run is left alone: hours for reconciling may lie in the quiet hours."""
+        there = self.streams[stream]
+        return there.reconcile.hours if wish.reconcile else there.rest
 
     def _startable(self) -> list[tuple[str, Wish]]:
         return [(name, wish) for name, wish in self._wishes.items() if name not in self._under_way]
@@ -337,7 +354,11 @@ class Supervisor:
 
         refused_before = self.refused is not None
         there = self.streams[stream]
-        spared = source if wish.asked else Spared(source, there.rest, self.clock, there.address)
+        rest = self._rest_of(stream, wish)
+        spared = source if wish.asked else Spared(source, rest, self.clock, there.address)
+        compared = source if wish.reconcile_now else Spared(source, rest, self.clock, there.address)
+        # What a schedule wanted may have been joined by somebody who asks, and wait until its hours were over.
+        reconcile = wish.reconcile_now or (wish.reconcile and rest.until(self.clock.utcnow()) is None)
         runner = self.make_runner(there, spared, progress)
         self._show(stream, state=StreamState.RUNNING)
         try:
@@ -349,6 +370,7 @@ class Supervisor:
                 accept_deletions=wish.accept_deletions,
                 keys=wish.keys,
                 walk=wish.walk,
+                reconcile=compared if reconcile else None,
             )
         except GroundwireError as error:
             # The outbox itself failed, so not even a report could be kept.
@@ -359,14 +381,16 @@ class Supervisor:
                 f"the run ended with {type(error).__name__}", where=self.streams[stream].address
             )
             result = RunResult(_unreported(self.streams[stream], wish, self.clock.utcnow()), fault)
-        self._settle(stream, result, refused_before=refused_before)
+        self._settle(stream, wish, result, refused_before=refused_before)
         return result
 
-    def _settle(self, stream: str, result: RunResult, *, refused_before: bool) -> None:
+    def _settle(self, stream: str, wish: Wish, result: RunResult, *, refused_before: bool) -> None:
         """Decide from how a run ended what happens to its stream next."""
         error, before = result.error, self.views[stream]
         if result.remap is not None:
             self.views[stream] = replace(before, remap=result.remap)
+        if result.reconciled is not None:
+            self.views[stream] = replace(self.views[stream], reconciled=result.reconciled)
         if error is None:
             self._settle_well(stream, before, refused_before=refused_before)
             return
@@ -397,7 +421,8 @@ class Supervisor:
             pause = retry_pause(failures, error)
             if isinstance(error, Throttled):  # it said so of itself, not of one stream
                 self._held_until = max(self._held_until, self.clock.monotonic() + pause)
-            self._want(stream, Wish(RunTrigger.SCHEDULE, not_before=self.clock.monotonic() + pause))
+            again = Wish(RunTrigger.SCHEDULE, not_before=self.clock.monotonic() + pause)
+            self._want(stream, replace(again, reconcile=wish.reconcile and not wish.reconcile_now))
 
     def _settle_well(self, stream: str, before: StreamView, *, refused_before: bool) -> None:
         if before.error is not None:

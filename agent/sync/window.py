@@ -76,7 +76,7 @@ def _initial(signpost: Mark | None, settings: WindowSettings) -> Pass:
 
 
 def _changes(floor: Mark, signpost: Mark, settings: WindowSettings) -> Pass:
-    if floor.kind is not signpost.kind or _is_zoned(floor) is not _is_zoned(signpost):
+    if not comparable(floor, signpost):
         # The change column was retyped: positions can no longer be compared, hashes can.
         return Pass(PassKind.COMPARE, ReadMode.SCAN, end=_held_back(signpost, settings.lag))
     # A source clock that stepped back must not pull the floor back with it.
@@ -160,6 +160,11 @@ def move_back(mark: Mark, span: timedelta) -> Mark:
         days = -(-span // ONE_DAY)
         return Mark(mark.kind, (date.fromisoformat(mark.value) - timedelta(days=days)).isoformat())
     return mark
+
+
+def comparable(one: Mark, other: Mark) -> bool:
+    """Whether two marks have an order; they have none once the change column was retyped."""
+    return one.kind is other.kind and _is_zoned(one) is _is_zoned(other)
 
 
 def later(one: Mark, other: Mark) -> Mark:

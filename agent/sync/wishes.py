@@ -20,6 +20,8 @@ class Wish:
     accept_deletions: bool = False
     keys: tuple[str, ...] = ()  # records to be read again by key
     walk: bool = True  # false: only those
+    reconcile: bool = False  # the whole set is compared behind the sync
+    reconcile_now: bool = False  # also outside of its hours: somebody asked for that
     not_before: float = 0.0  # on the monotonic clock
     waiting: tuple[asyncio.Future[RunResult], ...] = ()
     kept: bool = True  # false: wanted only as long as somebody waits for it
@@ -39,6 +41,8 @@ class Wish:
             accept_deletions=self.accept_deletions or other.accept_deletions,
             keys=tuple(dict.fromkeys(self.keys + other.keys)),
             walk=self.walk or other.walk,
+            reconcile=self.reconcile or other.reconcile,
+            reconcile_now=self.reconcile_now or other.reconcile_now,
             not_before=self._start_with(other),
             waiting=self.waiting + other.waiting,
             kept=self.kept or other.kept,

@@ -76,6 +76,22 @@ class RunCountsOut(Answer):
     pages: int = 0
 
 
+class DifferencesOut(Answer):
+    """What no change stamp had told, found by comparing: numbers of records, and the keys of a few."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="allow")
+    missing: int = Field(default=0, description="At the source, and never sent before.")
+    changed: int = Field(default=0, description="Other than when they were sent.")
+    gone: int = Field(default=0, description="Sent, and not at the source any more.")
+    examples: list[str] = Field(default=[], description="Keys of a few of them.")
+    at_source: int | None = Field(
+        default=None, description="Records at the source, where the whole set was compared."
+    )
+    held: int | None = Field(
+        default=None, description="Records that the agent has sent or turned down, after the repair."
+    )
+
+
 class SyncRunOut(Answer):
     """One sync of one stream, as its agent reported it."""
 
@@ -90,6 +106,7 @@ class SyncRunOut(Answer):
     finished_at: str | None
     counts: RunCountsOut
     error: dict[str, Any] | None
+    differences: DifferencesOut | None = None
 
 
 class SyncRunList(Answer):

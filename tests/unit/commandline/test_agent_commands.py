@@ -91,6 +91,18 @@ def test_an_error_of_the_agent_is_an_error_of_the_command(shell: Shell, running_
     assert as_json.stdout == ""
 
 
+def test_reconcile_tells_what_differed(shell: Shell, running_agent: RunningAgent) -> None:
+    found = {"missing": 1, "changed": 0, "gone": 1_200, "examples": ["4500", "17"], "atSource": 5, "held": 5}
+    run = run_of("aw/orders") | {"differences": found}
+    with running_agent(reconcile={"runs": [run]}) as agent:
+        result = shell.run("reconcile", "aw/orders")
+        assert shell.run("reconcile").exit_code == 2
+
+    assert agent.calls == [("reconcile", {"streams": ["aw/orders"], "accept_deletions": False})]
+    told = "differences: 1 never sent, 1,200 gone among 5 records at the source; such as 4500, 17"
+    assert f"aw/orders: {told}" in result.stdout
+
+
 def test_resync_needs_streams_or_all(shell: Shell, running_agent: RunningAgent) -> None:
     with running_agent(resync={"runs": []}) as agent:
         assert shell.run("resync").exit_code == 2

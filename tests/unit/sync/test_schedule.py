@@ -98,6 +98,27 @@ async def test_a_tick_looks_on_the_thread_of_the_loop() -> None:
     assert threads == [threading.current_thread()]
 
 
+async def test_whoever_reconciles_is_told_at_once_and_when_the_hours_of_a_stream_begin() -> None:
+    told: list[str] = []
+    clock = SystemClock()
+    schedule = Schedule(lambda _: None, clock, reconcile=told.append)
+    nights = settings(manual=True, time_zone="Asia/Kathmandu", reconcile_hours=["22:00-02:00", "03:00-04:00"])
+    schedule.start()
+    try:
+        schedule.add("c/s", nights, None)
+        async with asyncio.timeout(30):
+            while len(told) < 2:
+                await asyncio.sleep(0.001)  # noqa: TID251 - the scheduler keeps to the real time of day
+        begins = {job.next_run_time.strftime("%H:%M %Z") for job in schedule._scheduler.get_jobs()}
+        schedule.remove("c/s")
+        left = schedule._scheduler.get_jobs()
+    finally:
+        schedule.stop()
+
+    assert begins == {"22:00 +0545", "03:00 +0545"}
+    assert left == []
+
+
 async def test_a_removed_stream_is_looked_at_no_more() -> None:
     schedule = Schedule(lambda _: None, ManualClock(SUNDAY_NOON))
     schedule.add("c/s", settings(every="1h"), None)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,8 +21,10 @@ from agent.errors import (
     UnexpectedError,
     Unreachable,
 )
-from agent.model.run import RunMode, RunReport, RunStatus, RunTrigger
-from agent.sync.quiet import Rest
+from agent.model.run import Differences, RunMode, RunReport, RunStatus, RunTrigger
+from agent.sync.cursor import Reconciled
+from agent.sync.quiet import OnlyWithin, Rest
+from agent.sync.reconciliation import ReconcileSettings
 from agent.sync.runner import RunResult
 from agent.sync.supervisor import HOLD_MOST_SECONDS, RETRY_MOST_SECONDS, StreamState, Supervisor, retry_pause
 
@@ -31,6 +34,7 @@ class FakeStream:
         self.address = f"erp/{name}"
         self.name = name
         self.rest = Rest()
+        self.reconcile = ReconcileSettings()
         self.facts = type("Facts", (), {"connection": "erp", "entity": "vendor"})
 
 
@@ -79,7 +83,7 @@ class World:
         self.supervisor = Supervisor(
             connection="erp",
             streams=streams,  # type: ignore[arg-type]
-            source=None,  # type: ignore[arg-type]
+            source=object(),  # type: ignore[arg-type]
             make_runner=lambda stream, _source, _progress: ScriptedRunner(self, stream),  # type: ignore[arg-type,return-value]
             new_run=lambda: "r",
             clock=self.clock,
@@ -419,3 +423,71 @@ async def test_a_person_at_the_host_need_not_wait_for_the_pause_that_a_source_wa
 
 def test_a_pause_that_a_source_wants_is_bounded() -> None:
     assert retry_pause(1, Throttled("busy", retry_after=10_000_000.0)) == HOLD_MOST_SECONDS
+
+
+def reconciling(world: World, minutes: int, *, quiet: int = 300) -> None:
+    """Hours for reconciling, inside of quiet hours, that end in so many minutes."""
+    ends = world.clock.utcnow() + timedelta(minutes=minutes)
+    hours = (parse_quiet_hours(f"{world.clock.utcnow() - timedelta(hours=1):%H:%M}-{ends:%H:%M}"),)
+    for stream in world.supervisor.streams.values():
+        stream.rest = resting(world, quiet)  # type: ignore[misc]
+        stream.reconcile = ReconcileSettings(hours=OnlyWithin("UTC", hours))  # type: ignore[misc]
+
+
+def compared(world: World) -> list[bool]:
+    """Of each run, whether the whole set was to be compared."""
+    return [options["reconcile"] is not None for _, _, options in world.calls]
+
+
+async def test_in_its_hours_a_stream_is_reconciled_though_they_lie_in_the_quiet_hours() -> None:
+    world = World()
+    reconciling(world, 60)
+    async with alive(world):
+        world.supervisor.look_to_reconcile("a")
+        await world.settle(lambda: len(world.ran()) == 1)
+
+    assert compared(world) == [True]
+
+
+async def test_it_is_not_reconciled_again_before_its_time() -> None:
+    world = World()
+    reconciling(world, 60)
+    last = Reconciled(world.clock.utcnow() - timedelta(days=2), Differences())
+    world.supervisor.views["a"] = replace(world.supervisor.views["a"], reconciled=last)
+    async with alive(world):
+        world.supervisor.look_to_reconcile("a")
+        await world.supervisor.ask("a", RunTrigger.MANUAL)
+
+    assert compared(world) == [False]
+
+
+async def test_a_failure_that_may_pass_is_followed_by_another_try_to_reconcile() -> None:
+    world = World()
+    reconciling(world, 60)
+    world.scripts["a"] = [Unreachable("gone")]
+    async with alive(world):
+        world.supervisor.look_to_reconcile("a")
+        await world.settle(lambda: len(world.ran()) == 2)
+
+    assert compared(world) == [True, True]
+
+
+async def test_what_waits_until_the_hours_are_over_is_synced_and_not_reconciled() -> None:
+    world = World()
+    reconciling(world, 1, quiet=3)
+    world.scripts["a"] = [Unreachable("gone")] * 5
+    async with alive(world):
+        world.supervisor.look_to_reconcile("a")
+        await world.settle(lambda: world.state("a") is StreamState.IDLE and bool(world.ran()))
+
+    found = compared(world)
+    assert found[0]
+    assert not found[-1]
+
+
+async def test_somebody_who_asks_has_it_reconciled_at_any_hour() -> None:
+    world = World()
+    async with alive(world):
+        await world.supervisor.ask("a", RunTrigger.MANUAL, reconcile=True)
+
+    assert compared(world) == [True]
