@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -102,12 +103,14 @@ class Outbox:
         """Open or create the file; raise AlreadyRunning, VersionMismatch, StorageDamaged, StorageFull, NotPermitted."""
         limits = limits or Limits()
         thread = StoreThread("outbox")
+        opened: list[Database] = []
         try:
-            db = await thread.run(lambda: _open(path, limits, vfs))
+            await thread.run(lambda: opened.append(_open(path, limits, vfs)))
         except BaseException:
-            await thread.close(lambda: None)
+            # One that opened behind its caller's cancellation is nobody's, and nobody else could open the file.
+            await thread.close(partial(_close_all, opened))
             raise
-        return cls(db, thread, clock=clock, limits=limits)
+        return cls(opened[0], thread, clock=clock, limits=limits)
 
     async def __aenter__(self) -> Self:
         return self
@@ -304,6 +307,11 @@ class Outbox:
             self._room.clear()
         elif levels.pending_bytes <= self._limits.low_water_bytes:
             self._room.set()
+
+
+def _close_all(opened: Sequence[Database]) -> None:
+    for db in opened:
+        db.close()
 
 
 def _open(path: Path, limits: Limits, vfs: str | None) -> Database:

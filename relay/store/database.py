@@ -50,8 +50,9 @@ class Database:
             connection = await _to_its_end(asyncio.wrap_future(opening))
         except BaseException:
             if opening.exception() is None:
-                opening.result().close()  # nobody is left who could
-            executor.shutdown()
+                # One that opened behind its caller's cancellation is nobody's, and nobody else could open the file.
+                await cls(opening.result(), executor, path, kind).aclose()
+            executor.shutdown(wait=False)
             raise
         return cls(connection, executor, path, kind)
 

@@ -144,7 +144,7 @@ def _check(connection: apsw.Connection, path: Path, kind: FileKind, *, had_log: 
     """Check the structure within a time that does not grow with the backlog."""
     small = path.stat().st_size <= WHOLE_CHECK_BYTES
     for check in ["1"] if small else [f"'{table}'" for table in kind.checked]:
-        found = connection.execute(f"PRAGMA quick_check({check})").get
+        found = connection.execute(f"PRAGMA integrity_check({check})").get
         if found != "ok":
             raise StorageDamaged(f"The file is damaged ({found}).", where=str(path))
     if not kind.durable or had_log or connection.pragma("user_version") == kind.first:

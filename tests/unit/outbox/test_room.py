@@ -205,3 +205,15 @@ async def test_the_outbox_closes_behind_a_with_block(path, clock):
         await outbox.append(entry(b"a"))
 
     assert not path.with_name("outbox.db-wal").exists()
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+async def test_an_opening_that_is_cancelled_leaves_nothing_open(path, clock, turns):
+    opening = asyncio.ensure_future(Outbox.open(path, clock=clock))
+    for _ in range(turns):
+        await turn()
+    opening.cancel()
+    await asyncio.wait([opening])
+
+    async with opened(path) as outbox:
+        assert await outbox.append(entry(b"a")) == (1,)
