@@ -75,3 +75,8 @@ async def test_numbers_go_on_after_everything_was_pruned_and_the_file_reopened(p
 def test_water_marks_that_cannot_work_are_refused(low, high):
     with pytest.raises(ConfigurationError, match="low-water mark"):
         Limits(low_water_bytes=low, high_water_bytes=high)
+
+
+async def test_a_commit_waits_for_the_disk(outbox):
+    """FULL: in a write-ahead log anything less keeps the newest commits in memory alone."""
+    assert await outbox._run(lambda: outbox._db.connection.pragma("synchronous")) == 2

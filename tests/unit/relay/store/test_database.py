@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import threading
 from pathlib import Path
 
 import apsw
@@ -36,6 +38,39 @@ async def test_a_full_disk_may_have_room_again(tmp_path: Path) -> None:
     with pytest.raises(StorageFull):
         await opened.write(fails)
     await opened.write(lambda db: db.execute("INSERT INTO tenants VALUES ('a', 1)").fetchall())
+    await opened.aclose()
+
+
+async def test_a_commit_of_the_store_waits_for_the_disk(tmp_path: Path) -> None:
+    """FULL: in a write-ahead log anything less keeps the newest commits in memory alone."""
+    opened = await Database.open(tmp_path / "relay.db", STORE_FILE)
+
+    assert await opened.read(lambda db: db.pragma("synchronous")) == 2
+    await opened.aclose()
+
+
+async def test_a_write_that_has_begun_ends_before_its_caller_that_gave_up(tmp_path: Path) -> None:
+    """However often it gives up: nobody is told less than what is on the disk."""
+    opened = await Database.open(tmp_path / "relay.db", STORE_FILE)
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def takes_its_time(db: apsw.Connection) -> None:
+        begun.set()
+        goes_on.wait(60)
+        db.execute("INSERT INTO tenants VALUES ('a', 1)").fetchall()
+
+    caller = asyncio.create_task(opened.write(takes_its_time))
+    await asyncio.to_thread(begun.wait, 60)
+    for _ in range(2):
+        caller.cancel()
+        for _turn_of_the_loop in range(5):
+            await asyncio.sleep(0)  # noqa: TID251 - no time passes
+        assert not caller.done()
+    goes_on.set()
+
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert await opened.read(lambda db: db.execute("SELECT count(*) FROM tenants").get) == 1
     await opened.aclose()
 
 
