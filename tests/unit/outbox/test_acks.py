@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import tempfile
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agent.outbox.limits import MAX_SEQ
 from agent.outbox.store import BatchKind, Limits, UnknownAck
@@ -199,3 +204,28 @@ async def test_a_replay_from_what_was_never_enqueued_is_refused(outbox, seq):
 
     with pytest.raises(UnknownAck):
         await outbox.replay(STREAM, seq)
+
+
+@settings(max_examples=25)
+@given(
+    course=st.permutations(range(1, 9)),
+    owners=st.lists(st.sampled_from([STREAM, OTHER]), min_size=8, max_size=8),
+)
+def test_acks_in_any_order_settle_what_the_highest_of_each_stream_says(course, owners):
+    """The last one to come says nothing, the highest does (K15); what was settled never comes back."""
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(_acked_in_order(Path(folder) / "outbox.db", course, owners))
+
+
+async def _acked_in_order(path, course, owners):
+    async with opened(path) as outbox:
+        for owner in owners:
+            await outbox.append(entry(b"a", stream=owner))
+        highest = {STREAM: 0, OTHER: 0}
+        for seq in course:
+            owner = owners[seq - 1]
+            highest[owner] = max(highest[owner], seq)
+            await outbox.mark_acked(owner, seq)
+
+            waiting = [number for number, each in enumerate(owners, 1) if number > highest[each]]
+            assert [batch.seq for batch in await all_pending(outbox)] == waiting
