@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test check faults bench lock schemas packages clean
+.PHONY: help demo test check faults fuzz bench lock schemas packages clean
 
 help: ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,10 @@ help: ## show the targets
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
+.venv/fuzz: requirements-fuzz.lock .venv/dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fuzz.lock
+	@touch $@
+
 demo: .venv/run ## relay, agent and a sandbox ERP on this machine; Ctrl-C ends it. ONCE=1: one round, a summary, and out
 	@$(BIN)/python examples/demo/demo.py $(if $(ONCE),--once)
 
@@ -37,6 +41,9 @@ check: .venv/dev ## format, lint, types, import rules
 faults: .venv/dev packages ## the long fault suites: GROUNDWIRE_IMAGES, _KILLS and _INTERRUPTIONS say how long
 	GROUNDWIRE_IMAGES=$${GROUNDWIRE_IMAGES:-100000} GROUNDWIRE_KILLS=$${GROUNDWIRE_KILLS:-500} GROUNDWIRE_INTERRUPTIONS=$${GROUNDWIRE_INTERRUPTIONS:-100000} $(BIN)/pytest -q --timeout 7200 tests/faults
 
+fuzz: .venv/fuzz ## coverage-guided fuzzing: SECONDS=60 for each target, TARGET=frames for one (docs/fuzzing.md)
+	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(if $(TARGET),--target $(TARGET))
+
 bench: .venv/dev packages ## the numbers of docs/benchmarks.md (see bench/README.md)
 	$(BIN)/python -m bench.all
 
@@ -48,6 +55,7 @@ lock: ## write the lock files anew
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml --extra relay -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --group fuzz -o requirements-fuzz.lock
 
 schemas: .venv/run ## write config/schemas/ anew from the settings
 	$(BIN)/groundwire config schema --write config/schemas
