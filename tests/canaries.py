@@ -24,7 +24,6 @@ import pytest
 from agent.control import ControlClient
 from agent.errors import GroundwireError
 from agent.protocol.session import AgentSession
-from drivers.contract import DriverError
 
 _HALVES: Final = ("Kz7Zeisigq", "Vw4Wachtlx")
 CANARY: Final = "".join(_HALVES)
@@ -105,6 +104,13 @@ def _watched(watch: Watch) -> Iterable[Any]:
     def error(_: None, made: Any, *__: Any, **___: Any) -> None:
         watch.look(f"error {type(made).__name__}", made.message, made.where, made.hint)
 
+    def caught(_: None, __: Any, info: Any) -> None:
+        raised = info[1]
+        hint = getattr(raised, "hint", "")
+        watch.look(
+            f"error {type(raised).__name__}", str(raised), repr(raised), getattr(raised, "where", ""), hint
+        )
+
     def printed(result: Any, *_: Any, **__: Any) -> None:
         watch.look("captured output", *result)
 
@@ -132,7 +138,7 @@ def _watched(watch: Watch) -> Iterable[Any]:
         return answer
 
     yield _after(GroundwireError, "__init__", error)
-    yield _after(DriverError, "__init__", error)
+    yield _after(pytest.ExceptionInfo, "fill_unfilled", caught)
     yield _after(pytest.CaptureFixture, "readouterr", printed)
     yield _after(click.testing.CliRunner, "invoke", answered)
     yield _after(AgentSession, "messages_to_send", sent)

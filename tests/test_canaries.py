@@ -25,6 +25,7 @@ def pytest_configure(config):
 LEAKS = """
 import asyncio, base64, logging, subprocess, sys
 import click
+import pytest
 from click.testing import CliRunner
 from agent.errors import Unreachable
 from agent.protocol.frames import Hello
@@ -53,7 +54,8 @@ def test_raises():
     Unreachable("nobody", where=f"https://me:{CANARY}@erp")
 
 def test_a_driver_raises():
-    CredentialsRefused("no", hint=CANARY)
+    with pytest.raises(CredentialsRefused):
+        raise CredentialsRefused("no", hint=CANARY)
 
 def test_a_command_prints():
     @click.command()

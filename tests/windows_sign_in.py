@@ -14,13 +14,15 @@ from typing import Any, ClassVar
 import spnego
 from spnego.channel_bindings import GssChannelBindings
 
+from tests.canaries import canary
+
 USER = "CRONUS\\agent"
-PASSWORD = "pässword with ümlauts"
+PASSWORD = canary("pässword with ümlauts")
 
 
 def accounts_file(folder: Path) -> Path:
     """What NTLM of pyspnego takes for its directory of accounts."""
-    path = folder / "accounts"
+    path = folder / "accounts.secret"
     path.write_text(f"CRONUS:agent:{PASSWORD}\n", encoding="utf-8")
     return path
 

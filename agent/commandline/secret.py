@@ -26,7 +26,7 @@ def secret() -> None:
     """Set, list and move the secrets that connection files refer to as secret:NAME."""
 
 
-@secret.command("set")
+@secret.command("set", context_settings={"allow_extra_args": True})
 @click.argument("name")
 @click.option(
     "--from-file",
@@ -42,6 +42,9 @@ def set_secret(invocation: Invocation, name: str, from_file: Path | None, *, for
 
     It is tried first with every connection that refers to it, and not stored if one is refused.
     """
+    if click.get_current_context().args:
+        # click would repeat what was typed, and scripts write that down.
+        raise click.UsageError("A value is no argument: it is read from standard input or from --from-file.")
     value = _value(name, from_file)
     answer = run_async(_call(invocation, "secret_set", {"name": name, "value": value, "force": force}))
     output = invocation.output

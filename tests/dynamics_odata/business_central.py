@@ -17,6 +17,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
+from tests.canaries import canary
 from tests.dynamics_odata import cronus
 from tests.dynamics_odata.cronus import API, CRONUS, ENUMS, OTHER, PAGES, Books
 from tests.dynamics_odata.filters import KIND_OF, BadFilter, Node, alternatives, comparisons, key_values
@@ -24,8 +25,12 @@ from tests.dynamics_odata.model import Entity, Refused, Row, metadata, taken
 from tests.dynamics_odata.queries import Page, chosen, expansions, json_response, record
 from tests.sap_odata.web import HttpServer, Request, Response
 
-USER, KEY = "GROUNDWIRE", "access-key-1"
-CLIENT, SECRET, SCOPE = "0e6c0e5c-app", "client-secret-1", "https://api.businesscentral.dynamics.com/.default"
+USER, KEY = "GROUNDWIRE", canary("-key-1")
+CLIENT, SECRET, SCOPE = (
+    "0e6c0e5c-app",
+    canary("-client-1"),
+    "https://api.businesscentral.dynamics.com/.default",
+)
 _PLACE = re.compile(r"(\w+)(?:\((.*)\))?")
 
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from tests.canaries import canary
 from tests.dynamics_odata.filters import KIND_OF, BadFilter, Node, comparisons, key_values
 from tests.dynamics_odata.model import Entity, Refused, Row, metadata, taken
 from tests.dynamics_odata.queries import Page, chosen, expansions, json_response, record
@@ -21,7 +22,7 @@ from tests.dynamics_odata.usmf import ENUMS, NAMESPACE, SETS, Books
 from tests.sap_odata import batch
 from tests.sap_odata.web import HttpServer, Request, Response
 
-CLIENT, SECRET, RESOURCE = "f9a1-app", "client-secret-1", "https://fo.example"
+CLIENT, SECRET, RESOURCE = "f9a1-app", canary("-client-1"), "https://fo.example"
 _PLACE = re.compile(r"(\w+)(?:\((.*)\))?")
 
 

@@ -17,6 +17,7 @@ from agent.hosting.driver import HostedDriver
 from agent.model.entities import ENTITIES
 from agent.systems import profile
 from drivers.odata.options import parse_connection
+from tests.canaries import canary
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "systems"
 SYSTEMS = ("dynamics-bc", "dynamics-fo")
@@ -106,4 +107,4 @@ async def test_groundwire_check_passes_with_the_pages_file_of_finance_and_operat
         'ca_file = "/etc/groundwire/fo-ca.pem"\n': "",
     }
 
-    assert await checked(tmp_path, "dynamics-fo", changes, "client-secret-1") == []
+    assert await checked(tmp_path, "dynamics-fo", changes, canary("-client-1")) == []

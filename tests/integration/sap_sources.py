@@ -11,14 +11,15 @@ from drivers.contract import StreamSpec
 from drivers.rfc import native, sdk
 from drivers.rfc.caller import Caller
 from drivers.rfc.driver import RfcDriver
+from tests.canaries import canary
 from tests.sap import libraries
 from tests.sap.dictionary import define
 from tests.sap.soap import SoapServer
 from tests.sap.system import Profile, System
 
 OPTIONS = {"client": "100", "user": "RFCUSER", "host": "sap.example", "router": "/H/router/S/3299"}
-SECRETS = {"password": "secret"}
-LOGON = {"ashost": "sap.example", "sysnr": "00", "client": "100", "user": "RFCUSER", "passwd": "secret"}
+SECRETS = {"password": canary()}
+LOGON = {"ashost": "sap.example", "sysnr": "00", "client": "100", "user": "RFCUSER", "passwd": canary()}
 
 PROFILES = {
     "sdk, plain reader": ("sdk", Profile()),

@@ -27,6 +27,7 @@ from drivers.soap.documents.driver import DocumentsDriver
 from tests.ax.contract import Contract, entity
 from tests.ax.server import AxServer, Trouble
 from tests.ax.system import AifFault, Record, System
+from tests.canaries import canary
 from tests.integration.ax_sources import ORDER_WRITES, driver, opened, orders, vendors
 
 CREATE = {"vendorKey": "V-0001", "lineItems": [{"materialKey": "I-1", "quantity": "3", "price": "0.5"}]}
@@ -382,7 +383,7 @@ async def test_an_error_names_no_secret(tmp_path: Path) -> None:
                 "wsdl_folder": str(tmp_path),
                 "auth": {"kind": "basic", "user": "GW"},
             },
-            {"password": "hunter2"},
+            {"password": canary()},
         )
         try:
             outcome = await subject.execute(command(OperationKind.CREATE, CREATE))
@@ -392,12 +393,12 @@ async def test_an_error_names_no_secret(tmp_path: Path) -> None:
             told = str(outcome.messages)
         await subject.aclose()
 
-    assert "hunter2" not in told
+    assert canary() not in told
     assert "***" in told
 
 
 def _repeats_the_password(_: Record) -> None:
-    raise AifFault("Logon data GW/hunter2 is odd.")
+    raise AifFault(f"Logon data GW/{canary()} is odd.")
 
 
 def driver_url(server: AxServer) -> str:

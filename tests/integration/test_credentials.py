@@ -36,10 +36,11 @@ from agent.reloads import Reloads
 from agent.secrets import Secret
 from agent.sync.runner import RunResult
 from agent.telemetry.logging import configure_logging
+from tests.canaries import betrayed, canary
 
 CHILD = (sys.executable, "-m", "tests.integration.hosting_support.signing_child")
 ANNA = Actor(Origin.LOCAL, "anna")
-RIGHT, WRONG = "canary-right-password-7", "canary-wrong-password-8"
+RIGHT, WRONG = canary("-right-7"), canary("-wrong-8")
 
 
 def everything(connection: str, entity: str, *, send_raw: bool = False) -> LeaveFilter:
@@ -268,7 +269,7 @@ async def test_a_value_that_could_not_be_tried_is_stored_and_said_to_be_untested
 
 
 async def test_a_changed_file_is_tried_once(site: Site, tmp_path: Path) -> None:
-    file = tmp_path / "password"
+    file = tmp_path / "password.secret"
     file.write_text(WRONG)
     file.chmod(0o600)
     site.connect(f"file:{file}")
@@ -307,7 +308,7 @@ async def test_nothing_that_leaves_the_agent_holds_a_secret(
     site: Site, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Canaries: the right and the wrong password, the passphrase, through a refusal, a crash and a talkative driver."""
-    passphrase = "canary passphrase of nine words"
+    passphrase = canary(" is a passphrase of seven words")
     output = io.StringIO()
     configure_logging(level="debug", format="json", stream=output)
     told: list[str] = []
@@ -340,8 +341,7 @@ async def test_nothing_that_leaves_the_agent_holds_a_secret(
         path.read_bytes().decode("latin-1") for path in (site.folder / "state").rglob("*") if path.is_file()
     ]
 
-    for canary in (RIGHT, WRONG, passphrase):
-        assert [text for text in told if canary in text] == []
+    assert [text for text in told if betrayed(text)] == []
     assert "driver_printed" in output.getvalue()
     assert "driver_raised" in output.getvalue()
 

@@ -10,10 +10,11 @@ import tomlkit
 
 from agent.errors import CredentialsRefused
 from agent.secrets import Secret
+from tests.canaries import canary
 from tests.integration.test_credentials import ANNA, Agent, Site
 from tests.servers import PostgresServer
 
-OLD, NEW = "canary-old-password-3", "canary-new-password-4"
+OLD, NEW = canary("-old-3"), canary("-new-4")
 
 
 class PostgresSite(Site):

@@ -29,11 +29,12 @@ from drivers.contract import (
     StreamSpec,
     WriteCommand,
 )
+from tests.canaries import canary
 
 CHILD = (sys.executable, "-P", str(Path(__file__).parent / "hosting_support" / "faulty_child.py"))
 STREAM = StreamSpec("orders", "purchase_order")
 SCAN = ReadRequest(STREAM, ReadMode.SCAN)
-SECRET = "hunter2-\u00e9"
+SECRET = canary("-\u00e9")
 LIMITS = HostingLimits(start_seconds=60, seconds_without_page=60, stop_seconds=20, look_seconds=0.05)
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals and descriptors of POSIX")
 

@@ -23,6 +23,7 @@ from agent.secrets import Secret, SecretRef
 from agent.settings import ConnectionSettings, LimitsTable
 from agent.vault.store import Vault
 from drivers.contract import ReadMode, ReadRequest, StreamSpec
+from tests.canaries import canary
 
 CHILD = (sys.executable, "-m", "tests.integration.hosting_support.signing_child")
 AT = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -36,8 +37,8 @@ class Site:
         self.state = folder / "state"
         self.source = folder / "source.json"
         self.vault = Vault(self.state)
-        self.vault.put({"erp-token": Secret("token-first")}, by="anna", at=AT)
-        self.source.write_text(json.dumps({"token": "token-first"}))
+        self.vault.put({"erp-token": Secret(canary("-first"))}, by="anna", at=AT)
+        self.source.write_text(json.dumps({"token": canary("-first")}))
         self.access = Access(LimitsTable(), self.state, SystemClock(), driver_command=CHILD)
 
     def kept(self) -> str:
@@ -106,7 +107,7 @@ async def test_an_answer_without_a_token_keeps_the_old_one(site: Site) -> None:
         await driver.check()
         await driver.check()
 
-    assert site.kept() == "token-first"
+    assert site.kept() == canary("-first")
 
 
 async def test_a_token_is_rotated_in_the_middle_of_a_read_while_a_page_waits_to_be_taken(site: Site) -> None:
@@ -126,7 +127,7 @@ async def test_a_crash_at_each_step_leaves_the_old_token_or_the_new_one(
         with pytest.raises(DriverCrashed):
             await driver.check()
 
-    assert site.kept() == ("token-first" if kept == "old" else site.known()["token"])
+    assert site.kept() == (canary("-first") if kept == "old" else site.known()["token"])
     async with site.driver("no_token", "secret:erp-token") as driver:  # its turn was given back
         with pytest.raises(CredentialsRefused) if kept == "old" else nullcontext():
             await driver.check()
@@ -136,13 +137,13 @@ async def test_a_crash_at_each_step_leaves_the_old_token_or_the_new_one(
 async def test_an_end_in_the_middle_of_a_rotation_waits_for_the_new_token(site: Site, how: str) -> None:
     async with site.driver("slow_source") as driver:
         checking = asyncio.create_task(driver.check())
-        await _until(lambda: site.known()["token"] != "token-first")
+        await _until(lambda: site.known()["token"] != canary("-first"))
         if how == "caller gives up":
             checking.cancel()
         await driver.aclose()
         await asyncio.gather(checking, return_exceptions=True)
 
-    assert site.kept() == site.known()["token"] != "token-first"
+    assert site.kept() == site.known()["token"] != canary("-first")
 
 
 async def test_two_drivers_take_turns_and_the_second_begins_with_the_new_token(site: Site) -> None:
@@ -155,7 +156,7 @@ async def test_two_drivers_take_turns_and_the_second_begins_with_the_new_token(s
 async def test_a_driver_that_dies_while_another_waits_gives_its_turn_away(site: Site) -> None:
     async with site.driver("slow_source") as first, site.driver("no_token") as second:
         failing = asyncio.create_task(first.check())
-        await _until(lambda: site.known()["token"] != "token-first")
+        await _until(lambda: site.known()["token"] != canary("-first"))
         waiting = asyncio.create_task(second.check())
         assert first.pid is not None
         os.kill(first.pid, 9)
@@ -176,24 +177,24 @@ async def test_where_a_new_token_could_not_be_stored_the_source_is_not_asked(sit
     finally:
         await driver.aclose()
 
-    assert site.known()["token"] == "token-first"
+    assert site.known()["token"] == canary("-first")
 
 
 @pytest.mark.parametrize("kind", ["file", "env"])
 async def test_a_reference_that_cannot_be_written_is_a_clear_error(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    monkeypatch.setenv("ERP_TOKEN", "token-first")
-    (tmp_path / "token").write_text("token-first")
-    (tmp_path / "token").chmod(0o600)
-    ref = "env:ERP_TOKEN" if kind == "env" else f"file:{tmp_path}/token"
+    monkeypatch.setenv("ERP_TOKEN", canary("-first"))
+    (tmp_path / "token.secret").write_text(canary("-first"))
+    (tmp_path / "token.secret").chmod(0o600)
+    ref = "env:ERP_TOKEN" if kind == "env" else f"file:{tmp_path}/token.secret"
 
     async with site.driver(ref=ref) as driver:
         with pytest.raises(ConfigurationError, match="cannot be written") as caught:
             await driver.check()
 
     assert "groundwire secret set" in caught.value.hint
-    assert site.known()["token"] == "token-first"
+    assert site.known()["token"] == canary("-first")
 
 
 async def _until(happened: Callable[[], bool]) -> None:
@@ -203,11 +204,11 @@ async def _until(happened: Callable[[], bool]) -> None:
 
 
 async def test_a_value_that_is_only_tried_is_not_rotated(site: Site) -> None:
-    driver = site.access.trial(site.settings(), {"secret:erp-token": "token-first"})
+    driver = site.access.trial(site.settings(), {"secret:erp-token": canary("-first")})
     try:
         with pytest.raises(ConfigurationError, match="not tried before it is stored"):
             await driver.check()
     finally:
         await driver.aclose()
 
-    assert site.known()["token"] == site.kept() == "token-first"
+    assert site.known()["token"] == site.kept() == canary("-first")

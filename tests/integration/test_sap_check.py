@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import trustme
 
+from tests.canaries import canary
 from tests.sap import libraries
 from tests.sap.child import USERS
 from tests.sap.desk import PASSWORD, Case, Desk, in_this_process
@@ -99,7 +100,7 @@ def test_with_a_library(
     made, module = {"sdk": (libraries.sdk, "pyrfcx"), "native": (libraries.native, "saprfclib")}[way]
     monkeypatch.setitem(sys.modules, module, made(system))
 
-    desk.told(case, by_library(case, way), "secret")
+    desk.told(case, by_library(case, way), canary())
 
 
 @pytest.mark.parametrize("way", ["sdk", "native"])
@@ -110,7 +111,7 @@ def test_with_a_library_in_a_process_of_its_own(
     monkeypatch.setattr("agent.hosting.driver.child_command", lambda: command)
     case = Case("", "logon", "credentials_refused", ("User is locked",), ("SU01",), user="LOCKED")
 
-    desk.told(case, by_library(case, way), "secret")
+    desk.told(case, by_library(case, way), canary())
 
 
 # --- the libraries themselves: those that are installed, not stand-ins
@@ -124,7 +125,7 @@ def test_the_sdk_is_missing(monkeypatch: pytest.MonkeyPatch, desk: Desk, tmp_pat
     says = ("options.way", "SAP NW RFC SDK is not installed", str(tmp_path / "no-sdk"))
     case = Case("", "SAP library", "configuration", says, ("S-user", "SAPNWRFC_HOME", "options.way"))
 
-    desk.told(case, by_library(case, "sdk"), "secret")
+    desk.told(case, by_library(case, "sdk"), canary())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the loader of another system has other words")
@@ -141,7 +142,7 @@ def test_the_sdk_is_for_another_kind_of_machine(
         "", "SAP library", "configuration", ("another kind of machine", "64 bits"), ("Install the SDK for",)
     )
 
-    desk.told(case, by_library(case, "sdk"), "secret")
+    desk.told(case, by_library(case, "sdk"), canary())
 
 
 @pytest.mark.skipif(find_spec("saprfclib") is not None, reason="saprfclib is installed here")
@@ -150,7 +151,7 @@ def test_the_library_without_an_sdk_is_missing(desk: Desk, here: None) -> None:
         "", "way", "configuration", ("options.way", "saprfclib is not installed"), ("pip install", "3.12")
     )
 
-    desk.told(case, by_library(case, "native"), "secret")
+    desk.told(case, by_library(case, "native"), canary())
 
 
 # --- classic SOAP
@@ -199,7 +200,7 @@ def test_over_soap(desk: Desk, here: None, server: SoapServer, case: Case) -> No
         case _:
             pass
 
-    desk.told(case, connection(case, **options), "secret")
+    desk.told(case, connection(case, **options), canary())
 
 
 @pytest.mark.parametrize(
@@ -234,7 +235,7 @@ def test_the_certificate_is_wrong(
 
     try:
         options = {"way": "soap", "http": {"url": url, "ca_file": str(tmp_path / "ca.pem")}}
-        desk.told(case, connection(case, **options), "secret")
+        desk.told(case, connection(case, **options), canary())
     finally:
         server.close()
 
@@ -243,4 +244,4 @@ def test_over_soap_in_a_process_of_its_own(desk: Desk, server: SoapServer) -> No
     server.node.active = False
     case = Case("", "logon", "configuration", ("not active",), ("SICF",))
 
-    desk.told(case, connection(case, way="soap", http={"url": server.url}), "secret")
+    desk.told(case, connection(case, way="soap", http={"url": server.url}), canary())

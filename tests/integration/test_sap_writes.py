@@ -17,6 +17,7 @@ from drivers.contract import (
     WriteCommand,
 )
 from drivers.rfc.driver import RfcDriver
+from tests.canaries import canary
 from tests.integration.sap_sources import (
     NEW_ORDER,
     PROFILES,
@@ -109,7 +110,7 @@ async def test_what_sap_says_no_to_is_told_in_its_words_by_the_records_own_field
 
 async def test_a_released_order_and_a_locked_one_are_told_as_what_they_are(sap: Site) -> None:
     sap.system.put("EKKO", EBELN="4500000001", FRGKE="R")
-    other = sap.system.logon("RFCUSER", "secret", "100")
+    other = sap.system.logon("RFCUSER", canary(), "100")
     other.lock("EKKO", "4500000002")
     change = {"lineItems": [{"lineNo": "10", "quantity": "7"}]}
     driver = sap.driver()
@@ -198,7 +199,7 @@ async def test_a_session_that_was_replaced_is_noticed_and_no_commit_in_it_counts
 
 
 async def test_no_outcome_tells_the_password(sap: Site) -> None:
-    sap.system.before_call = fails_at(COMMIT, ShortDump("CALL_FUNCTION with passwd=secret"))
+    sap.system.before_call = fails_at(COMMIT, ShortDump(f"CALL_FUNCTION with passwd={canary()}"))
 
     outcome = await execute(sap.driver(), command(CREATE, NEW_ORDER))
 

@@ -17,13 +17,14 @@ from drivers.odbc.dialects import MARIADB
 from drivers.odbc.driver import OdbcDriver
 from drivers.odbc.names import with_names
 from drivers.odbc.options import parse_connection
+from tests.canaries import canary
 from tests.databases import eam, gp, maximo, nav
 from tests.databases.econnect import PARAMETERS
 from tests.databases.laying import AS_SQL_SERVER, attributes, create_statements, lay
 from tests.servers import MariaDbServer
 
 READER = "reader"
-PASSWORD = "granted-and-no-more"
+PASSWORD = canary("-granted")
 _ROWVERSIONS = replace(MARIADB, safe_rowversion="'00000000000007ff'")
 
 

@@ -12,9 +12,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from oauthlib.oauth1 import SIGNATURE_HMAC_SHA256, RequestValidator, ResourceEndpoint
 
+from tests.canaries import canary
+
 CLIENT_ID, CERTIFICATE_ID = "c" * 64, "cert-1"
-CONSUMER, CONSUMER_SECRET = "k" * 64, "consumer secret/+&="
-TOKEN, TOKEN_SECRET = "t" * 64, "token secret%~"
+CONSUMER, CONSUMER_SECRET = "k" * 64, canary(" consumer/+&=")
+TOKEN, TOKEN_SECRET = "t" * 64, canary(" token%~")
 
 
 def pem_of(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> str:

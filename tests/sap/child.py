@@ -10,20 +10,21 @@ from typing import Any, cast
 
 from agent.hosting.child import main
 from drivers.rfc.authorisations import ALWAYS
+from tests.canaries import canary
 from tests.sap import libraries
 from tests.sap.ecc import EccSystem, fill
 from tests.sap.system import User
 
 USERS = (
-    User("LOCKED", "secret", locked=True),
-    User("TOOOFTEN", "secret", refused="Password logon no longer possible - too many failed attempts"),
-    User("OVER", "secret", refused="User account not in validity date"),
-    User("EXPIRED", "secret", expired=True),
-    User("INITIAL", "secret", refused="Initial password has expired: request a new one"),
-    User("NOPING", "secret", functions=frozenset()),
-    User("NOCALLS", "secret", functions=frozenset({"RFCPING", "RFC_PING"})),
-    User("NOREAD", "secret", functions=frozenset(ALWAYS)),
-    User("NOTABLES", "secret", tables=frozenset({"TCURX", "LFA1", "CDHDR", "LFM1", "LFB1"})),
+    User("LOCKED", canary(), locked=True),
+    User("TOOOFTEN", canary(), refused="Password logon no longer possible - too many failed attempts"),
+    User("OVER", canary(), refused="User account not in validity date"),
+    User("EXPIRED", canary(), expired=True),
+    User("INITIAL", canary(), refused="Initial password has expired: request a new one"),
+    User("NOPING", canary(), functions=frozenset()),
+    User("NOCALLS", canary(), functions=frozenset({"RFCPING", "RFC_PING"})),
+    User("NOREAD", canary(), functions=frozenset(ALWAYS)),
+    User("NOTABLES", canary(), tables=frozenset({"TCURX", "LFA1", "CDHDR", "LFM1", "LFB1"})),
 )
 
 

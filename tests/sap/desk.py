@@ -18,8 +18,9 @@ from agent.credentials.access import Access
 from agent.settings import ConnectionSettings, Settings
 from drivers import registry
 from drivers.contract import Driver
+from tests.canaries import canary
 
-PASSWORD = "hidden-4711"  # of no user anywhere
+PASSWORD = canary("-4711")  # of no user anywhere
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from threading import RLock
 from typing import Any
 
+from tests.canaries import canary
 from tests.sap.dictionary import Definition, load
 
 Row = dict[str, str]
@@ -132,7 +133,7 @@ class System:
         self.client = "100"
         self.now = now
         self.dictionary: dict[str, Definition] = load()
-        self.users = {"RFCUSER": User("RFCUSER", "secret")}
+        self.users = {"RFCUSER": User("RFCUSER", canary())}
         self.locks: dict[tuple[str, str], Session] = {}
         self.closed_periods: set[str] = set()
         self.calls: list[tuple[str, Mapping[str, Any]]] = []

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from tests.canaries import canary
 from tests.sap_odata.company import published_here
 from tests.sap_odata.gateway import Gateway
 from tests.sap_odata.metadata import ABSENT
 from tests.sap_odata.service_layer import ServiceLayer
 
-USER, PASSWORD = "GROUNDWIRE", "secret-1"
+USER, PASSWORD = "GROUNDWIRE", canary("-1")
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from agent.model.render import to_documents
 from agent.systems import profile
 from drivers.contract import Mark, ReadMode, ReadRequest, StreamSpec
 from drivers.odata.driver import ODataDriver
+from tests.canaries import canary
 from tests.sap_odata.gateway import Gateway
 from tests.sap_odata.service_layer import ServiceLayer
 
@@ -44,14 +45,14 @@ def s4hana(gateway: Gateway, **options: Any) -> ODataDriver:
         "auth": {"kind": "basic", "user": "GROUNDWIRE"},
         **options,
     }
-    return ODataDriver("erp", given, {"password": "secret-1", "client_secret": "secret-2"})
+    return ODataDriver("erp", given, {"password": canary("-1"), "client_secret": canary("-2")})
 
 
 def business_one(server: ServiceLayer) -> ODataDriver:
     options = profile("sap-business-one")["options"]
     body = {"CompanyDB": "SBODEMO", "UserName": "manager", "Password": {"secret": "password"}}
     given = {**options, "url": f"{server.url}/b1s/v2", "auth": {**options["auth"], "body": body}}
-    return ODataDriver("erp", given, {"password": "secret-3"})
+    return ODataDriver("erp", given, {"password": canary("-3")})
 
 
 async def documents(

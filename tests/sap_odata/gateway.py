@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
+from tests.canaries import canary
 from tests.sap_odata import filters
 from tests.sap_odata.batch import Answer, Part, parts_of, performed, refused
 from tests.sap_odata.company import FILES, V4_FILE, Company
@@ -57,8 +58,8 @@ class Session:
 
 @dataclass
 class Accounts:
-    users: dict[str, str] = field(default_factory=lambda: {"GROUNDWIRE": "secret-1"})
-    clients: dict[str, str] = field(default_factory=lambda: {"connector": "secret-2"})  # OAuth: id, secret
+    users: dict[str, str] = field(default_factory=lambda: {"GROUNDWIRE": canary("-1")})
+    clients: dict[str, str] = field(default_factory=lambda: {"connector": canary("-2")})  # OAuth: id, secret
     locked: set[str] = field(default_factory=set)
     tokens: dict[str, str] = field(default_factory=dict)  # bearer token, its user
     token_seconds: int = 3600

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, unquote
 
+from tests.canaries import canary
 from tests.sap_odata import filters
 from tests.sap_odata.business_one import MODEL, Books, Entity, Row, metadata, shown
 from tests.sap_odata.service import split
@@ -33,7 +34,7 @@ class ServiceLayer(HttpServer):
         super().__init__()
         self.books = books or Books()
         self.model = metadata()
-        self.logon = {"CompanyDB": "SBODEMO", "UserName": "manager", "Password": "secret-3"}
+        self.logon = {"CompanyDB": "SBODEMO", "UserName": "manager", "Password": canary("-3")}
         self.sessions: dict[str, datetime] = {}  # name, its last use
         self.session_minutes = 30
         self.session_clock = lambda: datetime.now(UTC)  # noqa: TID251 - the server's own

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import trustme
 
+from tests.canaries import canary
 from tests.sap.desk import PASSWORD, Case, Desk, in_this_process
 from tests.sap_odata.gateway import Gateway
 from tests.sap_odata.service_layer import ServiceLayer
@@ -96,7 +97,7 @@ def test_of_s4hana(desk: Desk, here: None, gateway: Gateway, case: Case) -> None
         case _:
             pass
 
-    desk.told(case, s4hana(case, gateway.url), "secret-1")
+    desk.told(case, s4hana(case, gateway.url), canary("-1"))
 
 
 @pytest.mark.parametrize(
@@ -119,7 +120,7 @@ def test_of_s4hana_with_a_wrong_certificate(
     case = Case("", "answer", "configuration", says, ("options.ca_file", "options.url"))
 
     try:
-        desk.told(case, s4hana(case, server.url, ca_file=str(tmp_path / "ca.pem")), "secret-1")
+        desk.told(case, s4hana(case, server.url, ca_file=str(tmp_path / "ca.pem")), canary("-1"))
     finally:
         server.stop()
 
@@ -138,8 +139,8 @@ def test_of_business_one(desk: Desk, here: None, service_layer: ServiceLayer, ca
     if case.spoilt == "path":
         service_layer.troubles = [Trouble("Login", 404, times=99)]
 
-    desk.told(case, business_one(case, service_layer.url), "secret-3")
+    desk.told(case, business_one(case, service_layer.url), canary("-3"))
 
 
 def test_of_business_one_in_a_process_of_its_own(desk: Desk, service_layer: ServiceLayer) -> None:
-    desk.told(B1_CASES[1], business_one(B1_CASES[1], service_layer.url), "secret-3")
+    desk.told(B1_CASES[1], business_one(B1_CASES[1], service_layer.url), canary("-3"))

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
+from tests.canaries import canary
 from tests.sap_odata.errors import Refused
 from tests.sap_odata.gateway import TOKEN_PATH, V2_ROOT
 from tests.sap_odata.web import Trouble
@@ -176,7 +177,7 @@ def test_a_body_is_held_against_the_metadata(http, body, code):
 )
 def test_who_does_not_sign_in_rightly_gets_a_logon_page(gateway, wrong):
     answer = httpx.get(
-        f"{gateway.url}{ORDERS}/A_PurchaseOrder", **{"auth": ("GROUNDWIRE", "secret-1"), **wrong}
+        f"{gateway.url}{ORDERS}/A_PurchaseOrder", **{"auth": ("GROUNDWIRE", canary("-1")), **wrong}
     )
 
     assert answer.status_code == 401
@@ -185,7 +186,7 @@ def test_who_does_not_sign_in_rightly_gets_a_logon_page(gateway, wrong):
 
 def test_a_bearer_token_signs_in(gateway):
     form = {"grant_type": "client_credentials"}
-    given = httpx.post(gateway.url + TOKEN_PATH, data=form, auth=("connector", "secret-2")).json()[
+    given = httpx.post(gateway.url + TOKEN_PATH, data=form, auth=("connector", canary("-2"))).json()[
         "access_token"
     ]
 

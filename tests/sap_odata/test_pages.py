@@ -13,6 +13,7 @@ from agent.configuration.load import load
 from agent.hosting.driver import HostedDriver
 from agent.systems import profile
 from drivers.odata.options import parse_connection
+from tests.canaries import canary
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "systems"
 SYSTEMS = ("sap-s4hana", "sap-business-one")
@@ -83,7 +84,7 @@ async def checked(tmp_path: Path, system: str, changes: dict[str, str], password
 async def test_groundwire_check_passes_with_the_pages_file_of_s4hana(tmp_path, gateway):
     changes = {"https://s4.example:44300": gateway.url, 'ca_file = "/etc/groundwire/sap-ca.pem"\n': ""}
 
-    assert await checked(tmp_path, "sap-s4hana", changes, "secret-1") == []
+    assert await checked(tmp_path, "sap-s4hana", changes, canary("-1")) == []
 
 
 async def test_groundwire_check_passes_with_the_pages_file_of_business_one(tmp_path, service_layer):
@@ -93,4 +94,4 @@ async def test_groundwire_check_passes_with_the_pages_file_of_business_one(tmp_p
         '"groundwire"': '"manager"',
     }
 
-    assert await checked(tmp_path, "sap-business-one", changes, "secret-3") == []
+    assert await checked(tmp_path, "sap-business-one", changes, canary("-3")) == []

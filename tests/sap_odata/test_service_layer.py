@@ -17,6 +17,7 @@ from b1sl.b1sl.exceptions.exceptions import (
 from b1sl.b1sl.models._generated import complex_types
 from b1sl.b1sl.models._generated.entities import businesspartners, general, inventory, production
 
+from tests.canaries import canary
 from tests.sap_odata.business_one import MODEL
 from tests.sap_odata.service_layer import ServiceLayer
 
@@ -31,7 +32,7 @@ KNOWN = {
 @pytest.fixture
 def client(service_layer: ServiceLayer) -> Iterator[B1Client]:
     service_layer.plus_is_blank = True  # as httpx writes it
-    config = B1Config(f"{service_layer.url}/b1s/v2", "manager", "secret-3", "SBODEMO")
+    config = B1Config(f"{service_layer.url}/b1s/v2", "manager", canary("-3"), "SBODEMO")
     with B1Client(config) as made:
         yield made
 

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from agent.errors import ConfigurationError
 from agent.secrets import MASK, MAX_SECRET_BYTES, Redaction, Secret, SecretRef, redact, resolve
+from tests.canaries import canary
 
-CANARY = 'canary-7f3a/å "x"'
+CANARY = canary('/å "x"')
 
 
 def test_a_secret_shows_its_value_only_when_asked() -> None:

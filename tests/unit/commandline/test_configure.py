@@ -8,6 +8,7 @@ import pytest
 
 from agent.configuration.starting import example
 from agent.settings import load
+from tests.canaries import canary
 
 from .conftest import Shell
 
@@ -74,13 +75,13 @@ def test_the_settings_in_force_show_references_and_never_values(shell: Shell) ->
         "connections/a.toml",
         'driver = "odbc"\n[secrets]\nPwd = "env:CANARY"\n[streams.s]\nentity = "vendor"\nsync = { lag = "9s" }\n',
     )
-    env = {"CANARY": "canary-value-1"}
+    env = {"CANARY": canary("-1")}
 
     text, document = shell.run("config", "show", env=env).output, shell.json("config", "show", env=env)
 
     assert tomllib.loads(text)["connections"]["a"]["secrets"] == {"Pwd": "env:CANARY"}
     assert document["connections"]["a"]["streams"]["s"]["sync"]["lag"] == "9s"
-    assert "canary" not in text + json.dumps(document)
+    assert canary() not in text + json.dumps(document)
 
 
 def test_check_reports_files_and_mappings_together(shell: Shell) -> None:

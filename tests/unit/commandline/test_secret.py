@@ -7,10 +7,11 @@ import pytest
 
 from agent.errors import CredentialsRefused
 from agent.vault.store import Vault
+from tests.canaries import canary
 
 from .conftest import RunningAgent, Shell
 
-CANARY = "canary-on-the-line-4"
+CANARY = canary("-on-the-line-4")
 PASSPHRASE = "nine words that nobody would guess"
 USED = 'driver = "odbc"\nenabled = false\n[secrets]\nPwd = "secret:erp-pw"\n'
 

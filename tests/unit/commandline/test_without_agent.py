@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.canaries import canary
 from tests.permissive import allow_everything
 
 from .conftest import Shell
 
 ROOT = Path(__file__).resolve().parents[3]
-CANARY = "canary-9c1e/ä&x"
+CANARY = canary("/ä&x")
 
 
 def groundwire(*words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -120,7 +121,7 @@ main(["waiting"])
 
 def test_no_output_of_any_command_holds_a_secret(shell: Shell) -> None:
     """A canary in every place a secret can be: by reference where it works, written out where it is refused."""
-    secret = shell.write("word", CANARY + "\n")
+    secret = shell.write("word.secret", CANARY + "\n")
     secret.chmod(0o600)
     shell.write(
         "agent.toml",

@@ -12,6 +12,7 @@ import yaml
 import zeep
 from zeep.exceptions import Fault
 
+from tests.canaries import canary
 from tests.sap.dictionary import load
 from tests.sap.modules import MODULES
 from tests.sap.soap import SoapServer
@@ -33,7 +34,7 @@ def server() -> Iterator[SoapServer]:
 
 def client(server: SoapServer, function: str) -> Any:
     session = requests.Session()
-    session.auth = ("RFCUSER", "secret")
+    session.auth = ("RFCUSER", canary())
     found = zeep.Client(
         f"{server.url}/sap/bc/soap/wsdl?services={function}", transport=zeep.Transport(session=session)
     )
@@ -134,7 +135,7 @@ def test_an_inactive_service_answers_as_the_icm_does(server: SoapServer, spoil: 
     spoil(server.node)
 
     answer = requests.post(
-        f"{server.url}/sap/bc/soap/rfc", data=b"<x/>", auth=("RFCUSER", "secret"), timeout=5
+        f"{server.url}/sap/bc/soap/rfc", data=b"<x/>", auth=("RFCUSER", canary()), timeout=5
     )
 
     assert answer.status_code == 403

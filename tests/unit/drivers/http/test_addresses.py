@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
@@ -79,3 +80,28 @@ async def test_a_name_that_does_not_resolve_says_so() -> None:
 
     with pytest.raises(Unreachable, match="does not resolve"):
         await open_addresses("erp", 443, where="options.url", resolver=nothing)
+
+
+async def test_a_name_is_looked_up_once_per_connection_and_connected_to_where_it_was_looked_at() -> None:
+    """A name that resolves anew between the look and the connection changes nothing (K48)."""
+    answers = iter(["127.0.0.1", "169.254.169.254"])
+    visitors: list[tuple[str, int]] = []
+
+    async def rebinding(host: str, port: int) -> Sequence[str]:
+        return (next(answers),)
+
+    async def welcome(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        visitors.append(writer.get_extra_info("sockname"))
+        writer.close()
+
+    async with await asyncio.start_server(welcome, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        network = GuardedNetwork([("erp.example", port)], where="options.url", resolver=rebinding)
+
+        stream = await network.connect_tcp("erp.example", port)
+        assert await stream.read(1, timeout=30) == b""
+        await stream.aclose()
+        with pytest.raises(BadConfiguration, match=r"169\.254\.169\.254"):
+            await network.connect_tcp("erp.example", port)
+
+    assert visitors == [("127.0.0.1", port)]

@@ -14,6 +14,7 @@ from drivers.http.client import HttpClient
 from drivers.http.messages import Request
 from drivers.http.oauth1 import Credentials, authorization
 from drivers.http.options import HttpOptions
+from tests.canaries import canary
 
 URL = "https://erp.example"
 DEEP = b'{"error":' + b"[" * 100_000
@@ -22,7 +23,7 @@ DEEP = b'{"error":' + b"[" * 100_000
 def client(respond: Callable[[httpx.Request], httpx.Response]) -> HttpClient:
     auth = {"kind": "oauth2", "token_url": f"{URL}/token", "client_id": "c"}
     made = HttpOptions.model_validate({"url": URL, "auth": auth})
-    return HttpClient(made, {"client_secret": "geheim"}, transport=httpx.MockTransport(respond))
+    return HttpClient(made, {"client_secret": canary()}, transport=httpx.MockTransport(respond))
 
 
 def answering(status: int, body: bytes) -> HttpClient:

@@ -16,10 +16,11 @@ from drivers.rfc.abap import Direction
 from drivers.rfc.caller import Caller, CallFailed, Trouble, rows, text
 from drivers.rfc.connections import _plain
 from drivers.rfc.errors import translate
+from tests.canaries import canary
 from tests.sap import libraries
 from tests.sap.system import Busy, LineCut, ShortDump, System, User
 
-LOGON = {"ashost": "sap.example", "sysnr": "00", "client": "100", "user": "RFCUSER", "passwd": "secret"}
+LOGON = {"ashost": "sap.example", "sysnr": "00", "client": "100", "user": "RFCUSER", "passwd": canary()}
 ORDER = {
     "POHEADER": {"COMP_CODE": "1000", "VENDOR": "0000000100", "PURCH_ORG": "1000"},
     "POHEADERX": {"COMP_CODE": "X", "VENDOR": "X", "PURCH_ORG": "X"},
@@ -95,7 +96,7 @@ class TestCalls:
         failed = failure(lambda: open_caller(**parameters).call("STFC_CONNECTION", REQUTEXT=""))
 
         assert failed.trouble is trouble, failed.text
-        assert "secret" not in f"{failed!r}{failed.text}{failed.hint}"
+        assert canary() not in f"{failed!r}{failed.text}{failed.hint}"
 
     @pytest.mark.parametrize(
         ("error", "trouble"),

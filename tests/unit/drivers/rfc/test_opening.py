@@ -12,8 +12,9 @@ from drivers.rfc.checks import _place
 from drivers.rfc.engine import Engine
 from drivers.rfc.opening import _logon, _native, open_caller, way_of
 from drivers.rfc.options import parse_connection
+from tests.canaries import canary
 
-SECRETS = {"password": "secret"}
+SECRETS = {"password": canary()}
 HOST = {"client": "100", "user": "U", "host": "sap.example", "system_number": "01"}
 HTTP = {"client": "100", "user": "U", "http": {"url": "https://sap.example:44300"}}
 
@@ -41,7 +42,7 @@ def test_the_first_way_that_is_there_is_taken(
 
 def test_the_libraries_get_saps_own_names() -> None:
     assert _logon(parse_connection(HOST), SECRETS) == {
-        "client": "100", "lang": "EN", "user": "U", "passwd": "secret", "ashost": "sap.example", "sysnr": "01",
+        "client": "100", "lang": "EN", "user": "U", "passwd": canary(), "ashost": "sap.example", "sysnr": "01",
     }  # fmt: skip
 
 
@@ -80,7 +81,7 @@ def test_opening_connects_to_nothing_and_shows_no_secret(monkeypatch: pytest.Mon
     for way in ("sdk", "native", "soap"):
         caller = open_caller(parse_connection(HOST | HTTP | {"way": way}), SECRETS)
         assert caller.way == way
-        assert "secret" not in repr(caller)
+        assert canary() not in repr(caller)
         caller.close()
 
 

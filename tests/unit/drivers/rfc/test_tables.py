@@ -20,11 +20,12 @@ from drivers.rfc.conditions import EVERYTHING, Compare
 from drivers.rfc.dictionary import Dictionary
 from drivers.rfc.readers import Form, choose
 from drivers.rfc.tables import KEYS_PER_CALL, Plan, TableReader, keys_of
+from tests.canaries import canary
 from tests.sap import libraries
 from tests.sap.dictionary import Column, Definition, define
 from tests.sap.system import Profile, System
 
-LOGON = {"ashost": "sap.example", "sysnr": "00", "client": "100", "user": "RFCUSER", "passwd": "secret"}
+LOGON = {"ashost": "sap.example", "sysnr": "00", "client": "100", "user": "RFCUSER", "passwd": canary()}
 PLAIN = Profile()
 SORTED = Profile(et_data=True)
 WIDE = Profile(readers=("RFC_READ_TABLE", "/BODS/RFC_READ_TABLE2"))

@@ -25,6 +25,7 @@ from drivers.soap.model import Definitions, Kind
 from drivers.soap.store import WsdlStore
 from drivers.soap.wsdl import read_definitions
 from drivers.soap.xml import BadXml, parsed
+from tests.canaries import canary
 from tests.unit.drivers.soap.wsdls import OTHER, ROOT
 
 URL = "http://erp.example:7047/WS"
@@ -50,7 +51,7 @@ class Service:
 
     def client(self) -> HttpClient:
         return HttpClient(
-            HttpOptions(url=URL), {"password": "s3cret"}, transport=httpx.MockTransport(self.__call__)
+            HttpOptions(url=URL), {"password": canary()}, transport=httpx.MockTransport(self.__call__)
         )
 
     def gets(self) -> list[str]:
@@ -251,7 +252,9 @@ async def test_a_call_answers_the_element_inside_the_body() -> None:
 
 
 FAULT = soap(
-    '<s:Fault><faultcode xmlns:a="urn:e">a:Some.Exception</faultcode><faultstring>No s3cret\n today</faultstring>'
+    '<s:Fault><faultcode xmlns:a="urn:e">a:Some.Exception</faultcode><faultstring>No '
+    + canary()
+    + "\n today</faultstring>"
     "<detail><string>more</string></detail></s:Fault>"
 )
 
