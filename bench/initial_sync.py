@@ -7,7 +7,6 @@ Every round runs each contender once, in turn, on the same server. Figures are m
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
@@ -26,7 +25,7 @@ import orjson
 from bench.figures import Figures, machine, median, save, table
 from bench.reference import documents, first_difference
 from bench.watch import Watch
-from bench.workload import CONNECTION, FULL_ORDERS, HERE, MAPPED, ROOT, Workload, selected
+from bench.workload import CONNECTION, HERE, MAPPED, ROOT, Workload, rounds, selected
 from tests.deployment import Deployment
 
 PEER_PYTHON = ROOT / ".bench" / "venv" / "bin" / "python"
@@ -34,15 +33,7 @@ PEER_SECONDS = 1_800
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--orders", type=int, default=FULL_ORDERS)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--columns", choices=("all", "mapped"), default="all")
-    parser.add_argument("--only", default="", help=f"some of {','.join(CONTENDERS)}")
-    arguments = parser.parse_args()
-    chosen = [name for name in CONTENDERS if not arguments.only or name in arguments.only.split(",")]
+    arguments, chosen = rounds(__doc__, CONTENDERS)
     with Workload(arguments.orders) as workload:
         results: dict[str, list[Figures]] = {name: [] for name in chosen}
         for number in range(arguments.runs):

@@ -9,7 +9,6 @@ runs each contender once, in turn, on the same server. Figures are medians of th
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -24,22 +23,14 @@ from typing import Any
 from bench.figures import Figures, machine, median, save, table
 from bench.initial_sync import before_first_query
 from bench.watch import Watch
-from bench.workload import CONNECTION, DATABASE, FULL_ORDERS, MAPPED, ROOT, Workload, selected
+from bench.workload import CONNECTION, DATABASE, MAPPED, ROOT, Workload, rounds, selected
 from tests.deployment import Deployment
 
 PEER_SECONDS = 1_800
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--orders", type=int, default=FULL_ORDERS)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--columns", choices=("all", "mapped"), default="all")
-    parser.add_argument("--only", default="", help=f"some of {','.join(CONTENDERS)}")
-    arguments = parser.parse_args()
-    chosen = [name for name in CONTENDERS if not arguments.only or name in arguments.only.split(",")]
+    arguments, chosen = rounds(__doc__, CONTENDERS)
     results: dict[str, list[Figures]] = {name: [] for name in chosen}
     with Workload(arguments.orders) as workload:
         for number in range(arguments.runs):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -65,6 +67,20 @@ MAPPED: Final = {
         "job_no_",
     ],
 }
+
+
+def rounds(description: str | None, contenders: Iterable[str]) -> tuple[argparse.Namespace, list[str]]:
+    """What the command line asks for (`orders`, `runs`, `columns`), and the contenders it names, in their order."""
+    names = list(contenders)
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--orders", type=int, default=FULL_ORDERS)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--columns", choices=("all", "mapped"), default="all")
+    parser.add_argument("--only", default="", help=f"some of {','.join(names)}")
+    arguments = parser.parse_args()
+    return arguments, [name for name in names if not arguments.only or name in arguments.only.split(",")]
 
 
 class Workload:

@@ -46,6 +46,15 @@ def load(database: sqlite3.Connection, *, orders: int, ties: int) -> None:
     database.executescript(SCHEMA)
     insert(database, "currency", [{"id": 1, "name": "US Dollar", "symbol": "USD"}])
     insert(database, "location", [{"id": number, "name": f"Store {number}"} for number in (1, 2, 3)])
+    _vendors(database)
+    _items(database)
+    _orders(database, orders)
+    _work_orders(database)
+    _ties(database, ties)
+    _assets(database)
+
+
+def _vendors(database: sqlite3.Connection) -> None:
     insert(
         database,
         "vendor",
@@ -76,6 +85,9 @@ def load(database: sqlite3.Connection, *, orders: int, ties: int) -> None:
             for number in (1, 2)
         ],
     )
+
+
+def _items(database: sqlite3.Connection) -> None:
     insert(
         database,
         "item",
@@ -111,9 +123,9 @@ def load(database: sqlite3.Connection, *, orders: int, ties: int) -> None:
         "itemvendor",
         [{"item": 201, "vendor": 101, "vendorcode": "AB-1", "purchaseprice": "3.5", "preferredvendor": "T"}],
     )
-    _orders(database, orders)
-    _work_orders(database)
-    _ties(database, ties)
+
+
+def _assets(database: sqlite3.Connection) -> None:
     insert(
         database,
         "customrecord_ncfar_asset",
