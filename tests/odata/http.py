@@ -74,6 +74,9 @@ class ServiceHandler(BaseHTTPRequestHandler):
     def _fault(self, line: str) -> Fault | None:
         for fault in self.owner.faults:
             if fault.times > 0 and re.search(fault.pattern, line):
+                if fault.after > 0:
+                    fault.after -= 1
+                    continue
                 fault.times -= 1
                 return fault
         return None

@@ -50,6 +50,7 @@ class Fault:
     seconds: float = 0
     drop: str = ""  # "before": the request is not carried out; "after": it is, and the answer is lost
     times: int = 1
+    after: int = 0  # so many requests that match are answered by the service first
 
 
 @dataclass
