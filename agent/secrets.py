@@ -220,7 +220,7 @@ class Redaction:
 
     def learn(self, secret: Secret) -> None:
         with self._learning:
-            forms = {*self._forms, *_forms(secret.reveal())}
+            forms = {*self._forms, *forms_of(secret.reveal())}
             # Longest first: a secret that contains another one is masked whole.
             self._forms = tuple(sorted(forms, key=lambda form: (-len(form), form)))
 
@@ -231,14 +231,25 @@ class Redaction:
         return text
 
 
-def _forms(value: str) -> set[str]:
+def forms_of(value: str) -> set[str]:
+    """The texts in which a secret gets about: as it is, escaped, encoded, and inside of what was encoded whole."""
     forms = {value, quote(value), quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1]}
     forms.add(json.dumps(value, ensure_ascii=False)[1:-1])
     raw = value.encode()
-    forms |= {base64.b64encode(raw).decode().rstrip("="), base64.urlsafe_b64encode(raw).decode().rstrip("=")}
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        forms |= {encode(raw).decode().rstrip("="), *(_within(encode, raw, before) for before in range(3))}
     # A line of several lines (a key file) is also masked line by line: logs split at line ends.
     forms |= {line for line in value.splitlines() if len(line) >= 16}  # noqa: PLR2004 - shorter lines are ordinary words
     return {form for form in forms if len(form) >= MIN_REDACTED_CHARS}
+
+
+def _within(encode: Callable[[bytes], bytes], raw: bytes, before: int) -> str:
+    """The characters that Base64 of a longer text, such as `user:password`, has for these bytes wherever they stand in it.
+
+    `before`: how many bytes of a group of three come first. Up to one character at either end is shared with others.
+    """
+    text = encode(bytes(before) + raw + bytes(2)).decode()
+    return text[-(-8 * before // 6) : 8 * (before + len(raw)) // 6]
 
 
 REDACTION: Final = Redaction()  # one per process: every secret this process resolved

@@ -12,7 +12,7 @@ from drivers.contract import BadConfiguration
 
 
 class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 _Model = TypeVar("_Model", bound=Strict)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from agent.hosting.limits import LINE_PERIOD_SECONDS, MAX_LINE_BYTES, MAX_LINES_PER_PERIOD
+from agent.secrets import forms_of
 
 REDACTED: Final = "[redacted]"
 MAX_REPORTED_CHARS: Final = (
@@ -26,7 +27,9 @@ class Redactor:
             self.learn(secret)
 
     def learn(self, secret: str) -> None:
-        pieces = {piece.strip() for piece in (secret, *secret.splitlines())} | set(self._pieces)
+        pieces = (
+            {piece.strip() for piece in (secret, *secret.splitlines())} | forms_of(secret) | set(self._pieces)
+        )
         self._pieces = sorted((piece for piece in pieces if piece), key=len, reverse=True)
 
     def __call__(self, text: str) -> str:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from agent.errors import ConfigurationError
 from agent.secrets import MASK, MAX_SECRET_BYTES, Redaction, Secret, SecretRef, redact, resolve
-from tests.canaries import canary
+from tests.canaries import betrayed, canary
 
 CANARY = canary('/å "x"')
 
@@ -178,6 +178,15 @@ def test_encoded_forms_are_masked_too() -> None:
     shown = redaction.redact(" | ".join(encoded))
 
     assert all(form.strip('"=') not in shown for form in encoded)
+
+
+@given(before=st.binary(max_size=9), behind=st.binary(max_size=9))
+def test_a_secret_inside_of_base64_is_masked_wherever_it_stands(before: bytes, behind: bytes) -> None:
+    redaction = Redaction()
+    redaction.learn(Secret(canary()))
+
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        assert not betrayed(redaction.redact(encode(before + canary().encode() + behind).decode()))
 
 
 def test_of_two_secrets_the_longer_is_masked_first() -> None:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import base64
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.hosting.limits import LINE_PERIOD_SECONDS, MAX_LINES_PER_PERIOD
 from agent.hosting.output import MAX_REPORTED_CHARS, LineReporter, Redactor
+from tests.canaries import betrayed, canary
 
 
 class Log:
@@ -33,6 +36,13 @@ def test_a_secret_is_taken_out_also_when_it_arrives_in_two_pieces():
     log.reporter.feed(b"ter2;\n", 0.0)
 
     assert log.lines == ["Pwd=[redacted];"]
+
+
+def test_a_secret_is_taken_out_as_a_header_holds_it():
+    for user in ("a", "ab", "abc"):
+        header = base64.b64encode(f"{user}:{canary()}".encode()).decode()
+
+        assert not betrayed(Redactor([canary()])(f"Authorization: Basic {header}"))
 
 
 def test_the_longest_secret_is_taken_out_first():
