@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import apsw
 import pytest
 
-from agent.errors import ConfigurationError
+from agent.errors import ConfigurationError, StorageDamaged
 from agent.outbox.store import BatchTooLarge, Limits
 from tests.unit.outbox.making import STREAM, all_pending, entry, letter, opened, segment
 
@@ -80,3 +81,21 @@ def test_water_marks_that_cannot_work_are_refused(low, high):
 async def test_a_commit_waits_for_the_disk(outbox):
     """FULL: in a write-ahead log anything less keeps the newest commits in memory alone."""
     assert await outbox._run(lambda: outbox._db.connection.pragma("synchronous")) == 2
+
+
+async def test_a_batch_whose_bytes_changed_on_the_disk_is_left_out_and_counted(outbox):
+    await outbox.append(entry(b"right", b"other"))
+    await outbox._run(lambda: outbox._db.run("UPDATE payload SET bytes = ? WHERE seq = 1", (b"wrong",)))
+
+    assert [batch.payload for batch in await all_pending(outbox)] == [b"other"]
+    assert outbox.damaged == 1
+
+
+async def test_after_an_error_of_the_disk_nothing_more_is_written(outbox):
+    def fails():
+        raise apsw.IOError("disk I/O error")
+
+    with pytest.raises(StorageDamaged):
+        await outbox._run(fails)
+    with pytest.raises(StorageDamaged):
+        await outbox.append(entry(b"a"))
