@@ -25,6 +25,7 @@ from agent.credentials.access import Access
 from agent.errors import GroundwireError, NotPermitted
 from agent.identity import IdentityStore
 from agent.model.run import RunReport, RunTrigger
+from agent.outbox.limits import RESERVE_BYTES
 from agent.outbox.store import Limits, Outbox
 from agent.settings import Settings
 from agent.sync.interrupted import close_interrupted_runs
@@ -186,6 +187,7 @@ class App:
                 high_water_bytes=table.high_water,
                 low_water_bytes=table.low_water,
                 replay_window=table.replay_window,
+                reserve_bytes=RESERVE_BYTES,
             ),
         )
 

@@ -114,6 +114,12 @@ class Database:
         finally:
             close_quietly(self.connection, keep_wal=self._refused is not None)
 
+    def shrink(self) -> None:
+        """Copy the log into the file and cut both to what they hold."""
+        with contextlib.suppress(apsw.FullError):
+            self.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            self._wal_pages = 0
+
     def _note_wal(self, _connection: apsw.Connection, _schema: str, pages: int) -> int:
         self._wal_pages = pages
         return apsw.SQLITE_OK

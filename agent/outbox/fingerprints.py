@@ -26,6 +26,13 @@ class Part:
     content_hashes: Hashes
     removed: bool
 
+    def between(self, low: int, high: int) -> tuple[Part, Positions]:
+        """The rows whose key hashes lie in that range, bounds included, and their places; copies, as small as they are."""
+        start = int(np.searchsorted(self.key_hashes, np.uint64(low), side="left"))
+        end = int(np.searchsorted(self.key_hashes, np.uint64(high), side="right"))
+        hashes, contents = self.key_hashes[start:end].copy(), self.content_hashes[start:end].copy()
+        return Part(hashes, contents, self.removed), np.arange(start, end)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Merged:
@@ -66,6 +73,13 @@ def cut(rows: int, *, at_most: int) -> Iterator[slice]:
     pieces = -(-rows // at_most)
     for piece in range(pieces):
         yield slice(rows * piece // pieces, rows * (piece + 1) // pieces)
+
+
+def key_ranges(rows: int, *, at_most: int) -> Iterator[tuple[int, int]]:
+    """Cut the space of hashes, over which keys spread evenly, into ranges of about so many rows."""
+    ranges = max(1, -(-rows // at_most))
+    for number in range(ranges):
+        yield 2**64 * number // ranges, 2**64 * (number + 1) // ranges - 1
 
 
 def choose_generations(rows_newest_first: Sequence[int]) -> int:

@@ -37,6 +37,10 @@ SEGMENTS_BEFORE_COMPACTION: Final = 32
 SEGMENTS_AT_MOST: Final = 256
 BASE_SEGMENT_ROWS: Final = 262_144  # 4 MiB of hashes: what a change to one range of keys rewrites at most
 
+# What emptying a full outbox may need at once: a whole write-ahead log copied into the file, and the acks and deletions
+# behind it.
+RESERVE_BYTES: Final = 24 * MiB
+
 # A command and its answer each travel in one control frame of at most this size.
 COMMAND_BYTES: Final = 64 * KiB
 
@@ -59,6 +63,7 @@ class Limits:
     open_commands: int = 10_000  # commands without an acked answer; the relay is asked to wait above it
     command_retention: timedelta = timedelta(days=7)  # how long a repeat of an answered command is recognised
     wal_bytes: int = 16 * MiB  # write-ahead log at which it is copied into the file
+    reserve_bytes: int = 0  # room set aside for emptying the outbox on a full disk; see reserve.py
 
     def __post_init__(self) -> None:
         if not 0 <= self.low_water_bytes <= self.high_water_bytes or self.high_water_bytes == 0:

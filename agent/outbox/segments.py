@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import apsw
 import numpy as np
@@ -20,9 +20,11 @@ from agent.outbox.fingerprints import (
     Hashes,
     Merged,
     Part,
+    Positions,
     as_strings,
     choose_generations,
     cut,
+    key_ranges,
     merge,
     newest_of_each,
     pack_hashes,
@@ -35,6 +37,8 @@ from agent.outbox.limits import BASE_SEGMENT_ROWS
 from agent.outbox.stamps import check_bytes
 from agent.outbox.streams import StreamRow
 from agent.outbox.values import Fingerprints, FingerprintsDamaged, Segment
+
+MERGED_ROWS: Final = 131_072  # merged at a time, in some 20 MiB
 
 T = TypeVar("T")
 
@@ -123,28 +127,57 @@ def _merge_heads(db: Database, stream: StreamRow, heads: Sequence[_Head]) -> Non
     generations = [list(group) for _, group in groupby(heads, key=lambda head: head.generation)]
     taken = choose_generations([sum(head.rows for head in group) for group in generations])
     chosen = [head for group in generations[:taken] for head in group]
-    merged = merge([_read(db, stream, head) for head in chosen])
-    keys = pa.concat_arrays([_read_keys(db, head) for head in chosen])
     # An older segment may still hold a removed key. And while tombstones are unacked they may yet be lost, and
     # then must be found again.
     drop_removed = taken == len(generations) and not _has_pending(db, stream)
     with db.transaction():
+        kept = _write_merged(db, stream, chosen, removed=False)
+        if not drop_removed and any(head.removed for head in chosen):
+            kept += _write_merged(db, stream, chosen, removed=True)
         for head in chosen:
             _forget(db, head.id)
-        _write_pieces(db, stream, merged, keys, removed=False)
-        if not drop_removed:
-            _write_pieces(db, stream, merged, keys, removed=True)
-    log.info("fingerprints_compacted", stream=stream.name, segments=len(chosen), keys=len(merged.key_hashes))
+    log.info("fingerprints_compacted", stream=stream.name, segments=len(chosen), keys=kept)
 
 
-def _write_pieces(db: Database, stream: StreamRow, merged: Merged, keys: pa.Array, *, removed: bool) -> None:
-    rows = np.flatnonzero(merged.removed == removed)
+def _write_merged(db: Database, stream: StreamRow, heads: Sequence[_Head], *, removed: bool) -> int:
+    """One range of keys after the other, so that a stream of any length is merged in the memory of one range."""
     generation: int | None = None
+    kept = 0
+    spans: dict[int, tuple[int, int]] = {}
+    for low, high in key_ranges(sum(head.rows for head in heads), at_most=MERGED_ROWS):
+        parts, texts = [], []
+        for head in heads:
+            first, last = spans.get(head.id, (low, high))
+            if head.rows and first <= high and last >= low:
+                whole = _read(db, stream, head)
+                spans[head.id] = int(whole.key_hashes[0]), int(whole.key_hashes[-1])
+                part, places = whole.between(low, high)
+                if len(part.key_hashes):
+                    parts.append(part)
+                    texts.append(_read_keys(db, head).take(pa.array(places)))
+        if parts:
+            merged, keys = merge(parts), pa.concat_arrays(texts)
+            rows = np.flatnonzero(merged.removed == removed)
+            kept += len(rows)
+            generation = _write_pieces(db, stream, merged, keys, rows, removed, generation)
+    return kept
+
+
+def _write_pieces(
+    db: Database,
+    stream: StreamRow,
+    merged: Merged,
+    keys: pa.Array,
+    rows: Positions,
+    removed: bool,  # noqa: FBT001 - passed on
+    generation: int | None,
+) -> int | None:
     for piece in cut(len(rows), at_most=BASE_SEGMENT_ROWS):
         chosen = rows[piece]
         part = Part(merged.key_hashes[chosen], merged.content_hashes[chosen], removed)
         texts = keys.take(pa.array(merged.origin[chosen]))
         generation = _write(db, stream.id, part, texts, generation=generation)
+    return generation
 
 
 def _write(db: Database, stream_id: int, part: Part, keys: pa.Array, *, generation: int | None) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.clock import Clock
-from agent.errors import GroundwireError
+from agent.errors import GroundwireError, StorageFull
 from agent.outbox import (
     batches,
     counting,
@@ -35,6 +36,7 @@ from agent.outbox.database import Database
 from agent.outbox.journal import CommandJournal
 from agent.outbox.limits import SEGMENTS_BEFORE_COMPACTION, Limits
 from agent.outbox.opening import open_database
+from agent.outbox.reserve import Reserve
 from agent.outbox.thread import StoreThread
 from agent.outbox.values import (
     BatchDraft,
@@ -85,6 +87,7 @@ class Outbox:
         self._thread = thread
         self._clock = clock
         self._limits = limits
+        self._reserve = Reserve(db.path, limits.reserve_bytes)
         self._announced = 0
         self._room = asyncio.Event()
         self._room.set()
@@ -124,7 +127,7 @@ class Outbox:
     async def append(self, entry: Entry) -> tuple[int, ...]:
         """Make everything in the entry durable together; return the batches' numbers."""
         now = self._clock.utcnow()
-        return await self._run(lambda: append(self._db, entry, limits=self._limits, now=now))
+        return await self._run(lambda: self._append(entry, now))
 
     async def checkpoint(self, stream: str) -> str | None:
         """Say where a run of this stream begins. Asked at the start of each run, and only there.
@@ -253,13 +256,17 @@ class Outbox:
         return await self._run(lambda: pauses.paused(self._db))
 
     async def prune(self) -> int:
-        """Delete what has left the replay window; return how many batches. Other work passes in between."""
+        """Delete what has left the replay window; return how many batches. Other work passes in between.
+
+        On a full disk everything that is acked goes, and all that becomes free: reading goes on before a relay from
+        a backup is thought of, which then gets its streams in full.
+        """
         now = self._clock.utcnow()
         pruned = 0
-        while some := await self._run(lambda: pruning.prune_some(self._db, self._limits, now)):
+        while some := await self._run(lambda: self._prune_some(now)):
             pruned += some
         await self._run(lambda: pruning.prune_commands(self._db, self._limits, now))
-        while await self._run(lambda: pruning.give_back_space(self._db)):
+        while await self._run(self._give_back_space):
             pass
         return pruned
 
@@ -289,9 +296,33 @@ class Outbox:
         assert self._db.refused is not None  # noqa: S101 - the event is set for nothing else
         return self._db.refused
 
+    def _append(self, entry: Entry, now: datetime) -> tuple[int, ...]:
+        self._reserve.keep()
+        return append(self._db, entry, limits=self._limits, now=now)
+
+    def _prune_some(self, now: datetime) -> int:
+        full = self._reserve.spent
+        limits = replace(self._limits, replay_bytes=0) if full else self._limits
+        return pruning.prune_some(self._db, limits, now)
+
+    def _give_back_space(self) -> bool:
+        if not self._reserve.spent:
+            return pruning.give_back_space(self._db)
+        if pruning.give_back_space(self._db, keep_bytes=0):
+            return True
+        self._db.shrink()
+        return False
+
+    def _guarded(self, work: Callable[[], T]) -> T:
+        try:
+            return self._db.guarded(work)
+        except StorageFull:
+            self._reserve.release()
+            raise
+
     async def _run(self, work: Callable[[], T]) -> T:
         try:
-            return await self._thread.run(lambda: self._db.guarded(work))
+            return await self._thread.run(lambda: self._guarded(work))
         finally:
             # Also after a cancellation: by now the work is done, and others wait for what it changed.
             self._publish()

@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 from agent.clock import Clock
-from agent.errors import GroundwireError, Unreachable
+from agent.errors import GroundwireError, StorageFull, Unreachable
 from agent.identity import Identity, IdentityStore
 from agent.protocol.events import (
     Acked,
@@ -36,6 +36,7 @@ from agent.tunnel.statuses import status_frames
 from agent.tunnel.transport import CLOSE_NORMAL, CLOSE_PROTOCOL, Channel
 from agent.tunnel.waiting import wait_at_most
 
+FULL_DISK_SECONDS: Final = 5.0  # between attempts to note an ack while the disk is full
 WAITING_COMMANDS: Final = 64  # received and not yet taken by the sink; beyond it the relay is held back
 
 log = structlog.get_logger(__name__)
@@ -234,10 +235,26 @@ class Connection:
             self._acks_waiting.clear()
             acks, self._acks, self._settling = self._acks, {}, True
             for stream, seq in acks.items():
-                await self._parts.queue.mark_acked(stream, seq)
+                await self._settle_ack(stream, seq)
             self._settling = False
             self._parts.acked()
             self._wake.set()
+
+    async def _settle_ack(self, stream: str, seq: int) -> None:
+        """Note the ack. While the disk is full sending goes on, and this waits; the next session learns it anyhow."""
+        told = False
+        while True:
+            try:
+                await self._parts.queue.mark_acked(stream, seq)
+            except StorageFull as error:
+                if not told:
+                    log.warning("ack_not_noted_yet", stream=stream, code=error.code, hint=error.hint)
+                told = True
+                if self._session.draining:
+                    return
+                await self._parts.clock.sleep(FULL_DISK_SECONDS)
+            else:
+                return
 
     async def _take_commands(self) -> None:
         while True:

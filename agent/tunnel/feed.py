@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Final
 
 import structlog
 
+from agent.errors import StorageFull
 from agent.outbox.values import UnknownAck
 from agent.protocol.faults import MIB, Fault, ProtocolFault
 from agent.protocol.frames import Batch, BatchKindName
@@ -129,7 +131,9 @@ class BatchFeed:
 
     async def _settle(self, stream: str, seq: int, digest: str | None) -> None:
         if await self._queue.holds(stream, seq, digest):
-            await self._queue.mark_acked(stream, seq)
+            # On a full disk it cannot be noted, and is passed over by its number all the same.
+            with suppress(StorageFull):
+                await self._queue.mark_acked(stream, seq)
             return
         # Another copy of this outbox sent it: what this one has under the same numbers never arrived.
         log.warning("relay_ahead_of_outbox", stream=stream, relay_seq=seq)

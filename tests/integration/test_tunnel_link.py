@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.clock import SystemClock
-from agent.errors import IdentityRefused, VersionMismatch
+from agent.errors import IdentityRefused, StorageFull, VersionMismatch
 from agent.identity import Identity, IdentityStore
 from agent.protocol.auth import make_code
 from agent.protocol.frames import Command, Result
@@ -114,6 +114,28 @@ async def test_a_large_batch_travels_in_parts_and_whole(world: World) -> None:
         await world.outbox.all_acked()
 
     assert world.peer.stored[0].payload == payload
+
+
+async def test_while_the_disk_is_full_batches_go_out_in_one_session_and_acks_are_noted_once_there_is_room(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.tunnel.connection.FULL_DISK_SECONDS", 0.01)
+    noting, full = world.outbox.mark_acked, True
+
+    async def refused_while_full(stream: str, seq: int) -> int:
+        if full:
+            raise StorageFull
+        return await noting(stream, seq)
+
+    world.outbox.mark_acked = refused_while_full  # type: ignore[method-assign]
+    seqs = [world.outbox.add("erp/vendors") for _ in range(20)]
+    async with world.running():
+        await world.peer.until(lambda: len(world.peer.stored) == len(seqs))
+        full = False
+        await world.outbox.all_acked()
+
+    assert world.peer.received == len(seqs)
+    assert world.peer.sessions == 2  # enrolment, and the one in which all of it went
 
 
 async def test_a_lost_ack_leads_to_one_stored_batch(world: World) -> None:

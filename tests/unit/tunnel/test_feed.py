@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from agent.errors import StorageFull
 from agent.protocol.frames import Batch, ProtocolFault
 from agent.protocol.session import AgentSession
 from agent.tunnel.feed import MAX_GAPS_PER_STREAM, BatchFeed
@@ -223,3 +224,18 @@ async def test_what_was_taken_back_under_another_policy_is_not_sent_though_it_wa
     bench.session.credit, bench.policy = 10, 2
 
     assert await bench.drain() == [1, 3]
+
+
+async def test_on_a_full_disk_what_the_relay_has_is_passed_over_and_the_rest_is_sent() -> None:
+    """The ack cannot be noted; sending goes on all the same."""
+    bench = Bench()
+    for _ in range(4):
+        bench.outbox.add("e/a")
+
+    async def full(stream: str, seq: int) -> int:
+        raise StorageFull(where=f"{stream} {seq}")
+
+    bench.outbox.mark_acked = full  # type: ignore[method-assign]
+    await bench.begin({"e/a": 2})
+
+    assert await bench.drain() == [3, 4]
