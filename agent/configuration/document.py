@@ -66,11 +66,13 @@ class Document:
 
 
 def read(path: Path, *, name: str) -> Document:
-    """Read and parse a file. Raises ConfigurationError."""
+    """Read and parse a file of the operator's. Raises ConfigurationError."""
     try:
         with open(path, "rb", opener=open_at_once) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            facts = os.fstat(file.fileno())
+            if not stat.S_ISREG(facts.st_mode):
                 raise ConfigurationError("is not a plain file", where=name)
+            refuse_exposed(facts, path, name=name)
             raw = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise ConfigurationError(f"cannot be read: {error.strerror or 'unreadable'}", where=name) from error
@@ -83,6 +85,32 @@ def read(path: Path, *, name: str) -> Document:
         raise ConfigurationError(
             "is not UTF-8 text", where=f"{name}:{line}", hint="Save it as UTF-8."
         ) from None
+
+
+def refuse_exposed(facts: os.stat_result, path: Path, *, name: str) -> None:
+    """Whoever writes a file, or puts another one in its place, says to whom the credentials are shown.
+
+    Raises ConfigurationError. A group is others unless it is the owner's own: many systems make files writable for that.
+    """
+    if os.name != "posix":
+        return  # who may write is in the folder's access list there
+    mode = facts.st_mode
+    anybody = mode & stat.S_IWOTH and not (stat.S_ISDIR(mode) and mode & stat.S_ISVTX)
+    if anybody or (mode & stat.S_IWGRP and not _is_own_group(facts)):
+        raise ConfigurationError(
+            "others than its owner may write to it",
+            where=name,
+            hint=f"Look whether it still says what it should, then: chmod go-w {path}",
+        )
+
+
+def _is_own_group(facts: os.stat_result) -> bool:
+    import pwd  # noqa: PLC0415 - exists on Unix only
+
+    try:
+        return pwd.getpwuid(facts.st_uid).pw_gid == facts.st_gid
+    except KeyError:
+        return facts.st_uid == facts.st_gid
 
 
 def parse(text: str, *, name: str) -> Document:

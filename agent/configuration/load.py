@@ -72,6 +72,7 @@ def _load_agent(config_dir: Path) -> AgentFile:
             where=str(path),
             hint=f"Write a first one with `groundwire config init {config_dir}`, or name another folder with --config.",
         )
+    document.refuse_exposed(config_dir.stat(), config_dir, name=str(config_dir))
     agent = document.read(path, name=AGENT_FILE).validate(AgentFile)
     if agent.relay.ca_file is None:
         return agent
@@ -104,6 +105,7 @@ def connection_files(config_dir: Path) -> list[Path]:
     """The connection files of a folder, by name; hidden ones, such as an editor's, are not."""
     folder = config_dir / CONNECTIONS
     try:
+        document.refuse_exposed(folder.stat(), folder, name=f"{CONNECTIONS}/")
         files = sorted(folder.iterdir())
     except FileNotFoundError:
         return []
