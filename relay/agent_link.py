@@ -6,7 +6,7 @@ What is said and when is decided in `agent.protocol`; what is stored, in `ingest
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from secrets import token_bytes
@@ -32,12 +32,13 @@ from agent.protocol.events import (
 )
 from agent.protocol.faults import MAX_BATCH_BYTES, ProtocolFault
 from agent.protocol.frames import Batch, Hello, Result
+from agent.protocol.pace import BytePace, cost_of_part
 from agent.protocol.parts import parts_of
 from agent.protocol.session import KnownAgent, RelaySession
+from agent.websockets import next_message
 from relay.identities import new_id
 from relay.ingest import Ingest, examine
 from relay.lifecycle import Command, CommandState
-from relay.pace import BytePace
 from relay.progress import Progress
 from relay.settings import Gateway as GatewaySettings
 from relay.statuses import connection_statuses
@@ -104,6 +105,7 @@ class AgentLink:
         self._progress = Progress()
         self._progress_came = asyncio.Event()
         self._pace = BytePace(settings.agent_bytes_per_second)
+        self._spent = 0  # of what came since the last pause
         self._log = log.bind(session=new_id("ses", clock.utcnow()))
 
     async def run(self) -> None:
@@ -159,12 +161,12 @@ class AgentLink:
     async def _read(self) -> None:
         try:
             while not self._session.closed:
-                message = await self._next_message()
+                message = await next_message(self._socket, self._part_came)
                 events = self._session.receive(message, self._clock.monotonic())
                 self._wake.set()
                 for event in events:
                     await self._act(event)
-                await self._hold_back(len(message))
+                await self._hold_back()
         except ConnectionClosed:
             pass
         except ProtocolFault as fault:
@@ -172,20 +174,15 @@ class AgentLink:
         except GroundwireError as error:
             self._fail(error)
 
-    async def _next_message(self) -> str | bytes:
-        parts = [part async for part in self._parts()]
-        return "".join(parts) if isinstance(parts[0], str) else b"".join(parts)  # type: ignore[arg-type]
-
-    async def _parts(self) -> AsyncIterator[str | bytes]:
-        async for part in self._socket.recv_streaming():
-            self._still_here()
-            yield part
-
     def _still_here(self) -> None:
         if self._session.still_here(self._clock.monotonic()):
             self._wake.set()
 
-    async def _hold_back(self, size: int) -> None:
+    def _part_came(self, size: int) -> None:
+        self._spent += cost_of_part(size)
+        self._still_here()
+
+    async def _hold_back(self) -> None:
         """Read no more while the disk, this agent's share of the line, or what it has not read yet says so."""
         while self._unstored and self._ingest.full and self._connected:
             with suppress(TimeoutError):
@@ -195,7 +192,8 @@ class AgentLink:
         while self._session.waiting_to_send > UNREAD_FRAMES and self._connected:
             self._written.clear()
             await self._written.wait()
-        pause = self._pace.spend(size, self._clock.monotonic())
+        pause = self._pace.spend(self._spent, self._clock.monotonic())
+        self._spent = 0
         if pause > 0:
             await self._clock.sleep(pause)
 

@@ -14,6 +14,7 @@ from websockets.http11 import Request, Response
 from agent.clock import Clock
 from agent.errors import ConfigurationError
 from agent.protocol.faults import HANDSHAKE_SECONDS, MAX_CONTROL_BYTES
+from agent.websockets import GuardedServerConnection
 from relay.admission import Admission
 from relay.agent_link import AgentLink
 from relay.descriptors import make_room
@@ -74,6 +75,7 @@ class Gateway:
                 ssl=None if tls is None else server_context(tls),
                 ssl_handshake_timeout=None if tls is None else HANDSHAKE_SECONDS,
                 backlog=BACKLOG,
+                create_connection=GuardedServerConnection,
                 process_request=self._let_in,
                 compression=None,  # payloads are compressed; deflate takes a fifth of the speed for nothing
                 ping_interval=None,  # the protocol has a heartbeat of its own

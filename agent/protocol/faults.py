@@ -16,6 +16,7 @@ PROTOCOL_MAX: Final = 1
 MAX_CONTROL_BYTES: Final = 64 * KIB  # control frames are small; a larger one is a mistake or an attack
 MAX_BATCH_BYTES: Final = 16 * MIB  # the whole binary frame; bounds what either side holds of one frame
 MAX_HEADER_BYTES: Final = 8 * KIB  # of a batch frame's JSON header; a real one is under 700 bytes
+MAX_FRAGMENTS: Final = 4_096  # parts of one message; ours have 32 KiB each, empty ones would have no end
 MAX_DEPTH: Final = 16  # of JSON nesting; command arguments are the deepest thing sent, and need 5
 MAX_SEQ: Final = 2**53 - 1  # the largest integer that every JSON reader keeps exact
 MAX_CREDIT: Final = 1_024  # batches granted and not yet used; bounds the agent's in-flight window

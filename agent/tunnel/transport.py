@@ -6,7 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import truststore
 from websockets.asyncio.client import ClientConnection, connect
@@ -19,15 +19,21 @@ from websockets.exceptions import (
 )
 from websockets.typing import Subprotocol
 
+from agent.clock import SystemClock
 from agent.errors import ConfigurationError, GroundwireError, Throttled, Unreachable
-from agent.protocol.faults import KIB, MAX_BATCH_BYTES
+from agent.protocol.faults import KIB, MAX_BATCH_BYTES, MIB
+from agent.protocol.pace import BytePace, cost_of_part
 from agent.protocol.parts import parts_of
 from agent.tunnel.dial import dial
 from agent.tunnel.endpoint import Endpoint
+from agent.websockets import GuardedClientConnection, next_message
 
 SUBPROTOCOL: Final = Subprotocol("groundwire")
 HANDSHAKE_SECONDS: Final = 15.0  # for TLS and the websocket's upgrade together
 CLOSE_SECONDS: Final = 2.0  # a peer that does not answer the close is dropped
+RELAY_BYTES_PER_SECOND: Final = (
+    64 * MIB
+)  # taken of a relay that says more than it has to; a real one says little
 WAITING_MESSAGES: Final = 16  # read from the socket and not yet handled; beyond it TCP pushes back
 _THROTTLED: Final = frozenset({429, 503})
 
@@ -51,6 +57,9 @@ class WebsocketChannel:
     def __init__(self, connection: ClientConnection, where: str) -> None:
         self._connection = connection
         self._where = where
+        self._clock = SystemClock()
+        self._pace = BytePace(RELAY_BYTES_PER_SECOND)
+        self._spent = 0  # of what came since the last pause
 
     async def send(self, message: str | bytes) -> None:
         try:
@@ -59,14 +68,19 @@ class WebsocketChannel:
             raise self._lost(error) from error
 
     async def receive(self, arrived: Callable[[], None]) -> str | bytes:
-        parts: list[Any] = []
+        pause = self._pace.spend(self._spent, self._clock.monotonic())
+        self._spent = 0
+        if pause > 0:
+            await self._clock.sleep(pause)
+
+        def came(size: int) -> None:
+            self._spent += cost_of_part(size)
+            arrived()
+
         try:
-            async for part in self._connection.recv_streaming():
-                arrived()
-                parts.append(part)
+            return await next_message(self._connection, came)
         except (WebSocketException, OSError) as error:
             raise self._lost(error) from error
-        return type(parts[0])().join(parts)
 
     async def close(self, code: int) -> None:
         try:
@@ -98,6 +112,7 @@ async def open_websocket(
         connection = await _Connect(
             endpoint.url,
             sock=sock,
+            create_connection=GuardedClientConnection,
             ssl=context,
             server_hostname=endpoint.host if context else None,
             subprotocols=[SUBPROTOCOL],

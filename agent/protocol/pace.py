@@ -1,10 +1,17 @@
-"""Pure: how long to wait so that one agent keeps to its bytes per second."""
+"""Pure: how long to wait so that one peer keeps to its bytes per second, and to a number of parts that follows from it."""
 
 from __future__ import annotations
 
 from typing import Final
 
 BURST_SECONDS: Final = 2.0  # of the rate that may come at once
+PART_COST: Final = (
+    16 * 1024
+)  # bytes that a part of a message counts as, at least: a flood of tiny ones takes time, not bytes
+
+
+def cost_of_part(size: int) -> int:
+    return max(size, PART_COST)
 
 
 class BytePace:
