@@ -97,7 +97,7 @@ async def checked(tmp_path: Path, system: str, changes: Mapping[str, str], passw
 async def test_groundwire_check_passes_with_the_pages_file_of_business_central(tmp_path, central):
     changes = {"https://bc.example:7048": central.url, 'ca_file = "/etc/groundwire/bc-ca.pem"\n': ""}
 
-    assert await checked(tmp_path, "dynamics-bc", changes, "access-key-1") == []
+    assert await checked(tmp_path, "dynamics-bc", changes, canary("-key-1")) == []
 
 
 async def test_groundwire_check_passes_with_the_pages_file_of_finance_and_operations(tmp_path, fo):
