@@ -92,6 +92,12 @@ class Deployment:
     def stop_agent(self) -> None:
         self._agent = _ended(self._agent)
 
+    def kill_relay(self) -> None:
+        assert self._relay is not None
+        self._relay.kill()
+        self._relay.wait()
+        self._relay = None
+
     def stop_relay(self) -> None:
         self._relay = _ended(self._relay)
 

@@ -76,12 +76,6 @@ class Site(Deployment):
         self._agent.wait()
         self._agent = None
 
-    def kill_relay(self) -> None:
-        assert self._relay is not None
-        self._relay.kill()
-        self._relay.wait()
-        self._relay = None
-
     def end_agent(self) -> int:
         """SIGTERM; the exit code."""
         assert self._agent is not None

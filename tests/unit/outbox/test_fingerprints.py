@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -19,6 +21,7 @@ from agent.outbox.fingerprints import (
     unpack_keys,
 )
 from agent.outbox.limits import SEGMENTS_BEFORE_COMPACTION
+from agent.outbox.store import Segment
 from tests.unit.outbox.making import STREAM, entry, hash_of, opened, segment
 
 HASHES = st.integers(0, 2**64 - 1)
@@ -197,6 +200,43 @@ async def test_compaction_changes_the_number_of_segments_and_nothing_else(path, 
         assert len(keys) == len(before.key_hashes)
         assert outbox._db.value("SELECT count(*) FROM segment") <= len(keys) // 10 + 1
         assert outbox._db.value("SELECT max(rows) FROM segment") <= 10
+
+
+@pytest.mark.parametrize("rows_at_a_time", [1, 3, 10_000])
+async def test_merging_range_by_range_gives_what_merging_all_at_once_gives(path, monkeypatch, rows_at_a_time):
+    monkeypatch.setattr("agent.outbox.segments.MERGED_ROWS", rows_at_a_time)
+    expected: dict[str, int] = {}
+    async with opened(path) as outbox:
+        for number in range(SEGMENTS_BEFORE_COMPACTION + 8):
+            contents = {f"k{(number * 7 + place) % 50}": number * 10 + place + 1 for place in range(5)}
+            gone = number % 5 == 4
+            await outbox.append(entry(b"x", fingerprints=segment(contents, removed=gone)))
+            expected = {key: content for key, content in expected.items() if key not in contents}
+            expected |= {} if gone else contents
+        await outbox.compact_fingerprints(STREAM)
+        found = await outbox.fingerprints(STREAM)
+        names = await outbox.keys_of(STREAM, found.key_hashes)
+
+    hashes = zip(found.key_hashes.tolist(), found.content_hashes.tolist(), strict=True)
+    assert {names[key]: content for key, content in hashes} == expected
+
+
+async def test_a_long_stream_is_merged_in_the_memory_of_a_range(path, monkeypatch):
+    monkeypatch.setattr("agent.outbox.segments.MERGED_ROWS", 8_192)
+    rows, segments = 4_096, SEGMENTS_BEFORE_COMPACTION + 2
+    async with opened(path) as outbox:
+        for number in range(segments):
+            hashes = np.random.default_rng(number).integers(0, 2**64, rows, dtype=np.uint64)
+            keys = pa.array(hashes).cast(pa.string())
+            await outbox.append(entry(fingerprints=Segment(hashes, hashes, keys)))
+        tracemalloc.start()
+        await outbox.compact_fingerprints(STREAM)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        found = await outbox.fingerprints(STREAM)
+
+    assert len(found.key_hashes) == rows * segments
+    assert peak < rows * segments * 16  # less than the hashes alone, all at once
 
 
 async def test_few_segments_are_left_alone(outbox):

@@ -1,0 +1,132 @@
+"""A fleet of light agents: the real link with its TLS, its session and its back-off, over a queue in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from agent.clock import SystemClock
+from agent.identity import Identity, IdentityStore
+from agent.model.payload import encode_run
+from agent.model.run import RunMode, RunReport, RunStatus, RunTrigger
+from agent.tunnel.endpoint import make_endpoint
+from agent.tunnel.link import Link, LinkPhase
+from relay.settings import load_settings
+from relay.store.sqlite import SqliteStore
+from tests.integration.tunnel_peer import FakeOutbox, FakeSink, FakeStatus
+from tests.unit.relay.making import enrolled
+
+CLOCK: Final = SystemClock()
+STREAM: Final = "erp/vendors"
+PATIENCE_SECONDS: Final = 300.0
+POLL_SECONDS: Final = 0.05
+
+
+class LightAgent:
+    def __init__(self, link: Link, outbox: FakeOutbox) -> None:
+        self.link, self.outbox = link, outbox
+        self._runs = 0
+
+    @property
+    def connected(self) -> bool:
+        return self.link.state.phase is LinkPhase.CONNECTED
+
+    @property
+    def delivered(self) -> bool:
+        return self.outbox.acked.get(STREAM, 0) == self.outbox.last.get(STREAM, 0)
+
+    def enqueue(self) -> None:
+        self._runs += 1
+        run = f"run-{self._runs:04}"
+        report = RunReport(
+            run, STREAM, "erp", "vendor", RunTrigger.SCHEDULE, RunMode.INCREMENTAL, RunStatus.RUNNING,
+            CLOCK.utcnow(),
+        )  # fmt: skip
+        self.outbox.add(STREAM, encode_run(report))
+        self.outbox.batches[-1] = replace(self.outbox.batches[-1], kind="run", run=run)
+
+
+@dataclass
+class Return:
+    """How a fleet came back to a relay that was up again at `up`."""
+
+    up: datetime
+    connected: list[datetime]
+
+    @property
+    def seconds(self) -> float:
+        return (max(self.connected) - self.up).total_seconds()
+
+    @property
+    def peak(self) -> int:
+        """The most in one second."""
+        return max(Counter(int((at - self.up).total_seconds()) for at in self.connected).values())
+
+    @property
+    def peak_to_mean(self) -> float:
+        return self.peak / (len(self.connected) / max(self.seconds, 1.0))
+
+
+class Fleet:
+    def __init__(self, agents: list[LightAgent]) -> None:
+        self.agents = agents
+
+    async def until(self, what: str, condition: Callable[[LightAgent], bool]) -> None:
+        deadline = CLOCK.monotonic() + PATIENCE_SECONDS
+        while missing := sum(not condition(agent) for agent in self.agents):
+            assert CLOCK.monotonic() < deadline, f"{missing} of {len(self.agents)} agents are not {what}"
+            await CLOCK.sleep(POLL_SECONDS)
+
+    async def back(self, up: datetime) -> Return:
+        await self.until("connected", lambda agent: agent.connected)
+        return Return(up, [agent.link.state.since for agent in self.agents])
+
+
+async def enrol(relay: Path, state: Path, url: str, count: int) -> list[IdentityStore]:
+    """As the relay's store and the agents' folders are after so many enrolments; the relay is not running."""
+    stores = []
+    relay_store = await SqliteStore.open(load_settings(relay / "relay.toml").store_path)
+    try:
+        for number in range(count):
+            key = Ed25519PrivateKey.generate()
+            agent = await enrolled(
+                relay_store, "default", f"site-{number}", key=key.public_key().public_bytes_raw()
+            )
+            store = IdentityStore(state / f"site-{number}")
+            store.save(Identity(agent.id, agent.tenant, url, agent.epoch, key))
+            stores.append(store)
+    finally:
+        await relay_store.aclose()
+    return stores
+
+
+@asynccontextmanager
+async def running(stores: list[IdentityStore], url: str, ca_file: Path) -> AsyncIterator[Fleet]:
+    agents = []
+    for store in stores:
+        outbox = FakeOutbox()
+        link = Link(
+            make_endpoint(url, ca_file=ca_file),
+            store,
+            outbox,
+            sink=FakeSink(),
+            status=FakeStatus(),
+            clock=CLOCK,
+            software="fleet",
+        )
+        agents.append(LightAgent(link, outbox))
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(agent.link.run()) for agent in agents]
+        try:
+            yield Fleet(agents)
+        finally:
+            for task in tasks:
+                task.cancel()
