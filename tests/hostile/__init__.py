@@ -1,0 +1,1 @@
+"""Peers, sources and bytes that want to do harm."""
