@@ -74,7 +74,7 @@ def judge_store(relay_data: Path, outbox: Path) -> list[str]:
     """Each stream is one unbroken chain of intact batches, as long as the agent believes."""
     faults: list[str] = []
     ends: dict[str, int] = {}
-    for stream, rows in _chains(relay_data).items():
+    for stream, rows in chains(relay_data).items():
         previous = 0
         for seq, prev, digest, payload in rows:
             if prev != previous or seq <= prev:
@@ -91,7 +91,7 @@ def judge_store(relay_data: Path, outbox: Path) -> list[str]:
     return faults
 
 
-def _chains(relay_data: Path) -> dict[str, list[tuple[int, int, bytes, bytes]]]:
+def chains(relay_data: Path) -> dict[str, list[tuple[int, int, bytes, bytes]]]:
     """Of the newest enrolment of each stream; older ones ended where they ended."""
     with _Copy(relay_data / "relay.db") as db:
         newest = dict(db.execute("select stream, id from streams order by lineage"))
