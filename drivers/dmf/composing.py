@@ -8,12 +8,13 @@ from datetime import UTC
 from typing import Any, Final
 
 from drivers.contract import Message, OperationKind
-from drivers.dmf.recipes import Assignment, Recipe, Type, Writes
+from drivers.dmf.recipes import Assignment, Recipe, Writes
 from drivers.dmf.shape import COMPANY, StreamShape
 from drivers.keys import decode_key, encode_key
 from drivers.recipes import scope as recipe_scope
 from drivers.recipes.outcomes import NOT_FOUND, Refusal
 from drivers.recipes.scope import ABSENT, Misfit, runs_of
+from drivers.recipes.types import Type
 from drivers.recipes.values import (
     Unfit,
     check_single,

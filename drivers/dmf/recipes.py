@@ -13,19 +13,17 @@ from typing import Final
 from drivers.contract import BadConfiguration, OperationKind, StreamSpec
 from drivers.dmf.options import PAGE, parse_stream
 from drivers.dmf.write_options import OperationTable, Sources, StepTable, WriteTable
-from drivers.recipes import recipe, types
-from drivers.recipes.naming import refuse_unknown
+from drivers.recipes import recipe
 from drivers.recipes.reading import Reading, Terms
 from drivers.recipes.tables import (
     Otherwise,
     Source,
     Takes,
-    duration,
     form_of,
     parse_write,
     place_of,
-    time_zone,
 )
+from drivers.recipes.types import Type, refuse_unused, types_of
 
 TYPES: Final = ("text", "decimal", "integer", "boolean", "date", "timestamp", "key")
 EXECUTION: Final = "execution"  # the find of every operation: the execution whose id is the command's
@@ -46,13 +44,6 @@ _FORMS: Final = {
     OperationKind.UPDATE: Form.UPDATE,
     OperationKind.SET_STATUS: Form.UPDATE,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Type:
-    word: str = "text"
-    size: int = 0
-    scale: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,28 +101,21 @@ def read_writes(spec: StreamSpec) -> Writes:
         return Writes(stream=spec.name, recipes={})
     place = place_of(spec)
     table = parse_write(WriteTable, spec, page=PAGE)
-    held = {
-        name: Type(*types.parse_type(text, TYPES, where=f"{place}.types.{name}"))
-        for name, text in sorted(table.types.items())
-    }
+    held = types_of(table.types, TYPES, place=place)
     keys = frozenset({*table.keys, *(name for name, type_ in held.items() if type_.word == "key")})
     stream = parse_stream(spec.name, spec.options)
     recipes = {
         kind: _recipe(kind, operation, f"{place}.{kind.value}", stream.key, keys)
         for kind, operation in table.operations()
     }
-    known = {name for each in recipes.values() for name in each.fields}
-    for name in held:
-        refuse_unknown(name, known, "no step uses the field", f"{place}.types.{name}")
+    refuse_unused(held, recipes.values(), place=place)
     return Writes(
         stream=spec.name,
         recipes=recipes,
         keys=keys,
         types=held,
         project=table.project,
-        zone=time_zone(table.time_zone, where=f"{place}.time_zone"),
-        settles_after=duration(table.settles_after, where=f"{place}.settles_after"),
-        idempotency_key_length=table.idempotency_key_length,
+        **table.timing(place),
     )
 
 

@@ -12,10 +12,11 @@ import msgspec
 from drivers.contract import OperationKind
 from drivers.netsuite import queries
 from drivers.netsuite.positions import is_id
-from drivers.netsuite.recipes import ID, PARAMETER, Assignment, Form, Recipe, Step, Type, Writes
+from drivers.netsuite.recipes import ID, PARAMETER, Assignment, Form, Recipe, Step, Writes
 from drivers.netsuite.service import path
 from drivers.recipes import scope as recipe_scope
 from drivers.recipes.scope import ABSENT, Misfit, lines_of
+from drivers.recipes.types import Type
 from drivers.recipes.values import (
     Unfit,
     check_single,

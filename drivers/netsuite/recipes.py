@@ -12,18 +12,16 @@ from drivers.contract import BadConfiguration, OperationKind, StreamSpec
 from drivers.netsuite.options import PAGE, parse_stream
 from drivers.netsuite.select_list import as_subquery, columns_of
 from drivers.netsuite.write_options import OperationTable, Source, Sources, StepTable, WriteTable
-from drivers.recipes import recipe, types
-from drivers.recipes.naming import refuse_unknown
+from drivers.recipes import recipe
 from drivers.recipes.reading import Reading, Terms
 from drivers.recipes.tables import (
     Otherwise,
     Takes,
-    duration,
     form_of,
     parse_write,
     place_of,
-    time_zone,
 )
+from drivers.recipes.types import Type, refuse_unused, types_of
 from drivers.recipes.words import IDEMPOTENCY_KEY, KEY, RESULT
 
 # The words of a find, outside of its texts.
@@ -51,13 +49,6 @@ _FORMS: Final = {
     OperationKind.DELETE: Form.DELETE,
     OperationKind.SET_STATUS: Form.UPDATE,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Type:
-    word: str = "text"
-    size: int = 0
-    scale: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,26 +113,19 @@ def read_writes(spec: StreamSpec) -> Writes:
             where=f"streams.{spec.name}.read.key",
             hint='Write key = ["id"].',
         )
-    held = {
-        name: Type(*types.parse_type(text, TYPES, where=f"{place}.types.{name}"))
-        for name, text in sorted(table.types.items())
-    }
+    held = types_of(table.types, TYPES, place=place)
     keys = frozenset(name for name, type_ in held.items() if type_.word == KEY)
     recipes = {
         kind: _recipe(kind, operation, f"{place}.{kind.value}", keys)
         for kind, operation in table.operations()
     }
-    known = {name for each in recipes.values() for name in each.fields}
-    for name in held:
-        refuse_unknown(name, known, "no step uses the field", f"{place}.types.{name}")
+    refuse_unused(held, recipes.values(), place=place)
     return Writes(
         stream=spec.name,
         recipes=recipes,
         keys=keys,
         types=held,
-        zone=time_zone(table.time_zone, where=f"{place}.time_zone"),
-        settles_after=duration(table.settles_after, where=f"{place}.settles_after"),
-        idempotency_key_length=table.idempotency_key_length,
+        **table.timing(place),
     )
 
 

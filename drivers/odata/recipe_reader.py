@@ -22,7 +22,7 @@ from drivers.odata.shape import entity_type, named
 from drivers.odata.write_options import LinesTable, OperationTable, StepTable, WriteTable
 from drivers.recipes.naming import nearest
 from drivers.recipes.reading import Reading, Terms
-from drivers.recipes.tables import Takes, duration, form_of, parse_write, place_of, time_zone
+from drivers.recipes.tables import Takes, form_of, parse_write, place_of
 from drivers.recipes.words import IDEMPOTENCY_KEY, RESULT
 
 PARAMETER: Final = re.compile(r"'(?:[^']|'')*'|:([A-Za-z_]\w*(?:\.\w+)*)")
@@ -61,9 +61,7 @@ def read_writes(spec: StreamSpec, model: Model) -> Writes:
         stream=spec.name,
         recipes=recipes,
         keys=keys,
-        zone=time_zone(table.time_zone, where=f"{place}.time_zone"),
-        settles_after=duration(table.settles_after, where=f"{place}.settles_after"),
-        idempotency_key_length=table.idempotency_key_length,
+        **table.timing(place),
         entity_set=options.entity_set,
         key=key,
     )

@@ -15,9 +15,9 @@ from drivers.odbc.options import PAGE, parse_stream
 from drivers.odbc.recipes import Assignment, Form, Recipe, Step, Writes
 from drivers.odbc.statements import Parameter, Statement, parse, table_name
 from drivers.odbc.write_options import OperationTable, Source, StepTable, WriteTable
-from drivers.recipes.naming import refuse_unknown
 from drivers.recipes.reading import Reading, Terms
-from drivers.recipes.tables import Takes, duration, form_of, parse_write, place_of, time_zone
+from drivers.recipes.tables import Takes, form_of, parse_write, place_of
+from drivers.recipes.types import refuse_unused
 from drivers.recipes.words import GIVEN, IDEMPOTENCY_KEY, field_of
 
 _TERMS: Final = Terms(
@@ -49,17 +49,13 @@ def read_writes(spec: StreamSpec) -> Writes:
         kind: _Reader(operation, _reading(kind, operation, f"{place}.{kind.value}", key, keys)).recipe()
         for kind, operation in table.operations()
     }
-    known = {name for recipe in recipes.values() for name in recipe.fields}
-    for name in types:
-        refuse_unknown(name, known, "no step uses the field", f"{place}.types.{name}")
+    refuse_unused(types, recipes.values(), place=place)
     return Writes(
         stream=spec.name,
         recipes=recipes,
         keys=keys,
         types=types,
-        zone=time_zone(table.time_zone, where=f"{place}.time_zone"),
-        settles_after=duration(table.settles_after, where=f"{place}.settles_after"),
-        idempotency_key_length=table.idempotency_key_length,
+        **table.timing(place),
     )
 
 

@@ -15,7 +15,7 @@ is addressed and how values are spelled; this room supplies the rest:
   each run of a step (per line, or once), `shortened` the external reference. `Misfit` is a field that cannot be
   written as it is.
 - `values`: numbers, moments, truth values and texts, exactly or not at all (`Unfit`).
-- `types`: the words of a driver's `types` table, `decimal(12,4)` and the like.
+- `types`: the words of a driver's `types` table, `decimal(12,4)` and the like, and that each of them is used.
 - `outcomes`: `recipe_to_execute` and `recipe_to_look_up` find the recipe of a command, `outcome_of(scope)` is what
   came of it; `Refusal` ends a write that changed nothing, with the messages that a FAILED outcome has.
 - `naming`: a name that nobody knows is refused with the nearest one that is known.

@@ -85,6 +85,14 @@ class TimedWriteOptions(WriteOptions[_Operation], Generic[_Operation]):
     time_zone: Text = "UTC"
     settles_after: Text = "30s"
 
+    def timing(self, place: str) -> dict[str, Any]:
+        """Arguments of `Writes`. Raises BadConfiguration."""
+        return {
+            "zone": time_zone(self.time_zone, where=f"{place}.time_zone"),
+            "settles_after": duration(self.settles_after, where=f"{place}.settles_after"),
+            "idempotency_key_length": self.idempotency_key_length,
+        }
+
 
 _Write = TypeVar("_Write", bound=Strict)
 _Form = TypeVar("_Form", bound=StrEnum)

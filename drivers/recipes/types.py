@@ -3,13 +3,40 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
-from typing import Final
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 
 from drivers.contract import BadConfiguration
+from drivers.recipes.naming import refuse_unknown
+from drivers.recipes.recipe import Recipe
 from drivers.recipes.values import MOST_DIGITS
 
 _TYPE: Final = re.compile(r"(\w+)(?:\((\d{1,5})(?:, ?(\d{1,3}))?\))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """What a field is written as. `size` and `scale` are 0 where nothing limits it."""
+
+    word: str = "text"
+    size: int = 0
+    scale: int = 0
+
+
+def types_of(table: Mapping[str, str], known: Collection[str], *, place: str) -> dict[str, Type]:
+    """The table `types` of a stream's writes, `place`. Raises BadConfiguration."""
+    return {
+        name: Type(*parse_type(text, known, where=f"{place}.types.{name}"))
+        for name, text in sorted(table.items())
+    }
+
+
+def refuse_unused(types: Iterable[str], recipes: Iterable[Recipe[Any, Any]], *, place: str) -> None:
+    """A type of a field that no step uses is a slip of the pen. Raises BadConfiguration."""
+    used = {name for recipe in recipes for name in recipe.fields}
+    for name in types:
+        refuse_unknown(name, used, "no step uses the field", f"{place}.types.{name}")
 
 
 def parse_type(text: str, known: Collection[str], *, where: str) -> tuple[str, int, int]:

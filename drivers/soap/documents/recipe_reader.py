@@ -8,7 +8,7 @@ from typing import Final
 from drivers.contract import BadConfiguration, OperationKind, SourceChanged, StreamSpec
 from drivers.recipes.naming import nearest
 from drivers.recipes.reading import Reading, Terms
-from drivers.recipes.tables import Source, duration, parse_write, place_of, time_zone
+from drivers.recipes.tables import Source, parse_write, place_of
 from drivers.recipes.words import IDEMPOTENCY_KEY
 from drivers.soap.documents.options import parse_stream
 from drivers.soap.documents.recipes import Assignment, Below, Part, Recipe, Writes
@@ -54,9 +54,7 @@ def read_writes(spec: StreamSpec, document: Document) -> Writes:
         stream=spec.name,
         recipes=recipes,
         keys=keys,
-        zone=time_zone(table.time_zone, where=f"{place}.time_zone"),
-        settles_after=duration(table.settles_after, where=f"{place}.settles_after"),
-        idempotency_key_length=table.idempotency_key_length,
+        **table.timing(place),
     )
 
 
