@@ -56,7 +56,7 @@ class Gateway:
         self._server: Server | None = None
         self._most = settings.max_sessions
         self._admission = Admission(settings.new_sessions_per_second)
-        self._links: set[AgentLink] = set()
+        self._links: dict[AgentLink, None] = {}  # in the order in which they came
         self._agents: dict[str, AgentLink] = {}
         self._empty = asyncio.Event()
         self._empty.set()
@@ -154,7 +154,7 @@ class Gateway:
             waiters=self._waiters,
             clock=self._clock,
         )
-        self._links.add(link)
+        self._links[link] = None
         self._empty.clear()
         try:
             await link.run()
@@ -162,7 +162,7 @@ class Gateway:
             log.exception("session_crashed", link=repr(link), error=type(error).__name__)
             raise
         finally:
-            self._links.discard(link)
+            self._links.pop(link, None)
             if not self._links:
                 self._empty.set()
 
