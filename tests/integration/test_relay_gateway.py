@@ -16,6 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from agent.errors import StorageFull
+from agent.protocol.events import Acked
 from agent.protocol.frames import Result, Status
 from relay import ingest as ingest_room
 from relay.app import RelayApp
@@ -71,6 +72,30 @@ async def test_records_travel_from_agent_to_api(running: Running) -> None:
         ("1", "PO-1", "nav")
     ]
     assert [(run["run"], run["counts"]["read"]) for run in runs["items"]] == [("run-1", 3)]
+
+
+async def test_nothing_is_acked_before_the_disk_has_it(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = running.relay.store
+    works, begun, goes_on = store.append_batches, asyncio.Event(), asyncio.Event()
+
+    async def held(new: Sequence[NewBatch]) -> list[Appended]:
+        begun.set()
+        await goes_on.wait()
+        return await works(new)
+
+    monkeypatch.setattr(store, "append_batches", held)
+    peer = await enrolled_peer(running.relay, running.client)
+    sender = await running.sender(peer)
+    async with peer.connected():
+        await peer.send(sender.batch(orders(["1"])))
+        await begun.wait()
+        await asyncio.sleep(0.2)  # noqa: TID251 - for what must not happen to happen
+        acked = [event for event in peer.events if isinstance(event, Acked)]
+        goes_on.set()  # whatever was found: the relay ends only when its batches are stored
+        assert acked == []
+        await peer.acked("nav/purchase_orders", 1)
 
 
 async def test_a_lost_ack_makes_no_second_record(running: Running) -> None:
