@@ -43,6 +43,7 @@ class _Guarded(Connection):
         if self._pings == MAX_PINGS:
             self.protocol.fail(CloseCode.POLICY_VIOLATION, "too many pings")
             self.send_data()
+            self.transport.abort()  # a peer that goes on would be listened to until the handshake's or heartbeat's end
 
 
 class GuardedServerConnection(_Guarded, ServerConnection):
