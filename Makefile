@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test check faults fuzz bench lock schemas packages clean
+.PHONY: help demo test check faults fuzz bugs bench lock schemas packages clean
 
 help: ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ faults: .venv/dev packages ## the long fault suites: GROUNDWIRE_IMAGES, _KILLS a
 
 fuzz: .venv/fuzz ## coverage-guided fuzzing: SECONDS=60 for each target, TARGET=frames for one (docs/fuzzing.md)
 	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(if $(TARGET),--target $(TARGET))
+
+bugs: .venv/dev packages ## plant each seeded bug and see that a test catches it (docs/seeded-bugs.md). BUG=07: one; JOBS=2: two at a time
+	$(BIN)/python -m tests.bugs.hunt $(addprefix --bug ,$(BUG)) --jobs $(or $(JOBS),1)
 
 bench: .venv/dev packages ## the numbers of docs/benchmarks.md (see bench/README.md)
 	$(BIN)/python -m bench.all
