@@ -29,7 +29,7 @@ from agent.sync.known import Hashes, Known
 from agent.sync.page import Prepared
 from agent.sync.quiet import OnlyWithin, Source
 from agent.sync.reconcile import SeenKeys
-from agent.sync.window import WindowSettings, comparable, later, move_back
+from agent.sync.window import WindowSettings, begin_of_changes, comparable, later
 from agent.sync.withheld import Withheld
 from drivers.contract import KEY_COLUMN, Mark, ReadMode, ReadRequest, StreamSpec
 
@@ -256,7 +256,7 @@ def changes_since(
     return ReadRequest(
         stream,
         ReadMode.CHANGES,
-        start=move_back(floor, window.overlap),
+        start=begin_of_changes(floor, window),
         end=later(floor, signpost),
         page_rows=page_rows,
     )

@@ -12,7 +12,9 @@ from typing import Any, Final
 from agent.sync.cursor import Checkpoint, Pass, PassKind
 from drivers.contract import Mark, MarkKind, ReadMode
 
+NOTHING: Final = timedelta(0)
 ONE_DAY: Final = timedelta(days=1)
+PUT_FORWARD: Final = timedelta(hours=1)  # of clocks, at most
 FURTHEST_BEHIND: Final = timedelta(hours=12)  # of local times: the clocks of UTC-12:00
 FURTHEST_AHEAD: Final = timedelta(hours=14)
 MIN_YEAR, MAX_YEAR = 1900, 9000  # of a moment that somebody names: far from where times cannot be moved
@@ -81,7 +83,19 @@ def _changes(floor: Mark, signpost: Mark, settings: WindowSettings) -> Pass:
         return Pass(PassKind.COMPARE, ReadMode.SCAN, end=_held_back(signpost, settings.lag))
     # A source clock that stepped back must not pull the floor back with it.
     end = later(floor, move_back(signpost, settings.lag))
-    return Pass(PassKind.CHANGES, ReadMode.CHANGES, start=move_back(floor, settings.overlap), end=end)
+    return Pass(PassKind.CHANGES, ReadMode.CHANGES, start=begin_of_changes(floor, settings), end=end)
+
+
+def begin_of_changes(floor: Mark, settings: WindowSettings) -> Mark:
+    """Where changes are read from: an overlap before the floor.
+
+    When a local clock is put forward, the floor that was held back by the lag leaps too, over rows that are stamped
+    before the leap and not committed yet.
+    """
+    leap = (
+        PUT_FORWARD if settings.lag and floor.kind is MarkKind.TIMESTAMP and not _is_zoned(floor) else NOTHING
+    )
+    return move_back(floor, settings.overlap + leap)
 
 
 def _resend(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -224,3 +225,39 @@ def test_whatever_no_stamp_tells_is_told_by_number_and_repaired(
         assert stamps.read(floor) <= stamps.stamp(life.source.now)  # type: ignore[operator]
 
     live(tmp_path_factory.mktemp("churn"), stamps, begin, body)
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("minutes", [1, 6, 9])
+def test_a_late_commit_while_clocks_are_put_forward_is_not_passed_over(
+    zone: str, minutes: int, tmp_path: Path
+) -> None:
+    """Ten minutes of lag are seventy of a local clock then."""
+    jump = _put_forward(zone)
+
+    async def body(life: Life) -> None:
+        life.world.stream = replace(life.world.stream, deletions=make_stream(compare=False).deletions)
+        life.source.write("K01", "1.25")
+        await life.run()
+        life.source.advance(jump - timedelta(minutes=1) - life.source.now)
+        life.source.write("K01", "2.25", late=timedelta(minutes=10))
+        life.source.advance(timedelta(minutes=minutes))
+        await life.run()
+        life.source.advance(timedelta(minutes=10))
+        await life.run()
+        await life.comes_to_rest()
+        await life.run()
+        assert await life.copy() == {"K01": 2.25}
+
+    live(tmp_path, StampedBy(zone, step=timedelta(seconds=1)), jump - timedelta(hours=6), body)
+
+
+def _put_forward(zone: str) -> datetime:
+    """The moment in 2026 in which the zone's clocks are put forward; any, where they never are."""
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    while moment.year == 2026:
+        after = moment + timedelta(minutes=30)
+        if after.astimezone(ZoneInfo(zone)).utcoffset() > moment.astimezone(ZoneInfo(zone)).utcoffset():  # type: ignore[operator]
+            return after
+        moment = after
+    return moment

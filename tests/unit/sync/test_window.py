@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.sync.cursor import Checkpoint, Pass, PassKind
-from agent.sync.window import WindowSettings, comparison_due, later, move_back, next_pass
+from agent.sync.window import WindowSettings, begin_of_changes, comparison_due, later, move_back, next_pass
 from drivers.contract import Mark, MarkKind, ReadMode
 
 SETTINGS = WindowSettings(initial_window=timedelta(days=90), overlap=timedelta(minutes=5), lag=timedelta(0))
@@ -181,3 +181,21 @@ def test_keys_are_compared_when_the_last_time_is_long_ago_or_in_the_future(age: 
 
 def test_keys_never_compared_are_due() -> None:
     assert comparison_due(Checkpoint(), datetime(2026, 1, 1, tzinfo=UTC), timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("floor", "lag", "start"),
+    [
+        (
+            FLOOR,
+            timedelta(minutes=10),
+            "2026-06-30T09:55:00",
+        ),  # a local clock may have been put forward meanwhile
+        (FLOOR, timedelta(0), "2026-06-30T10:55:00"),
+        (timestamp("2026-06-30T11:00:00+00:00"), timedelta(minutes=10), "2026-06-30T10:55:00+00:00"),
+    ],
+)
+def test_where_rows_may_be_late_a_local_clock_is_read_an_hour_further_back(
+    floor: Mark, lag: timedelta, start: str
+) -> None:
+    assert begin_of_changes(floor, replace(SETTINGS, lag=lag)) == timestamp(start)
