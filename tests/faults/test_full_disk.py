@@ -21,6 +21,7 @@ from tests.unit.outbox.making import STREAM, all_pending, entry, opened
 from tests.unit.relay.making import NOW, Sender, enrolled, orders
 
 DISK_BYTES = 8 * MiB
+pytestmark = pytest.mark.timeout(600)  # as slow as the disk
 LIMITS = Limits(wal_bytes=MiB, reserve_bytes=MiB * 3 // 2)
 
 

@@ -19,6 +19,7 @@ from tests.faults.relay_day import Day, contents, day
 from tests.unit.relay.making import NOW, orders
 
 EVERY = 1 if os.environ.get("GROUNDWIRE_FLIPS") == "all" else 631  # of so many bytes one is flipped in CI
+pytestmark = pytest.mark.timeout(0 if EVERY == 1 else 600)  # as slow as the disk
 
 
 async def filled(folder: Path) -> list[bytes]:

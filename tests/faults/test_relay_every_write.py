@@ -22,6 +22,7 @@ from tests.unit.relay.making import NOW, Sender, enrolled, orders
 
 GROUPS = 10
 EVERY = 1 if os.environ.get("GROUNDWIRE_WRITES") == "all" else 3  # of so many writes one fails in CI
+pytestmark = pytest.mark.timeout(0 if EVERY == 1 else 600)  # as slow as the disk
 
 
 @pytest.fixture(autouse=True)
