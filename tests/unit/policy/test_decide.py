@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from agent.policy.decide import decide_command, decide_write
-from agent.policy.model import Policy, PolicyFile
+from agent.model.entities import ENTITIES, Entity
+from agent.policy.decide import decide_command, decide_write, field_allowed
+from agent.policy.model import Policy, PolicyFile, WriteRule
+from agent.policy.names import fields_of
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 ORDER = {
@@ -147,6 +149,17 @@ def test_a_write_needs_its_command_its_table_and_its_operation() -> None:
 def test_a_field_that_is_not_named_is_refused(record: dict[str, Any]) -> None:
     policy = policy_of(fields=["orderNo", "lineItems.quantity", "customFields.project"])
     assert write(policy, record) == "field_not_allowed"
+
+
+@pytest.mark.parametrize("entity", ENTITIES.values(), ids=lambda entity: entity.name)
+def test_a_field_that_is_named_lets_no_other_through_but_its_members(entity: Entity) -> None:
+    """Also not one whose name begins with it: `status` is no leave for `statusKey`."""
+    every = list(fields_of(entity))
+    for named in every:
+        rule = WriteRule(fields=(named,))
+        allowed = {path for path in every if field_allowed(rule, entity, path)}
+        assert allowed <= {named, *(path for path in every if path.startswith(f"{named}."))}, named
+        assert named in allowed
 
 
 def test_fields_that_are_named_are_written() -> None:
