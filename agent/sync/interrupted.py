@@ -1,4 +1,7 @@
-"""Runs that an earlier process left open: closed here and at the relay, which would show them as running for ever."""
+"""Runs that were left open, by an earlier process or by a full disk that took no report of their end.
+
+They are closed here and at the relay, which would show them as running for ever.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,11 @@ from agent.outbox.store import BatchDraft, BatchKind, Entry, Outbox, RunRecord
 log = structlog.get_logger(__name__)
 
 
-async def close_interrupted_runs(outbox: Outbox, clock: Clock) -> None:
-    """Such a run ended with its process; its checkpoint says where the next one goes on."""
+async def close_interrupted_runs(outbox: Outbox, clock: Clock, *, stream: str | None = None) -> None:
+    """Such a run has ended; its checkpoint says where the next one goes on. Not to be called while the stream runs."""
     for record in await outbox.unfinished_runs():
+        if stream is not None and record.stream != stream:
+            continue
         try:
             await outbox.append(_closing(record, clock.utcnow()))
         except StorageFull as error:

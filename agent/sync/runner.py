@@ -29,6 +29,7 @@ from agent.model.run import RunCounts, RunError, RunReport, RunStatus, RunTrigge
 from agent.outbox.store import BatchDraft, BatchKind, DeadLetter, Entry, Outbox, Segment
 from agent.policy.leave import LeaveFilter
 from agent.sync.cursor import Checkpoint, Pass, Reconciled, read_checkpoint
+from agent.sync.interrupted import close_interrupted_runs
 from agent.sync.known import Hashes, Known
 from agent.sync.page import Recalled, StreamFacts, prepare_page
 from agent.sync.quiet import Rest, Source
@@ -135,6 +136,7 @@ class Runner:
 
         `reconcile` is what the whole set is read from behind the sync, to be compared; None: it is not.
         """
+        await close_interrupted_runs(self._outbox, self._clock, stream=self._stream.address)
         before = read_checkpoint(await self._outbox.checkpoint(self._stream.address))
         checkpoint = before.in_form(self._stream.form) if self._stream.form else before
         self._checkpoint = checkpoint

@@ -560,3 +560,26 @@ async def test_a_full_run_that_another_form_cut_in_two_is_to_be_made_again(world
 
     assert (await world.run()).remap is True
     assert (await world.run(full=True)).remap is False
+
+
+async def test_a_run_whose_end_a_full_disk_did_not_take_is_closed_by_the_next(world: World) -> None:
+    append = world.outbox.append
+
+    async def refuse_the_end(entry: Entry) -> tuple[int, ...]:
+        if entry.run_record is not None and entry.run_record.status != RunStatus.RUNNING:
+            raise StorageFull
+        return await append(entry)
+
+    world.outbox.append = refuse_the_end  # type: ignore[method-assign]
+    with pytest.raises(StorageFull):
+        await world.run()
+    world.outbox.append = append  # type: ignore[method-assign]
+
+    await world.run()
+
+    assert await world.outbox.unfinished_runs() == []
+    ended = [batch.report for batch in await world.new_batches() if batch.report is not None]
+    assert [(report.run, report.status) for report in ended if report.finished_at is not None] == [
+        ("run001", RunStatus.CANCELLED),
+        ("run002", RunStatus.SUCCEEDED),
+    ]
