@@ -161,7 +161,7 @@ class _Way:
         self._bytes = 0
 
     async def take(self) -> None:
-        while chunk := await self._reader.read(CHUNK_BYTES):
+        while chunk := await self._read():
             self.moved = time.monotonic()
             if self._head is not None and len(self._head) < HEAD_BYTES:
                 self._head += chunk
@@ -172,6 +172,12 @@ class _Way:
                 await self._room.wait()
         self._held.put_nowait((time.monotonic() + self._proxy.line.latency_seconds, b""))
 
+    async def _read(self) -> bytes:
+        try:
+            return await self._reader.read(CHUNK_BYTES)
+        except OSError:
+            return b""
+
     async def give(self) -> None:
         proxy, dice = self._proxy, self._proxy._dice
         while True:
@@ -179,6 +185,8 @@ class _Way:
             line = proxy.line
             await _rest(due - time.monotonic())
             if not chunk:
+                while proxy.silent:  # not even that the other side has gone
+                    await _rest(0.02)
                 raise ConnectionResetError
             await _rest(dice.random() * proxy.delay_seconds)
             if line.loss and dice.random() < line.loss:

@@ -27,6 +27,7 @@ from tests.unit.relay.making import enrolled
 CLOCK: Final = SystemClock()
 STREAM: Final = "erp/vendors"
 PATIENCE_SECONDS: Final = 300.0
+STARTS_PER_SECOND: Final = 20.0
 POLL_SECONDS: Final = 0.05
 
 
@@ -108,6 +109,12 @@ async def enrol(relay: Path, state: Path, url: str, count: int) -> list[Identity
     return stores
 
 
+async def _started(agent: LightAgent, number: int) -> None:
+    """One after the other: this host alone has all of them, and what is looked at is how they come back."""
+    await CLOCK.sleep(number / STARTS_PER_SECOND)
+    await agent.link.run()
+
+
 @asynccontextmanager
 async def running(stores: list[IdentityStore], url: str, ca_file: Path) -> AsyncIterator[Fleet]:
     agents = []
@@ -124,7 +131,7 @@ async def running(stores: list[IdentityStore], url: str, ca_file: Path) -> Async
         )
         agents.append(LightAgent(link, outbox))
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(agent.link.run()) for agent in agents]
+        tasks = [group.create_task(_started(agent, number)) for number, agent in enumerate(agents)]
         try:
             yield Fleet(agents)
         finally:

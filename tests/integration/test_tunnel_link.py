@@ -13,8 +13,9 @@ from agent.clock import SystemClock
 from agent.errors import IdentityRefused, StorageFull, VersionMismatch
 from agent.identity import Identity, IdentityStore
 from agent.protocol.auth import make_code
-from agent.protocol.frames import Command, Result
-from agent.protocol.session import KnownAgent
+from agent.protocol.events import BatchReceived, Confirmed, RelayEvent
+from agent.protocol.frames import Ack, Command, Result
+from agent.protocol.session import KnownAgent, RelaySession
 from agent.tunnel.endpoint import Endpoint, make_endpoint
 from agent.tunnel.enroll import enroll
 from agent.tunnel.link import Link, LinkPhase
@@ -345,3 +346,86 @@ async def test_an_enrolment_whose_answer_was_lost_keeps_its_key(world: World) ->
     assert first is not None
     assert identity.public_key == first.key.public_key().public_bytes_raw()
     assert other.store.load_pending() is None
+
+
+class Slow(Peer):
+    """Takes batches and stores none of them."""
+
+    def _act(self, event: RelayEvent, session: RelaySession, now: float) -> None:
+        if isinstance(event, BatchReceived):
+            self.received += 1
+        else:
+            super()._act(event, session, now)
+
+
+async def test_while_the_relay_stores_nothing_the_agent_holds_its_batches_and_answers_commands(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path, Authority.make(tmp_path), Slow(credit=3))
+    async with listening(world.peer, world.authority.server_context()) as port:
+        world.url = f"wss://localhost:{port}"
+        await world.enroll()
+        for _ in range(20):
+            world.outbox.add("erp/vendors", b"x" * 100_000)
+        world.peer.commands = [Command("c1", "sync", {}, "2026-01-05T12:00:00Z")]
+
+        async with world.running() as link:
+            await world.peer.until(lambda: world.peer.received == 3)
+            await world.sink.happened.wait()
+            began = SystemClock().monotonic()
+            await link.send_result(Result("c1", "succeeded", {}))
+            await world.peer.until(lambda: bool(world.peer.results))
+
+            assert SystemClock().monotonic() - began < 2
+            assert world.peer.received == 3
+
+
+@pytest.mark.parametrize(
+    ("acks", "sessions"),
+    [
+        pytest.param([("erp/vendors", 3), ("erp/vendors", 3)], 1, id="repeated"),
+        pytest.param([("erp/vendors", 1), ("erp/vendors", 2)], 1, id="of-an-older-one"),
+        pytest.param([("erp/vendors", 4)], 2, id="of-one-that-was-never-sent"),
+        pytest.param([("erp/orders", 1)], 2, id="of-a-stream-that-was-never-sent"),
+        pytest.param([("erp/vendors", 2**53 - 1)], 2, id="of-the-last-number-there-is"),
+    ],
+)
+async def test_an_ack_that_says_nothing_new_is_ignored_and_one_of_something_unknown_ends_the_session(
+    world: World, acks: list[tuple[str, int]], sessions: int
+) -> None:
+    enrolled = world.peer.sessions
+    for _ in range(3):
+        world.outbox.add("erp/vendors")
+    async with world.running():
+        await world.outbox.all_acked()
+        for stream, seq in acks:
+            await world.peer.live[-1].send(f'{{"type":"ack","stream":"{stream}","seq":{seq}}}')
+        await world.peer.until(lambda: world.peer.sessions >= enrolled + sessions)
+        world.outbox.add("erp/vendors")
+        await world.outbox.all_acked()
+
+    assert world.peer.sessions == enrolled + sessions
+    assert [batch.seq for batch in world.peer.stored] == [1, 2, 3, 4]
+
+
+async def test_an_ack_of_an_earlier_session_settles_nothing_in_the_next_one(world: World) -> None:
+    """Of a batch that was on its way when the line broke, and has not been sent again yet."""
+    world.peer.credit, world.peer.swallow_acks = 1, 1
+    enrolled = world.peer.sessions
+    for _ in range(3):
+        world.outbox.add("erp/vendors")
+    original, sent = world.peer._act, []
+
+    def early(event: RelayEvent, session: RelaySession, now: float) -> None:
+        original(event, session, now)
+        if isinstance(event, Confirmed) and world.peer.sessions == enrolled + 2 and not sent:
+            sent.append(session)
+            session._send(Ack("erp/vendors", 3))
+
+    world.peer._act = early  # type: ignore[method-assign]
+    async with world.running():
+        await world.outbox.all_acked()
+
+    assert len(sent) == 1
+    assert world.peer.sessions == enrolled + 3
+    assert [batch.seq for batch in world.peer.stored] == [1, 2, 3]
