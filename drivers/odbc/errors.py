@@ -22,6 +22,7 @@ from drivers.odbc.native_errors import kind_of
 
 _ARROW_ODBC: Final = re.compile(r"State: (\w{5}), Native error: (-?\d+), Message: (.*)", re.DOTALL)
 _PYODBC_NATIVE: Final = re.compile(r"\((-?\d+)\) \(SQL\w+\)")
+_NO_TEXT: Final = "returned invalid UTF-8"
 _MAX_MESSAGE: Final = 500  # characters; a server's essay belongs in the server's log
 
 _BY_STATE: Final[tuple[tuple[str, type[DriverError]], ...]] = (
@@ -77,9 +78,13 @@ _BY_WORDS: Final[tuple[tuple[re.Pattern[str], type[DriverError]], ...]] = tuple(
             r"internal SAVEPOINT failed|could not (send|receive)|connection reset|broken pipe|server closed the connection|connection to the server|gone away|lost connection|connection (has been )?lost|no connection to the server",
             Unreachable,
         ),
-        (r"unable to open database|returned invalid UTF-8", BadConfiguration),
+        (rf"unable to open database|{_NO_TEXT}", BadConfiguration),
         (r"syntax error", BadConfiguration),
     )
+)
+_NO_TEXT_HINT: Final = (
+    "A text of the stream is not in the character set that the ODBC driver reads. Name the source's character set in "
+    "options.connection, correct the value in the source, or have the query leave the record out or read hex(column)."
 )
 CONNECTION: Final = "options.connection"  # the place of everything that goes wrong before a query is sent
 _CONNECT_HINT: Final = "Check that the source is up and that each attribute of options.connection (host, port, database or file) is right."
@@ -115,6 +120,8 @@ def translate(error: BaseException, *, where: str, hidden: Iterable[str] = ()) -
     connecting = where == CONNECTION
     kind = classify(state, native, message, otherwise=Unreachable if connecting else SourceBusy)
     hint = _CONNECT_HINT if connecting and kind is Unreachable else _HINTS[kind]
+    if _NO_TEXT in message:
+        hint = _NO_TEXT_HINT
     shown = " ".join(without(hidden, message).split())[:_MAX_MESSAGE]
     code = f" [{state}/{native}]" if state else ""
     return kind(f"{shown}{code}", where=where, hint=hint)

@@ -124,6 +124,18 @@ async def test_a_query_over_its_time_limit_is_ended_and_may_be_tried_again(
     assert isinstance(error, SourceBusy)
 
 
+async def test_a_text_in_no_character_set_stops_its_stream_and_says_what_to_do(
+    sqlite_source: Source, make: Make
+) -> None:
+    query = "select no, cast(x'fffe80' as text) as name from (select 1 as no)"
+
+    error = await failure(make(sqlite_source), of(query, "no"))
+
+    assert isinstance(error, BadConfiguration)
+    assert error.where.startswith("streams.s.read")
+    assert "hex(column)" in error.hint
+
+
 async def test_a_syntax_error_names_the_stream(source: Source, make: Make) -> None:
     error = await failure(make(source), of("select order_no as k frm orders where", "k"))
 
