@@ -23,7 +23,7 @@ FLEET = os.environ.get("GROUNDWIRE_FLEET")
 AGENTS = int(FLEET or 40)
 AWAY_SECONDS = float(os.environ.get("GROUNDWIRE_AWAY", "1"))
 MIB = 1024 * 1024
-RELAY_MIB = 400  # with a thousand agents
+RELAY_MIB = 600  # with a thousand agents
 
 pytestmark = pytest.mark.timeout(0 if FLEET else 300)
 
