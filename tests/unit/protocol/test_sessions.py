@@ -154,6 +154,17 @@ def test_nothing_is_sent_beyond_credit() -> None:
     assert pair.agent.credit == 2
 
 
+def test_an_agent_that_sends_beyond_its_credit_is_shut_out() -> None:
+    pair = Pair(credit=1).open()
+    pair.agent.credit = 2
+    pair.agent.send_batch(batch(1, 0))
+    pair.agent.send_batch(batch(2, 1))
+
+    with pytest.raises(ProtocolFault, match="without credit"):
+        pair.exchange()
+    assert pair.relay.closed
+
+
 def test_a_grant_stops_at_the_bound() -> None:
     pair = Pair(credit=10).open()
     pair.relay.grant(10**9)
