@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test check faults fuzz bugs bench lock schemas packages clean
+.PHONY: help demo test check faults security fuzz bugs bench lock schemas packages clean
 
 help: ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,8 +38,11 @@ check: .venv/dev ## format, lint, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-faults: .venv/dev packages ## the long fault suites: GROUNDWIRE_IMAGES, _KILLS and _INTERRUPTIONS say how long
-	GROUNDWIRE_IMAGES=$${GROUNDWIRE_IMAGES:-100000} GROUNDWIRE_KILLS=$${GROUNDWIRE_KILLS:-500} GROUNDWIRE_INTERRUPTIONS=$${GROUNDWIRE_INTERRUPTIONS:-100000} $(BIN)/pytest -q --timeout 7200 tests/faults
+faults: .venv/dev packages ## the long fault suites: GROUNDWIRE_IMAGES, _KILLS, _PAIR_KILLS, _POINTS and _INTERRUPTIONS say how long
+	GROUNDWIRE_IMAGES=$${GROUNDWIRE_IMAGES:-100000} GROUNDWIRE_KILLS=$${GROUNDWIRE_KILLS:-500} GROUNDWIRE_PAIR_KILLS=$${GROUNDWIRE_PAIR_KILLS:-10000} GROUNDWIRE_POINTS=$${GROUNDWIRE_POINTS:-3} GROUNDWIRE_WRITES=all GROUNDWIRE_FLIPS=all GROUNDWIRE_INTERRUPTIONS=$${GROUNDWIRE_INTERRUPTIONS:-100000} $(BIN)/pytest -q --timeout 7200 tests/faults
+
+security: .venv/dev packages ## the attacks on the agent, long: GROUNDWIRE_STRINGS says how many texts go through each language
+	GROUNDWIRE_STRINGS=$${GROUNDWIRE_STRINGS:-100000} $(BIN)/pytest -q --timeout 7200 tests/security tests/test_canaries.py
 
 fuzz: .venv/fuzz ## coverage-guided fuzzing: SECONDS=60 for each target, TARGET=frames for one (docs/fuzzing.md)
 	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(if $(TARGET),--target $(TARGET))
