@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import socket
 import ssl
@@ -216,6 +217,25 @@ class TestProxy:
             ("websocket", True),
         ]
         assert not [name for name in peer.headers[0] if "authorization" in name.lower()]
+
+    async def test_no_byte_that_reaches_the_relay_holds_the_proxys_credentials(self, proxy_port: int) -> None:
+        captured = bytearray()
+
+        async def capture(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            captured.extend(await reader.readuntil(b"\r\n\r\n"))
+            writer.close()
+
+        through = make_proxy(f"http://127.0.0.1:{proxy_port}", user="plant", password=Secret("s3cret"))
+        server = await asyncio.start_server(capture, "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            url = f"ws://127.0.0.1:{port}"
+            await refusal_of(make_endpoint(url, allow_plain_loopback=True, proxy=through))
+
+        assert captured.startswith(b"GET /agent HTTP/1.1")
+        assert b"authorization" not in captured.lower()
+        assert b"s3cret" not in captured
+        assert base64.b64encode(b"plant:s3cret") not in captured
 
     @pytest.mark.parametrize("password", ["pass-mistaken", None])
     async def test_wrong_credentials_are_named_and_not_shown(
