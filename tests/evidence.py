@@ -26,6 +26,9 @@ MENTION = re.compile(r"\b(?:G\d{2,3}|[FSK]\d{2})\b")
 LINK = re.compile(r"\]\(https://[\w./#-]+\)")
 RESULT = re.compile(r"holds\b.*|(?:holds in part|not applicable), because .{20,}")
 MAKE = re.compile(r"`[^`]*\bmake ([a-z]+)[^`]*`")
+VARIABLE = re.compile(r"\bGROUNDWIRE_[A-Z_]+\b")
+RUN = re.compile(r"^\| (.+?) \| .+ \| (.+?) \|$", re.MULTILINE)
+COMMAND = re.compile(r"`[^`]*\b(?:make [a-z]|pytest .*tests/|python -m )[^`]*`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +206,19 @@ def mention_faults(texts: Mapping[str, str], known: Iterable[str]) -> list[str]:
     ]
 
 
-def command_faults(page: str, makefile: str) -> list[str]:
-    """Of a page with commands: each target of make that they name is there."""
+def command_faults(page: str, makefile: str, suite: Suite) -> list[str]:
+    """Of the page of promises: what is run has a command that repeats it, of targets and variables that there are."""
     targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
-    return [f"there is no target {target} to make" for target in sorted(set(MAKE.findall(page)) - targets)]
+    faults = [f"there is no target {target} to make" for target in sorted(set(MAKE.findall(page)) - targets)]
+    variables = set(VARIABLE.findall(page)) - set(VARIABLE.findall(makefile))
+    for file in suite.files():
+        variables.difference_update(VARIABLE.findall(file.read_text(encoding="utf-8")))
+    faults += [f"nothing reads {variable}" for variable in sorted(variables)]
+    _, _, run = page.partition("\n## How much is run\n")
+    for what, command in RUN.findall(run.partition("\n## ")[0]):
+        if what != "suite" and command != "the same" and not COMMAND.search(command):
+            faults.append(f"no command repeats: {what}")
+    return faults
 
 
 def prose(source: str) -> str:

@@ -67,14 +67,20 @@ def test_every_number_that_a_page_or_a_test_mentions_is_on_a_page() -> None:
     assert mention_faults(pages() | tests, known()) == []
 
 
-def test_every_command_that_repeats_a_number_is_there() -> None:
-    assert command_faults(page("guarantees.md"), (ROOT / "Makefile").read_text(encoding="utf-8")) == []
+def test_whatever_is_run_has_a_command_that_repeats_it() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+    assert "| in CI | longer |" in page("guarantees.md")
+    assert command_faults(page("guarantees.md"), makefile, SUITE) == []
 
 
 # What follows plants each fault in a page that was right, and sees that it is named.
 
 SOURCE = '''
+import os
 import pytest
+
+IMAGES = os.environ.get("GROUNDWIRE_IMAGES")
 
 
 def test_it_holds():
@@ -248,7 +254,19 @@ def test_a_number_that_is_on_no_page_is_named(suite: Suite) -> None:
     assert suite.fate("tests/test_it.py", "test_it_holds") is not None
 
 
-def test_a_command_that_is_not_there_is_named() -> None:
-    assert command_faults("`make sim SEEDS=9` and `A=1 make faults`", "faults: packages\n") == [
-        "there is no target sim to make"
-    ]
+@pytest.mark.parametrize(
+    ("command", "fault"),
+    [
+        ("`GROUNDWIRE_IMAGES=9 make faults`", ""),
+        ("`GROUNDWIRE_IMAGES=9 pytest tests/test_it.py`", ""),
+        ("the same", ""),
+        ("`make sim SEEDS=9`", "there is no target sim to make"),
+        ("`GROUNDWIRE_NOBODY_READS=9 make faults`", "nothing reads GROUNDWIRE_NOBODY_READS"),
+        ("`GROUNDWIRE_IMAGES=9`", "no command repeats: images"),
+        ("by hand", "no command repeats: images"),
+    ],
+)
+def test_a_number_without_its_command_is_named(suite: Suite, command: str, fault: str) -> None:
+    table = f"\n## How much is run\n\n| suite | in CI | longer |\n| images | 9 | {command} |\n\n## Tests\n"
+
+    assert command_faults(table, "faults: packages\n", suite) == ([fault] if fault else [])
