@@ -71,6 +71,9 @@ def test_runs_groundwire():
     words = [sys.executable, "-c", "import sys; print(sys.stdin.read())", "agent.cli"]
     subprocess.run(words, input=CANARY, capture_output=True, text=True, check=True)
 
+def test_leaves_it_where_two_blocks_meet(tmp_path):
+    (tmp_path / "log").write_bytes(bytes(4 * 1024 * 1024 - 7) + CANARY[:10].encode())
+
 def test_starts_a_process():
     subprocess.run([sys.executable, "-c", "", "--password", CANARY], check=True)
 
