@@ -41,6 +41,9 @@ check: .venv/dev ## format, lint, types, import rules
 faults: .venv/dev packages ## the long fault suites: GROUNDWIRE_IMAGES, _KILLS, _PAIR_KILLS, _POINTS and _INTERRUPTIONS say how long
 	GROUNDWIRE_IMAGES=$${GROUNDWIRE_IMAGES:-100000} GROUNDWIRE_KILLS=$${GROUNDWIRE_KILLS:-500} GROUNDWIRE_PAIR_KILLS=$${GROUNDWIRE_PAIR_KILLS:-10000} GROUNDWIRE_POINTS=$${GROUNDWIRE_POINTS:-3} GROUNDWIRE_WRITES=all GROUNDWIRE_FLIPS=all GROUNDWIRE_INTERRUPTIONS=$${GROUNDWIRE_INTERRUPTIONS:-100000} $(BIN)/pytest -q --timeout 7200 tests/faults
 
+network: .venv/dev packages ## a week without a relay (GROUNDWIRE_OUTAGE records), a fleet (GROUNDWIRE_FLEET agents), lines with the times as shipped
+	GROUNDWIRE_OUTAGE=$${GROUNDWIRE_OUTAGE:-10000000} GROUNDWIRE_FLEET=$${GROUNDWIRE_FLEET:-1000} GROUNDWIRE_AWAY=$${GROUNDWIRE_AWAY:-8} GROUNDWIRE_LINES=1 $(BIN)/pytest -q -s tests/faults/test_outage.py tests/faults/test_fleet.py tests/faults/test_bad_lines.py
+
 security: .venv/dev packages ## the attacks on the agent, long: GROUNDWIRE_STRINGS says how many texts go through each language
 	GROUNDWIRE_STRINGS=$${GROUNDWIRE_STRINGS:-100000} $(BIN)/pytest -q --timeout 7200 tests/security tests/test_canaries.py
 
@@ -49,6 +52,9 @@ fuzz: .venv/fuzz ## coverage-guided fuzzing: SECONDS=60 for each target, TARGET=
 
 bugs: .venv/dev packages ## plant each seeded bug and see that a test catches it (docs/seeded-bugs.md). BUG=07: one; JOBS=2: two at a time
 	$(BIN)/python -m tests.bugs.hunt $(addprefix --bug ,$(BUG)) --jobs $(or $(JOBS),1)
+
+sim: .venv/dev ## worlds of the simulation on all cores: SEEDS says how many, FIRST the first seed (docs/simulation.md)
+	$(BIN)/python -m tests.sim.run --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0)
 
 bench: .venv/dev packages ## the numbers of docs/benchmarks.md (see bench/README.md)
 	$(BIN)/python -m bench.all
