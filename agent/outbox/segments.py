@@ -38,7 +38,7 @@ from agent.outbox.stamps import check_bytes
 from agent.outbox.streams import StreamRow
 from agent.outbox.values import Fingerprints, FingerprintsDamaged, Segment
 
-MERGED_ROWS: Final = 131_072  # merged at a time, in some 20 MiB
+MERGED_ROWS: Final = 32_768  # merged at a time, in some 10 MiB
 
 T = TypeVar("T")
 
