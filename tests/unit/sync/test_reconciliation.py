@@ -103,10 +103,13 @@ async def test_what_changed_since_the_sync_is_no_difference(world: World) -> Non
         world.source.put("NEW", "9.00")
 
     world.source.meanwhile = others_write
+    world.source.requests.clear()
 
     result = await reconciled(world)
 
     assert result.report.differences == Differences(at_source=21, held=21)
+    modes = [request.mode for request in world.source.requests]
+    assert modes == [ReadMode.CHANGES, ReadMode.SCAN, ReadMode.CHANGES], "nothing is read to be repaired"
     assert sorted((await world.travelled())[0]) == ["K00", "K19", "NEW"]
 
 
