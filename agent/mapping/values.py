@@ -233,7 +233,7 @@ class ValueReader:
         self, table: Mapping[str, Any], target: Field | None, source: Source, place: Place
     ) -> Kind | None:
         stated = table.get("as")
-        if stated is not None and stated not in {kind.value for kind in SCALARS}:
+        if stated is not None and stated not in [kind.value for kind in SCALARS]:
             near = difflib.get_close_matches(str(stated), [kind.value for kind in SCALARS], n=1, cutoff=0.3)
             hint = f"Did you mean {near[0]}?" if near else ""
             raise place.error(f"there is no kind {stated!r}", hint=hint)

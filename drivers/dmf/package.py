@@ -6,6 +6,7 @@ No path from a package is ever used: entries are told apart by their last name a
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -17,13 +18,24 @@ from typing import IO, Any, Final
 from lxml import etree
 
 from drivers.contract import BadConfiguration, SourceChanged
+from drivers.xml_bounds import LongTag, refuse_long_tags
 
 _MOST_ENTRIES: Final = 2_000  # a project has one file for each entity
 _MANIFEST: Final = "manifest.xml"
 _ENTITY: Final = "DataManagementPackageEntityData"
-_LARGEST_MANIFEST: Final = 64 * 1024 * 1024
+_LARGEST_MANIFEST: Final = 8 * 1024 * 1024  # some 40 KiB for each entity of 150 fields
 _FULL: Final = "FullPush"
-_DAMAGED: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
+_DAMAGED: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    UnicodeDecodeError,
+    OverflowError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    OSError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +60,7 @@ class Package:
         if len(entries) > _MOST_ENTRIES:
             self.close()
             raise SourceChanged(f"the package has {len(entries)} files", where=where, hint=_HINT)
-        self._entries = [each for each in entries if not each.is_dir()]
+        self._entries = [each for each in entries if not each.filename.endswith("/")]
         try:
             self._listed = self._manifest()
         except BaseException:
@@ -112,10 +124,17 @@ class Package:
         if len(found) != 1:
             raise SourceChanged("the package has no manifest", where=self._where, hint=_HINT)
         with self._opened(found[0]) as stream:
-            content = stream.read(_LARGEST_MANIFEST)
+            content = stream.read(_LARGEST_MANIFEST + 1)
+        if len(content) > _LARGEST_MANIFEST:
+            raise SourceChanged(
+                f"the package's manifest is longer than {_LARGEST_MANIFEST} bytes",
+                where=self._where,
+                hint="Name a data project of its own for this connection, with the entities that its streams read.",
+            )
         try:
+            refuse_long_tags(content)
             root = etree.fromstring(content, _parser())
-        except etree.XMLSyntaxError as error:
+        except (etree.XMLSyntaxError, LongTag) as error:
             raise SourceChanged(
                 f"the package's manifest is not to be read: {error}", where=self._where
             ) from error

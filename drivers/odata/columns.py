@@ -134,7 +134,9 @@ def column(each: Property, values: Sequence[Any]) -> pa.Array:
     reader = _READERS.get(each.kind)
     if reader is None:
         return pa.array([_text(value) for value in values], pa.string())
-    with contextlib.suppress(pa.ArrowInvalid, pa.ArrowTypeError, NoLiteral, ValueError, OverflowError):
+    with contextlib.suppress(
+        pa.ArrowInvalid, pa.ArrowTypeError, NoLiteral, ValueError, TypeError, OverflowError
+    ):
         made = reader(values)
         return _as_dates(made) if each.date_only else made
     return pa.array([_text(value) for value in values], pa.string())

@@ -26,9 +26,11 @@ from drivers.odata.edm import (
     Routine,
     StructuredType,
 )
+from drivers.xml_bounds import refuse_long_tags_and_depth
 
 _SAP: Final = "{http://www.sap.com/Protocols/SAPData}"
 _METHOD: Final = "{http://schemas.microsoft.com/ado/2007/08/dataservices/metadata}HttpMethod"
+_NESTING: Final = 64  # of elements; annotations are the deepest, and need ten
 _DEPTH: Final = 20  # of base types; a deeper chain is a circle
 _CAPABILITIES: Final = {
     "InsertRestrictions": "Insertable",
@@ -40,6 +42,7 @@ _CAPABILITIES: Final = {
 def read_model(document: bytes, *, where: str) -> Model:
     """Raises SourceChanged for what is no metadata."""
     try:
+        refuse_long_tags_and_depth(document, deepest=_NESTING)
         root = DefusedTree.fromstring(document, forbid_dtd=True)
     except (ET.ParseError, DefusedXmlException, ValueError, LookupError) as error:
         raise SourceChanged(

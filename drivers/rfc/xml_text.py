@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from xml.parsers import expat
 
+from drivers.xml_bounds import LongTag, feed
+
 MAX_DEPTH: Final = 64
 MAX_ELEMENTS: Final = (
     2_000_000  # twice what the largest table read has; each takes some 300 bytes here, and 4 in a reply
@@ -59,8 +61,8 @@ def parse(document: bytes) -> Element:
     parser.StartDoctypeDeclHandler = _refuse_doctype
     parser.EntityDeclHandler = _refuse_doctype
     try:
-        parser.Parse(document, True)  # noqa: FBT003 - the library's own signature
-    except expat.ExpatError as error:
+        feed(parser, document)
+    except (expat.ExpatError, LongTag) as error:
         raise BadXml(str(error)) from error
     if builder.root is None:
         raise BadXml("an empty document")

@@ -8,6 +8,7 @@ from typing import Any, Final
 from lxml import etree
 
 from drivers.envelopes import SOAP, unwritable
+from drivers.xml_bounds import LongTag, refuse_long_tags
 
 XSD: Final = "http://www.w3.org/2001/XMLSchema"
 XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
@@ -26,7 +27,10 @@ class BadXml(ValueError):
 def parsed(document: bytes) -> Any:
     """The root element. Raises BadXml."""
     try:
+        refuse_long_tags(document)
         root = etree.fromstring(document, _parser())
+    except LongTag as error:
+        raise BadXml(str(error)) from error
     except etree.XMLSyntaxError as error:
         root = _cleaned(document, error)
     if root is None:

@@ -1,0 +1,1 @@
+"""Fuzzing: whatever arrives from outside ends in a value or a documented error. See docs/fuzzing.md."""
