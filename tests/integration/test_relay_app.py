@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from agent.errors import AlreadyRunning, ConfigurationError, StorageDamaged
@@ -40,6 +42,23 @@ async def test_a_failing_disk_ends_the_relay_with_one_clear_error(tmp_path: Path
 
     with pytest.raises(StorageDamaged, match="disk failed"):
         await _store_one(settings, broken)
+
+
+async def test_a_store_that_cannot_be_written_ends_the_relay_whoever_wrote(tmp_path: Path) -> None:
+    """No batch need come: a command or a status meets the disk as well."""
+    settings, _ = await asyncio.to_thread(made, tmp_path / "relay")
+
+    def fails(_: apsw.Connection) -> None:
+        raise apsw.IOError("fsync failed")
+
+    async def live() -> None:
+        async with RelayApp(settings) as relay:
+            with suppress(StorageDamaged):
+                await relay.store._db.write(fails)
+            await asyncio.Event().wait()
+
+    with pytest.raises(StorageDamaged, match="fsync failed"):
+        await live()
 
 
 async def _store_one(settings: RelaySettings, append: Any) -> None:

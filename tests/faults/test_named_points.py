@@ -1,0 +1,197 @@
+"""F01 and F24: `kill -9` at every named point of the way of a record and of a command, on both sides.
+
+After each the same files are taken up by the next process. At the end everything is there once, and every command has
+an outcome. GROUNDWIRE_POINTS says how often each point is taken, each time at a later passing.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from agent.outbox.opening import MIGRATIONS, open_database
+from tests.deployment import READY_SECONDS, ROOT
+from tests.faults.mortal import AGENT_POINTS, COMMAND_POINTS, RELAY_POINTS, START_POINTS
+from tests.faults.order_book import OrderBook
+from tests.faults.site import Site
+
+ROUNDS = int(os.environ.get("GROUNDWIRE_POINTS", "1"))
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(0 if ROUNDS > 1 else 600)]
+NAME = "erp"
+STOP_SECONDS = 25.0
+POLITE_POINTS = (
+    *START_POINTS,
+    "page mapped",
+    "batches written",
+    "append committed",
+    "batch to be sent",
+    "ack received",
+    "command started",
+)
+
+
+class MortalSite(Site):
+    """Both sides run with a point at which they die, if there is one."""
+
+    def spawn(self, what: str, point: str, *words: str, **more: str) -> subprocess.Popen[bytes]:
+        mortal = {"GROUNDWIRE_RESUMED": str(self.resumed), "GROUNDWIRE_DIES_AT": point}
+        with (self.folder / f"{what}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.faults.mortal", *words],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**self._environment, **mortal, **more},
+                cwd=ROOT,
+            )
+        self._loose.append(process)
+        return process
+
+    @property
+    def resumed(self) -> Path:
+        return self.folder / "resumed"
+
+    def end_at(self, book: OrderBook, point: str) -> tuple[int, float]:
+        """SIGTERM at a point of the agent: its exit code, and how long it took from then on at the most."""
+        process = self.spawn("agent", point, "run", "--config", str(self.config), GROUNDWIRE_POLITE="1")
+        log = self.folder / "agent.log"
+        before = log.read_bytes().count(b"agent_stopping")
+        asked = deadline = time.monotonic() + READY_SECONDS
+        while process.poll() is None:
+            now = time.monotonic()
+            assert now < deadline + STOP_SECONDS, f"{point}\n{self.log_tail()}"
+            if log.read_bytes().count(b"agent_stopping") > before:
+                asked = min(asked, now)
+            elif process.poll() is None:
+                book.change()
+            time.sleep(0.05)
+        return process.returncode, max(0.0, time.monotonic() - asked)
+
+    def live_with(self, agent: str = "", relay: str | None = None) -> None:
+        """Start the agent, with the point at which it dies; and the relay, if it is not to stay as it is."""
+        if relay is not None:
+            self._relay = self.spawn("relay", relay, "relay", "run", str(self.relay))
+        if self._agent is None:
+            self.resumed.unlink(missing_ok=True)
+            self._agent = self.spawn("agent", agent, "run", "--config", str(self.config))
+
+    def seconds_to_the_first_page(self, began: float) -> list[float]:
+        """Of the agent that died last, if it came so far."""
+        return [float(self.resumed.read_text()) - began] if self.resumed.exists() else []
+
+    def live_until_killed(self, book: OrderBook, process: subprocess.Popen[bytes], what: str) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while process.poll() is None:
+            assert time.monotonic() < deadline, f"{what} was never passed\n{self.log_tail()}"
+            book.change()
+            time.sleep(0.05)
+        assert process.returncode == -signal.SIGKILL, self.log_tail()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[MortalSite]:
+    pyodbc = pytest.importorskip("pyodbc")
+    if "SQLite3" not in pyodbc.drivers():
+        pytest.skip("the ODBC driver SQLite3 (package libsqliteodbc) is not installed")
+    with MortalSite(tmp_path) as made:
+        yield made
+
+
+def book_of(site: MortalSite) -> OrderBook:
+    book = OrderBook(site.folder / "erp.db", orders=120)
+    site.connect(NAME, book.connection())
+    return book
+
+
+def wishes(points: dict[str, tuple[str, str, str]]) -> list[str]:
+    return [f"{point}#{number}" for number in range(1, ROUNDS + 1) for point in points]
+
+
+def test_an_agent_killed_at_any_point_of_a_records_way_reads_on_and_loses_and_repeats_nothing(
+    site: MortalSite,
+) -> None:
+    book = book_of(site)
+    seconds: list[float] = []
+    for wish in wishes(AGENT_POINTS):
+        began = time.monotonic()
+        site.live_with(agent=wish)
+        assert site._agent is not None
+        site.live_until_killed(book, site._agent, wish)
+        site._agent = None
+        seconds += site.seconds_to_the_first_page(began)
+
+    site.live_with()
+    site.settle(NAME, book)
+    print(f"\nfrom the start behind a kill to the first page read, {len(seconds)} times: ", end="")
+    print(f"median {statistics.median(seconds):.1f} s, longest {max(seconds):.1f} s")
+
+
+def test_an_agent_killed_at_any_point_of_a_commands_way_tells_its_outcome(site: MortalSite) -> None:
+    book = book_of(site)
+    site.live_with()
+    site.wait_until_connected()
+    site.sync(NAME)
+    site.kill_agent()
+    asked = []
+    for wish in wishes(COMMAND_POINTS):
+        asked.append(site.post(f"/connections/{NAME}/syncs", {"streams": ["vendors"]})["id"])
+        site.live_with(agent=wish)
+        assert site._agent is not None
+        site.live_until_killed(book, site._agent, wish)
+        site._agent = None
+
+    site.live_with()
+    site.settle(NAME, book)
+    states = {command: site.wait_for_command(command)["state"] for command in asked}
+    assert set(states.values()) <= {"succeeded", "failed", "in_doubt"}, states
+
+
+def test_an_agent_told_to_stop_at_any_point_ends_in_time_and_goes_on_later(site: MortalSite) -> None:
+    """F24: in a start that brings an older file forward, in the first sync, in an append, at sending, in a command."""
+    book = book_of(site)
+    longest = 0.0
+    for point in POLITE_POINTS:
+        if point == POLITE_POINTS[0]:
+            open_database(site.state / "outbox.db", wal_bytes=2**20, migrations=MIGRATIONS[:1]).close()
+        elif point in COMMAND_POINTS:
+            site.post(f"/connections/{NAME}/syncs", {"streams": ["vendors"]})
+        code, seconds = site.end_at(book, point)
+
+        # Before the agent listens to signals, the first one ends it, as it ends any process.
+        assert code in ((0, -signal.SIGTERM) if point in START_POINTS else (0,)), site.log_tail()
+        longest = max(longest, seconds)
+    assert longest < STOP_SECONDS
+
+    site.live_with()
+    site.settle(NAME, book)
+    print(f"\nfrom SIGTERM to the end: longest of {len(POLITE_POINTS)} {longest:.1f} s")
+
+
+def test_a_relay_killed_at_any_point_loses_and_repeats_nothing(site: MortalSite) -> None:
+    book = book_of(site)
+    site.kill_relay()
+    for wish in wishes(RELAY_POINTS):
+        site.live_with(relay=wish)
+        assert site._relay is not None
+        if "command" in wish or "answer" in wish:
+            site.wait_until_connected()
+            with suppress(OSError):  # the relay may die of the question
+                site.post(f"/connections/{NAME}/syncs", {"streams": ["vendors"]})
+        site.live_until_killed(book, site._relay, wish)
+        site._relay = None
+
+    site.live_with(relay="")
+    site.settle(NAME, book)
+    asked = [command["id"] for command in site.get("/commands")["items"]]
+    states = {command: site.wait_for_command(command)["state"] for command in asked}
+    assert asked
+    assert set(states.values()) <= {"succeeded"}, states
