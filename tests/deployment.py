@@ -42,6 +42,7 @@ class Deployment:
         self.gateway = free_port()
         self.api = free_port()
         self.token = ""
+        self._code = ""  # for enrolling
         self._environment = {**os.environ, **(environment or {})}
         self._relay: subprocess.Popen[bytes] | None = None
         self._agent: subprocess.Popen[bytes] | None = None
@@ -60,6 +61,8 @@ class Deployment:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+        if kind is None:
+            self._look_for_secrets()
 
     @property
     def agent_pid(self) -> int:
@@ -182,6 +185,17 @@ class Deployment:
             for path in sorted(self.folder.glob("*.log"))
         )
 
+    def _look_for_secrets(self) -> None:
+        """What relay and agent made up as secrets is in no log, and on the relay's disk there are hashes at most."""
+        identity = self.state / "identity.json"
+        keys = [json.loads(identity.read_text())["key"]] if identity.exists() else []
+        made = [one.encode() for one in (self.token.rpartition("_")[2], self._code, *keys) if one]
+        files = [
+            *self.folder.glob("*.log"),
+            *(path for path in (self.relay / "data").rglob("*") if path.is_file()),
+        ]
+        assert [path.name for path in files if any(one in path.read_bytes() for one in made)] == []
+
     def _make_relay(self) -> str:
         """Returns an enrolment code: the relay is not running yet, so the command line may give one."""
         ports = ["--gateway-port", str(self.gateway), "--api-port", str(self.api)]
@@ -189,7 +203,9 @@ class Deployment:
         made = json.loads(init)
         self.token = made["token"]
         self._authority = made["ca"]
-        return str(json.loads(self._groundwire("relay", "code", "create", str(self.relay), "--json"))["code"])
+        created = self._groundwire("relay", "code", "create", str(self.relay), "--json")
+        self._code = str(json.loads(created)["code"])
+        return self._code
 
     def _make_agent(self, code: str) -> None:
         (self.config / "connections").mkdir(parents=True)
