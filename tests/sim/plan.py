@@ -125,7 +125,7 @@ def _event(random: Random) -> Event:
     )
 
 
-DEADLY: Final = (Fault.KILL_AGENT, Fault.POWER_AGENT, Fault.KILL_RELAY, Fault.POWER_RELAY, Fault.SOURCE_FAILS)
+DEADLY: Final = (Fault.KILL_AGENT, Fault.KILL_AGENT, Fault.POWER_RELAY, Fault.SOURCE_FAILS)
 
 
 def deadly_plan_of(seed: int) -> Plan:
@@ -133,15 +133,15 @@ def deadly_plan_of(seed: int) -> Plan:
     random = Random(seed)
     settings = Settings(
         kinds=(Kind("orders", "purchase_order", Stamping.TIME, step=timedelta(seconds=60)),),
-        every=timedelta(seconds=20),
+        every=timedelta(seconds=30),
         overlap=timedelta(0),
-        page_rows=2,
+        page_rows=1,
         compare_every=timedelta(seconds=600),
         limits=Limits(),
     )
     events = tuple(
-        Event(5.0 + random.random() * 40.0, random.choice(DEADLY), 20.0, random.randrange(1_000_000))
-        for _ in range(12)
+        Event(5.0 + random.random() * 40.0, random.choice(DEADLY), 60.0, random.randrange(1_000_000))
+        for _ in range(16)
     )
     return Plan(
         settings,

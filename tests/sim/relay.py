@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -11,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, TypeVar
 
+import apsw
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.clock import Clock, ManualClock
@@ -167,6 +169,15 @@ class Reading:
 
 
 _CHAIN: Final = "select position, stream, seq, prev, hash from batches order by position"
+
+
+def ends_in(folder: Path, files: dict[str, bytes]) -> dict[str, int]:
+    """The newest batch of each stream in what a crash left of the store."""
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    with closing(apsw.Connection(str(folder / "relay.db"))) as db:
+        return dict(db.execute("select stream, last_seq from streams").fetchall())
 
 
 def _stored(header: Any, payload: bytes, prev: int, digest: bytes) -> Stored:

@@ -29,7 +29,7 @@ from tests.sim.loop import HOST, Deadlock, Host, SimulatedLoop
 from tests.sim.machines import HostClock, Machine
 from tests.sim.network import AgentEnd, Line, RelayEnd, Weather
 from tests.sim.plan import DAY, Plan, plan_of
-from tests.sim.relay import KEY, Reading, RelayLife, new_outbox, new_store, shown_by
+from tests.sim.relay import KEY, Reading, RelayLife, ends_in, new_outbox, new_store, shown_by
 from tests.sim.seams import simulated
 from tests.sim.source import Erp
 from tests.sim.trace import Outcome, Trace
@@ -71,6 +71,7 @@ class World(Troubles):
         self.lives: list[AgentLife | RelayLife] = []
         self.tasks: set[asyncio.Task[Any]] = set()
         self.asked: list[str] = []
+        self.false_acks: list[str] = []
         self.troubles: list[asyncio.Task[Any]] = []
         self.crashes: list[str] = []
         self.reading = Reading()
@@ -232,6 +233,17 @@ class World(Troubles):
         }
         life.host.alive = False
         machine.life = None
+        if machine is self.relay:
+            self._look_for_false_acks()
+
+    def _look_for_false_acks(self) -> None:
+        """At once: an agent that is asked again would mend what was acked and lost."""
+        there = ends_in(self.folder / f"look-{self.relay.lives}", self.relay.files)
+        for stream, seq in self.acked.items():
+            if there.get(stream, 0) < seq:
+                self.false_acks.append(
+                    f"I2: {stream}: batch {seq} was acked, the store ended at {there.get(stream, 0)}"
+                )
 
     async def _stop(self, machine: Machine) -> None:
         """SIGTERM, and wait."""
@@ -389,7 +401,7 @@ class World(Troubles):
             arrivals,
             tuple(self.bounds.values()),
         )
-        return judge(account) + self.erp.faults
+        return judge(account) + self.erp.faults + self.false_acks
 
     async def _reopened(self) -> tuple[Any, Any]:
         from agent.outbox.store import Outbox
