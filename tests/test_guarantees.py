@@ -260,6 +260,7 @@ def test_a_number_that_is_on_no_page_is_named(suite: Suite) -> None:
         ("`GROUNDWIRE_IMAGES=9 make faults`", ""),
         ("`GROUNDWIRE_IMAGES=9 pytest tests/test_it.py`", ""),
         ("the same", ""),
+        ("`make faults` looks at `more` than to make the same again `and`", ""),
         ("`make sim SEEDS=9`", "there is no target sim to make"),
         ("`GROUNDWIRE_NOBODY_READS=9 make faults`", "nothing reads GROUNDWIRE_NOBODY_READS"),
         ("`GROUNDWIRE_IMAGES=9`", "no command repeats: images"),
