@@ -38,6 +38,7 @@ from agent.outbox.stamps import check_bytes
 from agent.outbox.streams import StreamRow
 from agent.outbox.values import Fingerprints, FingerprintsDamaged, Segment
 
+PAGE_ROWS: Final = 2_048  # of a segment that one page of the usual size wrote
 MERGED_ROWS: Final = 32_768  # merged at a time, in some 10 MiB
 
 T = TypeVar("T")
@@ -144,17 +145,22 @@ def _write_merged(db: Database, stream: StreamRow, heads: Sequence[_Head], *, re
     generation: int | None = None
     kept = 0
     spans: dict[int, tuple[int, int]] = {}
+    pages: dict[int, tuple[Part, pa.Array]] = {}  # small ones lie in every range, and are read once
     for low, high in key_ranges(sum(head.rows for head in heads), at_most=MERGED_ROWS):
         parts, texts = [], []
         for head in heads:
             first, last = spans.get(head.id, (low, high))
             if head.rows and first <= high and last >= low:
-                whole = _read(db, stream, head)
+                whole, names = pages.get(head.id) or (_read(db, stream, head), None)
                 spans[head.id] = int(whole.key_hashes[0]), int(whole.key_hashes[-1])
                 part, places = whole.between(low, high)
-                if len(part.key_hashes):
+                if names is None and len(part.key_hashes):
+                    names = _read_keys(db, head)
+                    if head.rows <= PAGE_ROWS:
+                        pages[head.id] = whole, names
+                if names is not None and len(part.key_hashes):
                     parts.append(part)
-                    texts.append(_read_keys(db, head).take(pa.array(places)))
+                    texts.append(names.take(pa.array(places)))
         if parts:
             merged, keys = merge(parts), pa.concat_arrays(texts)
             rows = np.flatnonzero(merged.removed == removed)
