@@ -33,14 +33,15 @@ class BusySource(TableSource):
     """Others go on writing while everything is walked."""
 
     meanwhile: Any = None
+    during: ReadMode = ReadMode.SCAN
 
     async def read(self, request: ReadRequest) -> AsyncGenerator[Page, None]:
         async with aclosing(super().read(request)) as pages:
             async for page in pages:
-                yield page
-                if self.meanwhile is not None and request.mode is ReadMode.SCAN:
+                if self.meanwhile is not None and request.mode is self.during:
                     self.meanwhile()
                     self.meanwhile = None
+                yield page
 
 
 @pytest.fixture
@@ -96,13 +97,16 @@ async def test_what_it_found_is_in_the_report_to_the_relay_and_in_the_checkpoint
     assert result.reconciled == kept
 
 
-async def test_what_changed_since_the_sync_is_no_difference(world: World) -> None:
+@pytest.mark.parametrize("during", [ReadMode.CHANGES, ReadMode.SCAN])
+async def test_what_changed_since_the_sync_is_no_difference(world: World, during: ReadMode) -> None:
+    """Before the walk, which then shows it, or behind it."""
+
     def others_write() -> None:
         world.source.put("K00", "7.00")  # behind the walk, and told by its stamp
         world.source.put("K19", "8.00")
         world.source.put("NEW", "9.00")
 
-    world.source.meanwhile = others_write
+    world.source.meanwhile, world.source.during = others_write, during  # type: ignore[attr-defined]
     world.source.requests.clear()
 
     result = await reconciled(world)
