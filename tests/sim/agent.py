@@ -19,7 +19,6 @@ from agent.commands.writing import Writer, write_kinds
 from agent.errors import GroundwireError
 from agent.identity import Identity
 from agent.mapping.compile import CompiledMapping, compile_mapping
-from agent.model.run import RunReport
 from agent.outbox.store import Limits, Outbox
 from agent.policy.leave import EVERYTHING
 from agent.protocol.frames import Result
@@ -71,10 +70,8 @@ class Settings:
 class Parts:
     """What a mutant exchanges."""
 
-    outbox: Any = Outbox
     runner: Any = Runner
     ingest: Any = None
-    agent_link: Any = None
 
 
 @dataclass
@@ -123,7 +120,7 @@ class AgentLife:
 
     async def run(self) -> None:
         """Until stopped; raises the GroundwireError that ended it."""
-        self.outbox = await self.parts.outbox.open(
+        self.outbox = await Outbox.open(
             self.drive.folder / "outbox.db",
             clock=self.clock,
             limits=self.settings.limits,
@@ -252,7 +249,3 @@ def made_stream(settings: Settings, kind: Kind) -> Stream:
         leave=EVERYTHING,
         form="form",
     )
-
-
-def told(report: RunReport) -> str:
-    return f"{report.stream} {report.status.value}"

@@ -8,22 +8,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from agent.outbox.store import Entry, Outbox
 from agent.sync.runner import Runner
 from drivers.contract import Mark, MarkKind, Page, ReadMode, ReadRequest
 from relay.ingest import Ingest
 from relay.store.base import Appended, AppendOutcome, NewBatch
 from tests.sim.agent import Parts
-
-
-class CheckpointFirst(Outbox):
-    """Moves the checkpoint in a transaction before that of its records."""
-
-    async def append(self, entry: Entry) -> tuple[int, ...]:
-        if entry.checkpoint is None or not entry.batches:
-            return await super().append(entry)
-        await super().append(replace(entry, batches=(), dead_letters=(), segment=None))
-        return await super().append(replace(entry, checkpoint=None))
 
 
 class AckFirst(Ingest):
@@ -73,7 +62,6 @@ def _behind(mark: Mark) -> Mark:
 
 
 MUTANTS: Final = {
-    "checkpoint before append": Parts(outbox=CheckpointFirst),
     "ack before commit": Parts(ingest=AckFirst),
     "exclusive lower bound": Parts(runner=ExclusiveBound),
     "floor moved on an incomplete pass": Parts(runner=FloorTooEarly),

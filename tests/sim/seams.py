@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, tzinfo
-from typing import Any, cast
+from typing import Any
 from unittest.mock import patch
 
 import structlog
@@ -68,8 +68,3 @@ def simulated(note: Callable[[str, Any], None]) -> Iterator[None]:
             yield
         finally:
             structlog.configure(**before) if configured else structlog.reset_defaults()
-
-
-def fixed_tokens(fraction: Callable[[], float]) -> Any:
-    """Chance that goes into identifiers, from the seed."""
-    return cast("Any", lambda size: bytes(int(fraction() * 256) for _ in range(size)))
