@@ -44,9 +44,9 @@ def prune_commands(db: Database, limits: Limits, now: datetime) -> None:
         )
 
 
-def give_back_space(db: Database, *, keep_bytes: int = FREE_BYTES_KEPT) -> bool:
-    """Return one step of free pages to the file system; False when no more than `keep_bytes` of them are left."""
-    if db.value("PRAGMA freelist_count") * PAGE_BYTES <= keep_bytes:
+def give_back_space(db: Database, *, all_of_it: bool = False) -> bool:
+    """Return one step of free pages to the file system; False when enough was returned."""
+    if db.value("PRAGMA freelist_count") * PAGE_BYTES <= (0 if all_of_it else FREE_BYTES_KEPT):
         return False
     with db.transaction():
         db.all(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")

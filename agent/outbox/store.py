@@ -308,7 +308,7 @@ class Outbox:
     def _give_back_space(self) -> bool:
         if not self._reserve.spent:
             return pruning.give_back_space(self._db)
-        if pruning.give_back_space(self._db, keep_bytes=0):
+        if pruning.give_back_space(self._db, all_of_it=True):
             return True
         self._db.shrink()
         return False
