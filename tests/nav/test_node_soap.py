@@ -4,10 +4,6 @@ prefixes, namespaces and faults are its own.
 
 from __future__ import annotations
 
-import json
-import select
-import shutil
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -25,10 +21,8 @@ from drivers.contract import (
 from drivers.soap.driver import soap_driver
 from tests.conformance.suite import keys, pages, rows
 from tests.nav.wsdls import CAPTURED, captured
+from tests.peers.node import served
 
-ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ROOT / "build" / "peers"  # filled by .ci/node-packages.sh
-START_SECONDS = 60.0
 ROWS = 57
 WRITE = {
     "create": {"steps": [{"create": "Vendors", "values": {"Name": "name"}}]},
@@ -41,22 +35,8 @@ STREAM = StreamSpec("vendors", "vendor", {"page": "Vendors"}, write=WRITE)
 @pytest.fixture(scope="module")
 def root() -> Iterator[str]:
     captured("Vendors")
-    node = shutil.which("node")
-    if node is None or not (PACKAGES / "installed.json").is_file():
-        pytest.skip("node and the packages of tests/peers are not installed (.ci/node-packages.sh)")
-    script = ROOT / "tests" / "peers" / "nav_page.js"
-    process = subprocess.Popen(
-        [node, str(script), str(PACKAGES), str(CAPTURED / "Vendors.wsdl"), str(ROWS)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    try:
-        assert process.stdout is not None
-        ready, _, _ = select.select([process.stdout], [], [], START_SECONDS)
-        assert ready, "the server said nothing"
-        yield json.loads(process.stdout.readline())["root"]
-    finally:
-        process.communicate(timeout=START_SECONDS)  # closes its standard input, at which it ends
+    with served("nav_page.js", str(CAPTURED / "Vendors.wsdl"), str(ROWS)) as address:
+        yield address
 
 
 @pytest.fixture
