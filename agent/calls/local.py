@@ -101,7 +101,7 @@ class LocalCalls:
 
     async def _outbox_stats(self, _args: dict[str, Any], _progress: Progress) -> dict[str, Any]:
         stats = asdict(await self._outbox.stats())
-        return {**stats, "damaged": self._outbox.damaged}
+        return {**stats, "damaged": self._outbox.damaged, "reading_paused": self._outbox.reading_paused}
 
     async def _dead_letters(self, args: dict[str, Any], _progress: Progress) -> dict[str, Any]:
         stream = args.get("stream")

@@ -27,6 +27,10 @@ def status(invocation: Invocation) -> None:
         f"Outbox: {waiting['pending_batches']} batches wait ({_size(waiting['pending_bytes'])}), "
         f"{waiting['dead_letters']} dead letters"
     )
+    if waiting.get("reading_paused"):
+        output.line(
+            "  Reading is paused at the outbox's high-water mark, until the relay has taken enough", bold=True
+        )
     _show_doubts(invocation, answer.get("commands") or {})
     _show_audit(invocation, answer.get("audit") or {})
     _show_trace(invocation, answer.get("trace") or {})

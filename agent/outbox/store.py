@@ -283,6 +283,11 @@ class Outbox:
         """How many batches and segments have failed their check in the life of this file."""
         return self._db.levels.damaged
 
+    @property
+    def reading_paused(self) -> bool:
+        """Whether reading waits for the relay: the high-water mark was hit, and the low one not reached since."""
+        return not self._room.is_set()
+
     async def wait_for_room(self) -> None:
         """Return when there is room; once the high-water mark was hit, only below the low one."""
         await self._room.wait()

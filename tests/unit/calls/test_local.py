@@ -60,6 +60,7 @@ async def test_whoever_waits_for_a_run_is_told_that_its_connection_was_stopped(
 async def test_a_part_of_the_status_may_have_to_be_waited_for() -> None:
     class Nothing:
         damaged = 0
+        reading_paused = True
 
         def local_status(self) -> list[Any]:
             return []
@@ -76,5 +77,6 @@ async def test_a_part_of_the_status_may_have_to_be_waited_for() -> None:
 
     status = await calls.handlers()["status"]({}, _ignore)
 
+    assert status["outbox"]["reading_paused"]
     assert status["commands"] == {"in_doubt": 2}
     assert status["audit"] == {}

@@ -164,6 +164,15 @@ def test_status_shows_what_a_source_is_spared_and_the_pause_it_wants(
     assert "aw/orders: quiet hours until 2026-01-06T04:00:00Z" in text
 
 
+def test_status_says_while_reading_is_paused_at_the_outboxes_mark(
+    shell: Shell, running_agent: RunningAgent
+) -> None:
+    said = "Reading is paused at the outbox's high-water mark"
+    for paused in (True, False):
+        with running_agent(status={**STATUS, "outbox": {**STATUS["outbox"], "reading_paused": paused}}):
+            assert (said in shell.run("status").stdout) is paused
+
+
 def test_status_shows_the_link_the_outbox_and_what_is_wrong(
     shell: Shell, running_agent: RunningAgent
 ) -> None:

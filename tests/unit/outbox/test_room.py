@@ -17,6 +17,7 @@ async def has_room(outbox: Outbox) -> bool:
     await turn()
     done = waiting.done()
     waiting.cancel()
+    assert outbox.reading_paused is not done
     return done
 
 
