@@ -6,6 +6,7 @@ them is a megabyte or ten on the wire.
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import Any, Final
 from xml.parsers import expat
@@ -32,8 +33,9 @@ def feed(parser: Any, document: bytes) -> None:
 
 def refuse_long_tags(document: bytes) -> None:
     """Before a parser that makes an element of a tag in one go has the document. Raises LongTag."""
-    for run in _RUN.finditer(document):
-        tag = _TAG.match(document, run.start(), run.start() + MAX_TAG_BYTES)
+    plain = _with_plain_marks(document)
+    for run in _RUN.finditer(plain):
+        tag = _TAG.match(plain, run.start(), run.start() + MAX_TAG_BYTES)
         if tag is None or not tag.group().endswith(b">"):
             raise LongTag(f"a tag is longer than {MAX_TAG_BYTES} bytes")
 
@@ -41,6 +43,38 @@ def refuse_long_tags(document: bytes) -> None:
 # No tag holds a `<` but at its begin; what is long and begins with one is a long tag, or a tag and a long text.
 _RUN: Final = re.compile(rb"<[^<!?/][^<]{%d}" % MAX_TAG_BYTES)
 _TAG: Final = re.compile(rb"""<(?:[^"'>]++|"[^"]*"|'[^']*')*+>?""")
+
+
+def _with_plain_marks(document: bytes) -> bytes:
+    """The document such that a byte `<` is always the character: in UTF-16 it is also half of another one.
+
+    Raises LongTag for an encoding in which that cannot be told, as in those that shift between sets of characters.
+    """
+    head = document[:4]
+    if b"\0\0" in head:
+        raise LongTag("a document in four bytes for each character, whose tags cannot be measured")
+    for start, encoding in _WIDE.items():
+        if head.startswith(start):
+            return document.decode(encoding, "replace").encode()
+    declared = _DECLARED.match(document)
+    if declared is not None and not _BUILT_ON_ASCII.fullmatch(declared[1]):
+        name = declared[1][:40].decode("ascii", "replace")
+        raise LongTag(f"a document in {name!r}, whose tags cannot be measured")
+    return document
+
+
+_WIDE: Final = {
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+    b"<\0": "utf-16-le",
+    b"\0<": "utf-16-be",
+}
+_DECLARED: Final = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml\b[^>]*?\bencoding\s*=\s*["']([^"'>]*)""")
+_BUILT_ON_ASCII: Final = re.compile(
+    rb"utf-?8|(?:us-)?ascii|iso[-_]?8859-\d+|latin-?\d|windows-\w+|cp(?:125\d|437|8\d\d|9\d\d)"
+    rb"|koi8-\w+|tis-620|euc-\w+|gb\w+|big5(?:-\w+)?|shift[-_]jis|utf-?16(?:[bl]e)?",
+    re.IGNORECASE,
+)
 
 
 def refuse_long_tags_and_depth(document: bytes, *, deepest: int) -> None:

@@ -14,6 +14,7 @@ from agent.hosting.limits import MAX_BODY_BYTES, MAX_CURSOR_CHARS, MAX_EMPTY_PAG
 from agent.hosting.wire import WireFault
 from agent.model.envelope import UNREADABLE
 from agent.model.unfolding import (
+    MAX_MESSAGES,
     Unfolds,
     refuse_compression,
     refuse_more_values_than_bits,
@@ -21,6 +22,7 @@ from agent.model.unfolding import (
 )
 from drivers.contract import KEY_COLUMN, Page, ReadMode, ReadRequest
 
+MAX_PARTS: Final = MAX_MESSAGES // 2  # of a page; its schema is a message too
 _KEY_TYPES: Final = (pa.string(), pa.large_string())
 
 
@@ -30,6 +32,7 @@ def encode_page(page: Page) -> tuple[dict[str, Any], pa.Buffer]:
 
 
 def encode_table(table: pa.Table) -> pa.Buffer:
+    table = _in_few_parts(table)
     measured = pa.MockOutputStream()
     _write(measured, table)
     if measured.size() > MAX_BODY_BYTES:
@@ -37,6 +40,12 @@ def encode_table(table: pa.Table) -> pa.Buffer:
     buffer = pa.allocate_buffer(measured.size())  # exact, so that no page is copied while a sink grows
     _write(pa.FixedSizeBufferWriter(buffer), table)
     return buffer
+
+
+def _in_few_parts(table: pa.Table) -> pa.Table:
+    """A source of long texts is read a row or two at a time, and each becomes a part of the stream."""
+    most = sum(column.num_chunks for column in table.columns)  # were no two columns divided alike
+    return table.combine_chunks() if most > MAX_PARTS and len(table.to_batches()) > MAX_PARTS else table
 
 
 def _write(sink: pa.NativeFile, table: pa.Table) -> None:

@@ -6,6 +6,7 @@ import pytest
 from agent.hosting.limits import MAX_CURSOR_CHARS, MAX_EMPTY_PAGES
 from agent.hosting.pages import PageCheck, decode_page, encode_page
 from agent.hosting.wire import WireFault
+from agent.model.unfolding import MAX_MESSAGES
 from drivers.contract import Page, ReadMode, ReadRequest, StreamSpec
 
 SCAN = ReadRequest(StreamSpec("orders", "purchase_order"), ReadMode.SCAN, page_rows=3)
@@ -30,6 +31,14 @@ def test_a_page_survives_the_crossing_with_nested_lines_and_exact_decimals():
 
 def test_a_page_of_many_chunks_survives_the_crossing():
     sent = pa.concat_tables([table("a"), table("b"), table("c")])
+    received = decode_page(*encode_page(Page(sent, "c")))
+
+    assert received.table.equals(sent)
+
+
+def test_a_page_that_was_read_row_by_row_survives_the_crossing():
+    rows = [pa.record_batch({"__key": [str(number)], "text": ["long"]}) for number in range(MAX_MESSAGES + 1)]
+    sent = pa.Table.from_batches(rows)
     received = decode_page(*encode_page(Page(sent, "c")))
 
     assert received.table.equals(sent)
