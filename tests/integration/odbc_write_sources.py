@@ -136,32 +136,13 @@ def _place(kind: str) -> dict[str, Any]:
 def write(kind: str) -> dict[str, Any]:
     numbered = kind != "sqlite"
     number: Any = "result.no" if numbered else {"sql": "'PO-' || :result.id"}
-    reference: Any = {"reference": "result.no"}
     steps = [_place(kind)]
     if not numbered:
         steps.append({"sql": "select 'PO-' || :result.id as no", "returns": ["no"]})
         number = "result.no"
     return {
         "types": {"totalNetValue": "decimal", "dueAt": "date"},
-        "create": {
-            "required": ["vendorKey", "lineItems", "lineItems.materialKey", "lineItems.quantity"],
-            "steps": [
-                *steps,
-                {
-                    "insert": "w_lines",
-                    "for_each": "lineItems",
-                    "values": {
-                        "order_id": "result.id",
-                        "item": "lineItems.materialKey",
-                        "qty": "lineItems.quantity",
-                        "note": "lineItems.notes",
-                    },
-                },
-                _done("create", "result.id", number),
-            ],
-            "find": FIND,
-            **reference,
-        },
+        "create": _create(steps, number),
         "update": {
             "updatable_in": {"title": ["draft", "pending_approval"]},
             "steps": [
@@ -210,6 +191,28 @@ def write(kind: str) -> dict[str, Any]:
             ],
             "find": FIND,
         },
+    }
+
+
+def _create(steps: list[dict[str, Any]], number: Any) -> dict[str, Any]:
+    return {
+        "required": ["vendorKey", "lineItems", "lineItems.materialKey", "lineItems.quantity"],
+        "steps": [
+            *steps,
+            {
+                "insert": "w_lines",
+                "for_each": "lineItems",
+                "values": {
+                    "order_id": "result.id",
+                    "item": "lineItems.materialKey",
+                    "qty": "lineItems.quantity",
+                    "note": "lineItems.notes",
+                },
+            },
+            _done("create", "result.id", number),
+        ],
+        "find": FIND,
+        "reference": "result.no",
     }
 
 
