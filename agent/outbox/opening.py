@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -40,15 +41,15 @@ def open_database(
         _create(path, migrations[:1])
     elif path.stat().st_size == 0:
         raise StorageDamaged("The outbox file is empty; a new one never is", where=str(path))
-    had_wal = wal_of(path).exists()
     try:
+        _refuse_lost_wal(path, vfs)
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
     except apsw.Error as error:
         raise translate(error, path) from error
     try:
         _lock(connection)
         _recognise(connection, path, newest=len(migrations))
-        _check(connection, path, had_wal=had_wal)
+        _check(connection, path)
         _prepare(connection, migrations)
     except apsw.Error as error:
         close_quietly(connection, keep_wal=True)
@@ -95,6 +96,28 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def _refuse_lost_wal(path: Path, vfs: str | None) -> None:
+    """Done on the bare file: a connection that may write makes an empty log, which the next start would trust."""
+    if wal_of(path).exists():
+        return
+    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    try:
+        with closing(
+            apsw.Connection(f"{path.absolute().as_uri()}?immutable=1", flags=flags, vfs=vfs)
+        ) as bare:
+            clean = bare.execute("SELECT value FROM state WHERE name = 'closed_cleanly'").get
+    except (apsw.NotADBError, apsw.CorruptError, apsw.SQLError):
+        return  # what is wrong with it is said by those who recognise and check it
+    if clean == 1 or wal_of(path).exists():
+        return
+    raise StorageDamaged(
+        f"The write-ahead log {wal_of(path).name} is missing, and the outbox was not closed when it was last used",
+        where=str(path),
+        hint="Put the log back beside the file. If it is lost, move the file away and start again: a full re-sync"
+        " rebuilds what was lost.",
+    )
+
+
 def _lock(connection: apsw.Connection) -> None:
     # Before the first read: then the log needs no shared memory, and no second process can ever get in.
     connection.execute("PRAGMA locking_mode=EXCLUSIVE")
@@ -121,7 +144,7 @@ def _recognise(connection: apsw.Connection, path: Path, *, newest: int) -> None:
         )
 
 
-def _check(connection: apsw.Connection, path: Path, *, had_wal: bool) -> None:
+def _check(connection: apsw.Connection, path: Path) -> None:
     """Check the structure within a time that does not grow with the backlog."""
     if path.stat().st_size <= WHOLE_CHECK_BYTES:
         checks = ["PRAGMA quick_check(1)"]
@@ -131,14 +154,6 @@ def _check(connection: apsw.Connection, path: Path, *, had_wal: bool) -> None:
         found = connection.execute(check).fetchone()
         if found is None or found[0] != "ok":
             raise StorageDamaged(f"The outbox file is damaged ({found and found[0]})", where=str(path))
-    clean = connection.execute("SELECT value FROM state WHERE name = 'closed_cleanly'").fetchone()
-    if not had_wal and (clean is None or clean[0] != 1):
-        raise StorageDamaged(
-            f"The write-ahead log {wal_of(path).name} is missing, and the outbox was not closed when it was last used",
-            where=str(path),
-            hint="Put the log back beside the file. If it is lost, move the file away and start again: a full re-sync"
-            " rebuilds what was lost.",
-        )
 
 
 def _prepare(connection: apsw.Connection, migrations: Sequence[str]) -> None:

@@ -306,12 +306,11 @@ class Outbox:
         return append(self._db, entry, limits=self._limits, now=now)
 
     def _prune_some(self, now: datetime) -> int:
-        full = self._reserve.spent
-        limits = replace(self._limits, replay_bytes=0) if full else self._limits
+        limits = replace(self._limits, replay_bytes=0) if self._reserve.full else self._limits
         return pruning.prune_some(self._db, limits, now)
 
     def _give_back_space(self) -> bool:
-        if not self._reserve.spent:
+        if not self._reserve.full:
             return pruning.give_back_space(self._db)
         if pruning.give_back_space(self._db, all_of_it=True):
             return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
@@ -44,19 +44,20 @@ class FileKind:
 
 
 def open_file(path: Path, kind: FileKind, vfs: str | None = None) -> apsw.Connection:
-    had_log = log_of(path).exists()
     if not path.exists():
-        if had_log:
+        if log_of(path).exists():
             raise StorageDamaged("The file is gone, and its log is still here.", where=str(path))
         _create(path, kind)
     if path.stat().st_size == 0:
         raise StorageDamaged("The file is empty: its content was lost.", where=str(path))
     with translated(path):
+        if kind.durable:
+            _refuse_lost_log(path, kind, vfs)
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
         try:
             _lock(connection, kind)
             _recognise(connection, path, kind)
-            _check(connection, path, kind, had_log=had_log)
+            _check(connection, path, kind)
             _prepare(connection, kind)
         except BaseException:
             close_quietly(connection, keep_log=True)
@@ -117,6 +118,29 @@ def _sync_folder(path: Path) -> None:
         os.close(folder)
 
 
+def _refuse_lost_log(path: Path, kind: FileKind, vfs: str | None) -> None:
+    """Done on the bare file: a connection that may write makes an empty log, which the next start would trust."""
+    if log_of(path).exists():
+        return
+    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    with suppress(
+        apsw.NotADBError, apsw.CorruptError, apsw.SQLError
+    ):  # told by those who recognise and check it
+        with closing(
+            apsw.Connection(f"{path.absolute().as_uri()}?immutable=1", flags=flags, vfs=vfs)
+        ) as bare:
+            if bare.pragma("user_version") == kind.first:
+                return  # no mark was kept then
+            clean = bare.execute("SELECT value FROM state WHERE name = 'closed_cleanly'").get
+        if clean != 1 and not log_of(path).exists():
+            raise StorageDamaged(
+                f"The write-ahead log {log_of(path).name} is missing, and the file was not closed when it was last used.",
+                where=str(path),
+                hint="Put the log back beside the file. If it is lost for good, make an empty file of its name: the"
+                " relay then goes on from what it has, and the agents send again what they still keep.",
+            )
+
+
 def _lock(connection: apsw.Connection, kind: FileKind) -> None:
     if kind.alone:
         # Before the first read: then no second process can ever get in.
@@ -140,22 +164,13 @@ def _recognise(connection: apsw.Connection, path: Path, kind: FileKind) -> None:
         )
 
 
-def _check(connection: apsw.Connection, path: Path, kind: FileKind, *, had_log: bool) -> None:
+def _check(connection: apsw.Connection, path: Path, kind: FileKind) -> None:
     """Check the structure within a time that does not grow with the backlog."""
     small = path.stat().st_size <= WHOLE_CHECK_BYTES
     for check in ["1"] if small else [f"'{table}'" for table in kind.checked]:
         found = connection.execute(f"PRAGMA integrity_check({check})").get
         if found != "ok":
             raise StorageDamaged(f"The file is damaged ({found}).", where=str(path))
-    if not kind.durable or had_log or connection.pragma("user_version") == kind.first:
-        return
-    if connection.execute("SELECT value FROM state WHERE name = 'closed_cleanly'").get != 1:
-        raise StorageDamaged(
-            f"The write-ahead log {log_of(path).name} is missing, and the file was not closed when it was last used.",
-            where=str(path),
-            hint="Put the log back beside the file. If it is lost for good, make an empty file of its name: the relay"
-            " then goes on from what it has, and the agents send again what they still keep.",
-        )
 
 
 def _prepare(connection: apsw.Connection, kind: FileKind) -> None:

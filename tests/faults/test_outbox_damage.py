@@ -369,8 +369,9 @@ async def test_a_lost_write_ahead_log_is_noticed(tmp_path):
         await outbox.append(entry(b"a", checkpoint="c1"))
         shutil.copy(path, copy)
 
-    with pytest.raises(StorageDamaged, match=r"outbox\.db-wal is missing"):
-        await Outbox.open(copy, clock=ManualClock())
+    for _ in range(2):  # a service is started again and again
+        with pytest.raises(StorageDamaged, match=r"outbox\.db-wal is missing"):
+            await Outbox.open(copy, clock=ManualClock())
 
 
 async def test_a_log_without_its_file_is_not_taken_for_a_new_start(tmp_path):

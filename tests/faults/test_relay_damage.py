@@ -136,9 +136,10 @@ async def test_a_lost_log_is_noticed_and_an_empty_one_in_its_place_is_the_operat
         await relay.take([relay.sender.batch(orders(["k1"]))])
         shutil.copy(tmp_path / "live" / "relay.db", tmp_path / "relay.db")
 
-    with pytest.raises(StorageDamaged, match=r"relay\.db-wal is missing") as caught:
-        await SqliteStore.open(tmp_path / "relay.db")
-    assert "empty file of its name" in caught.value.hint
+    for _ in range(2):  # a service is started again and again
+        with pytest.raises(StorageDamaged, match=r"relay\.db-wal is missing") as caught:
+            await SqliteStore.open(tmp_path / "relay.db")
+        assert "empty file of its name" in caught.value.hint
     log_of(tmp_path / "relay.db").touch()
 
     store = await SqliteStore.open(tmp_path / "relay.db")
