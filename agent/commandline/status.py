@@ -74,7 +74,7 @@ def _show_error(invocation: Invocation, stream: str, error: dict[str, Any] | Non
     if not error:
         return
     message = error.get("message") or error["code"]
-    where = f"{error['where']}: " if error.get("where") else ""
+    where = f"{error['where']}: " if error.get("where") not in {None, "", stream} else ""
     invocation.output.line(f"{stream}: {where}{message}", colour="red")
     if error.get("hint"):
         invocation.output.line(f"  What to do: {error['hint']}")

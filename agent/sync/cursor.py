@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from agent.errors import VersionMismatch
-from agent.model.run import Differences, read_differences
+from agent.model.run import Differences, read_differences, rfc3339
 from drivers.contract import Mark, MarkKind, ReadMode
 
 CHECKPOINT_VERSION: Final = 1
@@ -54,7 +54,7 @@ class Reconciled:
     found: Differences
 
     def to_document(self) -> dict[str, Any]:
-        return {"at": self.at.isoformat(), **self.found.to_document()}
+        return {"at": rfc3339(self.at), **self.found.to_document()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,7 +185,7 @@ def test_status_shows_the_link_the_outbox_and_what_is_wrong(
         "3 batches",
         "5 MiB",
         "aw/orders",
-        "no such column",
+        "\naw/orders: no such column",  # and not twice whose it is
         "Add it.",
     ):
         assert part in text

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import VersionMismatch
-from agent.sync.cursor import Checkpoint, Pass, PassKind, read_checkpoint
+from agent.model.run import Differences
+from agent.sync.cursor import Checkpoint, Pass, PassKind, Reconciled, read_checkpoint
 from drivers.contract import Mark, MarkKind, ReadMode
 
 marks = st.builds(Mark, st.sampled_from(MarkKind), st.text(max_size=40))
@@ -93,6 +94,15 @@ def test_a_comparison_is_dated() -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
 
     assert Checkpoint().compared(now).compared_at == now
+
+
+def test_a_reconciliation_is_dated_as_every_other_moment_that_is_told() -> None:
+    reconciled = Reconciled(
+        datetime(2026, 1, 1, 12, tzinfo=UTC), Differences(changed=1, at_source=20, held=20)
+    )
+
+    assert reconciled.to_document()["at"] == "2026-01-01T12:00:00Z"
+    assert read_checkpoint(Checkpoint(reconciled=reconciled).to_text()).reconciled == reconciled
 
 
 class TestForm:
