@@ -31,18 +31,24 @@ def known(config_dir: Path | None = None) -> tuple[str, ...]:
 def profile(system: str, *, config_dir: Path | None = None) -> dict[str, Any]:
     """Read a system's profile. Raises ConfigurationError for an unknown system or a wrong file."""
     files: list[Path] = []
+    shipped = False
     for folder in folders(config_dir):
-        files = files or sorted((folder / system).glob("*.toml"))
+        if files := sorted((folder / system).glob("*.toml")):
+            shipped = folder == SHIPPED
+            break
     if not files:
         raise ConfigurationError(
             f"there is no system named {system!r}",
             hint=f"Known systems: {', '.join(known(config_dir)) or 'none'}.",
         )
+    if not shipped:
+        for folder, name in ((files[0].parent.parent, "systems/"), (files[0].parent, f"systems/{system}/")):
+            document.refuse_exposed_folder(folder, name=name)
     merged: dict[str, Any] = {}
     problems: list[ConfigurationError] = []
     for file in files:
         try:
-            read = document.read(file, name=f"systems/{system}/{file.name}")
+            read = document.read(file, name=f"systems/{system}/{file.name}", shipped=shipped)
             read.validate(ConnectionFile)
             _join(merged, read.content, (), read.name)
         except ConfigurationError as error:

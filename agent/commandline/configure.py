@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -163,9 +164,14 @@ def init(invocation: Invocation, folder: Path, system: str | None) -> None:
             where=str(folder),
             hint="Choose another folder.",
         )
-    for name, text in files.items():
-        _write(folder / name, text)
-        invocation.output.line(f"Wrote {folder / name}.")
+    before = os.umask(0o022)
+    os.umask(before | 0o022)  # what others may write to is not read
+    try:
+        for name, text in files.items():
+            _write(folder / name, text)
+            invocation.output.line(f"Wrote {folder / name}.")
+    finally:
+        os.umask(before)
     (folder / POLICY_FILE).chmod(0o644)  # whatever the umask lets others do
     first = system or "example"
     invocation.output.line(f"Nothing may leave yet: groundwire --config {folder} policy suggest {first}")

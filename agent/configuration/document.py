@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import stat
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -65,14 +66,18 @@ class Document:
         raise ConfigurationProblems(problems)
 
 
-def read(path: Path, *, name: str) -> Document:
-    """Read and parse a file of the operator's. Raises ConfigurationError."""
+def read(path: Path, *, name: str, shipped: bool = False) -> Document:
+    """Read and parse a file of the operator's, or one that is shipped with the program. Raises ConfigurationError.
+
+    Who may write the latter may write the program too: nothing is gained by asking.
+    """
     try:
         with open(path, "rb", opener=open_at_once) as file:
             facts = os.fstat(file.fileno())
             if not stat.S_ISREG(facts.st_mode):
                 raise ConfigurationError("is not a plain file", where=name)
-            refuse_exposed(facts, path, name=name)
+            if not shipped:
+                refuse_exposed(facts, path, name=name)
             raw = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise ConfigurationError(f"cannot be read: {error.strerror or 'unreadable'}", where=name) from error
@@ -87,30 +92,43 @@ def read(path: Path, *, name: str) -> Document:
         ) from None
 
 
+def refuse_exposed_folder(folder: Path, *, name: str) -> None:
+    """Raises ConfigurationError."""
+    try:
+        facts = folder.stat()
+    except OSError as error:
+        raise ConfigurationError(f"cannot be read: {error.strerror or 'unreadable'}", where=name) from error
+    refuse_exposed(facts, folder, name=name)
+
+
 def refuse_exposed(facts: os.stat_result, path: Path, *, name: str) -> None:
     """Whoever writes a file, or puts another one in its place, says to whom the credentials are shown.
 
     Raises ConfigurationError. A group is others unless it is the owner's own: many systems make files writable for that.
+    A folder in which everybody may add files of their own (the sticky bit) is no exception: a connection is such a file.
     """
     if os.name != "posix":
         return  # who may write is in the folder's access list there
     mode = facts.st_mode
-    anybody = mode & stat.S_IWOTH and not (stat.S_ISDIR(mode) and mode & stat.S_ISVTX)
-    if anybody or (mode & stat.S_IWGRP and not _is_own_group(facts)):
+    if mode & stat.S_IWOTH or (mode & stat.S_IWGRP and not _is_own_group(facts)):
+        words = "chmod -R go-w" if stat.S_ISDIR(mode) else "chmod go-w"
         raise ConfigurationError(
             "others than its owner may write to it",
             where=name,
-            hint=f"Look whether it still says what it should, then: chmod go-w {path}",
+            hint=f"Look whether it still says what it should, then: {words} {shlex.quote(str(path))}",
         )
 
 
 def _is_own_group(facts: os.stat_result) -> bool:
-    import pwd  # noqa: PLC0415 - exists on Unix only
+    """A group that has the user's name and is its main one, as systems make it that let groups write (umask 002)."""
+    import grp  # noqa: PLC0415 - exist on Unix only
+    import pwd  # noqa: PLC0415
 
     try:
-        return pwd.getpwuid(facts.st_uid).pw_gid == facts.st_gid
-    except KeyError:
+        owner, group = pwd.getpwuid(facts.st_uid), grp.getgrgid(facts.st_gid)
+    except KeyError:  # numbers without names, as in a container
         return facts.st_uid == facts.st_gid
+    return owner.pw_gid == facts.st_gid and owner.pw_name == group.gr_name
 
 
 def parse(text: str, *, name: str) -> Document:

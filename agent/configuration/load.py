@@ -72,7 +72,7 @@ def _load_agent(config_dir: Path) -> AgentFile:
             where=str(path),
             hint=f"Write a first one with `groundwire config init {config_dir}`, or name another folder with --config.",
         )
-    document.refuse_exposed(config_dir.stat(), config_dir, name=str(config_dir))
+    document.refuse_exposed_folder(config_dir, name=str(config_dir))
     agent = document.read(path, name=AGENT_FILE).validate(AgentFile)
     if agent.relay.ca_file is None:
         return agent

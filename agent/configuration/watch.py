@@ -22,7 +22,7 @@ from agent.secrets import secret_files
 
 POLL_SECONDS: Final = 2.0  # cheap enough for a thousand files, quick enough for somebody who waits for it
 
-Stamps = Mapping[Path, tuple[int, int, int]]
+Stamps = Mapping[Path, tuple[int, ...]]
 Judge = Callable[[ConnectionSettings], Sequence[ConfigurationError]]
 
 
@@ -119,18 +119,22 @@ class ConfigWatcher:
 
 
 def _stamps(config_dir: Path) -> Stamps:
-    files = [config_dir / AGENT_FILE, *sorted((config_dir / "systems").glob("*/*.toml"))]
+    profiles = sorted((config_dir / "systems").glob("*/*.toml"))
+    files = [config_dir / AGENT_FILE, *profiles]
     with contextlib.suppress(ConfigurationError):  # `load` tells of it
         files += connection_files(config_dir)
-    return _stamps_of(files)
+    guarded = [config_dir, *dict.fromkeys(folder for file in profiles for folder in file.parents[:2])]
+    return {**_stamps_of(files), **{folder: stamp[-3:] for folder, stamp in _stamps_of(guarded).items()}}
 
 
 def _stamps_of(files: Sequence[Path]) -> Stamps:
-    found: dict[Path, tuple[int, int, int]] = {}
+    """What was written, and last who may write: a file that is closed as it should be is read again too."""
+    found: dict[Path, tuple[int, ...]] = {}
     for file in files:
         try:
             facts = file.stat()
         except OSError:
             continue
-        found[file] = (facts.st_mtime_ns, facts.st_size, facts.st_ino)
+        content = (facts.st_mtime_ns, facts.st_size, facts.st_ino)
+        found[file] = (*content, facts.st_mode, facts.st_uid, facts.st_gid)
     return found

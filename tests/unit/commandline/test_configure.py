@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import tomllib
 from pathlib import Path
 
@@ -31,6 +33,21 @@ def test_a_first_configuration_can_be_read_and_calls_nobody(shell: Shell, tmp_pa
     for file in folder.rglob("*.toml"):
         schema = file.read_text(encoding="utf-8").splitlines()[0].removeprefix("#:schema ")
         assert (file.parent / schema).is_file()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes of POSIX")
+def test_a_first_configuration_is_nobody_elses_to_write_whatever_the_umask(
+    shell: Shell, tmp_path: Path
+) -> None:
+    before = os.umask(0)
+    try:
+        assert shell.run("config", "init", str(tmp_path / "new")).exit_code == 0
+        assert os.umask(0) == 0
+    finally:
+        os.umask(before)
+
+    written = [tmp_path / "new", *(tmp_path / "new").rglob("*")]
+    assert [path for path in written if path.stat().st_mode & 0o022] == []
 
 
 def test_every_default_that_the_example_shows_is_the_default() -> None:

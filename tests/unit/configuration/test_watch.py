@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -51,6 +52,21 @@ async def test_a_new_file_is_noticed_after_two_equal_looks(folder: ConfigFolder)
     assert reload.changes.added == ("a",)
     assert list(reload.settings.connections) == ["a"]
     assert reload.problems == ()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes of POSIX")
+@pytest.mark.parametrize("place", ["connections/a.toml", "systems", "systems/acme", "systems/acme/all.toml"])
+async def test_a_file_that_is_closed_to_others_again_comes_into_force(
+    folder: ConfigFolder, place: str
+) -> None:
+    folder.write("systems/acme/all.toml", 'driver = "odbc"\n')
+    folder.write("connections/a.toml", 'system = "acme"\n')
+    (folder.path / place).chmod(0o777)
+    assert folder.load().connections == {}
+
+    (reload,) = await watch(folder, lambda: (folder.path / place).chmod(0o755), None, None, None)
+
+    assert list(reload.settings.connections) == ["a"]
 
 
 async def test_a_file_that_is_still_being_written_is_left_alone(folder: ConfigFolder) -> None:
