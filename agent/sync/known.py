@@ -40,7 +40,7 @@ class Known:
     def is_known(self, key_hashes: Hashes) -> npt.NDArray[np.bool_]:
         known = np.zeros(len(key_hashes), dtype=bool)
         for keys, _ in self._runs:
-            known |= np.isin(key_hashes, keys, assume_unique=False)
+            known |= among(key_hashes, keys)
         return known
 
     def learn(self, key_hashes: Hashes, content_hashes: Hashes) -> None:
@@ -55,15 +55,24 @@ class Known:
     def forget(self, key_hashes: Hashes) -> None:
         """These are no longer at the relay: a tombstone for them has just become durable."""
         if len(key_hashes):
+            self._at_start = self._at_start[~np.isin(self._at_start, key_hashes)]
             kept = [~np.isin(keys, key_hashes) for keys, _ in self._runs]
             self._runs = [(run[0][keep], run[1][keep]) for run, keep in zip(self._runs, kept, strict=True)]
 
     def missing_from(self, seen: Hashes) -> Hashes:
-        """The keys known when the run began that a complete walk did not see: gone at the source."""
+        """The keys known when the run began, and not forgotten since, that a complete walk did not see: gone at the source."""
         return np.setdiff1d(self._at_start, seen, assume_unique=False)
 
     def count_at_start(self) -> int:
         return len(self._at_start)
+
+
+def among(hashes: Hashes, in_order: Hashes) -> npt.NDArray[np.bool_]:
+    """Which of a few are among many that are sorted. `np.isin` would sort the many each time."""
+    if not len(in_order):
+        return np.zeros(len(hashes), dtype=bool)
+    place = np.minimum(np.searchsorted(in_order, hashes), len(in_order) - 1)
+    return np.asarray(in_order[place] == hashes)
 
 
 def _merged(runs: list[tuple[Hashes, Hashes]]) -> tuple[Hashes, Hashes]:

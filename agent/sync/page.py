@@ -133,6 +133,16 @@ def prepare_page(
     )
 
 
+def kept_here(table: pa.Table, known: Known, mapping: CompiledMapping, leave: LeaveFilter) -> Hashes:
+    """The key hashes of those rows that stay under the rule and that the relay has never heard of."""
+    keys = key_hashes(table[KEY_COLUMN])
+    if not leave.chooses:
+        return keys[:0]
+    mapped = mapping.apply(table, with_raw=False, hashes=content_hashes(table))
+    stays = _staying(keys, known, mapped, leave.apply(mapped.records), leave)
+    return keys[stays & ~known.is_known(keys)]
+
+
 def _staying(
     keys: Hashes, known: Known, mapped: Mapped, leaving: Leaving, leave: LeaveFilter
 ) -> npt.NDArray[np.bool_]:

@@ -5,20 +5,20 @@ Nothing is concluded from a walk that was cut short, nor from one walk alone, wh
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 
-from agent.errors import DeletionsHeld, TransientError
+from agent.errors import DeletionsHeld
 from agent.mapping.hashes import key_hashes
 from agent.sync.known import Hashes, Known
+from agent.sync.pages import Readable, every_page
 from agent.sync.withheld import Withheld
-from drivers.contract import KEY_COLUMN, Page, ReadMode, ReadRequest, StreamSpec
+from drivers.contract import KEY_COLUMN, ReadMode, ReadRequest, StreamSpec
 
 KEYS_PER_PAGE: Final = 50_000  # keys alone are short: about 1 MiB a page
 TOMBSTONES_PER_BATCH: Final = 10_000
@@ -53,12 +53,8 @@ class Comparison:
     missed: tuple[str, ...] = ()  # at the source, not known here
 
 
-class KeySource(Protocol):
-    def read(self, request: ReadRequest) -> AsyncGenerator[Page, None]: ...
-
-
 async def compare_with_source(
-    source: KeySource, stream: StreamSpec, known: Known, withheld: Withheld, *, where: str
+    source: Readable, stream: StreamSpec, known: Known, withheld: Withheld, *, where: str
 ) -> Comparison:
     """Read every key of the source and compare. Raises TransientError when the read ends before its last page.
 
@@ -66,18 +62,15 @@ async def compare_with_source(
     """
     seen = SeenKeys()
     missed: list[str] = []
-    async with aclosing(source.read(ReadRequest(stream, ReadMode.KEYS, page_rows=KEYS_PER_PAGE))) as pages:
+    request = ReadRequest(stream, ReadMode.KEYS, page_rows=KEYS_PER_PAGE)
+    async with aclosing(every_page(source, request, where=where)) as pages:
         async for page in pages:
             hashes = key_hashes(page.table[KEY_COLUMN])
             seen.add(hashes)
             if len(missed) < MAX_MISSED:
                 unknown = pa.array(~(known.is_known(hashes) | withheld.holds(hashes)))
                 missed += page.table[KEY_COLUMN].filter(unknown).to_pylist()
-            if page.complete:
-                return Comparison(known.missing_from(seen.all()), tuple(missed[:MAX_MISSED]))
-    raise TransientError(
-        "the source ended before its last key; no deletion is concluded from it", where=where
-    )
+    return Comparison(known.missing_from(seen.all()), tuple(missed[:MAX_MISSED]))
 
 
 def check_share(gone: int, known: int, settings: DeletionSettings, *, where: str) -> None:

@@ -21,16 +21,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import structlog
 
-from agent.errors import TransientError
 from agent.mapping.hashes import content_hashes, key_hashes
 from agent.model.run import Differences, RunReport
+from agent.outbox.store import Segment
 from agent.sync.cursor import Checkpoint
-from agent.sync.known import Hashes, Known
-from agent.sync.page import Prepared
+from agent.sync.known import Hashes, Known, among
+from agent.sync.page import Prepared, kept_here
+from agent.sync.pages import every_page
 from agent.sync.quiet import OnlyWithin, Source
 from agent.sync.reconcile import SeenKeys
 from agent.sync.window import WindowSettings, begin_of_changes, comparable, later
-from agent.sync.withheld import Withheld
 from drivers.contract import KEY_COLUMN, Mark, ReadMode, ReadRequest, StreamSpec
 
 if TYPE_CHECKING:
@@ -69,16 +69,22 @@ class Found:
 
     def add(self, page: Prepared, known: Known) -> None:
         """A page that was just made durable, before `known` learns of it."""
-        if not (self.noting and page.changed):
+        if not self.noting:
             return
         was_known = known.is_known(page.changed_key_hashes)
         there = self.differences
-        self.differences = replace(
-            there,
-            missing=there.missing + int(np.count_nonzero(~was_known)),
-            changed=there.changed + int(np.count_nonzero(was_known)),
-            examples=_examples(there.examples, page.segment.keys if page.segment is not None else None),
-        )
+        missing, changed = int(np.count_nonzero(~was_known)), int(np.count_nonzero(was_known))
+        self.differences = replace(there, missing=there.missing + missing, changed=there.changed + changed)
+        self._name(page.segment)
+        if page.recalled is not None:  # other, and such that it may not leave any more
+            self.differences = replace(
+                self.differences, changed=self.differences.changed + page.recalled.batch.count
+            )
+            self._name(page.recalled.segment)
+
+    def _name(self, segment: Segment | None) -> None:
+        keys = segment.keys if segment is not None else None
+        self.differences = replace(self.differences, examples=_examples(self.differences.examples, keys))
 
     def add_gone(self, number: int, keys: pa.Array) -> None:
         if not self.noting:
@@ -136,11 +142,9 @@ class Reconciliation:
         stream = self._stream
         signpost = await source.signpost(stream.spec)
         if met is not None:
-            return Walked(met, met[:0])
+            return Walked(np.unique(met), met[:0])
         whole = whole_of(stream.spec, checkpoint, signpost, stream.page_rows)
-        walked = await walk_everything(
-            source, whole, self._known, stream.withheld, self._met, where=stream.address
-        )
+        walked = await self._walk(source, whole)
         explained = await self._explained(source, checkpoint)
         # Without a change stamp nothing was to be told by one: each sync compares everything by itself.
         self._found.noting = explained is not None
@@ -165,6 +169,23 @@ class Reconciliation:
             await self._repair(source, self._by_keys(missed), left)
         self._found.noting = False
 
+    async def _walk(self, source: Source, whole: Whole) -> Walked:
+        """Walk everything, send nothing."""
+        stream, known = self._stream, self._known
+        seen, other, names = SeenKeys(), SeenKeys(), list[str]()
+        async with aclosing(every_page(source, whole.request, where=stream.address)) as pages:
+            async for page in pages:
+                keys, is_other = await asyncio.to_thread(
+                    compare_page, page.table, known, stream, known_only=whole.known_only
+                )
+                seen.add(keys)
+                other.add(keys[is_other])
+                self._met(int(np.count_nonzero(~is_other)))
+                if is_other.any() and len(names) <= MAX_NAMED:
+                    names += page.table[KEY_COLUMN].filter(pa.array(is_other)).to_pylist()
+        few = tuple(dict.fromkeys(names)) if len(names) <= MAX_NAMED else ()
+        return Walked(np.unique(seen.all()), np.unique(other.all()), few, whole.at_source)
+
     async def _explained(self, source: Source, checkpoint: Checkpoint) -> Hashes | None:
         """Take what changed since the floor, and return its key hashes; None: the stream has no marks to tell by."""
         stream = self._stream
@@ -173,13 +194,14 @@ class Reconciliation:
         if request is None:
             return None
         seen = SeenKeys()
-        async with aclosing(source.read(request)) as pages:
+        async with aclosing(every_page(source, request, where=stream.address)) as pages:
             async for page in pages:
                 seen.add(await self._take(page.table))
         return seen.all()
 
     async def _repair(self, source: Source, request: ReadRequest, left: Hashes) -> None:
-        async with aclosing(source.read(request)) as pages:
+        left = np.unique(left)
+        async with aclosing(every_page(source, request, where=self._stream.address)) as pages:
             async for page in pages:
                 if (table := only(page.table, left)).num_rows:
                     await self._take(table)
@@ -200,42 +222,24 @@ def whole_of(stream: StreamSpec, checkpoint: Checkpoint, signpost: Mark | None, 
     return Whole(replace(scan, mode=ReadMode.WINDOW, start=begin))
 
 
-async def walk_everything(
-    source: Source,
-    whole: Whole,
-    known: Known,
-    withheld: Withheld,
-    met: Callable[[int], None],
-    *,
-    where: str,
-) -> Walked:
-    """Walk, send nothing. Raises TransientError where the source ends before its last page."""
-    seen, other, names = SeenKeys(), SeenKeys(), list[str]()
-    async with aclosing(source.read(whole.request)) as pages:
-        async for page in pages:
-            keys, is_other = await asyncio.to_thread(_compare_page, page.table, known, withheld, whole)
-            seen.add(keys)
-            other.add(keys[is_other])
-            met(int(np.count_nonzero(~is_other)))
-            if is_other.any() and len(names) <= MAX_NAMED:
-                names += page.table[KEY_COLUMN].filter(pa.array(is_other)).to_pylist()
-            if page.complete:
-                few = tuple(names) if len(names) <= MAX_NAMED else ()
-                return Walked(seen.all(), other.all(), few, whole.at_source)
-    raise TransientError("the source ended before its last page; nothing is concluded from it", where=where)
-
-
-def _compare_page(
-    table: pa.Table, known: Known, withheld: Withheld, whole: Whole
+def compare_page(
+    table: pa.Table, known: Known, stream: Stream, *, known_only: bool
 ) -> tuple[Hashes, npt.NDArray[np.bool_]]:
+    """The key hashes of a page, and which of its records are not as they were sent, or should have been."""
     keys = key_hashes(table[KEY_COLUMN])
-    other = known.is_changed(keys, content_hashes(table)) & ~withheld.holds(keys)
-    return keys, other & known.is_known(keys) if whole.known_only else other
+    other = known.is_changed(keys, content_hashes(table))
+    if known_only:
+        other &= known.is_known(keys)
+    if other.any():
+        # Judged anew, because what was kept here may have changed too.
+        staying = kept_here(table.filter(pa.array(other)), known, stream.mapping, stream.leave)
+        other &= ~np.isin(keys, staying)
+    return keys, other
 
 
 def only(table: pa.Table, wanted: Hashes) -> pa.Table:
-    """The rows of a page with these key hashes."""
-    return table.filter(pa.array(np.isin(key_hashes(table[KEY_COLUMN]), wanted)))
+    """The rows of a page with these key hashes, which are sorted."""
+    return table.filter(pa.array(among(key_hashes(table[KEY_COLUMN]), wanted)))
 
 
 def names_left(walked: Walked, left: Hashes) -> Sequence[str] | None:

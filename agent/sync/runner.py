@@ -32,6 +32,7 @@ from agent.sync.cursor import Checkpoint, Pass, Reconciled, read_checkpoint
 from agent.sync.interrupted import close_interrupted_runs
 from agent.sync.known import Hashes, Known
 from agent.sync.page import Recalled, StreamFacts, prepare_page
+from agent.sync.pages import every_page
 from agent.sync.quiet import Rest, Source
 from agent.sync.reconcile import (
     MAX_LOOKED_UP,
@@ -329,7 +330,7 @@ class Runner:
         request = ReadRequest(
             self._stream.spec, ReadMode.BY_KEYS, page_rows=self._stream.page_rows, keys=keys
         )
-        async with aclosing(self._source.read(request)) as pages:
+        async with aclosing(every_page(self._source, request, where=self._stream.address)) as pages:
             async for page in pages:
                 seen.add(await self._take(report, page.table, known, None, resend=resend))
         return seen.all()
@@ -435,6 +436,7 @@ class Runner:
                     segment=Segment(hashes, np.zeros_like(hashes), keys, removed=True),
                 )
             )
+            known.forget(hashes)
             self._found.add_gone(len(keys), keys)
             self._count(report, tombstones=len(keys), enqueued=len(keys))
 

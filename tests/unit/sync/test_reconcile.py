@@ -46,7 +46,7 @@ async def test_a_walk_to_its_end_tells_what_is_gone_and_what_was_missed() -> Non
 
 
 async def test_nothing_is_concluded_from_keys_that_end_before_their_last_page() -> None:
-    with pytest.raises(TransientError, match="no deletion is concluded"):
+    with pytest.raises(TransientError, match="nothing is concluded"):
         await compare_with_source(
             Keys("A", whole=False), STREAM, known("A", "B"), Withheld(), where="erp/orders"
         )
