@@ -192,10 +192,15 @@ class AgentLink:
         while self._session.waiting_to_send > UNREAD_FRAMES and self._connected:
             self._written.clear()
             await self._written.wait()
-        pause = self._pace.spend(self._spent, self._clock.monotonic())
+            self._session.heard(self._clock.monotonic())  # it reads, and what it says is not read here
+        await self._pause(self._pace.spend(self._spent, self._clock.monotonic()))
         self._spent = 0
-        if pause > 0:
-            await self._clock.sleep(pause)
+
+    async def _pause(self, seconds: float) -> None:
+        until = self._clock.monotonic() + seconds
+        while (left := until - self._clock.monotonic()) > 0 and self._connected:
+            await self._clock.sleep(min(left, self._settings.heartbeat_seconds / 2))
+            self._still_here()
 
     @property
     def _connected(self) -> bool:
@@ -390,6 +395,7 @@ class AgentLink:
             try:
                 for message in self._session.messages_to_send():
                     await self._socket.send(parts_of(message) or message)
+                    self._written.set()
             except ConnectionClosed:
                 return False
             finally:

@@ -15,6 +15,7 @@ from websockets.protocol import State
 
 from agent.clock import SystemClock
 from agent.protocol.events import Welcomed
+from agent.protocol.faults import MIB
 from agent.protocol.frames import Ack, Heartbeat, HeartbeatAck, Hello, decode, encode
 from agent.protocol.session import AgentSession
 from relay.agent_link import UNREAD_FRAMES, AgentLink
@@ -36,20 +37,29 @@ class Socket:
 
     def __init__(self) -> None:
         self.protocol = SimpleNamespace(max_message_size=0)
-        self.transport = SimpleNamespace(abort=lambda: None)
+        self.aborted = False
+        self.transport = SimpleNamespace(abort=self._abort)
+        self.seconds_each = 0.0  # that it takes to read one message
         self.hearing = asyncio.Event()
         self.hearing.set()
         self.heard: asyncio.Queue[str | bytes] = asyncio.Queue()
         self.said: asyncio.Queue[str | bytes] = asyncio.Queue()
+        self.in_parts = False
         self.read = 0
+
+    def _abort(self) -> None:
+        self.aborted = True
 
     async def recv_streaming(self) -> AsyncIterator[str | bytes]:
         message = await self.said.get()
         self.read += 1
-        yield message
+        for part in message if self.in_parts else [message]:
+            yield part  # type: ignore[misc] - a text's parts are texts
 
     async def send(self, message: str | bytes) -> None:
         await self.hearing.wait()
+        if self.seconds_each:
+            await CLOCK.sleep(self.seconds_each)
         self.heard.put_nowait(message)
 
     async def close(self) -> None:
@@ -83,6 +93,12 @@ async def until_still(socket: Socket) -> int:
     return before
 
 
+async def read_until(socket: Socket, count: int) -> None:
+    async with asyncio.timeout(60):
+        while socket.read < count and not socket.aborted:
+            await CLOCK.sleep(0.05)
+
+
 @dataclass
 class Linked:
     socket: Any
@@ -92,7 +108,7 @@ class Linked:
 
 
 @asynccontextmanager
-async def linked(tmp_path: Path) -> AsyncIterator[Linked]:
+async def linked(tmp_path: Path, settings: Gateway | None = None) -> AsyncIterator[Linked]:
     """Behind the handshake. Its ingest stores nothing before somebody runs it."""
     store = await SqliteStore.open(tmp_path / "relay.db")
     key = Ed25519PrivateKey.generate()
@@ -102,7 +118,7 @@ async def linked(tmp_path: Path) -> AsyncIterator[Linked]:
     link = AgentLink(
         socket,
         relay="r",
-        settings=Gateway(),
+        settings=settings or Gateway(),
         store=store,
         ingest=ingest,
         presence=Nobody(),
@@ -129,7 +145,38 @@ async def test_an_agent_that_does_not_read_is_not_read_either_and_fills_no_memor
         assert here.link._session.waiting_to_send <= UNREAD_FRAMES + 1
 
         socket.hearing.set()
-        assert await until_still(socket) == begun + 10 * UNREAD_FRAMES
+        await read_until(socket, begun + 10 * UNREAD_FRAMES)
+        assert socket.read == begun + 10 * UNREAD_FRAMES
+
+
+async def test_an_agent_that_reads_slowly_is_not_taken_for_dead_while_it_is_not_read(tmp_path: Path) -> None:
+    async with linked(tmp_path, Gateway(heartbeat_seconds=1.0)) as here:
+        socket = here.socket
+        begun = await until_still(socket)
+        socket.seconds_each = 4.0 / UNREAD_FRAMES  # so many take longer than a silence may last
+        for beat in range(3 * UNREAD_FRAMES):
+            socket.said.put_nowait(encode(Heartbeat(beat + 1)))
+
+        await read_until(socket, begun + 3 * UNREAD_FRAMES)
+        assert not socket.aborted
+
+
+async def test_an_agent_whose_share_of_the_line_is_used_up_is_told_meanwhile_that_the_relay_is_there(
+    tmp_path: Path,
+) -> None:
+    settings = Gateway(agent_bytes_per_second=MIB, heartbeat_seconds=1.0)
+    async with linked(tmp_path, settings) as here:
+        socket = here.socket
+        begun = await until_still(socket)
+        socket.in_parts = True
+        socket.said.put_nowait(encode(Heartbeat(1)) + " " * 400)  # type: ignore[operator] - a text
+        await read_until(socket, begun + 1)
+        socket.in_parts = False
+        socket.said.put_nowait(encode(Heartbeat(2)))
+
+        await read_until(socket, begun + 2)
+        assert not socket.aborted
+        assert socket.heard.qsize() >= 5  # each half interval of four seconds and more
 
 
 async def test_a_batch_is_acked_once_it_is_stored_and_not_when_it_has_come(tmp_path: Path) -> None:
