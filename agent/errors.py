@@ -190,7 +190,7 @@ class IdentityRefused(NeedsPersonError):
     """The relay does not take this agent's identity."""
 
     code = "identity_refused"
-    default_hint = "Enrol again with a new code: `groundwire enroll wss://RELAY CODE`."
+    default_hint = "Enrol again with a new code: `groundwire enroll wss://RELAY CODE --replace`."
 
 
 class VersionMismatch(NeedsPersonError):

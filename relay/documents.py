@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import structlog
 
-from agent.errors import StorageDamaged
+from agent.errors import StorageDamaged, TransientError
 from agent.model.payload import Decoded, PayloadError, PayloadKind, decode
 from agent.model.render import to_documents
 from agent.model.run import rfc3339
@@ -114,7 +114,12 @@ class Documents:
             if opened.header.damaged:
                 # Only until the index is made again without it.
                 self._note_spoilt(position)
-                raise StorageDamaged("A batch was spoilt on the disk.", where=f"position {position}")
+                raise TransientError(
+                    "A batch was spoilt on the disk, and the index is being made again without it.",
+                    where=f"position {position}",
+                    hint="The same request is answered in a moment. The batch is among the dead letters; its records"
+                    " come again with a full re-sync of the stream.",
+                )
             rows = [place.row for n in numbers if (place := records[n].document) is not None]
             documents = await asyncio.to_thread(_rendered, opened, rows, entity, include_raw=include_raw)
             for number, document in zip(numbers, documents, strict=True):

@@ -36,7 +36,7 @@ def translate_refusal(error: Error, where: str) -> GroundwireError:  # noqa: PLR
             return IdentityRefused(
                 f"another copy of this agent has connected since: {said}",
                 where=where,
-                hint="Stop the other copy. This one was restored or cloned; to keep it, enrol it anew: `groundwire enroll wss://RELAY CODE`.",
+                hint="Stop the other copy. This one was restored or cloned; to keep it, enrol it anew: `groundwire enroll wss://RELAY CODE --replace`.",
             )
         case "version":
             return VersionMismatch(_versions(error), where=where)

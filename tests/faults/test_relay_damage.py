@@ -10,7 +10,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from agent.errors import GroundwireError, StorageDamaged, VersionMismatch
+from agent.errors import GroundwireError, StorageDamaged, TransientError, VersionMismatch
 from relay.store.base import Place, RecordFilter, Tenant
 from relay.store.database import Database
 from relay.store.opening import log_of
@@ -75,7 +75,7 @@ async def test_a_batch_that_is_spoilt_on_the_disk_is_taken_out_of_the_index_and_
     async with day(tmp_path) as relay:
         assert await shown(relay) == ["k0", "k1", "k2", "k3"]  # the index knows nothing of it yet
         records = await relay.index.find("acme", "purchase_order", RecordFilter(), Place(), 100)
-        with pytest.raises(StorageDamaged, match="spoilt"):
+        with pytest.raises(TransientError, match="spoilt"):  # a reader is asked to come again
             await relay.materialiser._documents.render(records.records, "purchase_order")
 
         await relay.materialiser._heal()

@@ -34,6 +34,13 @@ def test_each_code_becomes_what_to_do_about_it(code: str, kind: type[GroundwireE
     assert error.hint
 
 
+@pytest.mark.parametrize("code", ["identity_refused", "stale_epoch"])
+def test_the_hint_gives_up_the_identity_that_there_is(code: str) -> None:
+    error = translate_refusal(Error(code, "no", fatal=True), "relay x")
+
+    assert "enroll wss://RELAY CODE --replace" in error.hint  # without it enrolling is refused
+
+
 @pytest.mark.parametrize("code", ["throttled", "superseded", "internal"])
 def test_a_wish_for_a_pause_is_kept(code: str) -> None:
     error = translate_refusal(Error(code, "later", fatal=True, retry_after=30.0), "relay x")
