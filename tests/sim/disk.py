@@ -43,6 +43,10 @@ class Drive:
         if operations == 0:
             self._fall()
 
+    def stand(self) -> None:
+        """Not to fall any more, unless it has."""
+        self._left = None
+
     def fall(self, fate: Fate) -> dict[str, bytes]:
         """What is left if the process dies now."""
         if self.image is None:

@@ -53,7 +53,8 @@ class Troubles:
                 machine = self.agent if event.fault is Fault.AGENT_CLOCK else self.relay
                 machine.skew += random.choice((DAY, -DAY, 3600.0, -3600.0, 1.0, -1.0))
             case Fault.SUSPEND_AGENT:
-                await self._trouble(event)
+                if self.agent.life is not None:  # waited for: nobody else is to be simulated for three days
+                    await self._trouble(event)
             case _:
                 self.troubles.append(self._spawn(self._trouble(event)))
 
@@ -97,15 +98,26 @@ class Troubles:
         try:
             yield
         finally:
-            self._mend(life)
+            self._undo(event.fault, life)
+
+    def _undo(self, fault: Fault, life: Any) -> None:
+        """End this trouble alone: others may last longer."""
+        match fault:
+            case Fault.BLACK_HOLE:
+                self.weather.black_hole = False
+            case Fault.NO_NETWORK:
+                self.weather.refuses = False
+            case Fault.SLOW_NETWORK:
+                self.weather.latency = 0.02
+            case Fault.ACK_TROUBLE:
+                self.weather.ack_trouble = 0.0
+            case Fault.SOURCE_FAILS:
+                self.erp.mood.fails = 0.0
+            case Fault.AGENT_DISK_FULL | Fault.RELAY_DISK_FULL if life is not None:
+                life.drive.full = False
+            case Fault.SUSPEND_AGENT | Fault.SUSPEND_RELAY if life is not None and life.host.asleep:
+                self.loop.wake(life.host)
 
     def _mend(self, life: Any) -> None:
-        self.weather.black_hole = self.weather.refuses = False
-        self.weather.latency, self.weather.ack_trouble = 0.02, 0.0
-        self.erp.mood.fails = 0.0
-        if life is not None:
-            life.drive.full = False
-            if life.host.asleep:
-                self.loop.wake(life.host)
-                if not life.host.alive:
-                    self.trace.note("died asleep")
+        for fault in Fault:
+            self._undo(fault, life)

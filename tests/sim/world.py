@@ -65,7 +65,7 @@ class World(Troubles):
         self.sent: Counter[tuple[str, int, str]] = Counter()
         self.acked: dict[str, int] = {}
         self.bounds: dict[str, Bound] = {}
-        self.calm = False
+        self.ending = False  # what ends is not started again
         self.opened = 0
         self.drives: list[Drive] = []
         self.lives: list[AgentLife | RelayLife] = []
@@ -125,8 +125,8 @@ class World(Troubles):
         self._calm_down()
         unsettled = await self._settle()
         arrivals = await self._fresh_changes() if not unsettled else []
-        for machine in (self.agent, self.relay):
-            await self._stop(machine)
+        await self._stop(self.agent)
+        await self._stop(self.relay)
         return unsettled + await self._judge(arrivals)
 
     # --- what happens at the source ---
@@ -203,7 +203,7 @@ class World(Troubles):
             self.crashes.append(_told(machine.name, error))
             self.loop.stop()
         self._bury(machine, Fate.KEPT)
-        if not life.stopping.is_set() or not self.calm:
+        if not self.ending:
             machine.down_until = self.loop.time() + RESTART_SECONDS
             self.loop.call_later(RESTART_SECONDS, again, context=Context())
 
@@ -249,6 +249,7 @@ class World(Troubles):
         """SIGTERM, and wait."""
         while machine.life is None:
             await asyncio.sleep(1.0)  # noqa: TID251 - in virtual time
+        self.ending = True
         life, task = machine.life, machine.task
         self.loop.call_soon(life.stopping.set, context=Context())
         if task is not None:
@@ -304,11 +305,12 @@ class World(Troubles):
 
     def _calm_down(self) -> None:
         self.trace.note("calm")
-        self.calm = True
         for trouble in self.troubles:
             trouble.cancel()
         for machine in (self.agent, self.relay):
             self._mend(machine.life)
+            if machine.life is not None:
+                machine.life.drive.stand()
         self.writes.calm = True
 
     # --- the end ---
