@@ -27,5 +27,11 @@ def make_room(sessions: int) -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
     fit = max(1, max(allowed, soft) - OTHER_FILES)
     if fit < sessions:
-        log.warning("few_open_files", limit=max(allowed, soft), max_sessions=sessions, sessions=fit)
+        log.warning(
+            "few_open_files",
+            limit=max(allowed, soft),
+            max_sessions=sessions,
+            sessions=fit,
+            hint="Raise the limit of open files where the relay is started (systemd: LimitNOFILE=), or lower gateway.max_sessions.",
+        )
     return min(fit, sessions)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ipaddress
-import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agent.configuration.document import parse
+from agent.configuration.positions import Path as KeyPath
+from agent.configuration.problems import ConfigurationProblems, from_validation
 from agent.errors import ConfigurationError
 
 MIB = 1024 * 1024
+NO_LINES: Final[Mapping[KeyPath, int]] = MappingProxyType({})
 
 
 class Section(BaseModel):
@@ -77,25 +82,28 @@ def is_loopback(host: str) -> bool:
 
 def load_settings(path: Path) -> RelaySettings:
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
     except OSError as error:
         raise ConfigurationError(
             "The relay's configuration cannot be read.",
             where=str(path),
             hint="`groundwire relay init DIR` makes one.",
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"The file is not TOML: {error}", where=str(path)) from error
-    return parse_settings(document, base=path.parent, where=str(path))
+    except UnicodeDecodeError as error:
+        raise ConfigurationError("is not UTF-8 text", where=str(path), hint="Save it as UTF-8.") from error
+    document = parse(text, name=str(path))
+    return parse_settings(document.content, base=path.parent, where=str(path), lines=document.lines)
 
 
-def parse_settings(document: dict[str, Any], *, base: Path, where: str) -> RelaySettings:
+def parse_settings(
+    content: Mapping[str, Any], *, base: Path, where: str, lines: Mapping[KeyPath, int] = NO_LINES
+) -> RelaySettings:
+    """`lines`: of which line of the file each key is. Raises ConfigurationError with every fault."""
     try:
-        settings = RelaySettings.model_validate(document)
+        settings = RelaySettings.model_validate(content)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(f"{place}: {first['msg']}", where=where) from error
+        faults = from_validation(error, model=RelaySettings, lines=lines, file=where)
+        raise ConfigurationProblems(faults, hint="Correct the file and start the relay again.") from error
     settings = _absolute(settings, base)
     if settings.gateway.tls is None and not settings.gateway.loopback:
         raise ConfigurationError(
