@@ -41,8 +41,8 @@ check: .venv/dev ## format, lint, types, import rules
 faults: .venv/dev packages ## the long fault suites: GROUNDWIRE_IMAGES, _KILLS, _PAIR_KILLS, _POINTS and _INTERRUPTIONS say how long
 	GROUNDWIRE_IMAGES=$${GROUNDWIRE_IMAGES:-100000} GROUNDWIRE_KILLS=$${GROUNDWIRE_KILLS:-500} GROUNDWIRE_PAIR_KILLS=$${GROUNDWIRE_PAIR_KILLS:-10000} GROUNDWIRE_POINTS=$${GROUNDWIRE_POINTS:-3} GROUNDWIRE_WRITES=all GROUNDWIRE_FLIPS=all GROUNDWIRE_INTERRUPTIONS=$${GROUNDWIRE_INTERRUPTIONS:-100000} $(BIN)/pytest -q --timeout 7200 tests/faults
 
-network: .venv/dev packages ## a week without a relay (GROUNDWIRE_OUTAGE records), a fleet (GROUNDWIRE_FLEET agents), lines with the times as shipped
-	GROUNDWIRE_OUTAGE=$${GROUNDWIRE_OUTAGE:-10000000} GROUNDWIRE_FLEET=$${GROUNDWIRE_FLEET:-1000} GROUNDWIRE_AWAY=$${GROUNDWIRE_AWAY:-8} GROUNDWIRE_LINES=1 $(BIN)/pytest -q -s tests/faults/test_outage.py tests/faults/test_fleet.py tests/faults/test_bad_lines.py
+network: .venv/dev packages ## a week without a relay (GROUNDWIRE_OUTAGE records), a fleet (GROUNDWIRE_FLEET agents), lines with the times as shipped, frames cut at every byte
+	GROUNDWIRE_OUTAGE=$${GROUNDWIRE_OUTAGE:-10000000} GROUNDWIRE_FLEET=$${GROUNDWIRE_FLEET:-1000} GROUNDWIRE_AWAY=$${GROUNDWIRE_AWAY:-8} GROUNDWIRE_LINES=1 GROUNDWIRE_CUTS=all $(BIN)/pytest -q -s tests/faults/test_outage.py tests/faults/test_fleet.py tests/faults/test_bad_lines.py tests/faults/test_spoiled_frames.py
 
 security: .venv/dev packages ## the attacks on the agent, long: GROUNDWIRE_STRINGS says how many texts go through each language
 	GROUNDWIRE_STRINGS=$${GROUNDWIRE_STRINGS:-100000} $(BIN)/pytest -q --timeout 7200 tests/security tests/test_canaries.py

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 import structlog
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
 from websockets.protocol import State
 
 from agent.clock import Clock
@@ -99,6 +100,7 @@ class AgentLink:
         self._to_store: asyncio.Queue[Batch] = asyncio.Queue()  # bounded by credit
         self._unstored = 0
         self._draining = False
+        self._closing = CloseCode.NORMAL_CLOSURE  # what the websocket is closed with
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
         self._written = asyncio.Event()
@@ -170,6 +172,7 @@ class AgentLink:
         except ConnectionClosed:
             pass
         except ProtocolFault as fault:
+            self._closing = CloseCode.PROTOCOL_ERROR
             self._log.warning("protocol_broken", fault=fault.code, error=fault.message)
         except GroundwireError as error:
             self._fail(error)
@@ -387,7 +390,7 @@ class AgentLink:
             if not await self._flush():
                 return
             if self._session.closed:
-                await self._socket.close()
+                await self._socket.close(self._closing)
                 return
 
     async def _flush(self) -> bool:
@@ -416,7 +419,7 @@ class AgentLink:
         try:
             async with asyncio.timeout(LAST_WORDS_SECONDS):
                 await self._flush()
-                await self._socket.close()
+                await self._socket.close(self._closing)
         except TimeoutError:
             self._socket.transport.abort()
 

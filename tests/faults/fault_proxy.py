@@ -1,7 +1,8 @@
 """A TCP proxy with a bad line behind it: cuts in the middle of a frame, slowness, latency, loss, silence.
 
-It knows nothing of what it carries, so every fault is one that a network can produce. Lost packets are stalls here,
-as TCP shows them: what follows waits until the packet was sent again.
+It knows nothing of what it carries, so every fault is one that a network can produce; a test that does know may
+change what passes (`change`). Lost packets are stalls here, as TCP shows them: what follows waits until the packet was
+sent again.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ from typing import Any, Final, Self
 CHUNK_BYTES: Final = 4096
 LINGER_SECONDS: Final = 5.0
 HEAD_BYTES: Final = 512  # of each connection's first words, kept for tests to look at
+
+Change = Callable[
+    [bool, bytes], tuple[bytes, bool]
+]  # of a chunk, there or back: what passes, and if it is the last
 
 
 @dataclass
@@ -46,6 +51,7 @@ class FaultProxy:
         self.idle_seconds = 0.0  # a connection without traffic for so long is reset, as many proxies do
         self.buffer_bytes = 0  # taken at once and passed on as the line allows; 0: no more than a chunk
         self.heads: list[bytearray] = []  # the first bytes of each connection
+        self.change: Change | None = None
         self._target = target_port
         self._dice = random.Random(seed)
         self._loop = asyncio.new_event_loop()
@@ -150,7 +156,7 @@ class _Way:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         left: list[int] | None = None,
-        head: bytearray | None = None,
+        head: bytearray | None = None,  # on the way there only
     ) -> None:
         self.moved = time.monotonic()
         self._proxy = proxy
@@ -196,7 +202,11 @@ class _Way:
             if line.reset and dice.random() < line.reset:
                 proxy.cuts += 1
                 raise ConnectionResetError
-            await self._pass_on(chunk)
+            passed, last = proxy.change(self._head is not None, chunk) if proxy.change else (chunk, False)
+            await self._pass_on(passed)
+            if last:
+                proxy.cuts += 1
+                raise ConnectionResetError
             self._bytes -= len(chunk)
             self._room.set()
 

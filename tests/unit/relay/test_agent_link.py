@@ -62,7 +62,7 @@ class Socket:
             await CLOCK.sleep(self.seconds_each)
         self.heard.put_nowait(message)
 
-    async def close(self) -> None:
+    async def close(self, code: int = 1000) -> None:
         self.state = State.CLOSED
 
 
