@@ -10,7 +10,6 @@ import os
 import signal
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,7 +18,8 @@ from pathlib import Path
 import pytest
 
 from agent.outbox.opening import MIGRATIONS, open_database
-from tests.deployment import READY_SECONDS, ROOT
+from tests.deployment import READY_SECONDS
+from tests.faults.life import Life
 from tests.faults.mortal import AGENT_POINTS, COMMAND_POINTS, RELAY_POINTS, START_POINTS
 from tests.faults.order_book import OrderBook
 from tests.faults.site import Site
@@ -42,19 +42,21 @@ POLITE_POINTS = (
 class MortalSite(Site):
     """Both sides run with a point at which they die, if there is one."""
 
-    def spawn(self, what: str, point: str, *words: str, **more: str) -> subprocess.Popen[bytes]:
+    def spawn(self, what: str, point: str, *words: str, **more: str) -> Life:
         mortal = {"GROUNDWIRE_RESUMED": str(self.resumed), "GROUNDWIRE_DIES_AT": point}
-        with (self.folder / f"{what}.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.mortal", *words],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**self._environment, **mortal, **more},
-                cwd=ROOT,
-            )
-        self._loose.append(process)
-        return process
+        life = Life(words, {**self._environment, **mortal, **more}, self.folder / f"{what}.log")
+        self._loose.append(life)
+        return life
+
+    def _spawn(self, kind: str, *arguments: str) -> Life:
+        return self.spawn(kind, "", *arguments)
+
+    def _groundwire(self, *arguments: str) -> str:
+        said = self.folder / "said.txt"
+        said.unlink(missing_ok=True)
+        code = Life(arguments, self._environment, self.folder / "commands.log", said).wait(READY_SECONDS)
+        assert code == 0, f"{arguments[0]}\n{self.log_tail()}"
+        return said.read_text()
 
     @property
     def resumed(self) -> Path:

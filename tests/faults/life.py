@@ -1,0 +1,60 @@
+"""A mortal process that is forked from one which has imported everything: half of a start is imports."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+IMPORTED: Final = ("agent.app", "agent.assembly", "agent.cli", "relay.app", "tests.faults.mortal")
+
+
+class Life(subprocess.Popen[bytes]):
+    """What a site asks of a process, of one whose parent is the server that forked it."""
+
+    def __init__(
+        self, words: Sequence[str], environment: Mapping[str, str], log: Path, output: Path | None = None
+    ) -> None:
+        log.touch(0o600)
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(list(IMPORTED))
+        self._process = context.Process(
+            target=_live, args=(tuple(words), dict(environment), output or log, log), daemon=True
+        )
+        self._process.start()
+        assert self._process.pid is not None
+        self.pid = self._process.pid
+        self.args = tuple(words)
+        self.returncode = None
+
+    def poll(self) -> int | None:
+        self.returncode = self._process.exitcode
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        code = self.poll()
+        if code is None:
+            raise subprocess.TimeoutExpired(self.args, timeout or 0.0)
+        return code
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def terminate(self) -> None:
+        self._process.terminate()
+
+
+def _live(words: tuple[str, ...], environment: dict[str, str], output: Path, log: Path) -> None:
+    from tests.faults import mortal
+
+    for stream, file in ((1, output), (2, log)):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), stream)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["groundwire", *words]
+    mortal.main()
