@@ -283,7 +283,7 @@ class SyncSettings(Table):
         description="When the whole source is compared with what was sent; without them only when asked.",
     )
     reconcile_every: Duration = Field(
-        default=parse_duration("7d"), description="Least time between two such comparisons."
+        default=parse_duration("7d"), description="Time between two such comparisons."
     )
     send_raw: bool = Field(default=False, description="Whether the source record travels along.")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -41,6 +41,10 @@ class Rest:
 @dataclass(frozen=True, slots=True)
 class OnlyWithin(Rest):
     """The other way around: a source that is asked in these parts of a day alone."""
+
+    @property
+    def longest(self) -> timedelta:
+        return max((part.length for part in self.parts), default=timedelta(0))
 
     def until(self, now: datetime) -> datetime | None:
         return closed_until(now, ZoneInfo(self.zone), self.parts)

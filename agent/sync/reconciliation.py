@@ -41,9 +41,6 @@ Take = Callable[[pa.Table], Awaitable[Hashes]]
 MAX_EXAMPLES: Final = 10
 MAX_EXAMPLE_CHARACTERS: Final = 200
 MAX_NAMED: Final = 1_000  # differences that are repaired by key; more are repaired by one more walk
-EARLY: Final = timedelta(
-    hours=1
-)  # a day's hours may begin a moment earlier than a whole interval after the last
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +54,9 @@ class ReconcileSettings:
         """Whether it is time, here and now; a last time in the future (the clock was set back) counts as due."""
         if not self.hours.parts or self.hours.until(now) is not None:
             return False
-        return last is None or not timedelta(0) <= now - last < self.every - EARLY
+        # The last one may have waited late into its hours for its turn; this is asked at their beginning.
+        early = min(self.hours.longest, self.every / 2)
+        return last is None or not timedelta(0) <= now - last < self.every - early
 
 
 @dataclass(slots=True)

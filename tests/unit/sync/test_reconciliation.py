@@ -287,6 +287,7 @@ async def test_it_ends_with_its_hours_and_begins_anew_with_the_next(world: World
         ("2025-12-29T21:00:01", "2026-01-05T21:00:00", True),  # a week ago, but for a moment
         ("2025-12-30T21:00:00", "2026-01-05T21:00:00", False),
         ("2026-01-07T21:00:00", "2026-01-05T21:00:00", True),  # the clock was set back
+        ("2025-12-30T03:59:00", "2026-01-05T21:00:00", True),  # a week ago but for its wait in that night
         (None, "2026-03-29T01:30:00", True),  # the night in which an hour is skipped
     ],
 )
@@ -297,6 +298,14 @@ def test_it_is_due_in_its_hours_when_the_last_time_is_long_enough_ago(
     assert moments[1] is not None
 
     assert ReconcileSettings(timedelta(days=7), NIGHT).due(moments[0], moments[1]) is due
+
+
+def test_one_that_waited_late_into_its_night_puts_no_other_off_and_is_not_begun_again() -> None:
+    each_night = ReconcileSettings(timedelta(days=1), NIGHT)
+    begin, late = datetime(2026, 1, 5, 21, tzinfo=UTC), datetime(2026, 1, 6, 3, 59, tzinfo=UTC)
+
+    assert each_night.due(late, begin + timedelta(days=1))
+    assert not each_night.due(begin, late)
 
 
 def test_without_hours_it_is_never_due() -> None:
