@@ -87,6 +87,17 @@ class Connection:
         self._status_due = True
 
     async def run(self) -> None:
+        # In a task of its own: a group one of whose tasks fails drops a cancellation that comes in the same moment.
+        together = asyncio.ensure_future(self._run_together())
+        try:
+            await asyncio.wait({together})
+        except asyncio.CancelledError:
+            together.cancel()
+            await asyncio.gather(together, return_exceptions=True)
+            raise
+        together.result()
+
+    async def _run_together(self) -> None:
         error: GroundwireError | None = None
         try:
             async with asyncio.TaskGroup() as group:

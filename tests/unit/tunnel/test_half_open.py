@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from agent.errors import Unreachable
 from agent.identity import Identity, IdentityStore
 from agent.protocol.events import AgentProved, BatchReceived
 from agent.protocol.session import KnownAgent, RelaySession
@@ -32,6 +33,7 @@ class RelayEnd:
             relay="r", nonce=bytes(32), now=0.0, heartbeat_seconds=Gateway().heartbeat_seconds
         )
         self.cut_off = False
+        self.broken = False
         self.taken_by_buffer = 0
         self._clock = clock
         self._key = key
@@ -61,11 +63,17 @@ class RelayEnd:
         while not self._down or self.cut_off:
             self._arrived.clear()
             await self._arrived.wait()
+            if self.broken:
+                raise Unreachable("the connection broke")
         arrived()
         return self._down.popleft()
 
     async def close(self, code: int) -> None:
         self.cut_off = True
+
+    def break_line(self) -> None:
+        self.broken = True
+        self._arrived.set()
 
 
 class Bench:
@@ -157,3 +165,16 @@ async def test_an_idle_line_is_never_quiet_for_longer_than_a_heartbeat(bench: Be
     assert len(bench.relays) == 1
     assert max(gaps) <= 16
     assert len(said) >= 38
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_a_link_that_is_cancelled_while_its_line_breaks_ends(bench: Bench, turns: int) -> None:
+    running = asyncio.ensure_future(bench.link.run())
+    relay = await bench.connected()
+    relay.break_line()
+    for _ in range(turns):  # of the loop: the break goes through the tasks of the connection
+        await asyncio.sleep(0)  # noqa: TID251 - waits for nothing
+    running.cancel()
+
+    ended, _ = await asyncio.wait({running}, timeout=10)
+    assert ended
