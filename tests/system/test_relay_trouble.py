@@ -163,6 +163,17 @@ def test_a_copy_of_an_agent_is_shut_out_and_told_which_one_to_stop(
     deployment.sync("box", full=True)  # the first one is not disturbed
 
 
+def test_a_second_agent_over_one_state_folder_ends_and_leaves_the_first_one_alone(place: Workplace) -> None:
+    with place.agent() as agent:
+        second = place.run("run")
+
+        assert second.code == 4
+        assert str(place.state) in second.stderr
+        assert "Stop the other agent" in second.stderr
+        assert place.run("sync", "box/vendors").code == 0
+        assert agent.call("outbox")["pending_batches"] > 0
+
+
 def test_a_relay_of_another_version_says_both_versions_and_nothing_is_lost(tmp_path: Path) -> None:
     with relay_of_versions(7, 9, tmp_path) as (url, ca_file):
         place = Workplace(tmp_path / "c", relay_url=url, ca_file=ca_file)
