@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from tests.deployment import ROOT
+
 IMPORTED: Final = ("agent.app", "agent.assembly", "agent.cli", "relay.app", "tests.faults.mortal")
 
 
@@ -47,6 +49,15 @@ class Life(subprocess.Popen[bytes]):
 
     def terminate(self) -> None:
         self._process.terminate()
+
+
+def started_whole(words: Sequence[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """The same life in a process that imports for itself."""
+    command = [sys.executable, "-m", "tests.faults.mortal", *words]
+    with log.open("ab") as out:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=dict(environment), cwd=ROOT
+        )
 
 
 def _live(words: tuple[str, ...], environment: dict[str, str], output: Path, log: Path) -> None:

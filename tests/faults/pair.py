@@ -136,9 +136,12 @@ class Pair:
             time.sleep(TICK_SECONDS * 10)
             with suppress(OSError):  # a file that is replaced while it is copied
                 faults = self._faults()
+        self.kill_all()
+        return faults
+
+    def kill_all(self) -> None:
         for who in list(self.lives):
             self.kill(who)
-        return faults
 
     def _faults(self) -> list[str]:
         faults = judge_store(self.folder / "relay", self.outbox)
@@ -161,7 +164,11 @@ def main(folder: Path, kills: int, seed: int) -> None:
     reconnect.MAX_RETRY_AFTER_SECONDS = 0.05  # type: ignore[misc]
     database.CHECKPOINT_PAGES = 40  # type: ignore[misc]
     pair = Pair(folder, seed)
-    for fault in pair.run(kills):
+    try:
+        faults = pair.run(kills)
+    finally:
+        pair.kill_all()
+    for fault in faults:
         print(fault)
     print(f"{kills} kills, {sum(pair.source.values())} records")
 

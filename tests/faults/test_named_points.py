@@ -1,7 +1,8 @@
 """F01 and F24: `kill -9` at every named point of the way of a record and of a command, on both sides.
 
 After each the same files are taken up by the next process. At the end everything is there once, and every command has
-an outcome. GROUNDWIRE_POINTS says how often each point is taken, each time at a later passing.
+an outcome. GROUNDWIRE_POINTS says how often each point is taken, each time at a later passing; above 1 every life is
+also started as a user starts it, with its imports.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import pytest
 
 from agent.outbox.opening import MIGRATIONS, open_database
 from tests.deployment import READY_SECONDS
-from tests.faults.life import Life
+from tests.faults.life import Life, started_whole
 from tests.faults.mortal import AGENT_POINTS, COMMAND_POINTS, RELAY_POINTS, START_POINTS
 from tests.faults.order_book import OrderBook
 from tests.faults.site import Site
@@ -42,13 +43,15 @@ POLITE_POINTS = (
 class MortalSite(Site):
     """Both sides run with a point at which they die, if there is one."""
 
-    def spawn(self, what: str, point: str, *words: str, **more: str) -> Life:
+    def spawn(self, what: str, point: str, *words: str, **more: str) -> subprocess.Popen[bytes]:
         mortal = {"GROUNDWIRE_RESUMED": str(self.resumed), "GROUNDWIRE_DIES_AT": point}
-        life = Life(words, {**self._environment, **mortal, **more}, self.folder / f"{what}.log")
+        environment = {**self._environment, **mortal, **more}
+        started = started_whole if ROUNDS > 1 else Life
+        life = started(words, environment, self.folder / f"{what}.log")
         self._loose.append(life)
         return life
 
-    def _spawn(self, kind: str, *arguments: str) -> Life:
+    def _spawn(self, kind: str, *arguments: str) -> subprocess.Popen[bytes]:
         return self.spawn(kind, "", *arguments)
 
     def _groundwire(self, *arguments: str) -> str:

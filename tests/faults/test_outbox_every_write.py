@@ -18,7 +18,7 @@ from tests.faults.test_outbox_power_cut import changes, state_of
 from tests.unit.outbox.making import entry, opened
 
 STEPS = 16
-EVERY = 1 if os.environ.get("GROUNDWIRE_WRITES") == "all" else 4  # of so many writes one fails in CI
+EVERY = 1 if os.environ.get("GROUNDWIRE_WRITES") == "all" else 7  # of so many writes one fails in CI
 pytestmark = pytest.mark.timeout(0 if EVERY == 1 else 600)  # as slow as the disk
 SMALL = Limits(wal_bytes=64 * 1024, replay_bytes=0, runs_per_stream=3)
 State = tuple[object, ...]

@@ -11,6 +11,7 @@ from itertools import compress
 from pathlib import Path
 from random import Random
 
+import apsw
 import pytest
 
 from relay.store.database import Database
@@ -113,3 +114,31 @@ async def test_the_images_notice_a_log_that_is_never_synced(tmp_path: Path) -> N
     )
 
     assert await broken_images(careless, tmp_path / "image", count=60, seed=3) != []
+
+
+async def test_a_cut_while_an_older_store_is_brought_forward_loses_nothing_of_it(tmp_path: Path) -> None:
+    """At every write, and with what a kill leaves: the next start goes on with it, whichever version it finds."""
+    async with day(tmp_path) as relay:
+        for change in relay.changes(Random(5), 20):
+            await change()
+    path = tmp_path / "relay.db"
+    with closing(apsw.Connection(str(path))) as older:
+        before = contents(older)
+        older.execute("DROP TABLE state; PRAGMA user_version = 2")
+    recorder = Recorder("relay-older")
+    start = {path.name: path.read_bytes()}
+    await (await Database.open(path, STORE_FILE, vfs="relay-older")).aclose()
+
+    versions = set()
+    for point, fate, found in images(list(recorder.log), start, count=150, seed=5):
+        shutil.rmtree(tmp_path / "image", ignore_errors=True)
+        (tmp_path / "image").mkdir()
+        for name, content in found.items():
+            (tmp_path / "image" / name).write_bytes(content)
+        with closing(apsw.Connection(str(tmp_path / "image" / path.name))) as as_found:
+            as_found.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            versions.add(as_found.pragma("user_version"))
+        with closing(open_file(tmp_path / "image" / path.name, STORE_FILE)) as db:
+            assert contents(db) == before, (point, fate)
+            assert db.pragma("user_version") == STORE_FILE.version
+    assert versions == {2, STORE_FILE.version}
