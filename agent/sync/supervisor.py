@@ -180,6 +180,7 @@ class Supervisor:
         self.paused = False
         for name in self.streams:
             self.look(name)
+            self.look_to_reconcile(name)  # its hours may have begun meanwhile
         self.on_change()
 
     def require_credentials(self) -> None:
@@ -208,6 +209,7 @@ class Supervisor:
             if view.state is StreamState.NEEDS_REAUTHORISATION:
                 self._show(name, state=StreamState.IDLE, error=None, failures=0)
                 self._want(name, Wish(RunTrigger.SCHEDULE))
+                self.look_to_reconcile(name)
 
     @property
     def held_seconds(self) -> float:

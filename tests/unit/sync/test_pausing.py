@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from agent.errors import Paused, Unreachable
+from agent.errors import CredentialsRefused, Paused, Unreachable
 from agent.model.run import RunTrigger
 from agent.sync.supervisor import StreamState
-from tests.unit.sync.test_supervisor import World, alive
+from tests.unit.sync.test_supervisor import World, alive, compared, reconciling
 
 
 async def _turns(count: int = 20) -> None:
@@ -49,6 +49,33 @@ async def test_a_resumed_connection_looks_at_every_stream() -> None:
         await _turns()
 
         assert sorted(name for name, _, _ in world.calls) == ["a", "b"]
+
+
+async def test_hours_for_reconciling_that_began_in_a_pause_are_made_use_of_behind_it() -> None:
+    world = World()
+    reconciling(world, 60)
+    async with alive(world):
+        world.supervisor.pause()
+        world.supervisor.look_to_reconcile("a")
+        world.supervisor.resume()
+        await world.settle(lambda: len(world.ran()) == 2)
+
+    assert compared(world) == [True, True]
+
+
+async def test_hours_for_reconciling_that_began_without_a_sign_in_are_made_use_of_behind_it() -> None:
+    world = World()
+    reconciling(world, 60)
+    world.scripts["a"] = [CredentialsRefused("no")]
+    async with alive(world):
+        await world.supervisor.ask("a", RunTrigger.MANUAL)
+        world.supervisor.look_to_reconcile("a")
+        await _turns()
+        assert compared(world) == [False]
+        world.supervisor.restore()
+        await world.settle(lambda: len(world.ran()) >= 3)
+
+    assert compared(world) == [False, True, True]
 
 
 async def test_a_pause_drops_the_retry_that_was_due() -> None:
