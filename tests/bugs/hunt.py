@@ -83,6 +83,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true", help="write what was found into docs/seeded-bugs.md")
     options = parser.parse_args(arguments)
     known = all_bugs()
+    if unknown := set(options.bug) - {bug.number for bug in known}:
+        parser.error(
+            f"there is no bug {', '.join(sorted(unknown))}; there are {known[0].number} to {known[-1].number}"
+        )
     chosen = [bug for bug in known if not options.bug or bug.number in options.bug]
     if options.new:
         chosen = [bug for bug in chosen if bug.name not in read_found()]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bugs.hunt import Hunt, NotCaught
+from tests.bugs.hunt import Hunt, NotCaught, main
 from tests.bugs.nearness import Neighbourhood
 from tests.bugs.page import PAGE, read_found, rendered
 from tests.bugs.seeded import PRODUCT, ROOT, Bug, Change, DoesNotApply, all_bugs, patched, read_patch
@@ -118,6 +118,13 @@ def test_a_bug_that_no_test_notices_is_not_caught(tree: Path, tmp_path: Path) ->
 
     with pytest.raises(NotCaught, match="no test caught it"):
         hunt.catch(bug_in_sums("a - b", "b - a"))
+
+
+def test_a_number_that_no_bug_has_is_told_and_hunted_for_nowhere(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--bug", "999"])
+
+    assert "there is no bug 999; there are 01 to " in capsys.readouterr().err
 
 
 def test_what_does_not_import_is_no_bug(tree: Path, tmp_path: Path) -> None:
