@@ -189,7 +189,8 @@ class Deployment:
         """What relay and agent made up as secrets is in no log, and on the relay's disk there are hashes at most."""
         identity = self.state / "identity.json"
         keys = [json.loads(identity.read_text())["key"]] if identity.exists() else []
-        made = [one.encode() for one in (self.token.rpartition("_")[2], self._code, *keys) if one]
+        secret = self.token.split("_", 2)[-1]  # which may hold further underscores
+        made = [one.encode() for one in (secret, self._code, *keys) if one]
         files = [
             *self.folder.glob("*.log"),
             *(path for path in (self.relay / "data").rglob("*") if path.is_file()),
