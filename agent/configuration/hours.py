@@ -51,11 +51,12 @@ def parse_quiet_hours(text: object) -> QuietHours:
     if isinstance(text, QuietHours):
         return text
     if not isinstance(text, str) or not _QUIET_HOURS.fullmatch(text):
-        raise ValueError('quiet hours are written "HH:MM-HH:MM", such as "22:00-05:00"')
+        raise ValueError('hours are written "HH:MM-HH:MM", such as "22:00-05:00"')
     start, end = (time.fromisoformat(part) for part in text.split("-"))
     if start == end:
         raise ValueError(
-            "quiet hours begin and end at the same minute; for no sync at all write manual = true"
+            "the hours begin and end at the same minute; for no sync at all write manual = true, for a whole day"
+            ' "00:00-23:59"'
         )
     return QuietHours(start, end)
 

@@ -23,6 +23,7 @@ from tests.faults.simulated_system import Life
 from tests.faults.write_world import MortalJournal, Parts, Tally, play
 
 INTERRUPTIONS: Final = int(os.environ.get("GROUNDWIRE_INTERRUPTIONS", "2000"))
+ENOUGH_FOR_EVERY_END: Final = 1_000
 SEED: Final = int(os.environ.get("GROUNDWIRE_SEED", "0"))
 ENOUGH: Final = 600  # interruptions in which each mutant has to be found
 
@@ -34,6 +35,8 @@ def test_interrupted_writes_have_at_most_one_effect_and_a_true_outcome(tmp_path:
     print(_summary(tally))
     assert tally.falsehoods == []
     assert tally.interrupted >= INTERRUPTIONS
+    if INTERRUPTIONS < ENOUGH_FOR_EVERY_END:
+        return
     # Every way in which a write can end was taken.
     assert {"succeeded", "failed", "in_doubt", "expired"} <= set(tally.states)
     assert {"rejected", "no_effect", "no_lookup", "lookup_failed", "record"} <= set(tally.codes)
