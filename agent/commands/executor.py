@@ -42,6 +42,7 @@ from agent.errors import AuditUnavailable, GroundwireError, StorageFull
 from agent.outbox.journal import RECEIVED, STARTED, CommandJournal, CommandRecord, Receipt
 from agent.policy.decision import Decision
 from agent.protocol.frames import Command
+from agent.unbroken import to_its_end
 
 log = structlog.get_logger(__name__)
 
@@ -141,7 +142,13 @@ class Executor:
             task.cancel()
 
     async def handle(self, command: Command) -> None:
-        """Write the command down and have it run; returns before it is done."""
+        """Write the command down and have it run; returns before it is done.
+
+        A session that ends meanwhile cuts nothing off: what is written down and not begun would be begun by no repeat.
+        """
+        await to_its_end(self._handle(command))
+
+    async def _handle(self, command: Command) -> None:
         now = self._clock.utcnow()
         try:
             taken = take(command, now)

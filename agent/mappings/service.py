@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,6 +36,7 @@ from agent.mappings.preview import Comparison, Leave, compare
 from agent.mappings.probe import Probed, column_names, refuse_missing, rows, with_line_sets
 from agent.mappings.versions import MAX_OVERLAY_BYTES, History, Version, VersionStore
 from agent.settings import ConnectionSettings, StreamSettings
+from agent.unbroken import to_its_end
 
 log = structlog.get_logger(__name__)
 
@@ -232,7 +233,7 @@ class Mappings:
         async with self._one_at_a_time:
             reading = self.read(connection, stream)
             overlay = differing(reading.stream.map, reading.overlay)
-            return await _to_its_end(
+            return await to_its_end(
                 self._write(connection, reading, overlay, actor, note="taken into the file")
             )
 
@@ -280,7 +281,7 @@ class Mappings:
             raise _more_rejects(comparison, where=f"{connection}/{reading.stream.name}")
         if self._stream(connection, reading.stream.name) != reading.stream:
             raise Stale("the connection file was changed while this was tried")
-        done = await _to_its_end(self._put_in_force(connection, reading, overlay, actor, note, command))
+        done = await to_its_end(self._put_in_force(connection, reading, overlay, actor, note, command))
         return replace(done, comparison=comparison)
 
     async def _put_in_force(
@@ -366,16 +367,6 @@ class Mappings:
                 f"version {to} is not kept", where=where, hint=f"There are: 0 (the file), {kept}."
             )
         return overlay
-
-
-async def _to_its_end(work: Coroutine[Any, Any, Changed]) -> Changed:
-    """Whatever becomes of who asked: a version that is kept is also in force."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await task
-        raise
 
 
 def table_hash(table: Mapping[str, Any]) -> str:

@@ -35,6 +35,7 @@ from agent.tunnel.results import ResultBox
 from agent.tunnel.statuses import status_frames
 from agent.tunnel.transport import CLOSE_NORMAL, CLOSE_PROTOCOL, Channel
 from agent.tunnel.waiting import wait_at_most
+from agent.unbroken import to_its_end
 
 FULL_DISK_SECONDS: Final = 5.0  # between attempts to note an ack while the disk is full
 WAITING_COMMANDS: Final = 64  # received and not yet taken by the sink; beyond it the relay is held back
@@ -160,7 +161,7 @@ class Connection:
     async def _welcomed(self, event: Welcomed) -> None:
         # Durable before `confirm`: an epoch that the relay counts on and the agent forgot would shut it out.
         renewed = self._identity.with_epoch(event.welcome.epoch)
-        await _to_its_end(lambda: self._parts.identities.save(renewed))
+        await to_its_end(asyncio.to_thread(self._parts.identities.save, renewed))  # the file is old or new
         self._parts.opened(renewed)
         await self._feed.begin(event.positions, event.hashes)
         self._parts.results.begin_session()
@@ -287,16 +288,6 @@ async def _either(one: asyncio.Event, other: asyncio.Event) -> None:
         for task in both:
             task.cancel()
         await asyncio.gather(*both, return_exceptions=True)
-
-
-async def _to_its_end(work: Callable[[], None]) -> None:
-    """Run blocking work beside the loop; a cancellation waits for it, so that the file is old or new."""
-    task = asyncio.ensure_future(asyncio.to_thread(work))
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        raise
 
 
 def _first(errors: BaseExceptionGroup[GroundwireError]) -> GroundwireError:

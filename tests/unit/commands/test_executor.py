@@ -657,3 +657,27 @@ async def test_an_agent_that_stops_waits_for_a_write_that_has_begun(tmp_path: Pa
 
         states = [await world.state_of(command) for command in ("c1", "c2", "c3")]
         assert states == ["succeeded", "received", "received"]
+
+
+async def test_a_command_whose_session_ends_while_it_is_written_down_runs_once(tmp_path: Path) -> None:
+    async with opened(tmp_path) as world:
+        receive, written, go_on = world.outbox.journal.receive, asyncio.Event(), asyncio.Event()
+
+        async def slowly(*args: Any, **more: Any) -> Any:
+            received = await receive(*args, **more)
+            written.set()
+            await go_on.wait()
+            return received
+
+        world.outbox.journal.receive = slowly  # type: ignore[method-assign]
+        async with working(world):
+            session = asyncio.ensure_future(world.executor.handle(world.command()))
+            await written.wait()
+            session.cancel()
+            go_on.set()
+            await asyncio.wait({session})
+            await world.executor.handle(world.command())  # the next session's repeat
+            await until(lambda: "succeeded" in world.states())
+
+        assert session.cancelled()
+        assert world.sync.begun == ["c1"]
