@@ -20,10 +20,12 @@ from typing import Any, Final
 from unittest.mock import patch
 
 import click.testing
+import pyarrow as pa
 import pytest
 
 from agent.control import ControlClient
 from agent.errors import GroundwireError
+from agent.model import payload
 from agent.protocol.session import AgentSession
 
 _HALVES: Final = ("Kz7Zeisigq", "Vw4Wachtlx")
@@ -136,6 +138,13 @@ def _watched(watch: Watch) -> Iterable[Any]:
     def answered(result: click.testing.Result, *_: Any, **__: Any) -> None:
         watch.look("output of a command", result.output_bytes, result.stderr_bytes or b"")
 
+    def packed(_: bytes, table: pa.Table) -> None:
+        """Before it is compressed: nothing is found in it afterwards, neither in a frame nor in the outbox."""
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+        watch.look("payload of a batch", sink.getvalue().to_pybytes())
+
     def sent(messages: list[str | bytes], *_: Any, **__: Any) -> None:
         watch.look("frame to the relay", *messages)
 
@@ -160,6 +169,7 @@ def _watched(watch: Watch) -> Iterable[Any]:
     yield _after(pytest.ExceptionInfo, "fill_unfilled", caught)
     yield _after(pytest.CaptureFixture, "readouterr", printed)
     yield _after(click.testing.CliRunner, "invoke", answered)
+    yield _after(payload, "pack", packed)
     yield _after(AgentSession, "messages_to_send", sent)
     yield _after(subprocess.Popen, "__init__", started)
     yield _after(subprocess, "run", ran)

@@ -24,10 +24,12 @@ def pytest_configure(config):
 """
 LEAKS = """
 import asyncio, base64, logging, subprocess, sys
+from datetime import UTC, datetime
 import click
 import pytest
 from click.testing import CliRunner
 from agent.errors import Unreachable
+from agent.model import payload
 from agent.protocol.frames import Hello
 from agent.protocol.session import AgentSession
 from drivers.contract import CredentialsRefused
@@ -76,6 +78,11 @@ def test_leaves_it_where_two_blocks_meet(tmp_path):
 
 def test_starts_a_process():
     subprocess.run([sys.executable, "-c", "", "--password", CANARY], check=True)
+
+def test_packs_it_into_a_batch():
+    keys = [f"{CANARY}-{number % 3}" for number in range(1000)]
+    packed = payload.encode_tombstones(keys, datetime.now(UTC), {"entity": "vendor"})
+    assert CANARY.encode() not in packed
 
 async def _start():
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", "", CANARY)

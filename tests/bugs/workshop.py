@@ -20,7 +20,8 @@ from typing import Final
 
 from tests.bugs.seeded import ROOT, Bug, plant
 
-_LEFT_OUT: Final = (".*", "build", "dist", "node_modules", "*.egg-info")
+# The last: what another process is just compiling, and gone before it is copied.
+_LEFT_OUT: Final = (".*", "build", "dist", "node_modules", "*.egg-info", "*.pyc.*")
 _KEPT: Final = (".ci",)
 _FAILED: Final = re.compile(r"^(?:FAILED|ERROR) (?P<test>tests/[\w/.-]+\.py(?:::\w+)*)", re.MULTILINE)
 _WITHOUT: Final = ("randomly", "xdist", "cacheprovider")

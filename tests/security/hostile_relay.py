@@ -125,6 +125,8 @@ class HostileRelay:
         session = RelaySession(
             relay="hostile", nonce=token_bytes(32), now=time.monotonic(), heartbeat_seconds=15.0
         )
+        # The agent has left an earlier one, also where the end of that has not been read yet.
+        self.connected, self._socket = False, None
         self.sessions += 1
         try:
             async for message in socket:
