@@ -104,15 +104,17 @@ class Database:
         return sum(file.stat().st_size for file in (self.path, wal_of(self.path)) if file.exists())
 
     def close(self) -> None:
-        """Close; marked as clean only when everything is in the file."""
+        """Close; marked as clean only when everything is in the file. Without the mark the log stays: it is asked for."""
+        marked = False
         try:
             if self._refused is None:
                 with self.transaction():
                     self.connection.execute("UPDATE state SET value = 1 WHERE name = 'closed_cleanly'")
+                marked = True
         except GroundwireError as error:
             log.warning("outbox_close_failed", error=str(error))
         finally:
-            close_quietly(self.connection, keep_wal=self._refused is not None)
+            close_quietly(self.connection, keep_wal=not marked)
 
     def shrink(self) -> None:
         """Copy the log into the file and cut both to what they hold."""

@@ -6,13 +6,15 @@ import errno
 import os
 from pathlib import Path
 
+import apsw
 import pytest
 
+from agent.clock import ManualClock
 from agent.errors import StorageFull
 from agent.outbox.limits import MiB
 from agent.outbox.reserve import Reserve
-from agent.outbox.store import Limits
-from tests.unit.outbox.making import STREAM, entry, opened
+from agent.outbox.store import Limits, Outbox
+from tests.unit.outbox.making import STREAM, all_pending, entry, opened
 
 SIZE = MiB
 
@@ -118,3 +120,18 @@ async def test_where_it_was_never_made_delivered_batches_are_kept_for_a_relay_fr
         assert not room.exists()
 
         assert await newer.prune() == 0
+
+
+async def test_an_outbox_that_ends_on_a_full_disk_is_not_taken_for_damaged(outbox: Path) -> None:
+    def nothing_is_marked(_cursor: object, sql: str, _bindings: object) -> bool:
+        if "closed_cleanly" in sql:
+            raise apsw.FullError("database or disk is full")
+        return True
+
+    ended = await Outbox.open(outbox, clock=ManualClock())
+    await ended.append(entry(b"kept"))
+    ended._db.connection.exec_trace = nothing_is_marked
+    await ended.aclose()
+
+    async with opened(outbox) as again:
+        assert [batch.payload for batch in await all_pending(again)] == [b"kept"]
