@@ -107,14 +107,16 @@ class Database:
             log.error("log_not_copied", file=self._path.name, error=str(error))  # noqa: TRY400 - no traceback for operators
 
     def _close(self, connection: apsw.Connection) -> None:
-        """Marked as clean only when everything is in the file."""
+        """Marked as clean only when everything is in the file. Without the mark the log stays: it is asked for."""
+        marked = not self._durable
         if self._durable and self._refused is None:
             try:
                 in_transaction(connection, _mark_closed)
+                marked = True
             except apsw.Error as error:
                 self._refused = refusal_of(error, self._path)
                 log.warning("closing_not_noted", file=self._path.name, error=str(error))
-        close_quietly(connection, keep_log=self._refused is not None)
+        close_quietly(connection, keep_log=self._refused is not None or not marked)
 
     async def _on_thread(self, work: Callable[[apsw.Connection], T]) -> T:
         loop = asyncio.get_running_loop()

@@ -15,6 +15,7 @@ from relay.store.base import Place, RecordFilter, Tenant
 from relay.store.database import Database
 from relay.store.opening import log_of
 from relay.store.sqlite import STORE_FILE, SqliteStore
+from tests.faults.failing_disk import FailingDisk
 from tests.faults.relay_day import Day, contents, day
 from tests.unit.relay.making import NOW, orders
 
@@ -144,6 +145,18 @@ async def test_a_lost_log_is_noticed_and_an_empty_one_in_its_place_is_the_operat
 
     store = await SqliteStore.open(tmp_path / "relay.db")
     assert await store.last_position() == 0
+    await store.aclose()
+
+
+async def test_a_store_whose_end_a_full_disk_did_not_take_opens_again(tmp_path: Path) -> None:
+    disk = FailingDisk("relay-full-at-its-end", error=apsw.FullError)
+    store = await SqliteStore.open(tmp_path / "relay.db", vfs="relay-full-at-its-end")
+    await store.add_tenant(Tenant("acme", NOW))
+    disk.at = disk.asked
+    await store.aclose()
+
+    store = await SqliteStore.open(tmp_path / "relay.db")
+    assert await store.tenant("acme") is not None
     await store.aclose()
 
 
