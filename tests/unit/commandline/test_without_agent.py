@@ -96,7 +96,7 @@ def test_ctrl_c_ends_a_command_with_130(shell: Shell) -> None:
     assert process.stdout is not None
     process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=240)
 
     assert process.returncode == 130
     assert "Traceback" not in errors
