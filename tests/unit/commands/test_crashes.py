@@ -46,6 +46,11 @@ class Mortal:
     def __init__(self, steps: int) -> None:
         self._left = steps
         self.dead = asyncio.Event()
+        self._buried = asyncio.Event()
+
+    def bury(self) -> None:
+        """What waits in the dead process goes: nothing of it may be waited for."""
+        self._buried.set()
 
     async def step(self, work: Callable[[], Awaitable[Any]]) -> Any:
         await self._live()
@@ -56,7 +61,8 @@ class Mortal:
     async def _live(self) -> None:
         if self._left <= 0:
             self.dead.set()
-            await asyncio.Event().wait()
+            await self._buried.wait()
+            raise asyncio.CancelledError
         self._left -= 1
 
 
@@ -119,6 +125,7 @@ async def process(
         world.executor._group = None  # a killed process winds nothing up
         dying.cancel()
         living.cancel()
+        life.bury()
         await asyncio.gather(living, dying, return_exceptions=True)
         return survived and living.exception() is None if living.done() and not living.cancelled() else False
 
