@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -31,6 +31,8 @@ OF_THE_SOURCE = basic("ann", SECRETS["password"])
 async def proxy(heads: list[bytes]) -> AsyncIterator[str]:
     """Keeps the head of every request and answers in the place of whatever was asked for."""
 
+    served: list[asyncio.Task[None]] = []
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
@@ -39,11 +41,19 @@ async def proxy(heads: list[bytes]) -> AsyncIterator[str]:
                     b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n" if b"CONNECT" in heads[-1] else ANSWER
                 )
                 await writer.drain()
-        except asyncio.IncompleteReadError:
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass  # whoever asked is gone
+        finally:
             writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        served.append(asyncio.ensure_future(serve(reader, writer)))
+
+    async with await asyncio.start_server(begin, "127.0.0.1", 0) as server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    await asyncio.gather(*served)
 
 
 def fields(head: bytes) -> dict[str, list[str]]:
