@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.." || exit 1
 packages=(
   unixodbc odbcinst odbc-postgresql odbc-mariadb libsqliteodbc tdsodbc
   postgresql postgresql-client mariadb-server mariadb-client
+  nats-server haproxy
 )
 # tests/conftest.py reads this: after "installed", CI fails where it would otherwise skip.
 state=build/debian-packages.state
