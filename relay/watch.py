@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from agent.clock import Clock
+from agent.clock import Clock, wait_at_most
 
 MAX_WAITING: Final = 24  # requests; the API answers others meanwhile. Further ones are answered at once
 MAX_WAIT_SECONDS: Final = 30.0
@@ -52,16 +52,7 @@ class CommandWatch:
         """Until the command may have changed, the time is over, or the relay stops."""
         if self._closed:
             return
-        waits = {
-            asyncio.ensure_future(changed.wait()),
-            asyncio.ensure_future(self._clock.sleep(max(seconds, 0.0))),
-        }
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in waits:
-                task.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
+        await wait_at_most(changed, seconds, self._clock)
         changed.clear()
 
     def close(self) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
-from agent.clock import Clock
+from agent.clock import Clock, wait_at_most
 from agent.errors import GroundwireError, StorageFull, Unreachable
 from agent.identity import Identity, IdentityStore
+from agent.model.run import rfc3339
 from agent.protocol.events import (
     Acked,
     AgentEvent,
@@ -32,15 +33,18 @@ from agent.tunnel.feed import BatchFeed, Gate, always
 from agent.tunnel.ports import BatchQueue, CommandSink, StatusProvider
 from agent.tunnel.refusals import translate_refusal
 from agent.tunnel.results import ResultBox
-from agent.tunnel.statuses import status_frames
+from agent.tunnel.statuses import health_frames, status_frames
 from agent.tunnel.transport import CLOSE_NORMAL, CLOSE_PROTOCOL, Channel
-from agent.tunnel.waiting import wait_at_most
 from agent.unbroken import to_its_end
 
 FULL_DISK_SECONDS: Final = 5.0  # between attempts to note an ack while the disk is full
 WAITING_COMMANDS: Final = 64  # received and not yet taken by the sink; beyond it the relay is held back
 
 log = structlog.get_logger(__name__)
+
+
+def unsaid() -> None:
+    """The health of an agent that does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class Parts:
     opened: Callable[[Identity], None]
     acked: Callable[[], None]
     gate: Gate = always
+    health: Callable[[], Mapping[str, Any] | None] = unsaid  # the same object until there is something new
 
 
 class _Ended(Exception):
@@ -86,6 +91,7 @@ class Connection:
         self._commands: asyncio.Queue[Command] = asyncio.Queue(WAITING_COMMANDS)
         self._status_sent = ""
         self._status_due = True
+        self._health_sent: Mapping[str, Any] | None = None
 
     async def run(self) -> None:
         # In a task of its own: a group one of whose tasks fails drops a cancellation that comes in the same moment.
@@ -193,6 +199,7 @@ class Connection:
         if self._status_due:
             self._status_due = False
             self._queue_status()
+            self._queue_health()
 
     def _queue_status(self) -> None:
         connections = self._parts.status.connections()
@@ -201,6 +208,16 @@ class Connection:
             return
         self._status_sent = shown
         for frame in status_frames(connections):
+            self._session.send_status(frame)
+
+    def _queue_health(self) -> None:
+        health = self._parts.health()
+        if health is None or health is self._health_sent:
+            return
+        self._health_sent = health
+        ends = self._channel.certificate_ends
+        certificates = {} if ends is None else {"relay": rfc3339(ends)}
+        for frame in health_frames(health, rfc3339(self._parts.clock.utcnow()), certificates):
             self._session.send_status(frame)
 
     def _finished(self) -> bool:

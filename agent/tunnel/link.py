@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
-from agent.clock import Clock
+from agent.clock import Clock, wait_at_most
 from agent.errors import GroundwireError, IdentityRefused, NeedsPersonError, Throttled
 from agent.identity import Identity, IdentityStore
 from agent.protocol.faults import PROTOCOL_MAX, PROTOCOL_MIN
 from agent.protocol.frames import Hello, Result
 from agent.protocol.session import AgentSession
-from agent.tunnel.connection import Connection, Parts
+from agent.tunnel.connection import Connection, Parts, unsaid
 from agent.tunnel.endpoint import Endpoint
 from agent.tunnel.feed import Gate, always
 from agent.tunnel.ports import BatchQueue, CommandSink, StatusProvider
 from agent.tunnel.reconnect import Backoff
 from agent.tunnel.results import ResultBox
 from agent.tunnel.transport import CLOSE_NORMAL, Channel, open_channel
-from agent.tunnel.waiting import wait_at_most
 
 CAPABILITIES: Final = ("records", "tombstones", "dead_letters", "run", "commands")
 DRAIN_SECONDS: Final = 20.0  # leaves 5 of the 25 s that a whole shutdown may take
@@ -72,8 +71,9 @@ class Link:
         opener: Opener = open_channel,
         fraction: Callable[[], float] = _RANDOM.random,
         gate: Gate = always,
+        health: Callable[[], Mapping[str, Any] | None] = unsaid,
     ) -> None:
-        """`gate`: under which policy batches may be sent now; None while none may."""
+        """`gate`: under which policy batches may be sent now; None while none may. `health`: see agent/health.py."""
         self.endpoint = endpoint  # a changed one counts from the next connection on
         self._identities = identities
         self._clock = clock
@@ -99,6 +99,7 @@ class Link:
             opened=self._note_opened,
             acked=self._note_acked,
             gate=gate,
+            health=health,
         )
 
     @property
