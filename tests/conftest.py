@@ -15,9 +15,10 @@ from hypothesis import HealthCheck, settings
 
 from agent import secrets
 from tests import canaries
+from tests.nats_server import NatsServer
 from tests.servers import DatabaseServer, MariaDbServer, PostgresServer, ServerUnavailable
 
-ServerT = TypeVar("ServerT", bound=DatabaseServer)
+ServerT = TypeVar("ServerT", bound=DatabaseServer | NatsServer)
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES_STATE = ROOT / "build" / "debian-packages.state"  # written by .ci/debian-packages.sh
@@ -66,6 +67,12 @@ def postgres_server() -> Iterator[PostgresServer]:
 @pytest.fixture(scope="session")
 def mariadb_server() -> Iterator[MariaDbServer]:
     yield from _running(MariaDbServer())
+
+
+@pytest.fixture
+def nats_server() -> Iterator[NatsServer]:
+    """One for each test: they kill and wipe it."""
+    yield from _running(NatsServer())
 
 
 @pytest.fixture(scope="session")
