@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from agent.errors import ConfigurationError, StorageDamaged
+from agent.sealing import KEY_BYTES, NotAuthentic, derived_key, key_id, new_key, seal, unseal
 from agent.vault import dpapi
 from agent.vault.files import SYSTEM_DISK, Disk, read_private, remove_private, replace_private
-from agent.vault.sealing import KEY_BYTES, NotAuthentic, derived_key, key_id, new_key, seal, unseal
 
 CREDENTIAL: Final = "groundwire-vault-key"
 KEY_FILE: Final = "vault.key"

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.errors import ConfigurationError, StorageDamaged, VersionMismatch
+from agent.sealing import NotAuthentic, new_key, seal, unseal
 from agent.secrets import MAX_SECRET_BYTES, Secret, is_secret_name, learn
 from agent.vault.files import SYSTEM_DISK, Disk, locked, read_private, replace_private
 from agent.vault.protection import Protection, Protections, WrongKey
-from agent.vault.sealing import NotAuthentic, new_key, seal, unseal
 
 VAULT_FILE: Final = "vault.json"
 LOCK_FILE: Final = "vault.lock"

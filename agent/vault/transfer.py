@@ -11,8 +11,8 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from agent.errors import ConfigurationError, StorageDamaged, VersionMismatch
+from agent.sealing import KEY_BYTES, NotAuthentic, seal, unseal
 from agent.secrets import Secret, learn
-from agent.vault.sealing import KEY_BYTES, NotAuthentic, seal, unseal
 
 FORMAT: Final = 1
 COST: Final = 2**17  # with 8 blocks: 128 MiB and about half a second a guess
