@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-import apsw
-
 from relay.store.base import (
     Agent,
     Enrolment,
@@ -17,25 +15,27 @@ from relay.store.base import (
     from_micros,
     to_micros,
 )
+from relay.store.sql import Sql
 
 FIRST_EPOCH = 0  # an agent counts its welcomes; before the first it has none
 
 
-def add_tenant(db: apsw.Connection, tenant: Tenant) -> bool:
-    db.execute(
-        "INSERT INTO tenants VALUES (?, ?) ON CONFLICT DO NOTHING", (tenant.id, to_micros(tenant.created_at))
+def add_tenant(db: Sql, tenant: Tenant) -> bool:
+    added = db.change(
+        "INSERT INTO tenants (id, created_at) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        (tenant.id, to_micros(tenant.created_at)),
     )
-    return db.changes() == 1
+    return added == 1
 
 
-def tenant(db: apsw.Connection, tenant_id: str) -> Tenant | None:
-    row = db.execute("SELECT id, created_at FROM tenants WHERE id = ?", (tenant_id,)).fetchone()
+def tenant(db: Sql, tenant_id: str) -> Tenant | None:
+    row = db.row("SELECT id, created_at FROM tenants WHERE id = ?", (tenant_id,))
     return None if row is None else Tenant(row[0], from_micros(row[1]))
 
 
-def add_token(db: apsw.Connection, token: Token) -> None:
+def add_token(db: Sql, token: Token) -> None:
     db.execute(
-        "INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO tokens (id, tenant, name, secret_hash, created_at, scopes) VALUES (?, ?, ?, ?, ?, ?)",
         (
             token.id,
             token.tenant,
@@ -47,10 +47,10 @@ def add_token(db: apsw.Connection, token: Token) -> None:
     )
 
 
-def token(db: apsw.Connection, token_id: str) -> Token | None:
-    row = db.execute(
+def token(db: Sql, token_id: str) -> Token | None:
+    row = db.row(
         "SELECT id, tenant, name, secret_hash, created_at, scopes FROM tokens WHERE id = ?", (token_id,)
-    ).fetchone()
+    )
     return None if row is None else _token(row)
 
 
@@ -59,10 +59,10 @@ def _token(row: Any) -> Token:
     return Token(*(*same, from_micros(created_at), frozenset(map(TokenScope, scopes.split()))))
 
 
-def add_code(db: apsw.Connection, code: EnrolmentCode) -> None:
+def add_code(db: Sql, code: EnrolmentCode) -> None:
     db.execute("DELETE FROM codes WHERE expires_at <= ?", (to_micros(code.created_at),))
     db.execute(
-        "INSERT INTO codes VALUES (?, ?, ?, ?, NULL, ?, ?)",
+        "INSERT INTO codes (id, verifier, tenant, agent_name, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)",
         (
             code.id,
             code.verifier,
@@ -74,19 +74,19 @@ def add_code(db: apsw.Connection, code: EnrolmentCode) -> None:
     )
 
 
-def code(db: apsw.Connection, code_id: str, now: datetime) -> EnrolmentCode | None:
+def code(db: Sql, code_id: str, now: datetime) -> EnrolmentCode | None:
     """None for one that never was or is too old."""
-    row: Any = db.execute(
+    row = db.row(
         "SELECT id, verifier, tenant, agent_name, created_at, expires_at FROM codes WHERE id = ? AND expires_at > ?",
         (code_id, to_micros(now)),
-    ).fetchone()
+    )
     if row is None:
         return None
     *same, created_at, expires_at = row
     return EnrolmentCode(*(*same, from_micros(created_at), from_micros(expires_at)))
 
 
-def enrol(db: apsw.Connection, code_id: str, enrolment: Enrolment, now: datetime) -> Agent | None:
+def enrol(db: Sql, code_id: str, enrolment: Enrolment, now: datetime) -> Agent | None:
     """Spend the code. The agent that it names is taken over; a name that is merely the same is made different.
 
     The key that spent the code may ask again, for it may not have had the answer; nobody else may.
@@ -96,7 +96,7 @@ def enrol(db: apsw.Connection, code_id: str, enrolment: Enrolment, now: datetime
         return None
     key = enrolment.public_key
     owner = agent_by_key(db, key)
-    spent_by = db.execute("SELECT used_by FROM codes WHERE id = ?", (code_id,)).get
+    spent_by = db.value("SELECT used_by FROM codes WHERE id = ?", (code_id,))
     if spent_by is not None or owner is not None:
         return owner if spent_by == key else None
     db.execute("UPDATE codes SET used_by = ? WHERE id = ?", (key, code_id))
@@ -111,10 +111,11 @@ def enrol(db: apsw.Connection, code_id: str, enrolment: Enrolment, now: datetime
     return agent(db, known.id)
 
 
-def _add_agent(db: apsw.Connection, used: EnrolmentCode, enrolment: Enrolment, now: datetime) -> Agent | None:
+def _add_agent(db: Sql, used: EnrolmentCode, enrolment: Enrolment, now: datetime) -> Agent | None:
     name = used.agent_name or _free_name(db, used.tenant, enrolment.name)
     db.execute(
-        "INSERT INTO agents VALUES (?, ?, ?, ?, ?, NULL, 1, ?, ?, NULL)",
+        "INSERT INTO agents (id, tenant, name, public_key, epoch, lineage, software, enrolled_at) "
+        "VALUES (?, ?, ?, ?, ?, 1, ?, ?)",
         (
             enrolment.agent_id, used.tenant, name, enrolment.public_key, FIRST_EPOCH, enrolment.software,
             to_micros(now),
@@ -123,7 +124,7 @@ def _add_agent(db: apsw.Connection, used: EnrolmentCode, enrolment: Enrolment, n
     return agent(db, enrolment.agent_id)
 
 
-def _free_name(db: apsw.Connection, tenant_id: str, wanted: str) -> str:
+def _free_name(db: Sql, tenant_id: str, wanted: str) -> str:
     name, number = wanted, 1
     while _agent_named(db, tenant_id, name) is not None:
         number += 1
@@ -137,19 +138,19 @@ _AGENT = (
 )
 
 
-def agent(db: apsw.Connection, agent_id: str) -> Agent | None:
-    return _agent(db.execute(_AGENT + "WHERE id = ?", (agent_id,)).fetchone())
+def agent(db: Sql, agent_id: str) -> Agent | None:
+    return _agent(db.row(_AGENT + "WHERE id = ?", (agent_id,)))
 
 
-def agent_by_key(db: apsw.Connection, public_key: bytes) -> Agent | None:
-    return _agent(db.execute(_AGENT + "WHERE public_key = ?", (public_key,)).fetchone())
+def agent_by_key(db: Sql, public_key: bytes) -> Agent | None:
+    return _agent(db.row(_AGENT + "WHERE public_key = ?", (public_key,)))
 
 
-def _agent_named(db: apsw.Connection, tenant_id: str, name: str) -> Agent | None:
-    return _agent(db.execute(_AGENT + "WHERE tenant = ? AND name = ?", (tenant_id, name)).fetchone())
+def _agent_named(db: Sql, tenant_id: str, name: str) -> Agent | None:
+    return _agent(db.row(_AGENT + "WHERE tenant = ? AND name = ?", (tenant_id, name)))
 
 
-def agents(db: apsw.Connection, tenant_id: str) -> list[Agent]:
+def agents(db: Sql, tenant_id: str) -> list[Agent]:
     rows = db.execute(_AGENT + "WHERE tenant = ? ORDER BY name", (tenant_id,))
     return [found for row in rows if (found := _agent(row)) is not None]
 
@@ -162,11 +163,11 @@ def _agent(row: Any) -> Agent | None:
     return Agent(*(*same, from_micros(enrolled_at), seen))
 
 
-def set_epoch(db: apsw.Connection, agent_id: str, epoch: int, pending: int | None) -> None:
+def set_epoch(db: Sql, agent_id: str, epoch: int, pending: int | None) -> None:
     db.execute("UPDATE agents SET epoch = ?, pending_epoch = ? WHERE id = ?", (epoch, pending, agent_id))
 
 
-def saw_agent(db: apsw.Connection, agent_id: str, software: str, now: datetime) -> None:
+def saw_agent(db: Sql, agent_id: str, software: str, now: datetime) -> None:
     db.execute(
         "UPDATE agents SET last_seen_at = ?, software = ? WHERE id = ?", (to_micros(now), software, agent_id)
     )

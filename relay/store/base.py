@@ -1,7 +1,7 @@
 """What the relay needs kept, as values and two ports.
 
 `Store` holds what cannot be made again: who may do what, and the batches as they came. `RecordIndex` holds what is
-made from the batches and can be dropped and rebuilt at any time. A PostgreSQL form implements the same two.
+made from the batches and can be dropped and rebuilt at any time.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Final, Protocol
 
 from relay.lifecycle import Command, CommandState
+from relay.store.sql import Engine
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
@@ -225,6 +226,11 @@ class CommandFilter:
 
 class Store(Protocol):
     """The store of record. Every method that writes returns once its transaction is durable."""
+
+    @property
+    def engine(self) -> Engine:
+        """For tables whose functions are not named here."""
+        ...
 
     async def add_tenant(self, tenant: Tenant) -> bool: ...  # False: it was there
     async def tenant(self, tenant: str) -> Tenant | None: ...

@@ -8,8 +8,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-import apsw
-
 from relay import lifecycle
 from relay.lifecycle import OVERDUE_AFTER, Command, CommandState, Step
 from relay.plain import plain_object
@@ -22,6 +20,7 @@ from relay.store.base import (
     from_micros,
     to_micros,
 )
+from relay.store.sql import Sql
 
 _COMMAND = (
     "SELECT id, tenant, agent, connection, kind, args, idempotency_key, request_hash, state, created_at, updated_at, "
@@ -30,7 +29,7 @@ _COMMAND = (
 _OPEN = "state IN ('queued', 'sent', 'running')"
 
 
-def add(db: apsw.Connection, command: Command, now: datetime, most_open: int) -> Added:
+def add(db: Sql, command: Command, now: datetime, most_open: int) -> Added:
     """Store a command, or find the one that its idempotency key stands for."""
     known = _repeated(db, command)
     if known is not None:
@@ -41,7 +40,7 @@ def add(db: apsw.Connection, command: Command, now: datetime, most_open: int) ->
     return Added(Admission.NEW, command)
 
 
-def _repeated(db: apsw.Connection, command: Command) -> Added | None:
+def _repeated(db: Sql, command: Command) -> Added | None:
     if command.idempotency_key is None:
         return None
     known = _first(db, "WHERE tenant = ? AND idempotency_key = ?", (command.tenant, command.idempotency_key))
@@ -51,18 +50,16 @@ def _repeated(db: apsw.Connection, command: Command) -> Added | None:
     return Added(Admission.REPEATED if same else Admission.CONFLICT, known)
 
 
-def _count_open(db: apsw.Connection, tenant: str, now: datetime) -> int:
+def _count_open(db: Sql, tenant: str, now: datetime) -> int:
     expire(db, now)
-    counted = db.execute(
+    counted = db.value(
         f"SELECT count(*) FROM commands WHERE tenant = ? AND {_OPEN} AND deadline > ?",  # noqa: S608 - only our own text
         (tenant, to_micros(now - OVERDUE_AFTER)),
-    ).get
+    )
     return int(counted)
 
 
-def cancel(
-    db: apsw.Connection, target_id: str, wish: Command, now: datetime, most_open: int
-) -> Cancelling | None:
+def cancel(db: Sql, target_id: str, wish: Command, now: datetime, most_open: int) -> Cancelling | None:
     """What was never sent is cancelled here; for the rest the wish is stored, to be sent. None: no such command."""
     open_now = _count_open(db, wish.tenant, now)
     target = one(db, wish.tenant, target_id)
@@ -86,7 +83,7 @@ def cancel(
     return Cancelling(target, Added(Admission.NEW, wish))
 
 
-def _same_wish(db: apsw.Connection, target: Command, wish: Command) -> Added | None:
+def _same_wish(db: Sql, target: Command, wish: Command) -> Added | None:
     """Asking twice for the same is one wish: the open one is answered with. A key stands for a wish of its own."""
     if wish.idempotency_key is not None:
         return None
@@ -98,11 +95,11 @@ def _same_wish(db: apsw.Connection, target: Command, wish: Command) -> Added | N
     return None if known is None else Added(Admission.REPEATED, known)
 
 
-def one(db: apsw.Connection, tenant: str, command_id: str) -> Command | None:
+def one(db: Sql, tenant: str, command_id: str) -> Command | None:
     return _first(db, "WHERE tenant = ? AND id = ?", (tenant, command_id))
 
 
-def many(db: apsw.Connection, tenant: str, wanted: CommandFilter, before: str, limit: int) -> list[Command]:
+def many(db: Sql, tenant: str, wanted: CommandFilter, before: str, limit: int) -> list[Command]:
     """Newest first."""
     chosen = {
         "tenant": tenant,
@@ -121,7 +118,7 @@ def many(db: apsw.Connection, tenant: str, wanted: CommandFilter, before: str, l
     return [_command(row) for row in rows]
 
 
-def send(db: apsw.Connection, agent: Agent, command_id: str, now: datetime) -> Command | None:
+def send(db: Sql, agent: Agent, command_id: str, now: datetime) -> Command | None:
     expire(db, now)
     command = _first(db, "WHERE id = ? AND agent = ?", (command_id, agent.id))
     outgoing = None if command is None else lifecycle.sent(command, agent.lineage, now)
@@ -130,7 +127,7 @@ def send(db: apsw.Connection, agent: Agent, command_id: str, now: datetime) -> C
     return outgoing
 
 
-def send_all(db: apsw.Connection, agent: Agent, now: datetime) -> list[Command]:
+def send_all(db: Sql, agent: Agent, now: datetime) -> list[Command]:
     """A running one is not sent again: its agent has it, and brings its outcome by itself."""
     expire(db, now)
     rows = db.execute(_COMMAND + f"WHERE agent = ? AND {_OPEN} ORDER BY rowid", (agent.id,))
@@ -147,7 +144,7 @@ def send_all(db: apsw.Connection, agent: Agent, now: datetime) -> list[Command]:
 
 
 def answer(
-    db: apsw.Connection,
+    db: Sql,
     agent_id: str,
     command_id: str,
     state: CommandState,
@@ -162,12 +159,12 @@ def answer(
     return changed is not None
 
 
-def expire(db: apsw.Connection, now: datetime) -> int:
+def expire(db: Sql, now: datetime) -> int:
     late = db.execute(_COMMAND + "WHERE state = 'queued' AND deadline <= ?", (to_micros(now),))
-    return _save_all(db, (lifecycle.expired(_command(row), now) for row in list(late)))
+    return _save_all(db, (lifecycle.expired(_command(row), now) for row in late))
 
 
-def _save_all(db: apsw.Connection, changed: Iterable[Command | None]) -> int:
+def _save_all(db: Sql, changed: Iterable[Command | None]) -> int:
     count = 0
     for command in changed:
         if command is not None:
@@ -176,9 +173,11 @@ def _save_all(db: apsw.Connection, changed: Iterable[Command | None]) -> int:
     return count
 
 
-def _insert(db: apsw.Connection, command: Command) -> None:
+def _insert(db: Sql, command: Command) -> None:
     db.execute(
-        "INSERT INTO commands VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO commands (id, tenant, agent, connection, kind, args, idempotency_key, request_hash, state, "
+        "created_at, updated_at, deadline, lineage, history, progress, result) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             command.id, command.tenant, command.agent, command.connection, command.kind, _text(command.args),
             command.idempotency_key, command.request_hash, command.state, to_micros(command.created_at),
@@ -188,7 +187,7 @@ def _insert(db: apsw.Connection, command: Command) -> None:
     )  # fmt: skip
 
 
-def _save(db: apsw.Connection, command: Command) -> None:
+def _save(db: Sql, command: Command) -> None:
     db.execute(
         "UPDATE commands SET state = ?, updated_at = ?, lineage = ?, history = ?, progress = ?, result = ? "
         "WHERE id = ?",
@@ -214,8 +213,8 @@ def _history(command: Command) -> str:
     return json.dumps(steps, separators=(",", ":"), allow_nan=False)
 
 
-def _first(db: apsw.Connection, where: str, values: tuple[Any, ...]) -> Command | None:
-    row = db.execute(_COMMAND + where, values).fetchone()
+def _first(db: Sql, where: str, values: tuple[Any, ...]) -> Command | None:
+    row = db.row(_COMMAND + where, values)
     return None if row is None else _command(row)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -16,6 +15,7 @@ import structlog
 
 from agent.errors import StorageDamaged, VersionMismatch
 from relay.store.faults import translated
+from relay.store.migrating import Migration
 
 T = TypeVar("T")
 
@@ -32,15 +32,18 @@ BUSY_MILLISECONDS: Final = 5_000  # that the index's reader waits for its writer
 class FileKind:
     """What a file is and how it is kept."""
 
-    scripts: tuple[str, ...]  # resources beside this module: the schema, then one per later version
-    first: int  # the version that the first script makes
+    migrations: tuple[Migration, ...]  # the first makes the oldest version that can be brought forward
     checked: tuple[str, ...]  # the tables that are read whole at opening whatever the size of the file
     durable: bool  # a commit is a promise; otherwise the content can be made again
     alone: bool  # no other connection may open it
 
     @property
+    def first(self) -> int:
+        return self.migrations[0].number
+
+    @property
     def version(self) -> int:
-        return self.first + len(self.scripts) - 1
+        return self.migrations[-1].number
 
 
 def open_file(path: Path, kind: FileKind, vfs: str | None = None) -> apsw.Connection:
@@ -158,7 +161,7 @@ def _recognise(connection: apsw.Connection, path: Path, kind: FileKind) -> None:
     if connection.pragma("application_id") != APPLICATION_ID:
         raise StorageDamaged("This is not a file of the relay.", where=str(path))
     version = connection.pragma("user_version")
-    if not kind.first <= version <= kind.version:
+    if version < kind.first or version not in {migration.number for migration in kind.migrations}:
         raise VersionMismatch(
             f"The file has format {version}, this relay reads {kind.version}.", where=str(path)
         )
@@ -189,13 +192,12 @@ def _prepare(connection: apsw.Connection, kind: FileKind) -> None:
 
 def _migrate(connection: apsw.Connection, kind: FileKind) -> None:
     """Bring the file forward, one version per transaction."""
-    for version, script in enumerate(kind.scripts, start=kind.first):
-        if connection.pragma("user_version") < version:
-            text = files("relay.store").joinpath(script).read_text("utf-8")
-            in_transaction(connection, partial(_run_script, text=text, version=version))
+    for migration in kind.migrations:
+        if connection.pragma("user_version") < migration.number:
+            in_transaction(connection, partial(_run_script, migration=migration))
 
 
-def _run_script(connection: apsw.Connection, *, text: str, version: int) -> None:
-    connection.execute(text)
+def _run_script(connection: apsw.Connection, *, migration: Migration) -> None:
+    connection.execute(migration.script)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {version}")
+    connection.execute(f"PRAGMA user_version = {migration.number}")

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -13,7 +16,7 @@ import pytest
 from agent.errors import GroundwireError, StorageDamaged, TransientError, VersionMismatch
 from relay.store.base import Place, RecordFilter, Tenant
 from relay.store.database import Database
-from relay.store.opening import log_of
+from relay.store.opening import _create, log_of
 from relay.store.sqlite import STORE_FILE, SqliteStore
 from tests.faults.failing_disk import FailingDisk
 from tests.faults.relay_day import Day, contents, day
@@ -107,7 +110,7 @@ async def test_a_damaged_index_is_made_again_while_the_relay_runs(tmp_path: Path
 async def test_a_page_of_the_index_that_cannot_be_read_is_noticed(tmp_path: Path) -> None:
     async with day(tmp_path) as relay:
 
-        def fails(_: apsw.Connection) -> None:
+        def fails(_: object) -> None:
             raise apsw.CorruptError("database disk image is malformed")
 
         with pytest.raises(StorageDamaged):
@@ -171,6 +174,24 @@ async def test_a_store_of_version_2_is_brought_forward_with_all_it_holds(tmp_pat
     assert await store._db.read(contents) == before
     assert await store._db.read(lambda db: db.pragma("user_version")) == STORE_FILE.version
     await store.aclose()
+
+
+@pytest.mark.parametrize("version", range(STORE_FILE.first, STORE_FILE.version))
+async def test_a_store_of_any_older_version_ends_with_the_same_schema(tmp_path: Path, version: int) -> None:
+    made = tuple(migration for migration in STORE_FILE.migrations if migration.number <= version)
+    _create(tmp_path / "relay.db", replace(STORE_FILE, migrations=made))
+    _create(tmp_path / "new.db", STORE_FILE)
+
+    store = await SqliteStore.open(tmp_path / "relay.db")
+    brought_forward = await store._db.read(schema)
+    await store.aclose()
+
+    with closing(apsw.Connection(str(tmp_path / "new.db"))) as new:
+        assert brought_forward == schema(new)
+
+
+def schema(connection: apsw.Connection) -> list[Any]:
+    return connection.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name").fetchall()
 
 
 @pytest.mark.parametrize("version", [1, STORE_FILE.version + 1])

@@ -86,9 +86,9 @@ async def faults_of_index(folder: Path) -> list[str]:
     async with day(folder) as relay:
         ahead = (await relay.materialiser.lag()).batches < 0
         await relay.materialiser.catch_up()
-        went_on = await relay.index._read(contents)
+        went_on = await relay.index._reader.read(contents)
         await relay.materialiser.rebuild()
-        anew = await relay.index._read(contents)
+        anew = await relay.index._reader.read(contents)
     return ["the index is ahead of the store"] * ahead + ["the index is not as made anew"] * (went_on != anew)
 
 

@@ -374,7 +374,7 @@ async def test_a_record_that_changes_while_it_is_paged_over_is_never_skipped(tmp
 async def test_a_rare_match_far_behind_is_reached_page_by_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relay.store.index.SCANNED_ROWS", 5)
+    monkeypatch.setattr("relay.store.index_reading.SCANNED_ROWS", 5)
     async with opened(tmp_path) as relay:
         sender = Sender(await enrolled(relay.store))
         await relay.store.append_batches(

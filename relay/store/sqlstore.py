@@ -1,0 +1,139 @@
+"""The store of record over an engine: each call is one transaction of plain functions in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from relay.lifecycle import Command, CommandState
+from relay.store import accounts, batches, commands
+from relay.store.base import (
+    Added,
+    Agent,
+    Appended,
+    Batch,
+    BatchHeader,
+    Cancelling,
+    CommandFilter,
+    Connection,
+    ConnectionStatus,
+    Enrolment,
+    EnrolmentCode,
+    NewBatch,
+    StreamEnd,
+    StreamPosition,
+    Tenant,
+    Token,
+)
+from relay.store.sql import Engine
+
+
+class SqlStore:
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    async def add_tenant(self, tenant: Tenant) -> bool:
+        return await self.engine.write(lambda db: accounts.add_tenant(db, tenant))
+
+    async def tenant(self, tenant: str) -> Tenant | None:
+        return await self.engine.read(lambda db: accounts.tenant(db, tenant))
+
+    async def add_token(self, token: Token) -> None:
+        await self.engine.write(lambda db: accounts.add_token(db, token))
+
+    async def token(self, token_id: str) -> Token | None:
+        return await self.engine.read(lambda db: accounts.token(db, token_id))
+
+    async def add_code(self, code: EnrolmentCode) -> None:
+        await self.engine.write(lambda db: accounts.add_code(db, code))
+
+    async def code(self, code_id: str, now: datetime) -> EnrolmentCode | None:
+        return await self.engine.read(lambda db: accounts.code(db, code_id, now))
+
+    async def enrol(self, code_id: str, enrolment: Enrolment, now: datetime) -> Agent | None:
+        return await self.engine.write(lambda db: accounts.enrol(db, code_id, enrolment, now))
+
+    async def agent(self, agent_id: str) -> Agent | None:
+        return await self.engine.read(lambda db: accounts.agent(db, agent_id))
+
+    async def agent_by_key(self, public_key: bytes) -> Agent | None:
+        return await self.engine.read(lambda db: accounts.agent_by_key(db, public_key))
+
+    async def agents(self, tenant: str) -> list[Agent]:
+        return await self.engine.read(lambda db: accounts.agents(db, tenant))
+
+    async def set_epoch(self, agent_id: str, epoch: int, pending: int | None) -> None:
+        await self.engine.write(lambda db: accounts.set_epoch(db, agent_id, epoch, pending))
+
+    async def saw_agent(self, agent_id: str, software: str, now: datetime) -> None:
+        await self.engine.write(lambda db: accounts.saw_agent(db, agent_id, software, now))
+
+    async def save_connections(
+        self, agent: Agent, statuses: Sequence[ConnectionStatus], now: datetime
+    ) -> None:
+        await self.engine.write(lambda db: batches.save_connections(db, agent, statuses, now))
+
+    async def connections(self, tenant: str) -> list[Connection]:
+        return await self.engine.read(lambda db: batches.connections(db, tenant))
+
+    async def connection(self, tenant: str, connection_id: str) -> Connection | None:
+        return await self.engine.read(lambda db: batches.connection(db, tenant, connection_id))
+
+    async def stream_positions(self, tenant: str, connection_id: str) -> list[StreamPosition]:
+        return await self.engine.read(lambda db: batches.stream_positions(db, tenant, connection_id))
+
+    async def stream_ends(self, agent: Agent) -> dict[str, StreamEnd]:
+        return await self.engine.read(lambda db: batches.stream_ends(db, agent))
+
+    async def append_batches(self, new: Sequence[NewBatch]) -> list[Appended]:
+        return await self.engine.write(lambda db: batches.append(db, new))
+
+    async def last_position(self) -> int:
+        return await self.engine.read(batches.last_position)
+
+    async def headers(
+        self, after: int, limit: int, *, tenant: str | None = None, connection: str = "", entity: str = ""
+    ) -> list[BatchHeader]:
+        return await self.engine.read(
+            lambda db: batches.headers(db, after, limit, tenant, connection, entity)
+        )
+
+    async def batch(self, position: int) -> Batch | None:
+        return await self.engine.read(lambda db: batches.batch(db, position))
+
+    async def quarantine(self, position: int, reason: str) -> None:
+        """From now on the batch counts as one that cannot be read. It stays."""
+        await self.engine.write(lambda db: batches.quarantine(db, position, reason))
+
+    async def add_command(self, command: Command, now: datetime, *, most_open: int) -> Added:
+        return await self.engine.write(lambda db: commands.add(db, command, now, most_open))
+
+    async def cancel_command(
+        self, target: str, cancel: Command, now: datetime, *, most_open: int
+    ) -> Cancelling | None:
+        return await self.engine.write(lambda db: commands.cancel(db, target, cancel, now, most_open))
+
+    async def command(self, tenant: str, command_id: str) -> Command | None:
+        return await self.engine.read(lambda db: commands.one(db, tenant, command_id))
+
+    async def commands(self, tenant: str, wanted: CommandFilter, *, before: str, limit: int) -> list[Command]:
+        return await self.engine.read(lambda db: commands.many(db, tenant, wanted, before, limit))
+
+    async def send_command(self, agent: Agent, command_id: str, now: datetime) -> Command | None:
+        """Note that the command goes out now; None: there is nothing to send any more."""
+        return await self.engine.write(lambda db: commands.send(db, agent, command_id, now))
+
+    async def send_commands(self, agent: Agent, now: datetime) -> list[Command]:
+        """Note that all that this agent has not answered go out (again) now, in the order they came."""
+        return await self.engine.write(lambda db: commands.send_all(db, agent, now))
+
+    async def answer_command(
+        self, agent_id: str, command_id: str, state: CommandState, result: Mapping[str, Any], now: datetime
+    ) -> bool:
+        return await self.engine.write(
+            lambda db: commands.answer(db, agent_id, command_id, state, result, now)
+        )
+
+    async def expire_commands(self, now: datetime) -> int:
+        return await self.engine.write(lambda db: commands.expire(db, now))
