@@ -150,6 +150,7 @@ class App:
             parts.connections.start_schedule()
             background += [
                 group.create_task(parts.matrices.run(), name="operations"),
+                group.create_task(parts.health.run(), name="health"),
                 group.create_task(parts.reloads.watch(), name="configuration"),
                 group.create_task(parts.watch_policy(), name="policy"),
             ]

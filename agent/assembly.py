@@ -35,6 +35,7 @@ from agent.control import ControlServer, Handler, caller
 from agent.credentials.access import Access
 from agent.credentials.changes import HASHES, PROXY, SecretChanges
 from agent.errors import ConfigurationError, GroundwireError
+from agent.health import HealthWatch, disk_of
 from agent.identity import IdentityStore
 from agent.kinds import command_kinds
 from agent.mappings.service import Mappings, amend
@@ -103,6 +104,13 @@ class Assembly:
         )
         self.executor = Executor(outbox.journal, [*self._kinds(), *writing], clock, trail, self._send_result)
         self._commands = TracedCommands(self.executor, self.tracing)
+        self.health = HealthWatch(
+            outbox,
+            clock,
+            high_water_bytes=settings.outbox.high_water,
+            disk=partial(disk_of, settings.state_dir),
+            changed=self._health_changed,
+        )
         self.link = Link(
             endpoint_of(settings, identities.load().relay_url),
             identities,
@@ -112,6 +120,7 @@ class Assembly:
             clock=clock,
             software=SOFTWARE,
             gate=lambda: policies.sending,
+            health=self.health.latest,
         )
         self.reloads = Reloads(watcher, self.connections, group, trail, clock)
         self.control = ControlServer(
@@ -177,6 +186,9 @@ class Assembly:
     def _status_changed(self) -> None:
         self.link.status_changed()
         self.matrices.look()
+
+    def _health_changed(self) -> None:
+        self.link.status_changed()
 
     async def _send_result(self, command: str, state: str, result: Mapping[str, Any]) -> None:
         await self._commands.result(command, state, result)

@@ -25,7 +25,14 @@ from agent.policies.in_force import Leaves
 from agent.policies.withdrawals import Withdrawals
 from agent.run_id import new_run_id
 from agent.settings import ConnectionSettings, LimitsTable
-from agent.stream_status import last_complete, limits_status, report_of, state_of, stream_status
+from agent.stream_status import (
+    error_of,
+    last_complete,
+    limits_status,
+    report_of,
+    state_of,
+    stream_status,
+)
 from agent.streams import NoSource, streams_of
 from agent.sync.cursor import Checkpoint, read_checkpoint
 from agent.sync.quiet import Source
@@ -396,6 +403,7 @@ class Connections:
             "driver": settings.driver,
             "state": state_of(views, paused=paused),
             "paused": paused,
+            "error": error_of(views),
             "commands": list(self._commands(settings.name)),
             "streams": [
                 {

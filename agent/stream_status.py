@@ -7,6 +7,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final
 
+from agent.errors import GroundwireError, PolicyDenied
 from agent.model.run import RunCounts, RunMode, RunReport, RunStatus, RunTrigger, rfc3339
 from agent.outbox.values import RunRecord
 from agent.settings import ConnectionSettings
@@ -30,11 +31,26 @@ def state_of(views: Mapping[str, StreamView], *, paused: bool) -> str:
     return next((state.value for state in order if state in states), StreamState.IDLE.value)
 
 
+def error_of(views: Mapping[str, StreamView]) -> dict[str, str] | None:
+    """The error of the stream that asks for most attention, as the relay may see it; what may not leave is none."""
+    order = (StreamState.NEEDS_REAUTHORISATION, StreamState.NEEDS_PERSON)
+    errors = [
+        view for view in views.values() if view.error is not None and not isinstance(view.error, PolicyDenied)
+    ]
+    errors.sort(key=lambda view: order.index(view.state) if view.state in order else len(order))
+    return told_error(errors[0].error) if errors else None
+
+
+def told_error(error: GroundwireError | None) -> dict[str, str] | None:
+    """Its code and what to try, never its words: they may hold a value of the source."""
+    return None if error is None else {"code": error.code, "hint": type(error).default_hint}
+
+
 def stream_status(view: StreamView, next_look: datetime | None) -> dict[str, Any]:
     report = view.report
     return {
         "state": view.state.value,
-        "error": {"code": view.error.code, "hint": type(view.error).default_hint} if view.error else None,
+        "error": told_error(view.error),
         "remap": "offered" if view.remap else None,
         "reconciled": view.reconciled.to_document() if view.reconciled else None,
         "nextRunAt": rfc3339(next_look) if next_look else None,

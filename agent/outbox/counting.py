@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent.outbox.database import Database, Levels
 from agent.outbox.stamps import maybe_moment
-from agent.outbox.values import OutboxStats, StreamStats
+from agent.outbox.values import OutboxStats, StreamStats, Waiting
 
 
 def count_levels(db: Database) -> Levels:
@@ -40,3 +40,16 @@ def count(db: Database) -> OutboxStats:
         damaged=sum(stream.damaged for stream in each),
         file_bytes=db.file_bytes(),
     )
+
+
+def waiting(db: Database) -> dict[str, Waiting]:
+    """What is not acked yet, of each stream that has any."""
+    rows = db.all(
+        "SELECT s.name, count(*), sum(CASE WHEN b.kind IN ('records', 'tombstones') THEN b.count ELSE 0 END),"
+        " sum(b.bytes), min(b.enqueued_at) FROM batch b JOIN stream s ON s.id = b.stream"
+        " WHERE b.settled_at IS NULL GROUP BY s.id"
+    )
+    return {
+        name: Waiting(batches, records, size, maybe_moment(oldest))
+        for name, batches, records, size, oldest in rows
+    }

@@ -54,6 +54,7 @@ from agent.outbox.values import (
     StoredLetter,
     StreamStats,
     UnknownAck,
+    Waiting,
 )
 
 __all__ = [
@@ -75,6 +76,7 @@ __all__ = [
     "StoredLetter",
     "StreamStats",
     "UnknownAck",
+    "Waiting",
 ]
 
 T = TypeVar("T")
@@ -272,6 +274,15 @@ class Outbox:
 
     async def stats(self) -> OutboxStats:
         return await self._run(lambda: counting.count(self._db))
+
+    async def waiting(self) -> dict[str, Waiting]:
+        """What the relay has not acked, of each stream that has any; less to count than `stats`."""
+        return await self._run(lambda: counting.waiting(self._db))
+
+    @property
+    def file_bytes(self) -> int:
+        """Of the file with its write-ahead log, as the disk has them."""
+        return self._db.file_bytes()
 
     @property
     def pending_bytes(self) -> int:

@@ -143,6 +143,25 @@ class OutboxStats:
     file_bytes: int  # with its write-ahead log
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What is not acked yet."""
+
+    batches: int
+    records: int  # and tombstones; reports and dead letters are none
+    bytes: int
+    oldest_at: datetime | None
+
+    def joined(self, other: Waiting) -> Waiting:
+        moments = [at for at in (self.oldest_at, other.oldest_at) if at is not None]
+        return Waiting(
+            self.batches + other.batches,
+            self.records + other.records,
+            self.bytes + other.bytes,
+            min(moments, default=None),
+        )
+
+
 class UnknownAck(GroundwireError):
     """The relay acked or named a batch that this outbox never gave it."""
 

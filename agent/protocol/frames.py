@@ -123,6 +123,7 @@ class Status:
     """Each connection named replaces what was known of it; the others stay as they are."""
 
     connections: Annotated[tuple[Object, ...], Field(max_length=1_000)]
+    health: Object | None = None  # of the agent itself; None: it does not say
 
 
 @dataclass(frozen=True, slots=True)

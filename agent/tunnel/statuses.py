@@ -1,4 +1,4 @@
-"""Pure: what the agent tells of its connections, in frames that the relay can read.
+"""Pure: what the agent tells of its connections and of itself, in frames that the relay can read.
 
 A status that does not fit, or that holds what no frame may hold, would end every session that sends it. So a connection
 too large for a frame is told with less: what is nice to know goes first, its name and state never.
@@ -14,8 +14,9 @@ from agent.protocol.faults import KIB, ProtocolFault
 from agent.protocol.frames import Status, decode, encode
 
 STATUS_BYTES: Final = 32 * KIB  # of connections in one status frame; well under the limit of a control frame
+CONNECTIONS_PER_FRAME: Final = 150  # of what waits for each: under 250 bytes
 _OF_A_STREAM: Final = ("name", "entity", "state", "error", "remap")  # the rest is told by its runs
-_OF_A_CONNECTION: Final = ("name", "system", "driver", "state", "paused", "commands")
+_OF_A_CONNECTION: Final = ("name", "system", "driver", "state", "paused", "error", "commands")
 
 
 def status_frames(connections: Sequence[Mapping[str, Any]]) -> list[Status]:
@@ -29,6 +30,21 @@ def status_frames(connections: Sequence[Mapping[str, Any]]) -> list[Status]:
         portions[-1].append(connection)
         room -= size
     return [Status(tuple(portion)) for portion in portions]
+
+
+def health_frames(health: Mapping[str, Any], at: str, certificates: Mapping[str, str]) -> list[Status]:
+    """`at` is this moment on the agent's clock; `certificates` says of each hop when its certificate ends."""
+    connections = list(health.get("connections", {}).items())
+    portions = [
+        dict(connections[first : first + CONNECTIONS_PER_FRAME])
+        for first in range(0, len(connections), CONNECTIONS_PER_FRAME)
+    ] or [{}]
+    ends = [{"hop": hop, "expiresAt": expires} for hop, expires in certificates.items()]
+    whole = {**health, "at": at, "certificates": ends, "connections": portions[0]}
+    return [
+        Status((), whole),
+        *(Status((), {"at": at, "connections": portion}) for portion in portions[1:]),
+    ]
 
 
 def _fitting(connection: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,11 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final, Protocol
 
 import truststore
+from cryptography import x509
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import (
     ConnectionClosed,
@@ -44,6 +46,11 @@ CLOSE_PROTOCOL: Final = 1002
 class Channel(Protocol):
     """What the link needs of a connection."""
 
+    @property
+    def certificate_ends(self) -> datetime | None:
+        """When the certificate that the other side showed ends; None: it showed none."""
+        ...
+
     async def send(self, message: str | bytes) -> None: ...
 
     async def receive(self, arrived: Callable[[], None]) -> str | bytes:
@@ -60,6 +67,17 @@ class WebsocketChannel:
         self._clock = SystemClock()
         self._pace = BytePace(RELAY_BYTES_PER_SECOND)
         self._spent = 0  # of what came since the last pause
+
+    @property
+    def certificate_ends(self) -> datetime | None:
+        secured = self._connection.transport.get_extra_info("ssl_object")
+        shown = None if secured is None else secured.getpeercert(binary_form=True)
+        if shown is None:
+            return None
+        try:
+            return x509.load_der_x509_certificate(shown).not_valid_after_utc
+        except ValueError:  # TLS took it; what cannot be read of it is news to nobody
+            return None
 
     async def send(self, message: str | bytes) -> None:
         try:

@@ -136,6 +136,8 @@ class Line:
 class AgentEnd:
     """A `Channel` of the agent."""
 
+    certificate_ends = None
+
     def __init__(self, line: Line, note: Callable[[str, Any], None]) -> None:
         self._line, self._note = line, note
 

@@ -28,6 +28,8 @@ LONG = b"x" * 40_000  # travels in parts
 class RelayEnd:
     """The relay behind a channel in memory; once it is cut off, whatever is sent to it is taken by a buffer."""
 
+    certificate_ends = None
+
     def __init__(self, clock: SteppedClock, key: bytes) -> None:
         self.session = RelaySession(
             relay="r", nonce=bytes(32), now=0.0, heartbeat_seconds=Gateway().heartbeat_seconds

@@ -54,6 +54,8 @@ async def until(condition: Callable[[], bool]) -> None:
 class SilentChannel:
     """Takes everything and says nothing."""
 
+    certificate_ends = None
+
     def __init__(self) -> None:
         self.sent: list[str | bytes] = []
         self.closed: int | None = None
