@@ -27,6 +27,7 @@ from agent.protocol.events import (
 )
 from agent.protocol.faults import (
     MAX_CREDIT,
+    MAX_SEQ,
     MAX_STREAMS,
     POSITIONS_SENT_PER_FRAME,
     PROTOCOL_MAX,
@@ -70,6 +71,14 @@ class KnownAgent:
     epoch: int
     pending: int | None = None  # handed out in a welcome and not confirmed yet
     revoked: bool = False
+
+
+def is_ahead(epoch: int, known: KnownAgent) -> bool:
+    """Whether the agent has an epoch that was handed out and is not known any more: the relay came from a backup.
+
+    Nobody but the relay hands epochs out, so a copy of an identity never has one above those that are known.
+    """
+    return max(known.epoch, known.pending or 0) < epoch < MAX_SEQ
 
 
 class RelaySession(Conversation):
@@ -136,7 +145,7 @@ class RelaySession(Conversation):
         ):
             self.refuse("identity_refused", "this agent is not known here, or no longer")
             return None
-        if hello.epoch not in (known.epoch, known.pending):
+        if hello.epoch not in (known.epoch, known.pending) and not is_ahead(hello.epoch, known):
             self.refuse(
                 "stale_epoch",
                 f"the identity was used elsewhere since: epoch {hello.epoch} came, {known.epoch} is in force",

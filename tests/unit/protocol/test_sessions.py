@@ -112,7 +112,8 @@ def test_the_welcome_of_the_longest_names_with_their_hashes_arrives_whole() -> N
         (KnownAgent(PUBLIC, 3, pending=4), 5),  # only the confirm was lost
         (KnownAgent(PUBLIC, 5), None),
         (KnownAgent(PUBLIC, 5, pending=6), None),
-        (KnownAgent(PUBLIC, 3), None),  # from the future: no epoch of ours
+        (KnownAgent(PUBLIC, 3), 5),  # the relay came back from a backup
+        (KnownAgent(PUBLIC, 2, pending=3), 5),
         (KnownAgent(PUBLIC, 4, revoked=True), None),
         (KnownAgent(bytes(32), 4), None),
     ],
