@@ -34,7 +34,7 @@ from agent.protocol.events import (
 from agent.protocol.faults import MAX_BATCH_BYTES, ProtocolFault
 from agent.protocol.frames import Batch, Hello, Result
 from agent.protocol.pace import BytePace, cost_of_part
-from agent.protocol.parts import parts_of
+from agent.protocol.parts import PART_BYTES, parts_of
 from agent.protocol.session import KnownAgent, RelaySession
 from agent.websockets import next_message
 from relay.identities import new_id
@@ -165,6 +165,7 @@ class AgentLink:
             while not self._session.closed:
                 message = await next_message(self._socket, self._part_came)
                 events = self._session.receive(message, self._clock.monotonic())
+                self._still_here()
                 self._wake.set()
                 for event in events:
                     await self._act(event)
@@ -182,8 +183,13 @@ class AgentLink:
             self._wake.set()
 
     def _part_came(self, size: int) -> None:
+        """A short message may be the heartbeat that is due; within a long one there is none."""
+        within_long = size >= PART_BYTES or self._spent > 0  # nothing is spent before a first part
         self._spent += cost_of_part(size)
-        self._still_here()
+        if within_long:
+            self._still_here()
+        else:
+            self._session.heard(self._clock.monotonic())
 
     async def _hold_back(self) -> None:
         """Read no more while the disk, this agent's share of the line, or what it has not read yet says so."""

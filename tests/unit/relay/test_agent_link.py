@@ -179,6 +179,37 @@ async def test_an_agent_whose_share_of_the_line_is_used_up_is_told_meanwhile_tha
         assert socket.heard.qsize() >= 5  # each half interval of four seconds and more
 
 
+# Behind half of the interval the relay says by itself that it is there.
+BEHIND_HALF = 0.6
+
+
+async def test_each_heartbeat_is_answered_once(tmp_path: Path) -> None:
+    async with linked(tmp_path, Gateway(heartbeat_seconds=1.0)) as here:
+        assert await answers_to(here.socket, encode(Heartbeat(2))) == [1, 2]
+
+
+async def test_short_messages_that_a_heartbeat_waits_behind_are_told_that_the_relay_is_there(
+    tmp_path: Path,
+) -> None:
+    async with linked(tmp_path, Gateway(heartbeat_seconds=1.0)) as here:
+        batch = encode(wire(Sender(here.agent).batch(orders(["1"]))))
+
+        assert await answers_to(here.socket, batch, encode(Heartbeat(2))) == [1, 1, 2]
+
+
+async def answers_to(socket: Socket, *messages: str | bytes) -> list[int]:
+    """The heartbeats that were answered, from a first one up to number 2, each message a while behind the other."""
+    answered: list[int] = []
+    for message in (encode(Heartbeat(1)), *messages):
+        socket.said.put_nowait(message)
+        await CLOCK.sleep(BEHIND_HALF)
+    while 2 not in answered:
+        frame = decode(await socket.heard.get())
+        if isinstance(frame, HeartbeatAck):
+            answered.append(frame.n)
+    return answered
+
+
 async def test_a_batch_is_acked_once_it_is_stored_and_not_when_it_has_come(tmp_path: Path) -> None:
     async with linked(tmp_path) as here:
         socket = here.socket
