@@ -31,15 +31,15 @@ from agent.audit.trail import Actor, AuditTrail
 from agent.clock import Clock
 from agent.commands.answers import fitting, refusal, refusal_of, told
 from agent.commands.arguments import read_arguments
-from agent.commands.intake import take
 from agent.commands.ports import Answer, Call, CommandKind, Refused, State
 from agent.commands.progress import Progress
+from agent.commands.reception import Reception
 from agent.commands.settling import Settlements
 from agent.commands.trail import RELAY, CommandTrail, judged
 from agent.commands.turns import Turns
-from agent.commands.words import AT_ONCE, WRITES, entity_of, target_of
+from agent.commands.words import AT_ONCE
 from agent.errors import AuditUnavailable, GroundwireError, StorageFull
-from agent.outbox.journal import RECEIVED, STARTED, CommandJournal, CommandRecord, Receipt
+from agent.outbox.journal import RECEIVED, STARTED, CommandJournal, CommandRecord
 from agent.policy.decision import Decision
 from agent.protocol.frames import Command
 from agent.unbroken import to_its_end
@@ -106,9 +106,9 @@ class Executor:
         self._underway: dict[str, Underway] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._replying: set[str] = set()
-        self._conflicts: set[str] = (
-            set()
-        )  # to be told once the relay has the answer of the command that came first
+        self._reception = Reception(
+            journal, clock, self._trail, begin=self._begin, reply=self._reply, newest=self._newest
+        )
         self._settlements = Settlements(journal, self._trail)
         self._auditor: asyncio.Task[None] | None = None
         self._audit_wanted = False
@@ -146,56 +146,7 @@ class Executor:
 
         A session that ends meanwhile cuts nothing off: what is written down and not begun would be begun by no repeat.
         """
-        await to_its_end(self._handle(command))
-
-    async def _handle(self, command: Command) -> None:
-        now = self._clock.utcnow()
-        try:
-            taken = take(command, now)
-        except Refused as refused:
-            await self._refuse_untaken(command, refused)
-            return
-        received = await self._journal.receive(
-            command.id,
-            taken.body_hash,
-            command.name,
-            now,
-            taken.deadline,
-            body=taken.body,
-            connection=target_of(command.args),
-            entity=entity_of(command.args),
-            writes=command.name in WRITES,
-        )
-        known = received.command
-        if received.receipt is Receipt.CONFLICT:
-            await self._trail.conflict(known, command.name, target_of(command.args))
-            await self._refuse_conflict(known)
-        elif received.receipt is Receipt.NEW:
-            log.info("command_received", command=command.id, name=command.name)
-            self._begin(known)
-        elif known.finished:
-            self._reply(known.id, known.state, known.result)
-        else:
-            one = self._underway.get(known.id)
-            self._reply(known.id, State.RUNNING, one.progress.newest if one else {})
-
-    async def _refuse_untaken(self, command: Command, refused: Refused) -> None:
-        log.warning("command_refused", command=command.id, reason=refused.code)
-        known = await self._journal.get(command.id)
-        if known is not None:
-            await self._trail.conflict(known, command.name, target_of(command.args))
-            await self._refuse_conflict(known)
-            return
-        await self._trail.untaken(command.id, command.name, refused.code)
-        self._reply(command.id, State.REFUSED, told(refused.code, refused.faults))
-
-    async def _refuse_conflict(self, known: CommandRecord) -> None:
-        """The relay takes the first outcome that it hears of an id: that of the command which came first."""
-        log.warning("command_refused", command=known.id, reason="conflict")
-        if known.acked_at is None:
-            self._conflicts.add(known.id)
-        else:
-            self._reply(known.id, State.REFUSED, told("conflict"))
+        await to_its_end(self._reception.take(command))
 
     def _reply(self, command_id: str, state: str, result: Mapping[str, Any]) -> None:
         """Hand an answer over without waiting for the tunnel to take it."""
@@ -217,11 +168,12 @@ class Executor:
                 later = self._when_there_is_room(lambda: self._journal.acked(command, state))
                 self._spawn(f"acked {command}", later)
             return
-        if command in self._conflicts:
-            known = await self._journal.get(command)
-            if known is None or known.acked_at is not None:
-                self._conflicts.discard(command)
-                self._reply(command, State.REFUSED, told("conflict"))
+        await self._reception.first_acked(command)
+
+    def _newest(self, command_id: str) -> Mapping[str, Any]:
+        """What was told last of a command that runs."""
+        one = self._underway.get(command_id)
+        return one.progress.newest if one else {}
 
     async def cancel(self, command_id: str) -> State | None:
         """End a command where that is safe, and say how it stands then; None: not known.
