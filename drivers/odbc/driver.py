@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final, TypeVar
@@ -30,6 +30,7 @@ from drivers.contract import (
     WriteCommand,
 )
 from drivers.odbc import checks
+from drivers.odbc.ahead import fetched_in_order
 from drivers.odbc.catalogue import discover
 from drivers.odbc.connection_string import build
 from drivers.odbc.dialects import Dialect
@@ -38,7 +39,7 @@ from drivers.odbc.matrix import operations_of
 from drivers.odbc.names import with_names
 from drivers.odbc.options import parse_connection
 from drivers.odbc.planning import plan
-from drivers.odbc.reading import Fetched, PageReader
+from drivers.odbc.reading import PageReader
 from drivers.odbc.session import Session
 from drivers.odbc.shape import StreamShape
 from drivers.odbc.signposts import signpost_of
@@ -48,10 +49,6 @@ from drivers.odbc.writing import Writer
 _Result = TypeVar("_Result")
 
 VERSION: Final = "1"
-_STOP_FIRST: Final = (
-    0.25  # seconds; most pages are there by then, and a connection that was not told to stop is kept
-)
-_STOP_AGAIN: Final = 1.0  # seconds; a statement that began just behind the word to stop has not heard it
 
 
 class OdbcDriver:
@@ -123,23 +120,14 @@ class OdbcDriver:
 
     async def read(self, request: ReadRequest) -> AsyncIterator[Page]:
         reader = await _in_thread(self._reader, request)
-        # One page is fetched ahead while the one before it is finished. The task never outlives this generator.
-        ahead: asyncio.Task[Fetched] | None = asyncio.ensure_future(_in_thread(reader.fetch, reader.start()))
+        at_once = self._options.pages_at_once
         try:
-            while ahead is not None:
-                fetched = await asyncio.shield(ahead)
-                ahead = None
-                if not fetched.complete:
-                    ahead = asyncio.ensure_future(_in_thread(reader.fetch, fetched.position))
-                yield await _in_thread(reader.finish, fetched)
+            async with aclosing(
+                fetched_in_order(reader, reader.start(), _in_thread, pages_at_once=at_once)
+            ) as pages:
+                async for fetched in pages:
+                    yield await _in_thread(reader.finish, fetched)
         finally:
-            if ahead is not None:
-                await asyncio.wait({ahead}, timeout=_STOP_FIRST)
-                while not ahead.done():
-                    await _in_thread(reader.stop)
-                    await asyncio.wait({ahead}, timeout=_STOP_AGAIN)
-                with contextlib.suppress(DriverError):
-                    await asyncio.shield(ahead)
             reader.close()
 
     async def columns(self, stream: StreamSpec) -> Sequence[Column]:

@@ -40,6 +40,7 @@ class ConnectionOptions(Strict):
     connect_seconds: int = Field(default=15, ge=1, le=600)
     # below the agent's `driver_seconds_without_page`, or the driver is ended before the statement
     query_seconds: int = Field(default=240, ge=1, le=86_400)
+    pages_at_once: int = Field(default=2, ge=1, le=2)  # of one read, each on a connection of its own
     lock_seconds: int = Field(default=10, ge=1, le=3_600)  # how long a write waits for what others hold
     max_text_bytes: int = Field(default=16 * MIB, ge=KIB, le=256 * MIB)  # one value; a longer one is an error
     buffer_bytes: int = Field(default=16 * MIB, ge=MIB, le=512 * MIB)  # what one fetch may hold in transit

@@ -1,7 +1,8 @@
 """Reads one stream page by page. Blocks; the driver runs it in threads.
 
-`fetch` talks to the source, `finish` turns what came into a contract page; while one page is finished the next may
-already be fetched, because a fetch needs only the position where the one before it ended.
+`fetch` talks to the source, `finish` turns what came into a contract page. A fetch needs only the position where the
+one before it ended, and that is known once its headers are there: the next page may be fetched while the lines of the
+one before it are, and while that one is finished.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,12 +24,12 @@ from drivers.contract import (
     ReadRequest,
     SourceBusy,
     SourceChanged,
-    Unreachable,
 )
 from drivers.cursors import Position, decode_cursor, encode_cursor
 from drivers.keys import decode_key, encode_keys
 from drivers.nesting import LineSet, nest
 from drivers.odbc import queries
+from drivers.odbc.connections import ReadConnections
 from drivers.odbc.packing import unpack
 from drivers.odbc.positions import earliest_text, exists_as, mark_text
 from drivers.odbc.queries import Sql
@@ -40,7 +41,7 @@ from drivers.odbc.values import key_texts, typed
 VERIFY_TRIES: Final = 4  # a page that changes under each of these reads is given back as "busy"
 BY_KEYS_CHUNK: Final = 500  # keys in one statement; longer lists are planned badly or refused
 
-_Result = TypeVar("_Result")
+Reached = Callable[[Position], None]  # told where a page ends, if another one lies behind it
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class PageReader:
         self._shape = shape
         self._request = request
         self._where = f"streams.{shape.name}.read"
-        self._connection: BulkConnection | None = None
+        self._connections = ReadConnections(session, self._where)
         self._keys_only = request.mode is ReadMode.KEYS
         self._by_replication = request.mode is ReadMode.CHANGES
         tables = tracked_tables(session.dialect, shape) if self._by_replication else None
@@ -99,10 +100,16 @@ class PageReader:
             self._tracked.go_on_behind(position.values[0])
         return position
 
-    def fetch(self, position: Position | None) -> Fetched:
+    def fetch(self, position: Position | None, reached: Reached | None = None) -> Fetched:
+        """Read the page behind `position`. `reached` may be told where it ends, long before the page is there.
+
+        What is told may turn out otherwise, where the page has to be read again: `Fetched.position` holds.
+        """
         if self._request.mode is ReadMode.BY_KEYS:
-            return self._on_connection(lambda connection: self._fetch_keys(connection, position))
-        return self._on_connection(lambda connection: self._fetch_page(connection, position))
+            return self._connections.run(lambda connection: self._fetch_keys(connection, position))
+        return self._connections.run(
+            lambda connection: self._fetch_page(connection, position, reached or _untold)
+        )
 
     def finish(self, fetched: Fetched) -> Page:
         keys = encode_keys([key_texts(fetched.headers.column(column.name)) for column in self._shape.key])
@@ -122,49 +129,15 @@ class PageReader:
         return Page(table, cursor, complete=fetched.complete)
 
     def stop(self) -> None:
-        """Nobody waits for the page under way any more: the source need not go on with it."""
-        connection = self._connection
-        if connection is not None:
-            self._session.stop(connection)
+        """Nobody waits for the pages under way any more: the source need not go on with them."""
+        self._connections.stop()
 
     def close(self) -> None:
-        """Keep the connection for the next read. After a failure there is none to keep, and one that was told to stop
-        may hear of it only in its next statement.
-        """
-        connection, self._connection = self._connection, None
-        if connection is not None and not connection.told_to_stop:
-            connection.stopped = False
-            self._session.give_back(connection)
+        self._connections.close()
 
-    def _on_connection(self, work: Callable[[BulkConnection], _Result]) -> _Result:
-        reused = self._connection is not None
-        if self._connection is None:
-            self._connection, reused = self._session.borrow()
-        try:
-            return self._in_transaction(self._connection, work)
-        except Unreachable:
-            # An idle connection may have been closed by a firewall or a restart; that says nothing about now.
-            self._connection = None
-            if not reused:
-                raise
-        except BaseException:
-            self._connection = None
-            raise
-        self._connection = self._session.open_bulk()
-        return self._in_transaction(self._connection, work)
-
-    def _in_transaction(
-        self, connection: BulkConnection, work: Callable[[BulkConnection], _Result]
-    ) -> _Result:
-        connection.begin(self._where)
-        try:
-            return work(connection)
-        finally:
-            connection.end()
-
-    def _fetch_page(self, connection: BulkConnection, position: Position | None) -> Fetched:
+    def _fetch_page(self, connection: BulkConnection, position: Position | None, reached: Reached) -> Fetched:
         if self._tracked is None:
-            return self._fetch_rows(connection, position)
+            return self._fetch_rows(connection, position, reached)
 
         def ask(sql: Sql, where: str) -> Any:
             answer = connection.read(sql, where=where)
@@ -172,14 +145,14 @@ class PageReader:
 
         since = self._tracked.since(ask)
         self._shape = self._tracked.shape(since)
-        fetched = self._fetch_rows(connection, position)
+        fetched = self._fetch_rows(connection, position, _untold)
         if since is None or self._tracked.since(ask) is not None:
             return fetched
         # The source forgot changes while they were read; behind the same position now every row is asked for.
         self._shape = self._tracked.shape(None)
-        return self._fetch_rows(connection, position)
+        return self._fetch_rows(connection, position, _untold)
 
-    def _fetch_rows(self, connection: BulkConnection, position: Position | None) -> Fetched:
+    def _fetch_rows(self, connection: BulkConnection, position: Position | None, reached: Reached) -> Fetched:
         if position is None:
             self._refuse_null_keys(connection)
         wanted = self._request.page_rows
@@ -198,6 +171,10 @@ class PageReader:
             self._refuse_straddling(connection, found, wanted)
             headers = found.slice(0, wanted)
             self._refuse_going_back(headers, position)
+            last = self._position_at(headers, headers.num_rows - 1) if headers.num_rows else None
+            complete = found.num_rows <= wanted
+            if last is not None and not complete:
+                reached(last)
             lines = self._read_lines(connection, headers)
             if self._dialect.consistent or not lines or self._unchanged(connection, statement, found):
                 break
@@ -207,8 +184,7 @@ class PageReader:
                 where=self._where,
                 hint="It is tried again by itself. If it lasts, lower page_rows.",
             )
-        last = self._position_at(headers, headers.num_rows - 1) if headers.num_rows else None
-        return Fetched(headers, lines, last, complete=found.num_rows <= wanted)
+        return Fetched(headers, lines, last, complete)
 
     def _unchanged(self, connection: BulkConnection, statement: Sql, found: pa.Table) -> bool:
         """Without a snapshot, a page whose headers read the same before and after its lines belongs together."""
@@ -416,3 +392,7 @@ def _names(columns: Sequence[QueryColumn]) -> list[str]:
 def _folded(key: str) -> str:
     decomposed = unicodedata.normalize("NFKD", key.casefold())
     return "".join(c for c in decomposed if not unicodedata.combining(c) and not c.isspace())
+
+
+def _untold(_: Position) -> None:
+    """A read that changes with what is asked goes on behind whole pages alone."""

@@ -218,14 +218,14 @@ async def test_integer_and_date_replication_keys_have_marks_of_their_own(source:
     assert len(rows(found)) == 1
 
 
-async def test_a_read_left_after_one_page_gives_its_connection_back(source: Source, make: Make) -> None:
+async def test_a_read_left_after_one_page_gives_its_connections_back(source: Source, make: Make) -> None:
     driver = make(source)
     spec = stream("select order_no as k from orders")
     for _ in range(5):
         async with aclosing(driver.read(ReadRequest(spec, ReadMode.SCAN, page_rows=1))) as reading:  # type: ignore[type-var]
             await anext(reading)
 
-    assert len(driver._session._idle) == 1
+    assert 1 <= len(driver._session._idle) <= 2  # one for each page that was under way
 
 
 async def test_postgres_texts_that_look_like_the_packing_of_a_row_arrive_as_they_are(

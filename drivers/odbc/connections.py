@@ -1,0 +1,100 @@
+"""The connections that one read works with: a page each, and at most as many as pages are fetched at once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from drivers.contract import DriverError, Unreachable
+from drivers.odbc.session import BulkConnection, Session
+
+_Result = TypeVar("_Result")
+_log: Final = logging.getLogger(__name__)  # its lines go into the agent's log
+
+
+class ReadConnections:
+    def __init__(self, session: Session, where: str) -> None:
+        self._session = session
+        self._where = where
+        self._change = threading.Condition()
+        self._free: list[BulkConnection] = []
+        self._busy: list[BulkConnection] = []
+        self._alone = False  # the source gave no further connection
+
+    def run(self, work: Callable[[BulkConnection], _Result]) -> _Result:
+        """Do `work` in a transaction; once more on a new connection where one that was used before is lost."""
+        connection, reused = self._take()
+        try:
+            return self._in_transaction(connection, work)
+        except Unreachable:
+            # An idle connection may have been closed by a firewall or a restart; that says nothing about now.
+            if not reused:
+                raise
+        connection = self._session.open_bulk()
+        with self._change:
+            self._busy.append(connection)
+        return self._in_transaction(connection, work)
+
+    def stop(self) -> None:
+        """Nobody waits for what is read any more: the source need not go on with it."""
+        with self._change:
+            busy = list(self._busy)
+        for connection in busy:
+            self._session.stop(connection)
+
+    def close(self) -> None:
+        """Keep the connections for the next read. After a failure there is none to keep, and one that was told to stop
+        may hear of it only in its next statement.
+        """
+        with self._change:
+            free, self._free = self._free, []
+        for connection in free:
+            if not connection.told_to_stop:
+                connection.stopped = False
+                self._session.give_back(connection)
+
+    def _take(self) -> tuple[BulkConnection, bool]:
+        """A connection for one page, and whether it was used before."""
+        with self._change:
+            while self._alone and self._busy and not self._free:
+                self._change.wait()
+            first = not self._busy
+            if self._free:
+                connection = self._free.pop()
+                self._busy.append(connection)
+                return connection, True
+        try:
+            connection, reused = self._session.borrow()
+        except DriverError as error:
+            if first:
+                raise
+            with self._change:
+                self._alone = True
+            _log.warning(
+                "%s: one page at a time, for the source gives no second connection: %s", self._where, error
+            )
+            return self._take()
+        with self._change:
+            self._busy.append(connection)
+        return connection, reused
+
+    def _in_transaction(
+        self, connection: BulkConnection, work: Callable[[BulkConnection], _Result]
+    ) -> _Result:
+        failed = True
+        try:
+            connection.begin(self._where)
+            try:
+                result = work(connection)
+            finally:
+                connection.end()
+            failed = False
+            return result
+        finally:
+            with self._change:
+                self._busy.remove(connection)
+                if not failed:
+                    self._free.append(connection)
+                self._change.notify()

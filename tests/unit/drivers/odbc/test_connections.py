@@ -1,0 +1,132 @@
+"""A read's connections: one a page, kept while they work, and no more than the source gives."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from drivers.contract import SourceBusy, Unreachable
+from drivers.odbc.connections import ReadConnections
+
+WAIT = 30.0  # seconds until a test that hangs fails; none waits so long
+
+
+class Connection:
+    def __init__(self) -> None:
+        self.stopped = self.told_to_stop = False
+
+    def begin(self, where: str) -> None: ...
+
+    def end(self) -> None: ...
+
+
+class Session:
+    def __init__(self, idle: int = 0, most: int = 9) -> None:
+        self.idle = [Connection() for _ in range(idle)]
+        self.kept: list[Connection] = []
+        self.opened = 0
+        self.refused = threading.Event()
+        self._most = most
+
+    def borrow(self) -> tuple[Any, bool]:
+        if self.idle:
+            return self.idle.pop(), True
+        return self.open_bulk(), False
+
+    def open_bulk(self) -> Any:
+        if self.opened >= self._most:
+            self.refused.set()
+            raise SourceBusy("too many connections")
+        self.opened += 1
+        return Connection()
+
+    def give_back(self, connection: Connection) -> None:
+        self.kept.append(connection)
+
+    def stop(self, connection: Connection) -> None:
+        connection.stopped = connection.told_to_stop = True
+
+
+def connections(session: Session) -> ReadConnections:
+    given: Any = session
+    return ReadConnections(given, "streams.s.read")
+
+
+def test_a_page_uses_the_connection_of_the_page_before_it() -> None:
+    session = Session()
+    read = connections(session)
+
+    used = [read.run(lambda connection: connection) for _ in range(3)]
+    read.close()
+
+    assert len(set(map(id, used))) == 1
+    assert session.kept == [used[0]]
+
+
+def test_a_kept_connection_that_is_lost_is_replaced_once() -> None:
+    session = Session(idle=1)
+    read = connections(session)
+    met: list[Any] = []
+
+    def work(connection: Any) -> str:
+        met.append(connection)
+        if len(met) == 1:
+            raise Unreachable("closed by a firewall")
+        return "read"
+
+    assert read.run(work) == "read"
+    read.close()
+    assert session.kept == [met[1]]
+
+
+def test_a_new_connection_that_is_lost_is_not_tried_again() -> None:
+    read = connections(Session())
+
+    def work(_connection: Any) -> None:
+        raise Unreachable("gone")
+
+    with pytest.raises(Unreachable):
+        read.run(work)
+
+
+def test_a_source_with_a_single_connection_is_read_one_page_at_a_time(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    session = Session(most=1)
+    read = connections(session)
+    first_has_it = threading.Event()
+
+    def first(connection: Any) -> Any:
+        first_has_it.set()
+        assert session.refused.wait(WAIT)
+        return connection
+
+    def second() -> Any:
+        assert first_has_it.wait(WAIT)
+        return read.run(lambda connection: connection)
+
+    with ThreadPoolExecutor(2) as pool:
+        pages = [pool.submit(read.run, first), pool.submit(second)]
+        used = [page.result(WAIT) for page in pages]
+
+    assert used[0] is used[1]
+    assert session.opened == 1
+    assert "too many connections" in caplog.text
+
+
+def test_a_source_that_gives_no_connection_at_all_is_an_error() -> None:
+    with pytest.raises(SourceBusy):
+        connections(Session(most=0)).run(lambda connection: connection)
+
+
+def test_a_connection_that_was_told_to_stop_is_not_kept() -> None:
+    session = Session()
+    read = connections(session)
+
+    read.run(lambda _connection: read.stop())
+    read.close()
+
+    assert session.kept == []
