@@ -11,7 +11,7 @@ from drivers.contract import Mark, MarkKind, ReadMode, ReadRequest, SourceChange
 from drivers.odbc.dialects import ANSI
 from drivers.odbc.options import parse_stream
 from drivers.odbc.queries import Sql
-from drivers.odbc.reading import PageReader
+from drivers.odbc.reading import Fetched, PageReader
 from drivers.odbc.shape import Kind, QueryColumn, StreamShape
 
 READ = {"query": "select no, item from po", "key": ["no", "item"]}
@@ -107,3 +107,19 @@ def test_changes_are_asked_for_with_both_ends_and_go_on_behind_stamp_and_key() -
     assert source.asked[-1].parameters[:2] == ("5", "7")
     assert set(source.asked[-1].parameters[2:]) == {"7", "1"}
     assert '"no" > ' in source.asked[-1].text
+
+
+def test_a_page_tells_where_it_ends_before_its_lines_are_asked_for_and_only_if_there_is_more() -> None:
+    source: Any = Heard()
+    told: list[tuple[str, ...]] = []
+
+    def read(page_rows: int) -> Fetched:
+        request = ReadRequest(StreamSpec("s", "vendor", VERSIONED), ReadMode.SCAN, page_rows=page_rows)
+        return PageReader(source, CHANGING, request).fetch(
+            None, lambda position: told.append(position.values)
+        )
+
+    assert not read(1).complete
+    assert told == [("1",)]
+    assert read(2).complete
+    assert told == [("1",)]

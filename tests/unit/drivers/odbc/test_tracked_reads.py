@@ -27,6 +27,7 @@ class Source:
     def __init__(self, *oldest: int) -> None:
         self._oldest = list(oldest)
         self.pages: list[str] = []
+        self.rows = [2]
 
     def borrow(self) -> tuple[Any, bool]:
         return self, False
@@ -44,7 +45,7 @@ class Source:
             return pa.table({"found": pa.array([], pa.int64())})
         tracked = "CHANGETABLE" in sql.text
         self.pages.append("changes" if tracked else "every row")
-        ids = [2] if tracked else [1, 2, 3]
+        ids = self.rows if tracked else [1, 2, 3]
         return pa.table({"id": ids, "__gw_version": [15 if tracked else 20] * len(ids)})
 
 
@@ -89,3 +90,16 @@ def test_a_resumed_read_of_every_row_goes_on_with_every_row() -> None:
     source = Source(3, 3)
 
     assert (page(source, behind=20), source.pages) == (["1", "2", "3"], ["every row"])
+
+
+def test_no_end_of_a_page_of_changes_is_told_ahead_for_what_is_asked_next_depends_on_the_page() -> None:
+    session: Any = Source(3, 10)
+    marks = (Mark(MarkKind.INTEGER, "10"), Mark(MarkKind.INTEGER, "20"))
+    reader = PageReader(
+        session, SHAPE, ReadRequest(StreamSpec("s", "vendor", READ), ReadMode.CHANGES, *marks, page_rows=1)
+    )
+    told: list[Position] = []
+    session.rows = [2, 3]
+
+    assert not reader.fetch(reader.start(), told.append).complete
+    assert told == []
