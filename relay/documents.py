@@ -12,13 +12,20 @@ from typing import Any
 import pyarrow as pa
 import structlog
 
-from agent.errors import StorageDamaged, TransientError
+from agent.errors import TransientError
 from agent.model.payload import Decoded, PayloadError, PayloadKind, decode
 from agent.model.render import to_documents
 from agent.model.run import rfc3339
 from relay.store.base import Batch, BatchHeader, IndexedRecord, Store
 
 log = structlog.get_logger()
+
+
+class BatchGone(TransientError):
+    """A batch that was just named is not stored any more: everything in it had been replaced long before."""
+
+    code = "batch_gone"
+    default_hint = "Ask again: what took its place is there."
 
 
 class Spoilt(Exception):
@@ -34,6 +41,11 @@ class OpenBatch:
     def size(self) -> int:
         table = self.decoded.table
         return self.header.size if table is None else table.nbytes
+
+    @property
+    def rows(self) -> int:
+        table = self.decoded.table
+        return len(self.decoded.keys) if table is None else int(table.num_rows)
 
 
 def open_batch(batch: Batch) -> OpenBatch:
@@ -65,14 +77,17 @@ class Documents:
         self.on_spoilt: Callable[[], None] = lambda: None
 
     async def batch(self, position: int) -> OpenBatch:
-        """Open a batch. One that was spoilt on the disk is put into quarantine, and open without content."""
+        """Open a batch. One that was spoilt on the disk is put into quarantine, and open without content.
+
+        Raises BatchGone for one that was dropped since its position was found.
+        """
         known = self._open.get(position)
         if known is not None:
             self._open.move_to_end(position)
             return known
         stored = await self._store.batch(position)
         if stored is None:
-            raise StorageDamaged("A batch that the index names is missing.", where=f"position {position}")
+            raise BatchGone("A batch is not stored any more.", where=f"position {position}")
         try:
             opened = await asyncio.to_thread(open_batch, stored)
         except Spoilt as error:

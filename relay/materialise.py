@@ -18,7 +18,7 @@ import structlog
 from agent.clock import Clock
 from agent.errors import GroundwireError
 from agent.model.run import rfc3339
-from relay.documents import Documents, OpenBatch
+from relay.documents import BatchGone, Documents, OpenBatch, without_content
 from relay.store.base import (
     BatchHeader,
     Changes,
@@ -136,7 +136,7 @@ class Materialiser:
         for header in headers:
             if opened and size + header.size > ROUND_BYTES:
                 break
-            opened.append(await self._documents.batch(header.position))
+            opened.append(await self._opened(header))
             size += header.size
         if not opened:
             return False
@@ -145,6 +145,12 @@ class Materialiser:
         self._documents.spoilt -= {batch.header.position for batch in opened}
         log.debug("batches_materialised", batches=len(opened), position=changes.upto)
         return True
+
+    async def _opened(self, header: BatchHeader) -> OpenBatch:
+        try:
+            return await self._documents.batch(header.position)
+        except BatchGone:  # dropped meanwhile: what is in it has been replaced further on
+            return without_content(header)
 
     def _note(self, error: GroundwireError | None) -> None:
         healthy = error is None

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from relay.lifecycle import Command, CommandState
-from relay.store import accounts, batches, commands
+from relay.store import accounts, batches, commands, eras
 from relay.store.base import (
     Added,
     Agent,
@@ -26,12 +26,13 @@ from relay.store.base import (
     Tenant,
     Token,
 )
-from relay.store.sql import Engine
+from relay.store.sql import Engine, Sql
 
 
 class SqlStore:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._opening = eras.new_mark()
 
     async def add_tenant(self, tenant: Tenant) -> bool:
         return await self.engine.write(lambda db: accounts.add_tenant(db, tenant))
@@ -63,9 +64,6 @@ class SqlStore:
     async def agents(self, tenant: str) -> list[Agent]:
         return await self.engine.read(lambda db: accounts.agents(db, tenant))
 
-    async def set_epoch(self, agent_id: str, epoch: int, pending: int | None) -> None:
-        await self.engine.write(lambda db: accounts.set_epoch(db, agent_id, epoch, pending))
-
     async def saw_agent(self, agent_id: str, software: str, now: datetime) -> None:
         await self.engine.write(lambda db: accounts.saw_agent(db, agent_id, software, now))
 
@@ -87,7 +85,15 @@ class SqlStore:
         return await self.engine.read(lambda db: batches.stream_ends(db, agent))
 
     async def append_batches(self, new: Sequence[NewBatch]) -> list[Appended]:
-        return await self.engine.write(lambda db: batches.append(db, new))
+        return await self.engine.write(lambda db: self._append(db, new))
+
+    def _append(self, db: Sql, new: Sequence[NewBatch]) -> list[Appended]:
+        eras.note(db, self.opening(db))
+        return batches.append(db, new)
+
+    def opening(self, _db: Sql) -> str:
+        """Stands for this opening of the store: while it stays the same, no copy was put in its place."""
+        return self._opening
 
     async def last_position(self) -> int:
         return await self.engine.read(batches.last_position)
@@ -120,13 +126,17 @@ class SqlStore:
     async def commands(self, tenant: str, wanted: CommandFilter, *, before: str, limit: int) -> list[Command]:
         return await self.engine.read(lambda db: commands.many(db, tenant, wanted, before, limit))
 
-    async def send_command(self, agent: Agent, command_id: str, now: datetime) -> Command | None:
-        """Note that the command goes out now; None: there is nothing to send any more."""
-        return await self.engine.write(lambda db: commands.send(db, agent, command_id, now))
+    async def send_command(
+        self, agent: Agent, command_id: str, now: datetime, *, session: str | None = None
+    ) -> Command | None:
+        """Note that the command goes out now; None: there is nothing to send any more, or not over this session."""
+        return await self.engine.write(lambda db: commands.send(db, agent, command_id, now, session))
 
-    async def send_commands(self, agent: Agent, now: datetime) -> list[Command]:
+    async def send_commands(
+        self, agent: Agent, now: datetime, *, session: str | None = None
+    ) -> list[Command]:
         """Note that all that this agent has not answered go out (again) now, in the order they came."""
-        return await self.engine.write(lambda db: commands.send_all(db, agent, now))
+        return await self.engine.write(lambda db: commands.send_all(db, agent, now, session))
 
     async def answer_command(
         self, agent_id: str, command_id: str, state: CommandState, result: Mapping[str, Any], now: datetime

@@ -1,0 +1,101 @@
+"""The two forms in which the feed is read."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final, Protocol
+
+import orjson
+import pyarrow as pa
+
+from agent.model.render import to_documents
+from agent.model.run import rfc3339
+from relay.documents import OpenBatch, provenance
+from relay.following import Piece
+
+ARROW: Final = "application/vnd.apache.arrow.stream"
+JSON_LINES: Final = "application/x-ndjson"
+
+
+class Form(Protocol):
+    media_type: str
+
+    async def piece(self, piece: Piece, cursor: str) -> bytes:
+        """`cursor`: to go on behind it."""
+        ...
+
+    def end(self, cursor: str, *, more: bool) -> bytes: ...
+
+
+def form_of(accept: str) -> Form:
+    return ArrowStreams() if ARROW in accept else JsonLines()
+
+
+class JsonLines:
+    media_type = JSON_LINES
+
+    async def piece(self, piece: Piece, cursor: str) -> bytes:
+        return await asyncio.to_thread(_lines, piece, cursor)
+
+    def end(self, cursor: str, *, more: bool) -> bytes:
+        return _line({"type": "end", "cursor": cursor, "more": more})
+
+
+class ArrowStreams:
+    media_type = ARROW
+
+    async def piece(self, piece: Piece, cursor: str) -> bytes:
+        return await asyncio.to_thread(_stream, piece, cursor)
+
+    def end(self, cursor: str, *, more: bool) -> bytes:
+        meta = {"type": "end", "cursor": cursor, "more": "true" if more else "false"}
+        return _written(pa.table({"key": pa.array([], pa.string())}), meta)
+
+
+def _about(opened: OpenBatch) -> dict[str, str]:
+    kind = "tombstone" if opened.decoded.table is None else "record"
+    return {"type": kind, "connection": opened.header.connection, "entity": opened.header.entity}
+
+
+def _line(value: dict[str, Any]) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _lines(piece: Piece, cursor: str) -> bytes:
+    about = _about(piece.opened)
+    lines = [_line(about | {"key": found["key"], "document": found}) for found in _documents(piece)]
+    return b"".join([*lines, _line({"type": "checkpoint", "cursor": cursor})])
+
+
+def _documents(piece: Piece) -> list[dict[str, Any]]:
+    opened = piece.opened
+    shared = provenance(opened)
+    table = opened.decoded.table
+    if table is not None:
+        rows = range(piece.first, piece.end)
+        return [document | shared for document in to_documents(table, rows, entity=opened.header.entity)]
+    when = opened.decoded.deleted_at or opened.header.received_at
+    shared |= {"deletedAt": rfc3339(when), "deleted": True}
+    return [{"key": key} | shared for key in opened.decoded.keys[piece.first : piece.end]]
+
+
+def _stream(piece: Piece, cursor: str) -> bytes:
+    opened = piece.opened
+    table = opened.decoded.table
+    if table is None:
+        when = opened.decoded.deleted_at or opened.header.received_at
+        keys = pa.array(opened.decoded.keys[piece.first : piece.end], pa.string())
+        moments = pa.array([when] * len(keys), pa.timestamp("us", "UTC"))
+        rows = pa.table({"key": keys, "deleted_at": moments})
+    else:
+        rows = table.slice(piece.first, piece.end - piece.first)
+    meta = {**opened.decoded.meta, **_about(opened)}
+    return _written(rows, meta | {"cursor": cursor, "received_at": rfc3339(opened.header.received_at)})
+
+
+def _written(table: pa.Table, meta: dict[str, str]) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema.with_metadata(meta)) as writer:
+        writer.write_table(table.replace_schema_metadata(meta))
+    content: bytes = sink.getvalue().to_pybytes()
+    return content

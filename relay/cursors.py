@@ -1,0 +1,62 @@
+"""Cursors as readers have them: given out, taken back, and refused where the store is not the one they were given by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from relay.eras import Standing
+from relay.places import Kept, close_place, open_place
+from relay.seals import Seals
+from relay.store import eras
+from relay.store.base import Place
+from relay.store.sql import Engine
+
+
+class StrangeCursor(Exception):
+    """It was not given out here, or not for this."""
+
+
+class OutlivedCursor(Exception):
+    """The store came back from a copy that is older than what the reader has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """One reader's place, and the means to give it later ones."""
+
+    place: Place
+    standing: Standing
+    seals: Seals
+    about: tuple[str, ...]
+
+    def cursor(self, place: Place) -> str:
+        return close_place(self.seals, Kept(self.standing.era, place), *self.about)
+
+
+class Cursors:
+    def __init__(self, engine: Engine, seals: Seals) -> None:
+        self._engine = engine
+        self._seals = seals
+
+    @classmethod
+    async def open(cls, engine: Engine) -> Cursors:
+        """With the store's own key, made if it has none yet."""
+        key = await engine.read(eras.seal_key)
+        if key is None:
+            key = await engine.write(eras.make_seal_key)
+        return cls(engine, Seals(key))
+
+    async def read(self, cursor: str, *about: str) -> Bookmark:
+        """`about`: the tenant first. An empty cursor is the beginning. Raises StrangeCursor and OutlivedCursor."""
+        if not cursor:
+            return Bookmark(Place(), await self._standing(None), self._seals, about)
+        kept = open_place(self._seals, cursor, *about)
+        if kept is None:
+            raise StrangeCursor
+        standing = await self._standing(kept.era)
+        if not standing.bears_out(kept.place.position):
+            raise OutlivedCursor
+        return Bookmark(kept.place, standing, self._seals, about)
+
+    async def _standing(self, era: bytes | None) -> Standing:
+        return await self._engine.read(lambda db: eras.standing(db, era))
