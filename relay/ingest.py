@@ -18,6 +18,7 @@ from agent.clock import Clock
 from agent.errors import TransientError
 from agent.model.entities import ENTITIES
 from agent.model.payload import PayloadError, decode
+from relay.observing import Commit, Observer
 from relay.store.base import Appended, NewBatch, Store
 
 log = structlog.get_logger()
@@ -63,7 +64,8 @@ class _Waiting:
 
 
 class Ingest:
-    def __init__(self, store: Store, *, clock: Clock) -> None:
+    def __init__(self, store: Store, *, clock: Clock, observer: Observer | None = None) -> None:
+        self._observer = observer or Observer()
         self._store = store
         self._clock = clock
         self._queue: deque[_Waiting] = deque()
@@ -78,6 +80,10 @@ class Ingest:
     @property
     def busy(self) -> bool:
         return bool(self._queue)
+
+    @property
+    def queued_bytes(self) -> int:
+        return self._queued_bytes
 
     @property
     def full(self) -> bool:
@@ -117,7 +123,10 @@ class Ingest:
         return group
 
     async def _commit(self, group: Sequence[_Waiting]) -> None:
-        outcomes = await self._append([waiting.batch for waiting in group])
+        batches = [waiting.batch for waiting in group]
+        began, begun = self._clock.monotonic(), self._clock.utcnow()
+        outcomes = await self._append(batches)
+        self._observer.committed(Commit(batches, begun, self._clock.monotonic() - began))
         for waiting, outcome in zip(group, outcomes, strict=True):
             self._count(-len(waiting.batch.payload))
             if not waiting.done.done():

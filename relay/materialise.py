@@ -19,6 +19,7 @@ from agent.clock import Clock
 from agent.errors import GroundwireError
 from agent.model.run import rfc3339
 from relay.documents import BatchGone, Documents, OpenBatch, without_content
+from relay.observing import Observer, Round
 from relay.store.base import (
     BatchHeader,
     Changes,
@@ -66,8 +67,16 @@ class Lag:
 
 class Materialiser:
     def __init__(
-        self, store: Store, index: RecordIndex, documents: Documents, arrivals: Arrivals, *, clock: Clock
+        self,
+        store: Store,
+        index: RecordIndex,
+        documents: Documents,
+        arrivals: Arrivals,
+        *,
+        clock: Clock,
+        observer: Observer | None = None,
     ) -> None:
+        self._observer = observer or Observer()
         self._store = store
         self._index = index
         self._documents = documents
@@ -130,6 +139,7 @@ class Materialiser:
 
     async def step(self) -> bool:
         """Apply the next stretch of batches; False when there was none."""
+        began, begun = self._clock.monotonic(), self._clock.utcnow()
         headers = await self._store.headers(await self._index.position(), ROUND_BATCHES)
         opened: list[OpenBatch] = []
         size = 0
@@ -143,6 +153,8 @@ class Materialiser:
         changes = await asyncio.to_thread(changes_of, opened)
         await self._index.apply(changes)
         self._documents.spoilt -= {batch.header.position for batch in opened}
+        done = [batch.header for batch in opened]
+        self._observer.materialised(Round(done, changes.runs, begun, self._clock.monotonic() - began))
         log.debug("batches_materialised", batches=len(opened), position=changes.upto)
         return True
 
