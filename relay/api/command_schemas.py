@@ -91,6 +91,13 @@ class SyncIn(Body):
     )
 
 
+class SyncRunIn(SyncIn):
+    """The same, and of which connection."""
+
+    model_config = _with_example({"connection": "erp", "entities": ["purchase_order"]})
+    connection: str = Field(min_length=1, max_length=200, examples=["erp"])
+
+
 class NothingIn(Body):
     """This command has no arguments."""
 

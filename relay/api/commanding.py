@@ -13,8 +13,10 @@ from typing import Annotated, Any, Final
 
 from fastapi import Body, Depends, Header, Query, Response
 
+from agent.model.entities import ENTITIES
 from agent.protocol.faults import MAX_CONTROL_BYTES, Fault, ProtocolFault
-from relay.api.command_schemas import CommandOut, FieldFaultOut, NothingIn, StepOut
+from relay import kinds
+from relay.api.command_schemas import CommandOut, FieldFaultOut, NothingIn, StepOut, SyncIn
 from relay.api.context import ApiContext, CommandingTenant, Context
 from relay.api.problems import Problem, not_found
 from relay.identities import new_id
@@ -190,6 +192,38 @@ async def dispatched(ctx: ApiContext, command: Command, options: Options, respon
         response.status_code = HTTPStatus.OK
         response.headers.update(WAIT_APPLIED)
     return command_out(ctx, found)
+
+
+async def synced(asked: Asking, wanted: SyncIn) -> CommandOut:
+    """Ask for a sync, or for a re-sync where all, or everything from a moment on, is to be read again."""
+    for entity in wanted.entities:
+        if entity not in ENTITIES:
+            raise Problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                f"There is no such entity; there are {', '.join(sorted(ENTITIES))}.",
+            )
+    again = wanted.full or wanted.since is not None
+    return await asked.send(
+        kinds.RESYNC if again else kinds.SYNC,
+        streams=wanted.streams or None,
+        entities=wanted.entities or None,
+        since=wanted.since,
+    )
+
+
+async def cancelled(
+    ctx: ApiContext, tenant: str, command: str, options: Options, response: Response
+) -> CommandOut:
+    """Withdraw a command that was never sent; for the rest, ask its agent to cancel it."""
+    wish = new_command(ctx, Ask(tenant, "", None, kinds.CANCEL, {"command": command}), options)
+    found = await ctx.store.cancel_command(command, wish, wish.created_at, most_open=MAX_OPEN_WITH_CANCELS)
+    if found is None:
+        raise not_found("command")
+    if found.wish is None:
+        raise Problem(HTTPStatus.CONFLICT, f"The command has ended already: {found.target.state}.")
+    refuse_admission(found.wish.admission)
+    ctx.waiters.changed(found.target.id)
+    return await dispatched(ctx, found.wish.command, options, response)
 
 
 def new_command(ctx: ApiContext, asked: Ask, options: Options) -> Command:

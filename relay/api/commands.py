@@ -7,12 +7,10 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Body, Depends, Query, Response
 
-from agent.model.entities import ENTITIES
 from relay import kinds
 from relay.api.command_schemas import CommandList, CommandOut, DiscoverIn, RequeueIn, SyncIn
 from relay.api.commanding import (
     COMMAND_RESPONSES,
-    MAX_OPEN_WITH_CANCELS,
     WAIT_APPLIED,
     Ask,
     Asked,
@@ -20,16 +18,15 @@ from relay.api.commanding import (
     Nothing,
     WaitSeconds,
     awaited,
+    cancelled,
     command_out,
-    dispatched,
-    new_command,
-    refuse_admission,
     submit,
+    synced,
 )
 from relay.api.context import CommandingTenant, Context, Tenant
 from relay.api.cursors import decode_id, encode_id
 from relay.api.exact import exact_body
-from relay.api.problems import Problem, not_found
+from relay.api.problems import not_found
 from relay.lifecycle import CommandState
 from relay.store.base import CommandFilter
 
@@ -92,16 +89,7 @@ async def cancel_command(  # noqa: PLR0913, RUF100 - what FastAPI injects
     """A command that was never sent is cancelled at once. For the rest this is a command itself: its outcome says
     what became of the wish, and the other command's outcome what became of that.
     """
-    asked = Ask(tenant, "", None, kinds.CANCEL, {"command": command})
-    wish = new_command(ctx, asked, options)
-    found = await ctx.store.cancel_command(command, wish, wish.created_at, most_open=MAX_OPEN_WITH_CANCELS)
-    if found is None:
-        raise not_found("command")
-    if found.wish is None:
-        raise Problem(HTTPStatus.CONFLICT, f"The command has ended already: {found.target.state}.")
-    refuse_admission(found.wish.admission)
-    ctx.waiters.changed(found.target.id)
-    return await dispatched(ctx, found.wish.command, options, response)
+    return await cancelled(ctx, tenant, command, options, response)
 
 
 @of_connection.post(
@@ -110,20 +98,7 @@ async def cancel_command(  # noqa: PLR0913, RUF100 - what FastAPI injects
     summary="Start a sync, a full re-sync, or one from a moment on",
 )
 async def start_sync(asked: Asked, body: Annotated[SyncIn | None, Body()] = None) -> CommandOut:
-    body = body or SyncIn()
-    for entity in body.entities:
-        if entity not in ENTITIES:
-            raise Problem(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                f"There is no such entity; there are {', '.join(sorted(ENTITIES))}.",
-            )
-    again = body.full or body.since is not None
-    return await asked.send(
-        kinds.RESYNC if again else kinds.SYNC,
-        streams=body.streams or None,
-        entities=body.entities or None,
-        since=body.since,
-    )
+    return await synced(asked, body or SyncIn())
 
 
 @of_connection.post(

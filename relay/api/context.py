@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Annotated, Protocol
 
@@ -12,7 +13,12 @@ from fastapi.dependencies.models import Dependant
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from agent.clock import Clock
+from relay.api import sparse
+from relay.api.form import CLAIM, FIELDS
+from relay.api.limits import Limits
 from relay.api.problems import Problem
+from relay.api.repeats import claim
+from relay.api.shell import HEADERS
 from relay.documents import Documents
 from relay.identities import Bearer, bearer_of
 from relay.lifecycle import Command
@@ -35,6 +41,7 @@ class ApiContext:
     agents: Agents
     waiters: CommandWatch
     clock: Clock
+    limits: Limits = field(default_factory=Limits)
 
 
 _bearer = HTTPBearer(
@@ -50,17 +57,32 @@ def context(request: Request) -> ApiContext:
 Context = Annotated[ApiContext, Depends(context)]
 
 
-async def _asking(
-    ctx: Context, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> Bearer:
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+
+
+async def _asking(ctx: Context, credentials: Credentials, request: Request) -> Bearer:
     bearer = None if credentials is None else await bearer_of(ctx.store, credentials.credentials)
-    if bearer is None:
+    if bearer is None or credentials is None:
         raise Problem(
             HTTPStatus.UNAUTHORIZED,
             "A valid bearer token is needed.",
             headers={"WWW-Authenticate": 'Bearer realm="groundwire"'},
         )
+    _spend(ctx, credentials.credentials, request)
     return bearer
+
+
+def _spend(ctx: ApiContext, token: str, request: Request) -> None:
+    """Count a request of a valid token, which is kept here as little as anywhere."""
+    name = hashlib.blake2b(token.encode(), digest_size=16).hexdigest()
+    standing = ctx.limits.spend(name, ctx.clock.monotonic())
+    setattr(request.state, HEADERS, standing.headers(ctx.limits.quota))
+    if not standing.allowed:
+        raise Problem(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            "This token makes more requests than it may; RateLimit-Policy says how many those are.",
+            headers={"Retry-After": str(standing.retry_seconds)},
+        )
 
 
 def _tenant_with(scope: TokenScope) -> Callable[[Bearer], str]:
@@ -78,10 +100,25 @@ def _tenant_with(scope: TokenScope) -> Callable[[Bearer], str]:
     return tenant
 
 
-def only_known_parameters(request: Request) -> None:
+async def shared_form(
+    ctx: Context,
+    bearer: Annotated[Bearer, Depends(_asking)],
+    credentials: Credentials,
+    request: Request,
+) -> None:
+    """What every route has: known parameters alone, `fields` where there is something to choose, idempotency keys."""
+    _only_known_parameters(request)
+    setattr(request.state, FIELDS, sparse.chosen(request))
+    token = "" if credentials is None else credentials.credentials
+    setattr(request.state, CLAIM, await claim(request, ctx.store.engine, bearer.tenant, token, ctx.clock))
+
+
+def _only_known_parameters(request: Request) -> None:
     """A filter that is misspelt or said twice must not quietly choose something else."""
+    route = request.scope["route"]
     names = [name for name, _ in request.query_params.multi_items()]
-    strange = sorted(set(names) - _query_names(request.scope["route"].dependant))
+    known = _query_names(route.dependant) | ({sparse.PARAMETER} if sparse.members_of(route) else set())
+    strange = sorted(set(names) - known)
     if strange:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"There is no parameter {strange[0][:64]!r} here.")
     if len(names) > len(set(names)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -11,13 +10,13 @@ from typing import Annotated, Any, Final
 import orjson
 from fastapi import APIRouter, Depends, Query, Response
 
-from agent.model.entities import ENTITIES, Entity
-from agent.model.schema import json_schema
+from agent.model.entities import Entity
 from relay.api.command_schemas import MAX_KEY, RFC_3339
 from relay.api.context import Context, Tenant
 from relay.api.cursors import decode_place, encode_place
 from relay.api.paths import KeyPath
 from relay.api.problems import Problem, not_found
+from relay.api.records import schema_name
 from relay.store.base import Deleted, Place, RecordFilter, to_micros
 
 NO_RAW: Final = ""
@@ -85,51 +84,6 @@ def _micros(moment: str) -> int | None:
         return to_micros(datetime.fromisoformat(moment)) if moment else None
     except (ValueError, OverflowError) as error:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "updated_after is no moment.") from error
-
-
-def schema_name(entity: Entity) -> str:
-    return "".join(part.capitalize() for part in entity.name.split("_"))
-
-
-def component_schemas() -> dict[str, Any]:
-    """Of every entity and its list, for the OpenAPI description."""
-    found: dict[str, Any] = {}
-    for entity in ENTITIES.values():
-        name = schema_name(entity)
-        found[name] = _document_schema(entity)
-        found[f"{name}List"] = {
-            "type": "object",
-            "required": ["items", "nextCursor", "hasMore"],
-            "properties": {
-                "items": {"type": "array", "items": {"$ref": f"#/components/schemas/{name}"}},
-                "nextCursor": {
-                    "type": "string",
-                    "description": "Go on behind this page, now or later: what changes comes behind it.",
-                },
-                "hasMore": {"type": "boolean", "description": "Whether there is more behind it already."},
-            },
-        }
-    return found
-
-
-def _document_schema(entity: Entity) -> dict[str, Any]:
-    schema = deepcopy(json_schema(entity))
-    for name in ("$schema", "$id"):
-        schema.pop(name, None)
-    # Of a record known only by its deletion nothing but the key is.
-    for name, member in schema["properties"].items():
-        if name != "key" and member.get("type") == "string":
-            member["type"] = ["string", "null"]
-    schema["properties"] |= {
-        "connection": {"type": "string", "description": "The connection's id."},
-        "receivedAt": {
-            "type": ["string", "null"],
-            "format": "date-time",
-            "description": "When the relay stored it.",
-        },
-        "deleted": {"type": "boolean", "description": "Whether the record is gone at the source."},
-    }
-    return schema
 
 
 def _answer(entity: Entity, suffix: str = "") -> dict[int | str, dict[str, Any]]:

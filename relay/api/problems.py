@@ -81,7 +81,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(GroundwireError, _ours)
-    app.add_exception_handler(Exception, _unforeseen)
 
 
 async def _problem(_request: Request, error: Exception) -> Response:
@@ -118,6 +117,7 @@ async def _ours(_request: Request, error: Exception) -> Response:
     return response(HTTPStatus.INTERNAL_SERVER_ERROR, "The relay cannot answer this request.")
 
 
-async def _unforeseen(_request: Request, error: Exception) -> Response:
+def crashed(error: Exception) -> Response:
+    """For an error that nobody foresaw."""
     log.error("request_crashed", error=type(error).__name__, exc_info=error)
     return response(HTTPStatus.INTERNAL_SERVER_ERROR, "The relay cannot answer this request.")

@@ -107,6 +107,10 @@ class SyncRunOut(Answer):
     counts: RunCountsOut
     error: dict[str, Any] | None
     differences: DifferencesOut | None = None
+    told_at: datetime | None = Field(
+        default=None,
+        description="Of a run under way: when its agent told of it last; null of one that has ended.",
+    )
 
 
 class SyncRunList(Answer):

@@ -13,9 +13,9 @@ from agent.model.schema import DECIMAL_PATTERN, json_schema
 from relay import kinds
 from relay.api.command_schemas import CommandOut, StatusIn
 from relay.api.commanding import COMMAND_RESPONSES, Asked, AskedToWrite, Nothing
-from relay.api.entities import schema_name
 from relay.api.exact import Record, exact_body
 from relay.api.paths import KeyPath
+from relay.api.records import schema_name
 
 _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     **COMMAND_RESPONSES,
