@@ -40,6 +40,8 @@ from agent.websockets import next_message
 from relay.identities import new_id
 from relay.ingest import Ingest, examine
 from relay.lifecycle import Command, CommandState
+from relay.members import Members, Own
+from relay.observing import Observer, Outcome, Settled, Word
 from relay.progress import Progress
 from relay.settings import Gateway as GatewaySettings
 from relay.statuses import connection_statuses
@@ -80,15 +82,19 @@ class AgentLink:
         store: Store,
         ingest: Ingest,
         presence: Presence,
+        members: Members,
         waiters: CommandWatch,
         clock: Clock,
+        observer: Observer | None = None,
     ) -> None:
-        self.agent: Agent | None = None
+        self._observer = observer or Observer()
+        self.agent: Agent | None = None  # once it has proved who it is
         self._socket = socket
         self._settings = settings
         self._store = store
         self._ingest = ingest
         self._presence = presence
+        self._members = members
         self._waiters = waiters
         self._clock = clock
         self._session = RelaySession(
@@ -108,7 +114,9 @@ class AgentLink:
         self._progress_came = asyncio.Event()
         self._pace = BytePace(settings.agent_bytes_per_second)
         self._spent = 0  # of what came since the last pause
-        self._log = log.bind(session=new_id("ses", clock.utcnow()))
+        self.id = new_id("ses", clock.utcnow())
+        self.own: Own | None = None  # once it is confirmed
+        self._log = log.bind(session=self.id)
 
     async def run(self) -> None:
         """Until the session or the socket ends."""
@@ -145,13 +153,16 @@ class AgentLink:
             self._session.send_draining()
             self._wake.set()
 
-    async def send_command(self, command: Command) -> bool:
+    async def send_command(self, command: str) -> bool:
         """False: not now; it is sent when the agent is back, unless it has been sent already."""
         if not self._session.open:
             return False
-        outgoing = await self._store.send_command(self._known(), command.id, self._clock.utcnow())
+        outgoing = await self._store.send_command(
+            self._known(), command, self._clock.utcnow(), session=self.id
+        )
         if outgoing is not None:
             self._say(outgoing)
+            self._observer.command_sent(outgoing)
         return outgoing is not None
 
     def _say(self, command: Command) -> None:
@@ -231,6 +242,7 @@ class AgentLink:
             case StatusReceived():
                 statuses = connection_statuses(event.status.connections)
                 await self._store.save_connections(self._known(), statuses, self._clock.utcnow())
+                self._observer.told(Word(self._known(), statuses, event.status.health))
             case DrainStarted():
                 self._log.info("agent_draining")
             case LinkDead():
@@ -243,14 +255,17 @@ class AgentLink:
         pending = self._session.authenticate(kept)
         if known is None or pending is None:
             self._log.warning("agent_refused", agent=hello.agent)
+            self._observer.turned_away("identity")
             return
-        await self._store.set_epoch(known.id, hello.epoch, pending)
+        if not await self._members.offer(known, hello.epoch, pending):
+            self.end("going_away", "this identity connects twice at once", retry_after=1.0)
+            return
         self.agent = known
         self._log = self._log.bind(agent=known.id, tenant=known.tenant)
         self._presence.arrived(self)
         ends = await self._store.stream_ends(known)
         self._session.send_welcome(
-            session=new_id("ses", self._clock.utcnow()),
+            session=self.id,
             positions={stream: end.seq for stream, end in ends.items()},
             hashes={stream: end.hash for stream, end in ends.items()},
             credit=self._settings.credit_batches,
@@ -268,6 +283,7 @@ class AgentLink:
         code = await self._store.code(event.enroll.code_id, now)
         if not self._session.check_code(None if code is None else code.verifier):
             self._log.warning("code_refused", code=event.enroll.code_id)
+            self._observer.turned_away("code")
             return
         enroll = event.enroll
         wanted = Enrolment(new_id("agt", now), enroll.name, self._session.public_key, enroll.software)
@@ -280,13 +296,18 @@ class AgentLink:
 
     async def _confirmed(self, epoch: int) -> None:
         agent = self._known()
-        await self._store.set_epoch(agent.id, epoch, None)
+        own = Own(agent, epoch, self.id)
+        if not await self._members.confirm(own):
+            self.supersede()
+            return
+        self.own = own
         self._log.info("agent_connected", epoch=epoch)
         if self._draining:
             self.drain()
             return
-        for command in await self._store.send_commands(agent, self._clock.utcnow()):
+        for command in await self._store.send_commands(agent, self._clock.utcnow(), session=self.id):
             self._say(command)
+            self._observer.command_sent(command)
             self._waiters.changed(command.id)
 
     async def _result(self, result: Result) -> None:
@@ -314,6 +335,8 @@ class AgentLink:
         changed = await self._store.answer_command(agent.id, command, state, result, self._clock.utcnow())
         if changed:
             self._waiters.changed(command)
+            if not state.open:
+                self._observer.command_answered(Outcome(agent, command, state))
         self._session.send_result_ack(command, acked_as)
         self._wake.set()
 
@@ -341,13 +364,18 @@ class AgentLink:
             raise GroundwireError("A frame that needs an identity came before one.")
         return self.agent
 
+    def _epoch(self) -> int:
+        if self.own is None:
+            raise GroundwireError("A batch came before its session was confirmed.")
+        return self.own.epoch
+
     async def _store_all(self) -> None:
         while True:
             batch = await self._to_store.get()
             # What waits here ends with the session; in the ingest's queue each reconnection would leave another.
             await self._ingest.room()
             new = await examine(self._new_batch(batch))
-            self._ingest.submit(new).add_done_callback(partial(self._stored, new))
+            self._ingest.submit(new).add_done_callback(partial(self._stored, new, batch.enqueued_at))
 
     def _new_batch(self, batch: Batch) -> NewBatch:
         agent = self._known()
@@ -355,6 +383,7 @@ class AgentLink:
             tenant=agent.tenant,
             agent=agent.id,
             lineage=agent.lineage,
+            epoch=self._epoch(),
             stream=batch.stream,
             entity=batch.entity,
             run=batch.run,
@@ -367,8 +396,10 @@ class AgentLink:
             received_at=self._clock.utcnow(),
         )
 
-    def _stored(self, batch: NewBatch, done: asyncio.Future[Appended]) -> None:
+    def _stored(self, batch: NewBatch, enqueued_at: str, done: asyncio.Future[Appended]) -> None:
         self._unstored -= 1
+        if not done.cancelled() and done.exception() is None:
+            self._observer.settled(Settled(batch, done.result().outcome, enqueued_at))
         if done.cancelled() or done.exception() is not None:
             self.end("internal", "the batch could not be stored", retry_after=10.0)
         elif (outcome := done.result().outcome) in _STORED:
@@ -382,6 +413,8 @@ class AgentLink:
                 )
             self._session.acknowledge(batch.stream, batch.seq)
             self._session.grant(1)
+        elif outcome is AppendOutcome.SUPERSEDED:
+            self.supersede()
         else:
             self._log.warning("batch_not_appended", stream=batch.stream, seq=batch.seq, outcome=outcome.value)
             self.end(
@@ -433,7 +466,7 @@ class AgentLink:
         if self.agent is None:
             return
         self._presence.left(self)
-        await self._store.saw_agent(self.agent.id, self.agent.software, self._clock.utcnow())
+        await self._members.left(self.agent, self.id)
         self._log.info("agent_disconnected")
 
     def __repr__(self) -> str:

@@ -21,10 +21,14 @@ from agent.clock import Clock, SystemClock
 from agent.errors import ConfigurationError, GroundwireError
 from relay.api.context import ApiContext
 from relay.api.server import create_api
+from relay.bus.base import Bus
+from relay.bus.memory import MemoryBus
+from relay.cursors import Cursors
 from relay.documents import Documents
 from relay.gateway import Gateway
 from relay.ingest import Ingest
 from relay.materialise import Materialiser
+from relay.members import Members
 from relay.settings import Api as ApiSettings
 from relay.settings import RelaySettings
 from relay.store.index import SqliteRecordIndex
@@ -115,12 +119,16 @@ class RelayApp:
         self.ingest = Ingest(self.store, clock=clock)
         self.documents = Documents(self.store, cache_bytes=settings.cache_mib * MIB)
         self.materialiser = Materialiser(self.store, self.index, self.documents, self.ingest, clock=clock)
+        self.bus: Bus = MemoryBus(clock)
         self.waiters = CommandWatch(clock)
+        self.members = Members(self.store.engine, self.bus, name=settings.name, alone=True, clock=clock)
+        await self.members.join()
         self.gateway = Gateway(
             settings.gateway,
             name=settings.name,
             store=self.store,
             ingest=self.ingest,
+            members=self.members,
             waiters=self.waiters,
             clock=clock,
         )
@@ -135,7 +143,16 @@ class RelayApp:
         raise await self.store.failure()
 
     async def _start_api(self) -> None:
-        context = ApiContext(self.store, self.index, self.documents, self.gateway, self.waiters, self._clock)
+        context = ApiContext(
+            self.store,
+            self.index,
+            self.documents,
+            self.gateway,
+            self.waiters,
+            self._clock,
+            cursors=await Cursors.open(self.store.engine),
+            bus=self.bus,
+        )
         listening = _listen(self.settings.api)
         self._files.callback(listening.close)
         self._api_port = int(listening.getsockname()[1])

@@ -20,6 +20,8 @@ from relay.agent_link import AgentLink
 from relay.descriptors import make_room
 from relay.ingest import Ingest
 from relay.lifecycle import Command
+from relay.members import Members, Own
+from relay.observing import Observer
 from relay.settings import Gateway as GatewaySettings
 from relay.store.base import Store
 from relay.tls import server_context
@@ -44,13 +46,17 @@ class Gateway:
         name: str,
         store: Store,
         ingest: Ingest,
+        members: Members,
         waiters: CommandWatch,
         clock: Clock,
+        observer: Observer | None = None,
     ) -> None:
+        self._observer = observer or Observer()
         self._settings = settings
         self._name = name
         self._store = store
         self._ingest = ingest
+        self._members = members
         self._waiters = waiters
         self._clock = clock
         self._server: Server | None = None
@@ -106,12 +112,31 @@ class Gateway:
         return int(next(iter(self._server.sockets)).getsockname()[1])
 
     def connected(self, agent_id: str) -> bool:
-        return agent_id in self._agents
+        """To this relay or another one."""
+        return agent_id in self._agents or self._members.elsewhere(agent_id)
 
     async def dispatch(self, command: Command) -> bool:
-        """Give a command to its agent now if it is here; otherwise it waits in the store."""
+        """Give a command to its agent now if it is here; otherwise it waits in the store for the relay that has it."""
         link = self._agents.get(command.agent)
-        return link is not None and await link.send_command(command)
+        if link is not None and await link.send_command(command.id):
+            return True
+        self._members.announce(command.agent, command.id)
+        return False
+
+    def own(self) -> dict[str, Own]:
+        """The confirmed sessions of this process, by agent."""
+        return {agent: link.own for agent, link in self._agents.items() if link.own is not None}
+
+    def supersede(self, agent: str, session: str) -> None:
+        """The agent has a newer session at another relay."""
+        link = self._agents.get(agent)
+        if link is not None and link.id == session:
+            link.supersede()
+
+    async def send_waiting(self, agent: str, command: str) -> None:
+        link = self._agents.get(agent)
+        if link is not None:
+            await link.send_command(command)
 
     def arrived(self, link: AgentLink) -> None:
         if link.agent is None:
@@ -120,10 +145,12 @@ class Gateway:
         if older is not None:
             older.supersede()
         self._agents[link.agent.id] = link
+        self._observer.agent_arrived(link.agent)
 
     def left(self, link: AgentLink) -> None:
         if link.agent is not None and self._agents.get(link.agent.id) is link:
             del self._agents[link.agent.id]
+            self._observer.agent_left(link.agent)
 
     async def stop(self) -> None:
         """Take nobody new, let the connected collect their acks, then close."""
@@ -151,8 +178,10 @@ class Gateway:
             store=self._store,
             ingest=self._ingest,
             presence=self,
+            members=self._members,
             waiters=self._waiters,
             clock=self._clock,
+            observer=self._observer,
         )
         self._links[link] = None
         self._empty.clear()
@@ -169,11 +198,13 @@ class Gateway:
     async def _let_in(self, socket: ServerConnection, _request: Request) -> Response | None:
         wait = self._admission.ask(self._clock.monotonic()) if self._has_room else 0.0
         if wait is None:
+            self._observer.turned_away("crowded")
             return _later(socket, "Too many agents come at once.\n", CROWDED_RETRY_SECONDS)
         if wait > 0:
             await self._clock.sleep(wait)
         if self._has_room:
             return None
+        self._observer.turned_away("full")
         return _later(socket, "The relay has all the agents it can serve.\n", FULL_RETRY_SECONDS)
 
     @property

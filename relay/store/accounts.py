@@ -163,10 +163,6 @@ def _agent(row: Any) -> Agent | None:
     return Agent(*(*same, from_micros(enrolled_at), seen))
 
 
-def set_epoch(db: Sql, agent_id: str, epoch: int, pending: int | None) -> None:
-    db.execute("UPDATE agents SET epoch = ?, pending_epoch = ? WHERE id = ?", (epoch, pending, agent_id))
-
-
 def saw_agent(db: Sql, agent_id: str, software: str, now: datetime) -> None:
     db.execute(
         "UPDATE agents SET last_seen_at = ?, software = ? WHERE id = ?", (to_micros(now), software, agent_id)

@@ -121,6 +121,7 @@ class NewBatch:
     tenant: str
     agent: str
     lineage: int
+    epoch: int  # of the session that it came over
     stream: str  # connection/stream
     entity: str
     run: str
@@ -144,6 +145,7 @@ class AppendOutcome(StrEnum):
     GAP = "gap"  # `prev` is not the stream's last batch
     REWOUND = "rewound"  # this seq was stored before with another hash: the agent's folder went back in time
     UNKNOWN_AGENT = "unknown_agent"
+    SUPERSEDED = "superseded"  # the agent has a newer session: what an older one brings counts nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +245,6 @@ class Store(Protocol):
     async def agent(self, agent_id: str) -> Agent | None: ...
     async def agent_by_key(self, public_key: bytes) -> Agent | None: ...
     async def agents(self, tenant: str) -> list[Agent]: ...
-    async def set_epoch(self, agent_id: str, epoch: int, pending: int | None) -> None: ...
     async def saw_agent(self, agent_id: str, software: str, now: datetime) -> None: ...
 
     async def save_connections(
@@ -270,8 +271,12 @@ class Store(Protocol):
     async def commands(
         self, tenant: str, wanted: CommandFilter, *, before: str, limit: int
     ) -> list[Command]: ...  # newest first
-    async def send_command(self, agent: Agent, command_id: str, now: datetime) -> Command | None: ...
-    async def send_commands(self, agent: Agent, now: datetime) -> list[Command]: ...
+    async def send_command(
+        self, agent: Agent, command_id: str, now: datetime, *, session: str | None = None
+    ) -> Command | None: ...
+    async def send_commands(
+        self, agent: Agent, now: datetime, *, session: str | None = None
+    ) -> list[Command]: ...
     async def answer_command(
         self, agent_id: str, command_id: str, state: CommandState, result: Mapping[str, Any], now: datetime
     ) -> bool: ...  # whether it changed anything

@@ -11,6 +11,7 @@ from typing import Any
 from relay import lifecycle
 from relay.lifecycle import OVERDUE_AFTER, Command, CommandState, Step
 from relay.plain import plain_object
+from relay.store import sessions
 from relay.store.base import (
     Added,
     Admission,
@@ -118,8 +119,11 @@ def many(db: Sql, tenant: str, wanted: CommandFilter, before: str, limit: int) -
     return [_command(row) for row in rows]
 
 
-def send(db: Sql, agent: Agent, command_id: str, now: datetime) -> Command | None:
+def send(db: Sql, agent: Agent, command_id: str, now: datetime, session: str | None = None) -> Command | None:
+    """`session`: over which it would go; None if the agent has a newer one, which is to send it."""
     expire(db, now)
+    if session is not None and not sessions.is_newest(db, agent.id, session):
+        return None
     command = _first(db, "WHERE id = ? AND agent = ?", (command_id, agent.id))
     outgoing = None if command is None else lifecycle.sent(command, agent.lineage, now)
     if outgoing is not None:
@@ -127,9 +131,11 @@ def send(db: Sql, agent: Agent, command_id: str, now: datetime) -> Command | Non
     return outgoing
 
 
-def send_all(db: Sql, agent: Agent, now: datetime) -> list[Command]:
+def send_all(db: Sql, agent: Agent, now: datetime, session: str | None = None) -> list[Command]:
     """A running one is not sent again: its agent has it, and brings its outcome by itself."""
     expire(db, now)
+    if session is not None and not sessions.is_newest(db, agent.id, session):
+        return []
     rows = db.execute(_COMMAND + f"WHERE agent = ? AND {_OPEN} ORDER BY rowid", (agent.id,))
     outgoing = []
     for command in [_command(row) for row in rows]:

@@ -52,7 +52,7 @@ COMMAND_POINTS: Final = {
     "result acked": ("agent.outbox.journal", "CommandJournal.acked", BEFORE),
 }
 RELAY_POINTS: Final = {
-    "epoch given": ("relay.store.sqlite", "SqliteStore.set_epoch", AFTER),
+    "epoch given": ("relay.members", "Members.offer", AFTER),
     "group to be stored": ("relay.store.batches", "append", BEFORE),
     "group written": ("relay.store.batches", "append", AFTER),
     "group committed": ("relay.store.sqlite", "SqliteStore.append_batches", AFTER),

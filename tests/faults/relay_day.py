@@ -20,6 +20,7 @@ from relay.documents import Documents
 from relay.ingest import Ingest
 from relay.lifecycle import CommandState
 from relay.materialise import Materialiser
+from relay.store import sessions
 from relay.store.base import Agent, ConnectionStatus, NewBatch
 from relay.store.database import Database
 from relay.store.index import INDEX_FILE, SqliteRecordIndex
@@ -73,11 +74,15 @@ class Day:
         note = f"{number} " + random.randbytes(random.choice((5, 500, 6_000))).hex()
         return self.sender.batch(orders(keys, note=note), stream=stream)
 
+    async def _offer_epoch(self, number: int) -> None:
+        known = await self.store.agent(self.agent.id)
+        await self.store.engine.write(lambda db: sessions.offer_epoch(db, known, known.epoch, number))
+
     def _other_change(self, random: Random, number: int) -> Callable[[], Awaitable[object]]:
         now = NOW + timedelta(seconds=number)
         command = f"cmd_{random.randrange(number + 1)}"
         return random.choice([
-            lambda: self.store.set_epoch(self.agent.id, number, number + 1),
+            lambda: self._offer_epoch(number),
             lambda: self.store.saw_agent(self.agent.id, f"test {number}", now),
             lambda: self.store.save_connections(self.agent, [ConnectionStatus("nav", state=str(number))], now),
             lambda: self.store.add_command(command_of(self.agent, f"cmd_{number}"), now, most_open=1_000),

@@ -219,7 +219,7 @@ class TunnelMachine(RuleBasedStateMachine):
         batch = event.batch
         new = NewBatch(
             tenant=self.identity.tenant, agent=self.identity.id, lineage=self.identity.lineage,
-            stream=batch.stream, entity=batch.entity, run=batch.run, kind=batch.kind, seq=batch.seq,
+            epoch=self.identity.epoch,             stream=batch.stream, entity=batch.entity, run=batch.run, kind=batch.kind, seq=batch.seq,
             prev=batch.prev, count=batch.count, hash=hashlib.sha256(batch.payload).hexdigest(),
             payload=batch.payload, received_at=NOW,
         )  # fmt: skip

@@ -18,11 +18,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from agent.clock import Clock, ManualClock
 from agent.model.payload import decode
 from agent.outbox.store import Outbox
+from relay.bus.memory import MemoryBus
 from relay.documents import Documents
 from relay.gateway import Gateway
 from relay.ingest import Ingest
 from relay.lifecycle import Command, CommandState, Step
 from relay.materialise import Materialiser
+from relay.members import Members
 from relay.settings import Gateway as GatewaySettings
 from relay.store.base import Agent, Place, RecordFilter
 from relay.store.index import SqliteRecordIndex
@@ -91,11 +93,16 @@ class RelayLife:
     async def run(self) -> None:
         self.store = await SqliteStore.open(self.drive.folder / "relay.db", vfs=self.drive.name)
         ingest = (self.parts.ingest or Ingest)(self.store, clock=self.clock)
+        members = Members(
+            self.store.engine, MemoryBus(self.clock), name="simulated", alone=True, clock=self.clock
+        )
+        await members.join()
         self.gateway = Gateway(
             GatewaySettings(credit_batches=self.credit),
             name="simulated",
             store=self.store,
             ingest=ingest,
+            members=members,
             waiters=CommandWatch(self.clock),
             clock=self.clock,
         )

@@ -101,6 +101,7 @@ class Sender:
             tenant=self.agent.tenant,
             agent=self.agent.id,
             lineage=self.agent.lineage,
+            epoch=self.agent.epoch,
             stream=stream,
             entity=entity,
             run=run,

@@ -19,7 +19,9 @@ from agent.protocol.faults import MIB
 from agent.protocol.frames import Ack, Heartbeat, HeartbeatAck, Hello, decode, encode
 from agent.protocol.session import AgentSession
 from relay.agent_link import UNREAD_FRAMES, AgentLink
+from relay.bus.memory import MemoryBus
 from relay.ingest import Ingest
+from relay.members import Members
 from relay.settings import Gateway
 from relay.store.base import Agent
 from relay.store.sqlite import SqliteStore
@@ -115,6 +117,8 @@ async def linked(tmp_path: Path, settings: Gateway | None = None) -> AsyncIterat
     agent = await enrolled(store, key=key.public_key().public_bytes_raw())
     socket: Any = Socket()
     ingest = Ingest(store, clock=CLOCK)
+    members = Members(store.engine, MemoryBus(CLOCK), name="r", alone=True, clock=CLOCK)
+    await members.join()
     link = AgentLink(
         socket,
         relay="r",
@@ -122,6 +126,7 @@ async def linked(tmp_path: Path, settings: Gateway | None = None) -> AsyncIterat
         store=store,
         ingest=ingest,
         presence=Nobody(),
+        members=members,
         waiters=CommandWatch(CLOCK),
         clock=CLOCK,
     )
