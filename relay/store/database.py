@@ -19,6 +19,7 @@ import structlog
 from agent.errors import GroundwireError
 from relay.store.faults import refusal_of, translated
 from relay.store.opening import FileKind, close_quietly, in_transaction, open_file
+from relay.store.waiting import to_its_end
 
 T = TypeVar("T")
 
@@ -47,7 +48,7 @@ class Database:
         executor = ThreadPoolExecutor(1, thread_name_prefix=path.name)
         opening = executor.submit(open_file, path, kind, vfs)
         try:
-            connection = await _to_its_end(asyncio.wrap_future(opening))
+            connection = await to_its_end(asyncio.wrap_future(opening))
         except BaseException:
             if opening.exception() is None:
                 # One that opened behind its caller's cancellation is nobody's, and nobody else could open the file.
@@ -121,7 +122,7 @@ class Database:
     async def _on_thread(self, work: Callable[[apsw.Connection], T]) -> T:
         loop = asyncio.get_running_loop()
         try:
-            return await _to_its_end(loop.run_in_executor(self._executor, self._translated, work))
+            return await to_its_end(loop.run_in_executor(self._executor, self._translated, work))
         finally:
             if self._refused is not None:
                 self._failed.set()
@@ -133,16 +134,3 @@ class Database:
 
 def _mark_closed(connection: apsw.Connection) -> None:
     connection.execute("UPDATE state SET value = 1 WHERE name = 'closed_cleanly'")
-
-
-async def _to_its_end(work: asyncio.Future[T]) -> T:
-    """Wait for `work` however often its caller is cancelled meanwhile; the cancellation is raised after it."""
-    cancelled: asyncio.CancelledError | None = None
-    while not work.done():
-        try:
-            await asyncio.wait([work])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        raise cancelled from work.exception()
-    return work.result()

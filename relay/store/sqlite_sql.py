@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import apsw
@@ -31,6 +31,10 @@ class SqliteSql:
     def change(self, statement: str, parameters: Parameters = ()) -> int:
         self.execute(statement, parameters)
         return self._connection.changes()
+
+    def load(self, table: str, columns: Mapping[str, type[Any]], rows: Iterable[Parameters]) -> None:
+        places = ", ".join("?" * len(columns))
+        self.change_many(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", rows)  # noqa: S608 - only our own text
 
     def change_many(self, statement: str, rows: Iterable[Parameters]) -> None:
         self._connection.executemany(statement, rows)
