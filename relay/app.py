@@ -116,10 +116,10 @@ class RelayApp:
 
     async def _start(self) -> None:
         clock, settings = self._clock, self.settings
-        self.ingest = Ingest(self.store, clock=clock)
+        self.bus: Bus = MemoryBus(clock)
+        self.ingest = Ingest(self.store, clock=clock, bus=self.bus)
         self.documents = Documents(self.store, cache_bytes=settings.cache_mib * MIB)
         self.materialiser = Materialiser(self.store, self.index, self.documents, self.ingest, clock=clock)
-        self.bus: Bus = MemoryBus(clock)
         self.waiters = CommandWatch(clock)
         self.members = Members(self.store.engine, self.bus, name=settings.name, alone=True, clock=clock)
         await self.members.join()

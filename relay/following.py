@@ -51,6 +51,8 @@ class Following:
         self._headers_left = MAX_HEADERS
         self._until = clock.monotonic() + MAX_SECONDS
         self._ahead: list[BatchHeader] = []
+        self._ended = False
+        self._upto: int | None = None  # what comes later is of the next answer, or this one might never end
         self.place = after
         self.more = False
 
@@ -59,7 +61,7 @@ class Following:
         return await self._look()
 
     async def pieces(self) -> AsyncIterator[Piece]:
-        while self._ahead or await self._look():
+        while self._ahead or (not self._ended and await self._look()):
             header = self._ahead[0]
             if not self._goes_on:
                 self.more = True
@@ -77,13 +79,14 @@ class Following:
 
     @property
     def _goes_on(self) -> bool:
-        return self._left > 0 and self._headers_left > 0 and self._clock.monotonic() < self._until
+        return self._left > 0 and self._clock.monotonic() < self._until
 
     async def _look(self) -> bool:
         """Fetch the next headers of batches that hold records; what holds none is passed over."""
         wanted = self._wanted
+        if self._upto is None:
+            self._upto = await self._store.last_position()
         while self._headers_left > 0:
-            last = await self._store.last_position()
             whole = self.place.row == WHOLE_BATCH
             found = await self._store.headers(
                 self.place.position - (not whole),
@@ -93,15 +96,18 @@ class Following:
                 entity=wanted.entity,
             )
             self._headers_left -= len(found)
-            self._ahead = [header for header in found if header.kind in KINDS and not header.damaged]
+            there = [header for header in found if header.position <= self._upto]
+            self._ahead = [header for header in there if header.kind in KINDS and not header.damaged]
             if self._ahead:
                 return True
+            ended = len(there) < HEADERS_AT_ONCE
             # With nothing of this reader's behind its place, the end of the store is as good, and a shorter way back.
-            reached = found[-1].position if found else last
+            reached = self._upto if ended else there[-1].position
             self.place = max(self.place, behind(reached))
-            if len(found) < HEADERS_AT_ONCE:
+            if ended:
+                self._ended = True
                 return False
-        self.more = True
+        self.more = self._ended = True
         return False
 
     async def _piece(self, header: BatchHeader) -> Piece | None:

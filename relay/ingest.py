@@ -18,6 +18,8 @@ from agent.clock import Clock
 from agent.errors import TransientError
 from agent.model.entities import ENTITIES
 from agent.model.payload import PayloadError, decode
+from relay.bus.base import Bus
+from relay.bus.subjects import POSITIONS
 from relay.observing import Commit, Observer
 from relay.store.base import Appended, NewBatch, Store
 
@@ -64,7 +66,11 @@ class _Waiting:
 
 
 class Ingest:
-    def __init__(self, store: Store, *, clock: Clock, observer: Observer | None = None) -> None:
+    def __init__(
+        self, store: Store, *, clock: Clock, observer: Observer | None = None, bus: Bus | None = None
+    ) -> None:
+        """Whoever waits on the `bus` for batches is told of each commit."""
+        self._bus = bus
         self._observer = observer or Observer()
         self._store = store
         self._clock = clock
@@ -132,6 +138,8 @@ class Ingest:
             if not waiting.done.done():
                 waiting.done.set_result(outcome)
         self.appended.set()
+        if self._bus is not None:
+            self._bus.publish(POSITIONS)
 
     async def _append(self, batches: list[NewBatch]) -> list[Appended]:
         refused = False

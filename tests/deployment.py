@@ -28,7 +28,7 @@ GROUNDWIRE = (sys.executable, "-m", "agent.cli")
 READY_SECONDS = 60.0
 STOP_SECONDS = 40.0  # an agent drains for up to 25 s
 POLL_SECONDS = 0.02
-FEED_BATCHES = 100
+FEED_RECORDS = 20_000
 
 
 class Deployment:
@@ -162,15 +162,18 @@ class Deployment:
             cursor = {"cursor": page["nextCursor"]}
 
     def feed(self) -> Iterator[bytes]:
-        """Every stored record as a JSON line, in the order of arrival."""
-        after = 0
+        """Every stored change as a JSON line, in the order of arrival."""
+        cursor: dict[str, str] = {}
         while True:
-            body, headers = self._request(f"/api/v1/feed?after={after}&limit={FEED_BATCHES}")
-            yield from body.splitlines()
-            position = int(headers["Groundwire-Next-Position"])
-            if position == after:
+            query = urllib.parse.urlencode({"limit": FEED_RECORDS, **cursor})
+            lines = self._request(f"/api/v1/feed?{query}")[0].splitlines()
+            yield from (
+                line for line in lines if line.startswith((b'{"type":"record"', b'{"type":"tombstone"'))
+            )
+            end = json.loads(lines[-1])
+            if not end["more"]:
                 return
-            after = position
+            cursor = {"cursor": end["cursor"]}
 
     def wait_for(self, path: str, count: int, **query: Any) -> None:
         """Until the index shows so many records: it follows the stored batches a moment later."""

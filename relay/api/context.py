@@ -19,6 +19,8 @@ from relay.api.limits import Limits
 from relay.api.problems import Problem
 from relay.api.repeats import claim
 from relay.api.shell import HEADERS
+from relay.bus.base import Bus
+from relay.cursors import Cursors
 from relay.documents import Documents
 from relay.identities import Bearer, bearer_of
 from relay.lifecycle import Command
@@ -31,6 +33,7 @@ class Agents(Protocol):
 
     def connected(self, agent_id: str) -> bool: ...
     async def dispatch(self, command: Command) -> bool: ...
+    def revoke(self, agent_id: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ class ApiContext:
     waiters: CommandWatch
     clock: Clock
     limits: Limits = field(default_factory=Limits)
+    cursors: Cursors = field(kw_only=True)
+    bus: Bus = field(kw_only=True)
 
 
 _bearer = HTTPBearer(

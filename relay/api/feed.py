@@ -1,135 +1,175 @@
-"""Batches in the order they were stored, for platforms that take data in bulk."""
+"""Changes in the order they were stored, for platforms that keep a copy, or take data in bulk."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator
+from http import HTTPStatus
 from typing import Annotated, Any, Final
 
-import orjson
-import pyarrow as pa
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Path, Query
 from fastapi.responses import StreamingResponse
 
-from agent.model.render import to_documents
-from agent.model.run import rfc3339
+from agent.model.entities import ENTITIES
 from relay.api.context import ApiContext, Context, Tenant
-from relay.documents import OpenBatch, provenance
-from relay.store.base import BatchHeader
+from relay.api.feed_forms import ARROW, JSON_LINES, Form, form_of
+from relay.api.paced import PacedResponse
+from relay.api.problems import Problem, not_found
+from relay.bus.subjects import POSITIONS
+from relay.cursors import Bookmark, OutlivedCursor, StrangeCursor
+from relay.following import Following, Wanted
+from relay.places import behind
+from relay.watch import MAX_WAIT_SECONDS
 
-router = APIRouter()
+router = APIRouter(tags=["feed"])
 
-ARROW: Final = "application/vnd.apache.arrow.stream"
-JSON_LINES: Final = "application/x-ndjson"
-NEXT_POSITION: Final = "Groundwire-Next-Position"
-_KINDS: Final = ("records", "tombstones")
+NOW: Final = "now"
+MAX_RECORDS: Final = 50_000
+PURPOSE: Final = "feed"  # what its cursors are good for
+_LOOK_AGAIN_SECONDS: Final = 2.0  # while waiting; a hint that got lost costs so much
+_PAUSE_SECONDS: Final = 0.05  # behind a hint: most are about others' batches, and come in bursts
 
 _DESCRIPTION: Final = f"""
-Reads the stored batches from a position on. Every answer names in `{NEXT_POSITION}` where the next one begins; an
-answer without content means that nothing has come since. A position stays valid for ever, and a batch never changes,
-so a reader that keeps the position with what it took misses nothing and can repeat any step.
+Everything that was stored behind the cursor, oldest first: records as they became, new or changed, and tombstones for
+those that are gone at the source. Whoever takes each line in its turn, puts a `record` in the place of the one with its
+key, and removes what a `tombstone` names, has an exact copy. Without a cursor it begins with the oldest. `cursor=now`
+answers with a cursor alone: what the lists do not show yet comes behind it.
 
-JSON lines, one object per record: `{{"position", "type": "record" or "tombstone", "connection", "entity", "key",
-"document"}}`. With `Accept: {ARROW}` one Arrow IPC stream per batch, one behind the other; the metadata of each schema
-holds position, type, connection and entity, and a reader opens the next stream where one ended.
+JSON lines by default. Their `type` says what each is:
+
+- `record` and `tombstone`: `connection`, `entity`, `key`, `document` as in the lists;
+- `checkpoint`: `cursor`, good for going on behind the lines above it;
+- `end`, the last: `cursor` for the next request, and `more`, whether there is something behind it already. An answer
+  without it was cut short: go on with the last cursor that came.
+
+With `Accept: {ARROW}` Arrow IPC streams, one behind the other, each with the columns of its records, or `key` and
+`deleted_at`. The metadata of each schema has `type`, `connection`, `entity` and `cursor`; the last stream is of type `end`
+and says `more`.
+
+A cursor stays valid, however old. It is answered with 410 when the relay came back from a backup that is older than
+what the reader has: then begin without a cursor, and remove what has not come again by the first `end` without `more`.
 """
+_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "The changes behind the cursor.",
+        "content": {JSON_LINES: {"schema": {"type": "string"}}, ARROW: {"schema": {"type": "string"}}},
+    },
+    410: {"description": "The relay came back from an older backup than this cursor: begin anew."},
+}
+
+_Cursor = Annotated[
+    str, Query(description="The last cursor that came; `now`; or nothing: from the beginning.")
+]
+_Limit = Annotated[int, Query(ge=1, le=MAX_RECORDS, description="How many records at most.")]
+_Wait = Annotated[
+    int,
+    Query(ge=0, le=int(MAX_WAIT_SECONDS), description="Seconds to wait for something, if there is nothing."),
+]
+_Accept = Annotated[str, Header(include_in_schema=False)]
+_ENTITIES: Final = "|".join(sorted(ENTITIES))
+
+
+@router.get(
+    "/feed/{connection}/{entity}",
+    summary="Follow the changes of one entity of a connection",
+    operation_id="follow_entity",
+    description=_DESCRIPTION,
+    response_class=StreamingResponse,
+    responses=_RESPONSES,
+)
+async def follow_entity(
+    ctx: Context,
+    tenant: Tenant,
+    connection: str,
+    entity: Annotated[str, Path(pattern=f"^({_ENTITIES})$", examples=["purchase_order"])],
+    cursor: _Cursor = "",
+    limit: _Limit = 1_000,
+    wait: _Wait = 0,
+    accept: _Accept = JSON_LINES,
+) -> StreamingResponse:
+    if await ctx.store.connection(tenant, connection) is None:
+        raise not_found("connection")
+    return await _answer(ctx, Wanted(tenant, connection, entity), cursor, limit, wait, form_of(accept))
 
 
 @router.get(
     "/feed",
-    tags=["feed"],
-    summary="Read batches in bulk",
+    summary="Follow the changes of everything",
+    operation_id="follow",
     description=_DESCRIPTION,
     response_class=StreamingResponse,
-    responses={
-        200: {
-            "description": "The batches behind the position.",
-            "content": {JSON_LINES: {"schema": {"type": "string"}}, ARROW: {"schema": {"type": "string"}}},
-            "headers": {
-                NEXT_POSITION: {"schema": {"type": "integer"}, "description": "Give it as `after` next time."}
-            },
-        }
-    },
+    responses=_RESPONSES,
 )
-async def feed(
+async def follow(
     ctx: Context,
     tenant: Tenant,
-    after: Annotated[
-        int, Query(ge=0, le=2**63 - 1, description="Position to go on behind; 0: the beginning.")
-    ] = 0,
-    limit: Annotated[int, Query(ge=1, le=1_000, description="How many batches at most.")] = 20,
-    connection: Annotated[str, Query(description="Only of this connection.")] = "",
-    entity: Annotated[str, Query(description="Only of this entity, such as purchase_order.")] = "",
-    accept: Annotated[str, Header(include_in_schema=False)] = JSON_LINES,
+    cursor: _Cursor = "",
+    limit: _Limit = 1_000,
+    wait: _Wait = 0,
+    accept: _Accept = JSON_LINES,
 ) -> StreamingResponse:
-    last = await ctx.store.last_position()
-    headers = await ctx.store.headers(after, limit, tenant=tenant, connection=connection, entity=entity)
-    # With nothing of this reader's behind `after`, the end of the store is as good a place, and a shorter way back.
-    reached = headers[-1].position if headers else max(after, last)
-    arrow = ARROW in accept
-    encode = _arrow if arrow else _lines
-    return StreamingResponse(
-        _encoded(ctx, headers, encode),
-        media_type=ARROW if arrow else JSON_LINES,
-        headers={NEXT_POSITION: str(reached)},
+    return await _answer(ctx, Wanted(tenant), cursor, limit, wait, form_of(accept))
+
+
+async def _answer(
+    ctx: ApiContext, wanted: Wanted, cursor: str, limit: int, wait: int, form: Form
+) -> StreamingResponse:
+    bookmark = await _bookmark(ctx, wanted, cursor)
+    if cursor == NOW:
+        place = behind(await ctx.index.position())
+        return _response(_only_end(form, bookmark.cursor(place)), form)
+    following = await _begun(ctx, wanted, bookmark, limit, wait)
+    return _response(_lines(following, bookmark, form), form)
+
+
+async def _bookmark(ctx: ApiContext, wanted: Wanted, cursor: str) -> Bookmark:
+    about = (wanted.tenant, PURPOSE, wanted.connection, wanted.entity)
+    try:
+        return await ctx.cursors.read("" if cursor == NOW else cursor, *about)
+    except StrangeCursor as error:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "The cursor is not one that this feed gave out."
+        ) from error
+    except OutlivedCursor as error:
+        raise outlived() from error
+
+
+def outlived() -> Problem:
+    return Problem(
+        HTTPStatus.GONE,
+        "The relay came back from a backup that is older than this cursor. Begin without a cursor, and remove what has "
+        "not come again when everything has.",
     )
 
 
-async def _encoded(
-    ctx: ApiContext, headers: Sequence[BatchHeader], encode: Callable[[OpenBatch], bytes]
-) -> AsyncIterator[bytes]:
-    for header in headers:
-        if header.kind in _KINDS and not header.damaged:
-            opened = await ctx.documents.batch(header.position)
-            if opened.header.damaged:  # found just now
-                continue
-            yield await asyncio.to_thread(encode, opened)
+async def _begun(ctx: ApiContext, wanted: Wanted, bookmark: Bookmark, limit: int, wait: int) -> Following:
+    """Behind the wait, if there is nothing yet."""
+    until = ctx.clock.monotonic() + wait
+
+    def following() -> Following:
+        return Following(ctx.store, ctx.documents, ctx.clock, wanted, bookmark.place, limit)
+
+    # Counted among those who wait for commands: the API answers others meanwhile.
+    with ctx.bus.subscribe(POSITIONS) as hints, ctx.waiters.watching(PURPOSE):
+        found = following()
+        while not await found.begin() and ctx.waiters.room:
+            left = until - ctx.clock.monotonic()
+            if left <= 0:
+                break
+            await hints.next(within=min(left, _LOOK_AGAIN_SECONDS))
+            await ctx.clock.sleep(min(left, _PAUSE_SECONDS))
+            found = following()
+    return found
 
 
-def _type(opened: OpenBatch) -> str:
-    return "tombstone" if opened.decoded.table is None else "record"
+async def _lines(following: Following, bookmark: Bookmark, form: Form) -> AsyncIterator[bytes]:
+    async for piece in following.pieces():
+        yield await form.piece(piece, bookmark.cursor(piece.place))
+    yield form.end(bookmark.cursor(following.place), more=following.more)
 
 
-def _about(opened: OpenBatch) -> dict[str, Any]:
-    header = opened.header
-    return {
-        "position": header.position,
-        "type": _type(opened),
-        "connection": header.connection,
-        "entity": header.entity,
-    }
+async def _only_end(form: Form, cursor: str) -> AsyncIterator[bytes]:
+    yield form.end(cursor, more=False)
 
 
-def _lines(opened: OpenBatch) -> bytes:
-    about = _about(opened)
-    return b"".join(
-        orjson.dumps(about | {"key": document["key"], "document": document}, option=orjson.OPT_APPEND_NEWLINE)
-        for document in _documents(opened)
-    )
-
-
-def _documents(opened: OpenBatch) -> list[dict[str, Any]]:
-    shared = provenance(opened)
-    table = opened.decoded.table
-    if table is not None:
-        rows = range(table.num_rows)
-        return [document | shared for document in to_documents(table, rows, entity=opened.header.entity)]
-    when = opened.decoded.deleted_at or opened.header.received_at
-    shared |= {"deletedAt": rfc3339(when), "deleted": True}
-    return [{"key": key} | shared for key in opened.decoded.keys]
-
-
-def _arrow(opened: OpenBatch) -> bytes:
-    table = opened.decoded.table
-    if table is None:
-        when = opened.decoded.deleted_at or opened.header.received_at
-        keys = pa.array(opened.decoded.keys, pa.string())
-        moments = pa.array([when] * len(keys), pa.timestamp("us", "UTC"))
-        table = pa.table({"key": keys, "deleted_at": moments})
-    about = {name: str(value) for name, value in _about(opened).items()}
-    meta = {**opened.decoded.meta, **about, "received_at": rfc3339(opened.header.received_at)}
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema.with_metadata(meta)) as writer:
-        writer.write_table(table.replace_schema_metadata(meta))
-    content: bytes = sink.getvalue().to_pybytes()
-    return content
+def _response(lines: AsyncIterator[bytes], form: Form) -> StreamingResponse:
+    return PacedResponse(lines, media_type=form.media_type, headers={"Cache-Control": "no-store"})

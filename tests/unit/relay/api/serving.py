@@ -14,6 +14,10 @@ from fastapi import FastAPI
 
 from relay.api.context import ApiContext
 from relay.api.server import application
+from relay.bus.base import Bus
+from relay.bus.memory import MemoryBus
+from relay.bus.subjects import POSITIONS
+from relay.cursors import Cursors
 from relay.identities import ALL_SCOPES, create_tenant, create_token
 from relay.lifecycle import Command
 from relay.store.base import NewBatch
@@ -42,9 +46,13 @@ def the_application() -> FastAPI:
 class FakeAgents:
     here: set[str] = field(default_factory=set)
     dispatched: list[Command] = field(default_factory=list)
+    revoked: list[str] = field(default_factory=list)
 
     def connected(self, agent_id: str) -> bool:
         return agent_id in self.here
+
+    def revoke(self, agent_id: str) -> None:
+        self.revoked.append(agent_id)
 
     async def dispatch(self, command: Command) -> bool:
         self.dispatched.append(command)
@@ -59,9 +67,11 @@ class Served:
     acme: httpx.AsyncClient
     globex: httpx.AsyncClient
     anybody: httpx.AsyncClient
+    bus: Bus
 
     async def store(self, *batches: NewBatch) -> None:
         await self.relay.store.append_batches(batches)
+        self.bus.publish(POSITIONS)
         await self.relay.materialiser.catch_up()
 
 
@@ -71,14 +81,11 @@ async def served(folder: Path) -> AsyncIterator[Served]:
     async with opened(folder) as relay:
         agents = FakeAgents()
         app = the_application()
+        bus = MemoryBus(relay.clock)
         app.state.context = ApiContext(
-            relay.store,
-            relay.index,
-            relay.documents,
-            agents,
-            CommandWatch(relay.clock),
-            relay.clock,
-        )
+            relay.store, relay.index, relay.documents, agents, CommandWatch(relay.clock), relay.clock,
+            cursors=await Cursors.open(relay.store.engine), bus=bus,
+        )  # fmt: skip
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
 
         async def client(tenant: str) -> httpx.AsyncClient:
@@ -89,7 +96,7 @@ async def served(folder: Path) -> AsyncIterator[Served]:
 
         anybody = httpx.AsyncClient(transport=transport, base_url="http://relay")
         async with await client("acme") as acme, await client("globex") as globex, anybody:
-            yield Served(relay, app, agents, acme, globex, anybody)
+            yield Served(relay, app, agents, acme, globex, anybody, bus)
 
 
 async def filled(served: Served) -> Sender:
