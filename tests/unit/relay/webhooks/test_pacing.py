@@ -24,7 +24,7 @@ def test_one_good_answer_ends_the_suspicion() -> None:
 
 
 def test_endpoints_that_hang_take_no_place_from_those_that_answer() -> None:
-    places = Places(trusted=4, suspect=2)
+    places = Places(trusted=4, suspect=2, kept=0)
     hanging = [Pace(width=1) for _ in range(50)]
     for pace in hanging:
         if places.room(pace, sharers=50):
@@ -36,7 +36,7 @@ def test_endpoints_that_hang_take_no_place_from_those_that_answer() -> None:
 
 def test_a_place_goes_back_where_it_came_from() -> None:
     """An endpoint may have become suspect, or trusted, while its delivery was on its way."""
-    places, pace = Places(trusted=1, suspect=1), Pace(width=2)
+    places, pace = Places(trusted=1, suspect=1, kept=0), Pace(width=2)
     suspect = places.take(pace)
     pace.answered(well=False)
 
@@ -44,6 +44,25 @@ def test_a_place_goes_back_where_it_came_from() -> None:
 
     assert places.room(Pace(width=2), sharers=1) == 1
     assert pace.on_their_way == 0
+
+
+def test_one_that_is_slow_gives_its_place_to_those_that_are_quick() -> None:
+    places, pace = Places(trusted=1, suspect=1), Pace(width=2)
+    places.take(pace)
+
+    assert places.demote(pace)
+
+    assert (pace.trusted, pace.suspected) == (0, 1)
+    assert places.room(Pace(width=2), sharers=1) == 1
+    assert not places.demote(pace)
+
+
+def test_suspects_leave_room_for_those_that_turn_out_to_be_slow() -> None:
+    places, suspect = Places(suspect=3, kept=2), Pace(width=1)
+
+    assert places.room(suspect, sharers=1) == 1
+    places.take(suspect)
+    assert places.room(Pace(width=1), sharers=1) == 0
 
 
 def test_few_places_are_shared() -> None:
