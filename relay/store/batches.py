@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
-from relay.store import accounts
+from relay.store import accounts, numbering, sessions
 from relay.store.base import (
     Agent,
     Appended,
@@ -27,51 +27,125 @@ from relay.store.base import (
 from relay.store.sql import Sql
 
 
+@dataclass(slots=True)
+class _Tail:
+    """Where a stream stands, with what this transaction adds to it."""
+
+    id: int
+    last_seq: int
+    last_hash: bytes
+    entity: str = ""
+    added: int = 0  # records
+    updated_at: int = 0
+
+
+_Names = tuple[str, int, str]  # of a stream: its agent, the agent's lineage, its own
+
+
 def append(db: Sql, batches: Sequence[NewBatch]) -> list[Appended]:
-    return [_append(db, batch) for batch in batches]
+    tails = _tails(db, {_names(batch) for batch in batches})
+    taken: dict[tuple[int, int], NewBatch] = {}
+    newest = sessions.newest(db, {batch.agent for batch in batches})
+    outcomes = [_refused(batch, newest) or _append(db, batch, tails, taken) for batch in batches]
+    _insert(db, taken)
+    changed = {stream_id for stream_id, _ in taken}
+    _save_tails(db, [tail for tail in tails.values() if tail.id in changed])
+    return outcomes
 
 
-def _append(db: Sql, batch: NewBatch) -> Appended:
-    stream = db.row(
-        "SELECT id, last_seq FROM streams WHERE agent = ? AND lineage = ? AND stream = ?",
-        (batch.agent, batch.lineage, batch.stream),
+def _refused(batch: NewBatch, newest: Mapping[str, tuple[int, int]]) -> Appended | None:
+    """What an older session of its agent brings, wherever that is connected, counts nothing."""
+    lineage, epoch = newest.get(batch.agent, (None, None))
+    if lineage != batch.lineage:
+        return Appended(AppendOutcome.UNKNOWN_AGENT, 0)
+    return None if epoch == batch.epoch else Appended(AppendOutcome.SUPERSEDED, 0)
+
+
+def _names(batch: NewBatch) -> _Names:
+    return batch.agent, batch.lineage, batch.stream
+
+
+def _tails(db: Sql, wanted: Collection[_Names]) -> dict[_Names, _Tail]:
+    if not wanted:
+        return {}
+    rows = db.execute(
+        f"WITH wanted (agent, lineage, stream) AS (VALUES {', '.join(['(?, ?, ?)'] * len(wanted))}) "  # noqa: S608 - only our own text
+        "SELECT s.agent, s.lineage, s.stream, s.id, s.last_seq, s.last_hash FROM wanted w "
+        "JOIN streams s ON s.agent = w.agent AND s.lineage = w.lineage AND s.stream = w.stream",
+        [name for names in sorted(wanted) for name in names],
     )
-    stream_id, last_seq = (None, 0) if stream is None else stream
-    if batch.seq <= last_seq:
-        return Appended(_repeat(db, stream_id or 0, batch), last_seq)
+    return {(row[0], row[1], row[2]): _Tail(*row[3:]) for row in rows}
+
+
+def _append(
+    db: Sql, batch: NewBatch, tails: dict[_Names, _Tail], taken: dict[tuple[int, int], NewBatch]
+) -> Appended:
+    tail = tails.get(_names(batch))
+    last_seq = 0 if tail is None else tail.last_seq
+    if tail is not None and batch.seq <= last_seq:
+        return Appended(_repeat(db, tail, batch, taken), last_seq)
     if batch.prev != last_seq:
         return Appended(AppendOutcome.GAP, last_seq)
-    if stream_id is None:
+    if tail is None:
         agent = accounts.agent(db, batch.agent)
         if agent is None or agent.lineage != batch.lineage:
             return Appended(AppendOutcome.UNKNOWN_AGENT, last_seq)
-        stream_id = _add_stream(db, agent, batch)
-    _insert(db, stream_id, batch)
+        tail = tails[_names(batch)] = _Tail(_add_stream(db, agent, batch), 0, b"")
+    taken[tail.id, batch.seq] = batch
+    tail.last_seq, tail.last_hash, tail.entity = batch.seq, bytes.fromhex(batch.hash), batch.entity
+    tail.added += batch.count if batch.kind == "records" and not batch.damaged else 0
+    tail.updated_at = to_micros(batch.received_at)
     return Appended(AppendOutcome.APPENDED, batch.seq)
 
 
-def _repeat(db: Sql, stream_id: int, batch: NewBatch) -> AppendOutcome:
-    stored = db.value("SELECT hash FROM batches WHERE stream = ? AND seq = ?", (stream_id, batch.seq))
-    same = stored == bytes.fromhex(batch.hash)
-    return AppendOutcome.REPEATED if same else AppendOutcome.REWOUND
+def _repeat(
+    db: Sql, tail: _Tail, batch: NewBatch, taken: Mapping[tuple[int, int], NewBatch]
+) -> AppendOutcome:
+    just = taken.get((tail.id, batch.seq))
+    if just is not None:
+        stored = bytes.fromhex(just.hash)
+    elif batch.seq == tail.last_seq:
+        stored = tail.last_hash
+    else:
+        stored = db.value("SELECT hash FROM batches WHERE stream = ? AND seq = ?", (tail.id, batch.seq))
+    return AppendOutcome.REPEATED if stored == bytes.fromhex(batch.hash) else AppendOutcome.REWOUND
 
 
-def _insert(db: Sql, stream_id: int, batch: NewBatch) -> None:
-    received = to_micros(batch.received_at)
-    position = db.value(
-        "INSERT INTO batches (tenant, stream, entity, run, kind, seq, prev, count, hash, received_at, payload) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING position",
+_COLUMNS: Final = {
+    "position": int, "tenant": str, "stream": int, "entity": str, "run": str, "kind": str, "seq": int, "prev": int,
+    "count": int, "hash": bytes, "received_at": int, "payload": bytes,
+}  # fmt: skip
+
+
+def _insert(db: Sql, taken: Mapping[tuple[int, int], NewBatch]) -> None:
+    if not taken:
+        return
+    first = numbering.take(db, "batches", len(taken))
+    db.load(
+        "batches",
+        _COLUMNS,
         (
-            batch.tenant, stream_id, batch.entity, batch.run, batch.kind, batch.seq, batch.prev, batch.count,
-            bytes.fromhex(batch.hash), received, batch.payload,
+            (
+                position, batch.tenant, stream_id, batch.entity, batch.run, batch.kind, batch.seq, batch.prev,
+                batch.count, bytes.fromhex(batch.hash), to_micros(batch.received_at), batch.payload,
+            )
+            for position, ((stream_id, _), batch) in enumerate(taken.items(), start=first)
         ),
     )  # fmt: skip
-    if batch.damaged:
-        db.execute("INSERT INTO damaged (position, reason) VALUES (?, ?)", (position, batch.damaged))
-    records = batch.count if batch.kind == "records" and not batch.damaged else 0
-    db.execute(
-        "UPDATE streams SET last_seq = ?, records = records + ?, entity = ?, updated_at = ? WHERE id = ?",
-        (batch.seq, records, batch.entity, received, stream_id),
+    damaged = [
+        (position, batch.damaged) for position, batch in enumerate(taken.values(), first) if batch.damaged
+    ]
+    db.change_many("INSERT INTO damaged (position, reason) VALUES (?, ?)", damaged)
+
+
+def _save_tails(db: Sql, tails: Sequence[_Tail]) -> None:
+    # In one order, whoever does it: two transactions then never wait for each other.
+    db.change_many(
+        "UPDATE streams SET last_seq = ?, last_hash = ?, records = records + ?, entity = ?, updated_at = ? WHERE id = ?",
+        [
+            (tail.last_seq, tail.last_hash, tail.added, tail.entity, tail.updated_at, tail.id)
+            for tail in sorted(tails, key=lambda tail: tail.id)
+        ],
     )
 
 
@@ -153,8 +227,7 @@ def _stream_position(row: Any) -> StreamPosition:
 
 def stream_ends(db: Sql, agent: Agent) -> dict[str, StreamEnd]:
     rows = db.execute(
-        "SELECT s.stream, s.last_seq, b.hash FROM streams s "
-        "JOIN batches b ON b.stream = s.id AND b.seq = s.last_seq WHERE s.agent = ? AND s.lineage = ?",
+        "SELECT stream, last_seq, last_hash FROM streams WHERE agent = ? AND lineage = ? AND last_hash IS NOT NULL",
         (agent.id, agent.lineage),
     )
     return {stream: StreamEnd(seq, digest.hex()) for stream, seq, digest in rows}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +15,13 @@ import apsw
 import pytest
 
 from agent.errors import GroundwireError, StorageDamaged, TransientError, VersionMismatch
+from relay.store import numbering
 from relay.store.base import Place, RecordFilter, Tenant
 from relay.store.database import Database
 from relay.store.opening import _create, log_of
 from relay.store.sqlite import STORE_FILE, SqliteStore
 from tests.faults.failing_disk import FailingDisk
-from tests.faults.relay_day import Day, contents, day
+from tests.faults.relay_day import Day, day
 from tests.unit.relay.making import NOW, orders
 
 EVERY = 1 if os.environ.get("GROUNDWIRE_FLIPS") == "all" else 631  # of so many bytes one is flipped in CI
@@ -163,16 +165,32 @@ async def test_a_store_whose_end_a_full_disk_did_not_take_opens_again(tmp_path: 
     await store.aclose()
 
 
-async def test_a_store_of_version_2_is_brought_forward_with_all_it_holds(tmp_path: Path) -> None:
-    await filled(tmp_path)
-    with apsw.Connection(str(tmp_path / "relay.db")) as older:
-        before = contents(older)
-        older.execute("DROP TABLE state; PRAGMA user_version = 2")
-    older.close()
+@pytest.mark.parametrize("version", [2, 3])
+async def test_what_an_older_relay_wrote_is_brought_forward_whole(tmp_path: Path, version: int) -> None:
+    with closing(sqlite3.connect(tmp_path / "relay.db")) as older:
+        older.executescript((Path(__file__).parent / "older" / "version_3.sql").read_text("utf-8"))
+        if version == 2:
+            older.executescript("DROP TABLE state; PRAGMA user_version = 2")
+        older.execute("PRAGMA journal_mode = WAL")
+        tables = [name for (name,) in older.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        asked = [
+            f"SELECT {', '.join(row[1] for row in older.execute(f'PRAGMA table_info({table})'))} FROM {table}"
+            for table in tables
+            if table not in {"state", "sqlite_sequence", "tokens"}  # whose rows change when they are opened
+        ]
+        before = [older.execute(statement).fetchall() for statement in asked]
 
     store = await SqliteStore.open(tmp_path / "relay.db")
-    assert await store._db.read(contents) == before
+    assert [await store.engine.read(lambda db, each=each: db.execute(each)) for each in asked] == before
     assert await store._db.read(lambda db: db.pragma("user_version")) == STORE_FILE.version
+    agent = await store.agent("agt_acme_plant")
+    assert agent is not None
+    ends = await store.stream_ends(agent)
+    assert {stream: end.seq for stream, end in ends.items()} == {"nav/purchase_orders": 3}
+    last = await store.batch(5)
+    assert last is not None
+    assert ends["nav/purchase_orders"].hash == last.hash.hex()
+    assert await store.engine.write(lambda db: numbering.take(db, "batches", 1)) == 6
     await store.aclose()
 
 
