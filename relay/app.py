@@ -28,7 +28,7 @@ from relay.documents import Documents
 from relay.gateway import Gateway
 from relay.ingest import Ingest
 from relay.materialise import Materialiser
-from relay.members import Members
+from relay.members import Members, new_process
 from relay.settings import Api as ApiSettings
 from relay.settings import RelaySettings
 from relay.store.index import SqliteRecordIndex
@@ -121,7 +121,8 @@ class RelayApp:
         self.documents = Documents(self.store, cache_bytes=settings.cache_mib * MIB)
         self.materialiser = Materialiser(self.store, self.index, self.documents, self.ingest, clock=clock)
         self.waiters = CommandWatch(clock)
-        self.members = Members(self.store.engine, self.bus, name=settings.name, alone=True, clock=clock)
+        process = new_process(settings.name, clock)
+        self.members = Members(self.store.engine, self.bus, process, alone=True, clock=clock)
         await self.members.join()
         self.gateway = Gateway(
             settings.gateway,

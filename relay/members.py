@@ -54,10 +54,14 @@ class Here(Protocol):
     async def send_waiting(self, agent: str, command: str) -> None: ...
 
 
+def new_process(name: str, clock: Clock) -> Process:
+    return Process(new_id("rly", clock.utcnow()), name)
+
+
 class Members:
-    def __init__(self, engine: Engine, bus: Bus, *, name: str, alone: bool, clock: Clock) -> None:
+    def __init__(self, engine: Engine, bus: Bus, process: Process, *, alone: bool, clock: Clock) -> None:
         """`alone`: nobody else can have the store open, so there is nobody to look for."""
-        self.process = Process(new_id("rly", clock.utcnow()), name)
+        self.process = process
         self.alone = alone
         self._engine = engine
         self._bus = bus

@@ -1,4 +1,4 @@
-"""Who waits for a command to change, inside this process."""
+"""Who waits in this process for a command to change, whichever process changes it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ from contextlib import contextmanager
 from typing import Final
 
 from agent.clock import Clock, wait_at_most
+from relay.bus.base import Bus
+from relay.bus.subjects import COMMANDS_CHANGED, command_changed
 
 MAX_WAITING: Final = 24  # requests; the API answers others meanwhile. Further ones are answered at once
 MAX_WAIT_SECONDS: Final = 30.0
+LOOK_SECONDS: Final = 2.0  # between looks at the store, where other processes change it too
 
 
 class CommandWatch:
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, bus: Bus | None = None) -> None:
+        """`bus`: other processes change commands too, and are told of what this one changes."""
         self._clock = clock
+        self._bus = bus
         self._waiting: dict[str, set[asyncio.Event]] = {}
         self._count = 0
         self._closed = False
@@ -45,6 +50,24 @@ class CommandWatch:
                 del self._waiting[command]
 
     def changed(self, command: str) -> None:
+        self._wake(command)
+        if self._bus is not None:
+            self._bus.publish(command_changed(command))
+
+    async def follow(self) -> None:
+        """Wake those who wait for what other processes changed."""
+        if self._bus is None:
+            return
+        with self._bus.subscribe(COMMANDS_CHANGED) as hints:
+            while True:
+                hint = await hints.next()
+                if hint is not None and not hint.missed:
+                    self._wake(hint.subject.rpartition(".")[2])
+                    continue
+                for command in list(self._waiting):
+                    self._wake(command)
+
+    def _wake(self, command: str) -> None:
         for event in self._waiting.get(command, ()):
             event.set()
 
@@ -52,6 +75,8 @@ class CommandWatch:
         """Until the command may have changed, the time is over, or the relay stops."""
         if self._closed:
             return
+        if self._bus is not None:
+            seconds = min(seconds, LOOK_SECONDS)  # a hint may be lost
         await wait_at_most(changed, seconds, self._clock)
         changed.clear()
 

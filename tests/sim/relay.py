@@ -24,7 +24,7 @@ from relay.gateway import Gateway
 from relay.ingest import Ingest
 from relay.lifecycle import Command, CommandState, Step
 from relay.materialise import Materialiser
-from relay.members import Members
+from relay.members import Members, new_process
 from relay.settings import Gateway as GatewaySettings
 from relay.store.base import Agent, Place, RecordFilter
 from relay.store.index import SqliteRecordIndex
@@ -94,7 +94,11 @@ class RelayLife:
         self.store = await SqliteStore.open(self.drive.folder / "relay.db", vfs=self.drive.name)
         ingest = (self.parts.ingest or Ingest)(self.store, clock=self.clock)
         members = Members(
-            self.store.engine, MemoryBus(self.clock), name="simulated", alone=True, clock=self.clock
+            self.store.engine,
+            MemoryBus(self.clock),
+            new_process("simulated", self.clock),
+            alone=True,
+            clock=self.clock,
         )
         await members.join()
         self.gateway = Gateway(

@@ -21,7 +21,7 @@ from agent.protocol.session import AgentSession
 from relay.agent_link import UNREAD_FRAMES, AgentLink
 from relay.bus.memory import MemoryBus
 from relay.ingest import Ingest
-from relay.members import Members
+from relay.members import Members, new_process
 from relay.settings import Gateway
 from relay.store.base import Agent
 from relay.store.sqlite import SqliteStore
@@ -117,7 +117,7 @@ async def linked(tmp_path: Path, settings: Gateway | None = None) -> AsyncIterat
     agent = await enrolled(store, key=key.public_key().public_bytes_raw())
     socket: Any = Socket()
     ingest = Ingest(store, clock=CLOCK)
-    members = Members(store.engine, MemoryBus(CLOCK), name="r", alone=True, clock=CLOCK)
+    members = Members(store.engine, MemoryBus(CLOCK), new_process("r", CLOCK), alone=True, clock=CLOCK)
     await members.join()
     link = AgentLink(
         socket,
