@@ -1,0 +1,129 @@
+"""Alerts from the store's facts, kept through restarts, each raised once and cleared once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from relay.events import EventType
+from relay.health.alerting import Alerting
+from relay.health.alerts import Alert, raised
+from relay.health.facts import Certificate
+from relay.health.keeping import HealthStore
+from relay.health.notes import HealthNotes
+from relay.health.rules import DEFAULTS, Measure, Rule, Setting
+from relay.store.events import EventFilter, find
+from tests.unit.relay.making import NOW, Relay, enrolled, opened
+
+HOUR = 3600.0
+
+
+@pytest.fixture
+async def relay(tmp_path: Path) -> AsyncIterator[Relay]:
+    async with opened(tmp_path) as relay:
+        yield relay
+
+
+def alerting(relay: Relay, **more: object) -> Alerting:
+    """As a relay makes it at its start."""
+    return Alerting(HealthStore(relay.store.engine), relay.clock, **more)  # type: ignore[arg-type]
+
+
+async def all_alerts(relay: Relay, tenant: str = "acme") -> list[Alert]:
+    store = HealthStore(relay.store.engine)
+    return await store.alerts(tenant, standing=None, agent="", connection="", before="", limit=100)
+
+
+async def events(relay: Relay, tenant: str = "acme") -> list[EventType]:
+    found = await relay.store.engine.read(lambda db: find(db, tenant, EventFilter(), 0, 1000, 1000))
+    return [one.event.type for one in found.events]
+
+
+async def test_an_agent_that_stays_away_is_one_alert_and_one_event_however_often_it_is_looked_at(
+    relay: Relay,
+) -> None:
+    agent = await enrolled(relay.store)
+    relay.clock.advance(HOUR)
+    for _ in range(3):
+        await alerting(relay).look()  # each as if the relay had been started anew
+        relay.clock.advance(60)
+
+    (found,) = await all_alerts(relay)
+    assert (found.rule, found.agent, found.value, found.cleared_at) == (
+        Rule.AGENT_OFFLINE, agent.id, 60, None,
+    )  # fmt: skip
+    assert await events(relay) == [EventType.ALERT_RAISED]
+
+
+async def test_it_is_cleared_once_when_the_agent_is_back_and_raised_anew_the_next_time(relay: Relay) -> None:
+    agent = await enrolled(relay.store)
+    notes = HealthNotes(HealthStore(relay.store.engine), relay.clock)
+    relay.clock.advance(HOUR)
+    await alerting(relay).look()
+    notes.agent_arrived(agent)
+    await notes.write()
+    await alerting(relay).look()
+    await alerting(relay).look()
+    relay.clock.advance(HOUR)
+    await alerting(relay).look()
+
+    newest, first = await all_alerts(relay)
+    assert (first.cleared_at, newest.cleared_at) == (NOW + timedelta(hours=1), None)
+    assert await events(relay) == [EventType.ALERT_RAISED, EventType.ALERT_CLEARED, EventType.ALERT_RAISED]
+
+
+async def test_each_tenant_has_rules_and_alerts_of_its_own(relay: Relay) -> None:
+    await enrolled(relay.store)
+    await enrolled(relay.store, "globex")
+    await HealthStore(relay.store.engine).set_rule(
+        "globex", Rule.AGENT_OFFLINE, Setting(15, enabled=False), NOW
+    )
+    relay.clock.advance(HOUR)
+    await alerting(relay).look()
+
+    assert len(await all_alerts(relay)) == 1
+    assert await all_alerts(relay, "globex") == []
+    assert await events(relay, "globex") == []
+
+
+async def test_a_changed_rule_counts_at_the_next_look_and_the_default_comes_back(relay: Relay) -> None:
+    await enrolled(relay.store)
+    store = HealthStore(relay.store.engine)
+    relay.clock.advance(HOUR)
+    await store.set_rule("acme", Rule.AGENT_OFFLINE, Setting(600), NOW)
+    await alerting(relay).look()
+    assert await all_alerts(relay) == []
+
+    await store.set_rule("acme", Rule.AGENT_OFFLINE, None, NOW)
+    assert await store.rules("acme") == DEFAULTS
+    await alerting(relay).look()
+    assert len(await all_alerts(relay)) == 1
+
+
+async def test_two_that_look_at_once_raise_one_alert_and_tell_one_event(relay: Relay) -> None:
+    agent = await enrolled(relay.store)
+    store = HealthStore(relay.store.engine)
+    measure = Measure(Rule.AGENT_OFFLINE, 60, agent.id)
+    both = [
+        raised(measure, alert_id=f"alt_{number}", tenant="acme", rules=DEFAULTS, now=NOW) for number in (1, 2)
+    ]
+
+    assert [await store.change_alerts([one], [], NOW) for one in both] == [1, 0]
+    (standing,) = await store.standing("acme")
+    assert [await store.change_alerts([], [standing], NOW) for _ in range(2)] == [1, 0]
+    assert await events(relay) == [EventType.ALERT_RAISED, EventType.ALERT_CLEARED]
+
+
+async def test_the_relays_own_certificate_is_looked_at_for_every_tenant_with_agents(relay: Relay) -> None:
+    await enrolled(relay.store)
+    told: list[str] = []
+    ending = Certificate("relay", NOW + timedelta(days=3))
+
+    await alerting(relay, certificate=lambda: ending, changed=lambda: told.append("news")).look()
+
+    (found,) = await all_alerts(relay)
+    assert (found.rule, found.agent, found.connection, found.value) == (Rule.CERTIFICATE_EXPIRES, "", "", 3)
+    assert told == ["news"]
