@@ -35,6 +35,7 @@ from agent.protocol.faults import MAX_BATCH_BYTES, ProtocolFault
 from agent.protocol.frames import Batch, Hello, Result
 from agent.protocol.pace import BytePace, cost_of_part
 from agent.protocol.parts import PART_BYTES, parts_of
+from agent.protocol.relay_session import is_ahead
 from agent.protocol.session import KnownAgent, RelaySession
 from agent.websockets import next_message
 from relay.identities import new_id
@@ -257,6 +258,8 @@ class AgentLink:
             self._log.warning("agent_refused", agent=hello.agent)
             self._observer.turned_away("identity")
             return
+        if kept is not None and is_ahead(hello.epoch, kept):
+            self._log.warning("agent_ahead_of_store", agent=known.id, epoch=hello.epoch, known=known.epoch)
         if not await self._members.offer(known, hello.epoch, pending):
             self.end("going_away", "this identity connects twice at once", retry_after=1.0)
             return
