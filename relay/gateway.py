@@ -138,6 +138,12 @@ class Gateway:
         if link is not None:
             await link.send_command(command)
 
+    def revoke(self, agent_id: str) -> None:
+        """End the session of an agent whose identity is refused from now on."""
+        link = self._agents.get(agent_id)
+        if link is not None:
+            link.end("identity_refused", "this agent was revoked")
+
     def arrived(self, link: AgentLink) -> None:
         if link.agent is None:
             return

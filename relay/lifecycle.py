@@ -2,9 +2,9 @@
 
 | in this state | leads on |
 |---|---|
-| queued | sent (noted before it is given to its agent), expired (its deadline passed), cancelled (withdrawn) |
+| queued | sent (noted before it is given to its agent), expired (its deadline passed), cancelled (withdrawn, or its agent revoked) |
 | queued, sent, running | running, succeeded, failed, refused, in_doubt, expired, cancelled: by its agent's word |
-| sent, running | in_doubt: another installation took its agent's place, so nobody is left to ask |
+| sent, running | in_doubt: another installation took its agent's place, or it was revoked: nobody is left to ask |
 | in_doubt | succeeded, failed: settled at the agent |
 
 Every other word changes nothing. docs/commands.md says what each state means to who asked.
@@ -45,6 +45,7 @@ SETTLED: Final = frozenset({CommandState.SUCCEEDED, CommandState.FAILED})
 
 _NEVER_SENT: Final = {"code": "never_sent"}  # the agent has not seen it, so nothing was tried
 _AGENT_REPLACED: Final = {"code": "agent_replaced"}
+_AGENT_REVOKED: Final = {"code": "agent_revoked"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,15 @@ def orphaned(command: Command, lineage: int, now: datetime) -> Command | None:
     if command.state not in (CommandState.SENT, CommandState.RUNNING) or command.lineage == lineage:
         return None
     return replace(_reached(command, CommandState.IN_DOUBT, now), result=_AGENT_REPLACED)
+
+
+def abandoned(command: Command, now: datetime) -> Command | None:
+    """Its agent was revoked: nobody can send it any more, or tell what became of it."""
+    if not command.state.open:
+        return None
+    unseen = command.state is CommandState.QUEUED
+    reached = CommandState.CANCELLED if unseen else CommandState.IN_DOUBT
+    return replace(_reached(command, reached, now), result=_AGENT_REVOKED)
 
 
 def _reached(command: Command, state: CommandState, at: datetime) -> Command:

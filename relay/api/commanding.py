@@ -22,6 +22,7 @@ from relay.api.problems import Problem, not_found
 from relay.identities import new_id
 from relay.kinds import DEADLINES, MAX_DEADLINE, MIN_DEADLINE
 from relay.lifecycle import Command, CommandState, Step
+from relay.store import roster
 from relay.store.base import Admission, Connection
 from relay.watch import MAX_WAIT_SECONDS
 from relay.wire import check_frame
@@ -138,9 +139,14 @@ def ask(connection: Connection, kind: str, **args: Any) -> Ask:
 
 
 async def connection_of(ctx: ApiContext, tenant: str, connection_id: str) -> Connection:
-    found = await ctx.store.connection(tenant, connection_id)
+    found, agent = await ctx.store.engine.read(lambda db: roster.connection(db, tenant, connection_id))
     if found is None:
         raise not_found("connection")
+    if agent is None:
+        raise Problem(
+            HTTPStatus.CONFLICT,
+            "The connection's agent was revoked; an agent that enrols with a code bound to its name takes over.",
+        )
     return found
 
 

@@ -28,6 +28,7 @@ from relay.api.cursors import decode_id, encode_id
 from relay.api.exact import exact_body
 from relay.api.problems import not_found
 from relay.lifecycle import CommandState
+from relay.store import roster
 from relay.store.base import CommandFilter
 
 router = APIRouter(tags=["commands"])
@@ -133,8 +134,8 @@ async def diagnostics(  # noqa: PLR0913, RUF100 - what FastAPI injects
     response: Response,
     _body: Nothing = None,
 ) -> CommandOut:
-    found = await ctx.store.agent(agent)
-    if found is None or found.tenant != tenant:
+    found = await ctx.store.engine.read(lambda db: roster.agent(db, tenant, agent))
+    if found is None:
         raise not_found("agent")
     return await submit(ctx, Ask(tenant, found.id, None, kinds.DIAGNOSTICS, {}), options, response)
 

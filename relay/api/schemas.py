@@ -31,6 +31,11 @@ class AgentOut(Answer):
 
 class AgentList(Answer):
     items: list[AgentOut]
+    next_cursor: str | None = Field(
+        default=None,
+        description="Give it as `cursor` for the page behind; null at the end.",
+        examples=["WyJpIiwiYWd0XzA2NDAiXQ"],
+    )
 
 
 class EnrolmentCodeIn(Body):
@@ -46,12 +51,32 @@ class EnrolmentCodeIn(Body):
 
 
 class EnrolmentCodeOut(Answer):
+    id: str = Field(description="What names the code without giving it away.", examples=["7QK2M"])
     code: str = Field(
         description="Shown this once. Used up by the first agent that enrols with it.",
         examples=["7QK2M-3FJ0A-99XTR-H4VZD"],
     )
     agent_name: str | None
     expires_at: datetime
+
+
+class ListedCodeOut(Answer):
+    """An enrolment code, as far as it can be shown again."""
+
+    id: str = Field(description="The first part of the code.", examples=["7QK2M"])
+    agent_name: str | None = Field(examples=["plant-berlin"])
+    used: bool = Field(description="Whether an agent enrolled with it; it works once.", examples=[False])
+    created_at: datetime
+    expires_at: datetime
+
+
+class EnrolmentCodeList(Answer):
+    items: list[ListedCodeOut]
+    next_cursor: str | None = Field(
+        default=None,
+        description="Give it as `cursor` for the page behind; null at the end.",
+        examples=["WyJpIiwiYWd0XzA2NDAiXQ"],
+    )
 
 
 class StreamOut(Answer):
@@ -148,6 +173,11 @@ class ConnectionDetail(ConnectionOut):
 
 class ConnectionList(Answer):
     items: list[ConnectionOut]
+    next_cursor: str | None = Field(
+        default=None,
+        description="Give it as `cursor` for the page behind; null at the end.",
+        examples=["WyJpIiwiYWd0XzA2NDAiXQ"],
+    )
 
 
 class DeadLetterOut(Answer):

@@ -31,8 +31,10 @@ def members_of(route: Any) -> Members | None:
 
 def _item_of(model: type[BaseModel]) -> type[BaseModel]:
     items = model.model_fields.get(_ITEMS)
-    inner = next(iter(get_args(items.annotation)), None) if items is not None else None
-    return inner if _is_model(inner) else model
+    inner: type[BaseModel] | None = None
+    if items is not None:
+        inner = next((one for one in get_args(items.annotation) if _is_model(one)), None)
+    return model if inner is None else inner
 
 
 def _members(model: type[BaseModel]) -> Members | None:

@@ -170,6 +170,14 @@ def expire(db: Sql, now: datetime) -> int:
     return _save_all(db, (lifecycle.expired(_command(row), now) for row in late))
 
 
+def abandon(db: Sql, agent_id: str, now: datetime) -> list[str]:
+    """End every open command of an agent that will not come back; their ids."""
+    rows = db.execute(_COMMAND + f"WHERE agent = ? AND {_OPEN} ORDER BY id", (agent_id,))
+    ended = [changed for row in rows if (changed := lifecycle.abandoned(_command(row), now)) is not None]
+    _save_all(db, ended)
+    return [command.id for command in ended]
+
+
 def _save_all(db: Sql, changed: Iterable[Command | None]) -> int:
     count = 0
     for command in changed:

@@ -277,6 +277,22 @@ async def test_another_key_is_refused_like_an_unknown_agent(running: Running) ->
     assert await forged.refusal() == await unknown.refusal() == "identity_refused"
 
 
+async def test_a_revoked_agent_is_sent_away_and_stays_refused_until_it_enrols_anew(running: Running) -> None:
+    peer = await enrolled_peer(running.relay, running.client)
+    async with peer.connected():
+        answer = await running.client.delete(f"/agents/{peer.agent}")
+
+        assert answer.status_code == 204
+        assert (await peer.until(Refused)).error.code == "identity_refused"
+
+    assert await peer.refusal() == "identity_refused"
+    back = await enrolled_peer(running.relay, running.client, agentName="plant")
+    assert back.agent == peer.agent
+    async with back.connected():
+        pass
+    assert await peer.refusal() == "identity_refused"
+
+
 async def test_a_sync_asked_for_over_the_api_reaches_the_agent_and_its_result_comes_back(
     running: Running,
 ) -> None:

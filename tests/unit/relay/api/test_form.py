@@ -271,14 +271,13 @@ def test_no_route_goes_within_a_year_of_its_successor() -> None:
 async def test_an_error_that_nobody_foresaw_names_the_version_and_nothing_else(
     api: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def breaks(_tenant: str) -> None:
+    async def breaks(*_: str) -> None:
         raise RuntimeError("a secret of the inside")
 
-    monkeypatch.setattr(api.relay.store, "agents", breaks)
-    monkeypatch.setattr(api.relay.store, "connections", breaks)
+    monkeypatch.setattr(api.relay.store, "connection", breaks)
 
     with capture_logs() as lines:
-        answer = await api.acme.get("/connections")
+        answer = await api.acme.get("/connections/nav")
 
     assert "request_crashed" in [line["event"] for line in lines]
     assert answer.status_code == 500
