@@ -32,6 +32,7 @@ from relay.store.base import (
     Store,
     to_micros,
 )
+from relay.telling import BatchTeller
 
 log = structlog.get_logger()
 
@@ -75,7 +76,9 @@ class Materialiser:
         *,
         clock: Clock,
         observer: Observer | None = None,
+        teller: BatchTeller | None = None,
     ) -> None:
+        self._teller = teller
         self._observer = observer or Observer()
         self._store = store
         self._index = index
@@ -151,7 +154,11 @@ class Materialiser:
         if not opened:
             return False
         changes = await asyncio.to_thread(changes_of, opened)
+        if self._teller is not None:
+            await self._teller.tell(opened)
         await self._index.apply(changes)
+        if self._teller is not None:
+            self._teller.shown()
         self._documents.spoilt -= {batch.header.position for batch in opened}
         done = [batch.header for batch in opened]
         self._observer.materialised(Round(done, changes.runs, begun, self._clock.monotonic() - began))

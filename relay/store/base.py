@@ -407,6 +407,10 @@ class RecordIndex(Protocol):
     async def find(
         self, tenant: str, entity: str, wanted: RecordFilter, after: Place, limit: int
     ) -> Found: ...
+    async def living(self, wanted: Mapping[Scope, Sequence[str]]) -> dict[Scope, set[str]]:
+        """Of these keys, those of records that are here and not deleted."""
+        ...
+
     async def runs(
         self, tenant: str, *, connection: str, status: str, before: str, limit: int
     ) -> list[RunRow]: ...

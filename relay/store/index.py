@@ -5,7 +5,7 @@ Losing its newest commits costs only work, hence `synchronous=NORMAL`. One conne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from itertools import repeat
@@ -104,6 +104,9 @@ class SqliteRecordIndex:
 
     async def find(self, tenant: str, entity: str, wanted: RecordFilter, after: Place, limit: int) -> Found:
         return await self._read(lambda db: reading.find(db, tenant, entity, wanted, after, limit))
+
+    async def living(self, wanted: Mapping[Scope, Sequence[str]]) -> dict[Scope, set[str]]:
+        return await self._read(lambda db: reading.living(db, wanted))
 
     async def runs(
         self, tenant: str, *, connection: str, status: str, before: str, limit: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -15,11 +16,13 @@ from relay.store.base import (
     Place,
     RecordFilter,
     RunRow,
+    Scope,
     from_micros,
 )
 from relay.store.sql import Sql
 
 SCANNED_ROWS: Final = 200_000  # rows looked at for one page of a list; a rare match takes several pages
+KEYS_AT_ONCE: Final = 500  # of one statement
 END: Final = Place(2**63 - 1, 0)
 
 
@@ -39,6 +42,30 @@ def find(db: Sql, tenant: str, entity: str, wanted: RecordFilter, after: Place, 
     if horizon is not None and len(merged) <= limit:
         return Found(records, horizon, more=True)
     return Found(records, records[-1].place if records else after, more=len(merged) > limit)
+
+
+def living(db: Sql, wanted: Mapping[Scope, Sequence[str]]) -> dict[Scope, set[str]]:
+    """Of these keys, those of records that are here and not deleted."""
+    return {scope: _living(db, scope, keys) for scope, keys in wanted.items()}
+
+
+def _living(db: Sql, scope: Scope, keys: Sequence[str]) -> set[str]:
+    scope_id = db.value(
+        "SELECT id FROM scopes WHERE tenant = ? AND connection = ? AND entity = ?",
+        (scope.tenant, scope.connection, scope.entity),
+    )
+    if scope_id is None:
+        return set()
+    found: set[str] = set()
+    for first in range(0, len(keys), KEYS_AT_ONCE):
+        some = keys[first : first + KEYS_AT_ONCE]
+        marks = ", ".join("?" * len(some))
+        rows = db.execute(
+            f"SELECT key FROM records WHERE scope = ? AND key IN ({marks}) AND deleted_at IS NULL",  # noqa: S608 - only our own text
+            (scope_id, *some),
+        )
+        found.update(key for (key,) in rows)
+    return found
 
 
 def _horizon(db: Sql, scopes: list[int], after: Place) -> Place | None:
