@@ -30,7 +30,7 @@ demo: .venv/run ## relay, agent and a sandbox ERP on this machine; Ctrl-C ends i
 	@$(BIN)/python examples/demo/demo.py $(if $(ONCE),--once)
 
 test: .venv/dev packages check ## everything that CI runs
-	$(BIN)/pytest -q -m "not slow" --numprocesses logical --maxprocesses 4 --dist loadfile --durations 40 --durations-min 3
+	$(BIN)/pytest -q -m "not slow" --numprocesses 4 --dist loadfile --no-loadscope-reorder --durations 40 --durations-min 3
 
 check: .venv/dev ## format, lint, types, import rules
 	$(BIN)/ruff format --check .

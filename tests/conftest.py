@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 from agent import secrets
 from tests import canaries
 from tests.nats_server import NatsServer
+from tests.order import slowest_first
 from tests.servers import DatabaseServer, MariaDbServer, PostgresServer, ServerUnavailable
 
 ServerT = TypeVar("ServerT", bound=DatabaseServer | NatsServer)
@@ -33,8 +34,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.ge
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """No test may let a secret out: see tests/canaries.py."""
+    """No test may let a secret out: see tests/canaries.py. Slow files come first: see tests/order.py."""
     config.pluginmanager.register(canaries.Canaries())
+    config.pluginmanager.register(slowest_first(config))
 
 
 @pytest.fixture(autouse=True)
