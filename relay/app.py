@@ -21,19 +21,20 @@ from agent.clock import Clock, SystemClock
 from agent.errors import ConfigurationError, GroundwireError
 from relay.api.context import ApiContext
 from relay.api.server import create_api
-from relay.bus.base import Bus
-from relay.bus.memory import MemoryBus
+from relay.company import alone
 from relay.cursors import Cursors
 from relay.documents import Documents
 from relay.gateway import Gateway
 from relay.ingest import Ingest
+from relay.leadership import led
 from relay.materialise import Materialiser
-from relay.members import Members, new_process
+from relay.readiness import Readiness
 from relay.settings import Api as ApiSettings
 from relay.settings import RelaySettings
 from relay.store.index import SqliteRecordIndex
 from relay.store.sqlite import SqliteStore
 from relay.watch import CommandWatch
+from relay.watching import Watching
 
 log = structlog.get_logger()
 
@@ -41,6 +42,7 @@ MIB: Final = 1024 * 1024
 REQUESTS_END_SECONDS: Final = 5  # for API requests under way at shutdown
 STARTUP_POLL_SECONDS: Final = 0.01
 BACKLOG: Final = 128
+NOTICE_SECONDS: Final = 3.0  # for the proxy to see that this relay takes nobody new, before its API closes
 
 
 class RelayApp:
@@ -52,6 +54,7 @@ class RelayApp:
         self._files = AsyncExitStack()
         self._group = asyncio.TaskGroup()
         self._api_port = settings.api.port
+        self.readiness = Readiness()
 
     async def __aenter__(self) -> Self:
         try:
@@ -113,29 +116,39 @@ class RelayApp:
         self._files.push_async_callback(self.store.aclose)
         self.index = await SqliteRecordIndex.open(settings.index_path)
         self._files.push_async_callback(self.index.aclose)
+        self.company = alone(self.store.engine, name=settings.name, clock=self._clock)
 
     async def _start(self) -> None:
         clock, settings = self._clock, self.settings
-        self.bus: Bus = MemoryBus(clock)
-        self.ingest = Ingest(self.store, clock=clock, bus=self.bus)
+        self.bus = self.company.bus
+        await self.company.members.join()
+        self._following = self.company.keep(self._group)
+        self.watching = Watching(settings, self.store.engine, clock)
+        observer = self.watching.observer
+        self.ingest = Ingest(self.store, clock=clock, bus=self.bus, observer=observer)
         self.documents = Documents(self.store, cache_bytes=settings.cache_mib * MIB)
-        self.materialiser = Materialiser(self.store, self.index, self.documents, self.ingest, clock=clock)
-        self.waiters = CommandWatch(clock)
-        process = new_process(settings.name, clock)
-        self.members = Members(self.store.engine, self.bus, process, alone=True, clock=clock)
-        await self.members.join()
+        self.materialiser = Materialiser(
+            self.store, self.index, self.documents, self.ingest, clock=clock, observer=observer
+        )
+        self.waiters = CommandWatch(clock, None if self.company.alone else self.bus)
         self.gateway = Gateway(
             settings.gateway,
             name=settings.name,
             store=self.store,
             ingest=self.ingest,
-            members=self.members,
+            members=self.company.members,
             waiters=self.waiters,
             clock=clock,
+            observer=observer,
         )
         self._ingesting = self._group.create_task(self.ingest.run(), name="ingest")
-        self._materialising = self._group.create_task(self.materialiser.run(), name="materialise")
+        leading = led(self.company.leadership, "materialiser", self.materialiser.run)
+        self._materialising = self._group.create_task(leading, name="materialise")
         self._watching = self._group.create_task(self._watch_store(), name="store-failure")
+        self.watching.start(self._group, self.company.leadership)
+        self._following += self.company.follow(
+            self._group, self.gateway, self.waiters, self.documents, self.ingest
+        )
         await self._start_api()
         await self.gateway.start()
 
@@ -153,6 +166,8 @@ class RelayApp:
             self._clock,
             cursors=await Cursors.open(self.store.engine),
             bus=self.bus,
+            readiness=self.readiness,
+            outlook=self.watching.outlook,
         )
         listening = _listen(self.settings.api)
         self._files.callback(listening.close)
@@ -163,10 +178,13 @@ class RelayApp:
             await self._clock.sleep(STARTUP_POLL_SECONDS)
 
     async def _stop(self) -> None:
+        self.readiness.draining = True
+        noticing = self._clock.monotonic() + (0.0 if self.company.alone else NOTICE_SECONDS)
         if hasattr(self, "gateway"):
             self.waiters.close()
             await self.gateway.stop()
         if hasattr(self, "_api"):
+            await self._clock.sleep(max(noticing - self._clock.monotonic(), 0.0))
             self._api.should_exit = True
             await asyncio.wait([self._serving])
         if hasattr(self, "_ingesting"):
@@ -174,6 +192,17 @@ class RelayApp:
             await asyncio.wait([self._ingesting])
             self._materialising.cancel()
             self._watching.cancel()
+            await self.watching.stop()
+        await self._leave()
+
+    async def _leave(self) -> None:
+        """Last, for what ended before needed the store, its locks and the bus."""
+        for task in getattr(self, "_following", ()):
+            task.cancel()
+        try:
+            await self.company.members.leave()
+        except GroundwireError as error:
+            log.warning("relay_left_unnoticed", code=error.code, error=str(error))  # its lease ends by itself
 
 
 def _first(group: BaseExceptionGroup[GroundwireError]) -> GroundwireError:

@@ -54,6 +54,26 @@ class Api(Section):
     max_requests: int = Field(default=64, ge=1, le=10_000)
 
 
+class Bus(Section):
+    """Where several relays over one store tell each other what changed: NATS with JetStream."""
+
+    servers: tuple[str, ...] = ()  # empty: this relay is alone
+    stream: str = Field(default="groundwire", pattern=r"^[A-Za-z0-9_-]{1,32}$")
+    user: str | None = None
+    password_file: Path | None = None
+    token_file: Path | None = None
+    ca_file: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    replicas: int = Field(default=1, ge=1, le=5)
+
+
+class Health(Section):
+    """What an agent is held to beside each tenant's own thresholds."""
+
+    minimum_agent: str = Field(default="", max_length=64)
+
+
 _Listening = TypeVar("_Listening", Gateway, Api)
 
 
@@ -63,6 +83,8 @@ class RelaySettings(Section):
     cache_mib: int = Field(default=128, ge=16, le=16_384)
     gateway: Gateway = Gateway()
     api: Api = Api()
+    health: Health = Health()
+    bus: Bus = Bus()
 
     @property
     def store_path(self) -> Path:

@@ -22,6 +22,7 @@ from relay.api.shell import HEADERS
 from relay.bus.base import Bus
 from relay.cursors import Cursors
 from relay.documents import Documents
+from relay.health.outlook import Outlook
 from relay.identities import Bearer, bearer_of
 from relay.lifecycle import Command
 from relay.store.base import RecordIndex, Store, TokenScope
@@ -48,6 +49,8 @@ class ApiContext:
     cursors: Cursors = field(kw_only=True)
     bus: Bus = field(kw_only=True)
 
+    outlook: Outlook = field(default_factory=Outlook, kw_only=True)
+    readiness: Readiness = field(default_factory=Readiness, kw_only=True)
 
 _bearer = HTTPBearer(
     auto_error=False, description="A tenant's token, as `groundwire relay token create` prints it."

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends, FastAPI, Response
 from starlette.middleware import Middleware
 
 from agent.model.entities import ENTITIES
-from relay.api import commands, feed, fleet, mappings, problems, work
-from relay.api.context import ApiContext, shared_form
+from relay.api import commands, feed, fleet, health, mappings, problems, work
+from relay.api.context import ApiContext, Context, shared_form
 from relay.api.description import COMMON, WORDS, describe
 from relay.api.entities import entity_router
 from relay.api.form import Form
@@ -51,6 +51,7 @@ def application() -> FastAPI:
         mappings.router,
     ):
         routes.include_router(router)
+        health.router,
     for entity in ENTITIES.values():
         routes.include_router(write_router(entity))
         routes.include_router(entity_router(entity))
@@ -70,3 +71,11 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         app.openapi_schema = describe(app)
     return app.openapi_schema
+async def _ready(ctx: Context) -> Response:
+    """For a proxy: whether new agents and requests should come to this process."""
+    fault = await ctx.readiness.fault(ctx.store)
+    if not fault:
+        return Response("ready\n", media_type="text/plain")
+    return Response(f"{fault}\n", HTTPStatus.SERVICE_UNAVAILABLE, media_type="text/plain")
+
+
