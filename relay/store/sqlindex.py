@@ -1,0 +1,86 @@
+"""The record index in SQL: each call is one transaction of plain functions."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+from agent.errors import StorageDamaged
+from relay.store import index_reading as reading
+from relay.store import index_writing
+from relay.store.base import Changes, DeadLetterRow, Found, Place, RecordFilter, RunRow, Scope
+from relay.store.sql import Sql
+
+T = TypeVar("T")
+
+
+class SqlRecordIndex(ABC):
+    def __init__(self) -> None:
+        self.damaged = False  # something of it could not be read: `remake` is due
+        self.on_damage: Callable[[], None] = _nobody_listens
+
+    @abstractmethod
+    async def _reading(self, work: Callable[[Sql], T]) -> T: ...
+
+    @abstractmethod
+    async def _writing(self, work: Callable[[Sql], T]) -> T: ...
+
+    @abstractmethod
+    def _apply(self, db: Sql, changes: Changes) -> None: ...
+
+    @abstractmethod
+    def _reset(self, db: Sql) -> None: ...
+
+    async def position(self) -> int:
+        return await self._read(index_writing.position)
+
+    async def apply(self, changes: Changes) -> None:
+        await self._write(lambda db: self._apply(db, changes))
+
+    async def reset(self) -> None:
+        await self._write(self._reset)
+
+    async def _read(self, work: Callable[[Sql], T]) -> T:
+        with self._noting_damage():
+            return await self._reading(work)
+
+    async def _write(self, work: Callable[[Sql], T]) -> T:
+        with self._noting_damage():
+            return await self._writing(work)
+
+    @contextmanager
+    def _noting_damage(self) -> Iterator[None]:
+        try:
+            yield
+        except StorageDamaged:
+            self.damaged = True
+            self.on_damage()
+            raise
+
+    async def find(self, tenant: str, entity: str, wanted: RecordFilter, after: Place, limit: int) -> Found:
+        return await self._read(lambda db: reading.find(db, tenant, entity, wanted, after, limit))
+
+    async def living(self, wanted: Mapping[Scope, Sequence[str]]) -> dict[Scope, set[str]]:
+        return await self._read(lambda db: reading.living(db, wanted))
+
+    async def runs(
+        self, tenant: str, *, connection: str, status: str, before: str, limit: int
+    ) -> list[RunRow]:
+        return await self._read(lambda db: reading.runs(db, tenant, connection, status, before, limit))
+
+    async def run(self, tenant: str, run: str) -> RunRow | None:
+        return await self._read(lambda db: reading.run(db, tenant, run))
+
+    async def last_runs(self, tenant: str, connection: str) -> list[RunRow]:
+        return await self._read(lambda db: reading.last_runs(db, tenant, connection))
+
+    async def dead_letters(
+        self, tenant: str, *, connection: str, after: Place, limit: int
+    ) -> list[DeadLetterRow]:
+        return await self._read(lambda db: reading.dead_letters(db, tenant, connection, after, limit))
+
+
+def _nobody_listens() -> None:
+    return
