@@ -7,7 +7,6 @@ keepalive finds that out, and one that stands still when the server ends its idl
 from __future__ import annotations
 
 import asyncio
-import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
@@ -17,10 +16,10 @@ import structlog
 
 from agent.clock import Clock, wait_at_most
 from relay.leadership import LeadershipLost
+from relay.store.postgresql.address import Address
 
 log = structlog.get_logger()
 
-LOCK_CLASS: Final = 0x47577265  # ours among the advisory locks of the database
 LOOK_SECONDS: Final = 1.0  # between looks: at locks that others hold, and at the connection
 ANSWER_SECONDS: Final = 4.0  # without an answer, the locks are taken for lost
 IDLE_SECONDS: Final = 10  # after which the server gives the locks of a process that stands still to another
@@ -54,8 +53,8 @@ class _Claim:
 
 
 class AdvisoryLeadership:
-    def __init__(self, conninfo: str, *, clock: Clock) -> None:
-        self._conninfo = conninfo
+    def __init__(self, address: Address, *, clock: Clock) -> None:
+        self._address = address
         self._clock = clock
         self._claims: dict[str, _Claim] = {}
         self._held: set[str] = set()  # by the connection
@@ -106,7 +105,7 @@ class AdvisoryLeadership:
 
     async def _keep(self) -> None:
         async with asyncio.timeout(ANSWER_SECONDS):
-            connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
+            connection = await psycopg.AsyncConnection.connect(self._address.conninfo, autocommit=True)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 for statement in _ON_THE_SERVER:
@@ -123,11 +122,11 @@ class AdvisoryLeadership:
 
     async def _look(self, connection: psycopg.AsyncConnection[Any]) -> None:
         for work in self._held - self._claims.keys():
-            await connection.execute("SELECT pg_advisory_unlock(%s, %s)", _key(work))
+            await connection.execute("SELECT pg_advisory_unlock(%s)", (self._key(work),))
             self._held.discard(work)
         for work in list(self._claims):
             if work not in self._held:
-                found = await connection.execute("SELECT pg_try_advisory_lock(%s, %s)", _key(work))
+                found = await connection.execute("SELECT pg_try_advisory_lock(%s)", (self._key(work),))
                 row = await found.fetchone()
                 if row is not None and row[0]:
                     self._held.add(work)
@@ -135,7 +134,5 @@ class AdvisoryLeadership:
                 self._claims[work].taken.set()
         await connection.execute("SELECT 1")
 
-
-def _key(work: str) -> tuple[int, int]:
-    number = zlib.crc32(work.encode())
-    return LOCK_CLASS, number - 2**32 if number >= 2**31 else number
+    def _key(self, work: str) -> int:
+        return self._address.key(f"work/{work}")

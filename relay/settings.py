@@ -148,8 +148,15 @@ def _absolute(settings: RelaySettings, base: Path) -> RelaySettings:
             "data": base / settings.data,
             "gateway": _with_tls(settings.gateway, base),
             "api": _with_tls(settings.api, base),
+            "bus": _with_files(settings.bus, base),
         }
     )
+
+
+def _with_files(bus: Bus, base: Path) -> Bus:
+    named = ("password_file", "token_file", "ca_file", "certificate", "key")
+    found = {name: base / path for name in named if (path := getattr(bus, name)) is not None}
+    return bus.model_copy(update=found)
 
 
 def _with_tls(part: _Listening, base: Path) -> _Listening:

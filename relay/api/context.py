@@ -25,6 +25,7 @@ from relay.documents import Documents
 from relay.health.outlook import Outlook
 from relay.identities import Bearer, bearer_of
 from relay.lifecycle import Command
+from relay.readiness import Readiness
 from relay.store.base import RecordIndex, Store, TokenScope
 from relay.watch import CommandWatch
 
@@ -48,9 +49,9 @@ class ApiContext:
     limits: Limits = field(default_factory=Limits)
     cursors: Cursors = field(kw_only=True)
     bus: Bus = field(kw_only=True)
-
     outlook: Outlook = field(default_factory=Outlook, kw_only=True)
     readiness: Readiness = field(default_factory=Readiness, kw_only=True)
+
 
 _bearer = HTTPBearer(
     auto_error=False, description="A tenant's token, as `groundwire relay token create` prints it."

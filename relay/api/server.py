@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import APIRouter, Depends, FastAPI, Response
+from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 
 from agent.model.entities import ENTITIES
@@ -38,11 +40,18 @@ def application() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
         middleware=[Middleware(Shell), Middleware(Form)],
     )
-    routes = APIRouter(prefix=PREFIX, responses=COMMON, dependencies=[Depends(shared_form)])
+    routes = APIRouter(
+        prefix=PREFIX,
+        responses=COMMON,
+        dependencies=[Depends(shared_form)],
+        generate_unique_id_function=_operation_id,
+    )
     for router in (
         fleet.router,
+        health.router,
         work.router,
         work.starting,
         feed.router,
@@ -51,26 +60,27 @@ def application() -> FastAPI:
         mappings.router,
     ):
         routes.include_router(router)
-        health.router,
     for entity in ENTITIES.values():
         routes.include_router(write_router(entity))
         routes.include_router(entity_router(entity))
     app.include_router(routes)
     app.add_api_route("/healthz", _healthy, include_in_schema=False)
+    app.add_api_route("/readyz", _ready, include_in_schema=False)
     problems.install(app)
     app.add_exception_handler(Repeated, repeated)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 
 
+def _operation_id(route: APIRoute) -> str:
+    """The function's own name, which is what clients call it too."""
+    return route.name
+
+
 async def _healthy() -> Response:
     return Response("ok\n", media_type="text/plain")
 
 
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    if app.openapi_schema is None:
-        app.openapi_schema = describe(app)
-    return app.openapi_schema
 async def _ready(ctx: Context) -> Response:
     """For a proxy: whether new agents and requests should come to this process."""
     fault = await ctx.readiness.fault(ctx.store)
@@ -79,3 +89,7 @@ async def _ready(ctx: Context) -> Response:
     return Response(f"{fault}\n", HTTPStatus.SERVICE_UNAVAILABLE, media_type="text/plain")
 
 
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        app.openapi_schema = describe(app)
+    return app.openapi_schema

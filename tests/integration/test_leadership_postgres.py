@@ -11,6 +11,7 @@ import pytest
 from agent.clock import SystemClock
 from relay.advisory import AdvisoryLeadership
 from relay.leadership import LeadershipLost, led
+from relay.store.postgresql.address import Address
 from tests.servers import PostgresServer
 
 pytestmark = pytest.mark.integration
@@ -28,16 +29,14 @@ def database(postgres_server: PostgresServer) -> str:
 
 
 @pytest.fixture
-def conninfo(postgres_server: PostgresServer, database: str) -> str:
-    return (
-        f"host={postgres_server.host} port={postgres_server.port} dbname={database}"
-        f" user={postgres_server.user} password={postgres_server.password}"
-    )
+def address(postgres_server: PostgresServer, database: str) -> Address:
+    url = f"postgresql://{postgres_server.user}@{postgres_server.host}:{postgres_server.port}/{database}"
+    return Address(url, postgres_server.password)
 
 
 @asynccontextmanager
-async def process(conninfo: str) -> AsyncIterator[AdvisoryLeadership]:
-    leadership = AdvisoryLeadership(conninfo, clock=CLOCK)
+async def process(address: Address) -> AsyncIterator[AdvisoryLeadership]:
+    leadership = AdvisoryLeadership(address, clock=CLOCK)
     async with asyncio.TaskGroup() as group:
         keeping = group.create_task(leadership.run())
         try:
@@ -75,11 +74,11 @@ async def soon(event: asyncio.Event) -> None:
         await event.wait()
 
 
-async def test_one_process_has_the_work_and_the_next_gets_it_when_it_is_given_up(conninfo: str) -> None:
+async def test_one_process_has_the_work_and_the_next_gets_it_when_it_is_given_up(address: Address) -> None:
     one, two = Worker(), Worker()
     async with (
-        process(conninfo) as a,
-        process(conninfo) as b,
+        process(address) as a,
+        process(address) as b,
         working(lambda: led(a, WORK, one.work)) as first,
     ):
         await soon(one.inside)
@@ -92,11 +91,11 @@ async def test_one_process_has_the_work_and_the_next_gets_it_when_it_is_given_up
             assert not one.inside.is_set()
 
 
-async def test_different_works_are_had_at_the_same_time(conninfo: str) -> None:
+async def test_different_works_are_had_at_the_same_time(address: Address) -> None:
     one, two = Worker(), Worker()
     async with (
-        process(conninfo) as a,
-        process(conninfo) as b,
+        process(address) as a,
+        process(address) as b,
         working(lambda: led(a, "one", one.work)),
         working(lambda: led(b, "two", two.work)),
     ):
@@ -105,10 +104,10 @@ async def test_different_works_are_had_at_the_same_time(conninfo: str) -> None:
 
 
 async def test_a_lost_connection_ends_the_work_before_another_process_is_done_taking_it(
-    conninfo: str, postgres_server: PostgresServer, database: str
+    address: Address, postgres_server: PostgresServer, database: str
 ) -> None:
     one, two = Worker(), Worker()
-    async with process(conninfo) as a, process(conninfo) as b, working(lambda: led(a, WORK, one.work)):
+    async with process(address) as a, process(address) as b, working(lambda: led(a, WORK, one.work)):
         await soon(one.inside)
         async with working(lambda: led(b, WORK, two.work)):
             holder = postgres_server.psql(
@@ -124,9 +123,9 @@ async def test_a_lost_connection_ends_the_work_before_another_process_is_done_ta
             assert one.inside.is_set() != two.inside.is_set()
 
 
-async def test_who_is_stopped_from_outside_is_cancelled_and_not_told_of_a_loss(conninfo: str) -> None:
+async def test_who_is_stopped_from_outside_is_cancelled_and_not_told_of_a_loss(address: Address) -> None:
     worker = Worker()
-    async with process(conninfo) as a, working(lambda: led(a, WORK, worker.work)) as task:
+    async with process(address) as a, working(lambda: led(a, WORK, worker.work)) as task:
         await soon(worker.inside)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -134,11 +133,11 @@ async def test_who_is_stopped_from_outside_is_cancelled_and_not_told_of_a_loss(c
 
 
 async def test_a_server_that_goes_away_takes_the_work_and_gives_it_back(
-    conninfo: str, postgres_server: PostgresServer
+    address: Address, postgres_server: PostgresServer
 ) -> None:
     worker, lost = Worker(), asyncio.Event()
 
-    async with process(conninfo) as leadership:
+    async with process(address) as leadership:
 
         async def work() -> None:
             while True:
@@ -156,8 +155,8 @@ async def test_a_server_that_goes_away_takes_the_work_and_gives_it_back(
             await soon(worker.inside)
 
 
-async def test_one_process_cannot_want_a_work_twice(conninfo: str) -> None:
-    async with process(conninfo) as leadership, leadership.held(WORK):
+async def test_one_process_cannot_want_a_work_twice(address: Address) -> None:
+    async with process(address) as leadership, leadership.held(WORK):
         with pytest.raises(RuntimeError, match="wanted twice"):
             async with leadership.held(WORK):
                 pass
