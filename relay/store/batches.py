@@ -25,6 +25,7 @@ from relay.store.base import (
     to_micros,
 )
 from relay.store.sql import Sql
+from relay.store.standings import tell_of_connection
 
 
 @dataclass(slots=True)
@@ -178,11 +179,12 @@ def claim_connection(db: Sql, agent: Agent, name: str, now: datetime) -> str:
 
 def save_connections(db: Sql, agent: Agent, statuses: Sequence[ConnectionStatus], now: datetime) -> None:
     for status in statuses:
-        claim_connection(db, agent, status.name, now)
+        connection_id = claim_connection(db, agent, status.name, now)
         db.execute(
             "UPDATE connections SET status = ?, updated_at = ? WHERE agent = ? AND name = ?",
             (_status_json(status), to_micros(now), agent.id, status.name),
         )
+        tell_of_connection(db, agent, connection_id, status, now)
 
 
 def _status_json(status: ConnectionStatus) -> str:

@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from relay import lifecycle
+from relay.events import Event, EventType, event_id
 from relay.lifecycle import OVERDUE_AFTER, Command, CommandState, Step
 from relay.plain import plain_object
-from relay.store import sessions
+from relay.store import events, sessions
 from relay.store.base import (
     Added,
     Admission,
@@ -23,6 +24,7 @@ from relay.store.base import (
 )
 from relay.store.sql import Sql
 
+MAX_CODE = 100  # characters of an outcome's code, as platforms are told it
 _COMMAND = (
     "SELECT id, tenant, agent, connection, kind, args, idempotency_key, request_hash, state, created_at, updated_at, "
     "deadline, lineage, history, progress, result FROM commands "
@@ -199,6 +201,7 @@ def _insert(db: Sql, command: Command) -> None:
             _text(command.progress), _text(command.result),
         ),
     )  # fmt: skip
+    _tell_outcome(db, command)
 
 
 def _save(db: Sql, command: Command) -> None:
@@ -215,6 +218,29 @@ def _save(db: Sql, command: Command) -> None:
             command.id,
         ),
     )
+    _tell_outcome(db, command)
+
+
+def _tell_outcome(db: Sql, command: Command) -> None:
+    if command.state.open:
+        return
+    code = (command.result or {}).get("code")
+    told = Event(
+        id=event_id(command.tenant, "command", command.id, command.state),
+        tenant=command.tenant,
+        at=command.updated_at,
+        type=EventType.COMMAND_FINISHED,
+        connection=command.connection,
+        agent=command.agent or None,
+        subject=command.id,
+        data={
+            "command": command.id,
+            "kind": command.kind,
+            "state": command.state.value,
+            "code": code[:MAX_CODE] if isinstance(code, str) else None,
+        },
+    )
+    events.tell(db, [told], command.updated_at)
 
 
 def _text(value: Mapping[str, Any] | None) -> str | None:
