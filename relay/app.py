@@ -21,7 +21,7 @@ from agent.clock import Clock, SystemClock
 from agent.errors import ConfigurationError, GroundwireError
 from relay.api.context import ApiContext
 from relay.api.server import create_api
-from relay.company import alone
+from relay.company import alone, among_others
 from relay.cursors import Cursors
 from relay.documents import Documents
 from relay.gateway import Gateway
@@ -31,8 +31,7 @@ from relay.materialise import Materialiser
 from relay.readiness import Readiness
 from relay.settings import Api as ApiSettings
 from relay.settings import RelaySettings
-from relay.store.index import SqliteRecordIndex
-from relay.store.sqlite import SqliteStore
+from relay.store.storage import open_storage
 from relay.watch import CommandWatch
 from relay.watching import Watching
 
@@ -112,11 +111,16 @@ class RelayApp:
             raise ConfigurationError(
                 f"The data folder cannot be made: {error.strerror}", where=str(settings.data)
             ) from error
-        self.store = await SqliteStore.open(settings.store_path)
-        self._files.push_async_callback(self.store.aclose)
-        self.index = await SqliteRecordIndex.open(settings.index_path)
-        self._files.push_async_callback(self.index.aclose)
-        self.company = alone(self.store.engine, name=settings.name, clock=self._clock)
+        storage = await open_storage(settings)
+        self._files.push_async_callback(storage.aclose)
+        self.store, self.index = storage.store, storage.index
+        self.company = (
+            alone(self.store.engine, name=settings.name, clock=self._clock)
+            if storage.address is None
+            else among_others(
+                self.store.engine, storage.address, settings.bus, name=settings.name, clock=self._clock
+            )
+        )
 
     async def _start(self) -> None:
         clock, settings = self._clock, self.settings

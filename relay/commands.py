@@ -23,7 +23,7 @@ from relay.identities import (
 )
 from relay.settings import RelaySettings, load_settings, parse_settings
 from relay.store.base import Store, TokenScope
-from relay.store.sqlite import SqliteStore
+from relay.store.storage import open_store
 from relay.tls import make_certificates, write_private
 
 T = TypeVar("T")
@@ -103,7 +103,7 @@ async def _first_tenant(store: Store, tenant: str, clock: Clock | None) -> NewSe
 
 async def _with_store(settings: RelaySettings, work: Callable[[Store], Awaitable[T]]) -> T:
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    store = await SqliteStore.open(settings.store_path)
+    store = await open_store(settings)
     try:
         return await work(store)
     finally:

@@ -54,6 +54,13 @@ class Api(Section):
     max_requests: int = Field(default=64, ge=1, le=10_000)
 
 
+class Store(Section):
+    """Where the records are kept. Without an address: in files of the data folder."""
+
+    url: str | None = None
+    password_file: Path | None = None
+
+
 class Bus(Section):
     """Where several relays over one store tell each other what changed: NATS with JetStream."""
 
@@ -85,6 +92,7 @@ class RelaySettings(Section):
     api: Api = Api()
     health: Health = Health()
     bus: Bus = Bus()
+    store: Store = Store()
 
     @property
     def store_path(self) -> Path:
@@ -149,6 +157,7 @@ def _absolute(settings: RelaySettings, base: Path) -> RelaySettings:
             "gateway": _with_tls(settings.gateway, base),
             "api": _with_tls(settings.api, base),
             "bus": _with_files(settings.bus, base),
+            "store": _with_password(settings.store, base),
         }
     )
 
@@ -157,6 +166,11 @@ def _with_files(bus: Bus, base: Path) -> Bus:
     named = ("password_file", "token_file", "ca_file", "certificate", "key")
     found = {name: base / path for name in named if (path := getattr(bus, name)) is not None}
     return bus.model_copy(update=found)
+
+
+def _with_password(store: Store, base: Path) -> Store:
+    file = store.password_file
+    return store if file is None else store.model_copy(update={"password_file": base / file})
 
 
 def _with_tls(part: _Listening, base: Path) -> _Listening:

@@ -1,0 +1,60 @@
+"""One connection to PostgreSQL, opened when it is first needed and again after it was lost."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+
+from relay.store.postgresql.address import Address
+from relay.store.postgresql.faults import refused, translate
+from relay.store.postgresql.sql import adapt
+
+
+def connect(address: Address) -> psycopg.Connection[Any]:
+    """Raises GroundwireError."""
+    try:
+        connection = psycopg.connect(**address.parameters, autocommit=True)
+    except psycopg.OperationalError as error:
+        raise refused(error, address) from error
+    try:
+        connection.execute(address.session.encode())
+        if connection.execute("SHOW synchronous_commit").fetchall() == [("off",)]:
+            # An ack is given for what is on the disk.
+            connection.execute("SET synchronous_commit = on")
+    except psycopg.Error as error:
+        connection.close()
+        raise translate(error, address) from error
+    adapt(connection)
+    return connection
+
+
+class Session:
+    """Of one thread."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def connection(self) -> psycopg.Connection[Any]:
+        if self._connection is None or self._connection.closed:
+            self._connection = connect(self.address)
+        return self._connection
+
+    def settle(self) -> None:
+        """After an error: no transaction is left open; a connection that cannot end its own is given up."""
+        connection = self._connection
+        if connection is None:
+            return
+        if not connection.closed:
+            with suppress(psycopg.Error):
+                connection.execute("ROLLBACK")
+                return
+        self.close()
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(psycopg.Error):
+                connection.close()
