@@ -20,6 +20,7 @@ import uvicorn
 from agent.clock import Clock, SystemClock
 from agent.errors import ConfigurationError, GroundwireError
 from relay.api.context import ApiContext
+from relay.api.limits import Limits
 from relay.api.server import create_api
 from relay.company import alone, among_others
 from relay.cursors import Cursors
@@ -168,6 +169,7 @@ class RelayApp:
             self.gateway,
             self.waiters,
             self._clock,
+            limits=Limits(self.settings.api.requests_per_second),
             cursors=await Cursors.open(self.store.engine),
             bus=self.bus,
             readiness=self.readiness,

@@ -52,6 +52,7 @@ class Api(Section):
     port: int = Field(default=8080, ge=0, le=65535)
     tls: Tls | None = None
     max_requests: int = Field(default=64, ge=1, le=10_000)
+    requests_per_second: float = Field(default=200.0, ge=0.1, le=100_000.0)
 
 
 class Store(Section):
