@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test check faults network sim security fuzz bugs bench lock schemas packages clean
+.PHONY: help demo test check faults network sim security fuzz bugs bench lock schemas client packages clean
 
 help: ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -71,6 +71,9 @@ lock: ## write the lock files anew
 
 schemas: .venv/run ## write config/schemas/ anew from the settings
 	$(BIN)/groundwire config schema --write config/schemas
+
+client: .venv/dev ## write clients/python anew from the API's description
+	$(BIN)/python -m clients.generate
 
 clean: ## remove what the targets made
 	rm -rf .venv .demo .bench .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
