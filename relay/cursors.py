@@ -36,7 +36,7 @@ class Bookmark:
 class Cursors:
     def __init__(self, engine: Engine, seals: Seals) -> None:
         self._engine = engine
-        self._seals = seals
+        self.seals = seals
 
     @classmethod
     async def open(cls, engine: Engine) -> Cursors:
@@ -49,14 +49,14 @@ class Cursors:
     async def read(self, cursor: str, *about: str) -> Bookmark:
         """`about`: the tenant first. An empty cursor is the beginning. Raises StrangeCursor and OutlivedCursor."""
         if not cursor:
-            return Bookmark(Place(), await self._standing(None), self._seals, about)
-        kept = open_place(self._seals, cursor, *about)
+            return Bookmark(Place(), await self._standing(None), self.seals, about)
+        kept = open_place(self.seals, cursor, *about)
         if kept is None:
             raise StrangeCursor
         standing = await self._standing(kept.era)
         if not standing.bears_out(kept.place.position):
             raise OutlivedCursor
-        return Bookmark(kept.place, standing, self._seals, about)
+        return Bookmark(kept.place, standing, self.seals, about)
 
     async def _standing(self, era: bytes | None) -> Standing:
         return await self._engine.read(lambda db: eras.standing(db, era))
