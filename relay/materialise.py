@@ -86,10 +86,12 @@ class Materialiser:
         self._arrivals = arrivals
         self._clock = clock
         self.healthy = True
+        self._rebuild_wanted = False
         documents.on_spoilt = index.on_damage = arrivals.appended.set
 
     async def run(self) -> None:
         while True:
+            self._arrivals.appended.clear()  # whatever is wanted from here on is looked at behind this round
             try:
                 await self._heal()
                 await self._work_off()
@@ -105,11 +107,14 @@ class Materialiser:
         if self._index.damaged:
             log.warning("index_made_anew", reason="damaged")
             await self._index.remake()
+            self._rebuild_wanted = True
+        elif self._rebuild_wanted:
+            log.info("index_made_anew", reason="asked for")
         lag = await self.lag()
         if lag.batches < 0:
             # The store was put back from a copy: the index speaks of batches that are no longer there.
             log.warning("index_ahead_of_store", position=lag.position, last=lag.last)
-        elif not any(position <= lag.position for position in self._documents.spoilt):
+        elif not self._rebuild_wanted and not any(p <= lag.position for p in self._documents.spoilt):
             return
         self._documents.spoilt.clear()
         await self.rebuild()
@@ -117,9 +122,22 @@ class Materialiser:
     async def lag(self) -> Lag:
         return Lag(await self._index.position(), await self._store.last_position())
 
+    async def prepare(self) -> None:
+        """Before anybody reads: an index that has nothing of a store that has something shows too little."""
+        lag = await self.lag()
+        if lag.position == 0 < lag.last:
+            await self._index.reset(complete_at=lag.last)
+
+    async def begin_rebuild(self) -> int:
+        """Have `run` make the index anew; return how many positions it has to go through."""
+        self._rebuild_wanted = True
+        self._arrivals.appended.set()
+        return await self._store.last_position()
+
     async def rebuild(self) -> None:
-        """Drop the index and make it again from the batches."""
-        await self._index.reset()
+        """Drop the index and make it again from the batches. Until it shows all of them, readers are told to wait."""
+        await self._index.reset(complete_at=await self._store.last_position())
+        self._rebuild_wanted = False
         await self.catch_up()
 
     async def catch_up(self) -> None:
@@ -127,7 +145,6 @@ class Materialiser:
             pass
 
     async def _work_off(self) -> None:
-        self._arrivals.appended.clear()
         while True:
             await self._give_way()
             if not await self.step():

@@ -82,7 +82,32 @@ class Health(Section):
     minimum_agent: str = Field(default="", max_length=64)
 
 
-_Listening = TypeVar("_Listening", Gateway, Api)
+class Metrics(Section):
+    """Where Prometheus scrapes the relay; switched off unless asked for."""
+
+    enabled: bool = False
+    host: str = "127.0.0.1"
+    port: int = Field(default=9464, ge=0, le=65535)
+    tls: Tls | None = None
+
+
+_Listening = TypeVar("_Listening", Gateway, Api, Metrics)
+
+
+class Keeping(Section):
+    """For how many days what is kept that nobody needs any more."""
+
+    replaced_days: int = Field(default=30, ge=1, le=36_500)
+    run_days: int = Field(default=365, ge=1, le=36_500)
+    dead_letter_days: int = Field(default=180, ge=1, le=36_500)
+    command_days: int = Field(default=90, ge=7, le=36_500)
+
+
+class Retention(Keeping):
+    tenants: dict[str, Keeping] = Field(default_factory=dict)  # in place of the above, for these
+
+    def of(self, tenant: str) -> Keeping:
+        return self.tenants.get(tenant, self)
 
 
 class RelaySettings(Section):
@@ -91,7 +116,9 @@ class RelaySettings(Section):
     cache_mib: int = Field(default=128, ge=16, le=16_384)
     gateway: Gateway = Gateway()
     api: Api = Api()
+    retention: Retention = Retention()
     health: Health = Health()
+    metrics: Metrics = Metrics()
     bus: Bus = Bus()
     store: Store = Store()
 
@@ -148,6 +175,12 @@ def parse_settings(
             where=where,
             hint="Set api.tls, or keep api.host at 127.0.0.1 behind a proxy that speaks TLS.",
         )
+    if settings.metrics.enabled and settings.metrics.tls is None and not is_loopback(settings.metrics.host):
+        raise ConfigurationError(
+            "metrics.tls: metrics that other hosts reach need a certificate.",
+            where=where,
+            hint="Set metrics.tls, or keep metrics.host at 127.0.0.1.",
+        )
     return settings
 
 
@@ -157,6 +190,7 @@ def _absolute(settings: RelaySettings, base: Path) -> RelaySettings:
             "data": base / settings.data,
             "gateway": _with_tls(settings.gateway, base),
             "api": _with_tls(settings.api, base),
+            "metrics": _with_tls(settings.metrics, base),
             "bus": _with_files(settings.bus, base),
             "store": _with_password(settings.store, base),
         }

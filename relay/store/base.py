@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
+from agent.errors import TransientError
 from relay.lifecycle import Command, CommandState
 from relay.store.sql import Engine
 
@@ -394,6 +395,20 @@ class Found:
     more: bool = False
 
 
+class Need(StrEnum):
+    """What the index still has from a batch."""
+
+    NOTHING = "nothing"  # all of it has been replaced, or settled
+    TOLD = "told"  # a run's report, or dead letters: good until they are too old
+    SHOWN = "shown"  # records, deleted ones too; or the last run of its stream
+
+
+class IndexIncomplete(TransientError):
+    """The index is being made anew."""
+
+    code = "index_incomplete"
+
+
 class RecordIndex(Protocol):
     """Made from the batches, in position order; may lag behind them, never ahead."""
 
@@ -402,7 +417,10 @@ class RecordIndex(Protocol):
 
     async def position(self) -> int: ...
     async def apply(self, changes: Changes) -> None: ...
-    async def reset(self) -> None: ...
+    async def reset(self, *, complete_at: int = 0) -> None:
+        """Empty it. Until it has come to `complete_at` again, everything that shows it raises IndexIncomplete."""
+        ...
+
     async def remake(self) -> None: ...
     async def find(
         self, tenant: str, entity: str, wanted: RecordFilter, after: Place, limit: int
@@ -419,4 +437,6 @@ class RecordIndex(Protocol):
     async def dead_letters(
         self, tenant: str, *, connection: str, after: Place, limit: int
     ) -> list[DeadLetterRow]: ...
+    async def needs(self, batches: Sequence[BatchHeader]) -> list[Need]: ...  # one for each
+    async def forget(self, batches: Sequence[BatchHeader]) -> None: ...  # their runs and dead letters
     async def aclose(self) -> None: ...

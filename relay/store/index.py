@@ -16,7 +16,6 @@ import structlog
 from agent.errors import StorageDamaged, VersionMismatch
 from relay.store import index_writing
 from relay.store.base import (
-    BatchHeader,
     Changes,
     RecordColumns,
     RemovedKeys,

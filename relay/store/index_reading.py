@@ -157,13 +157,14 @@ _REPEATED: Final = (
     "EXISTS (SELECT 1 FROM dead_letters n WHERE n.tenant = d.tenant AND n.connection = d.connection "
     "AND n.entity = d.entity AND n.key = d.key AND n.position > d.position)"
 )
+OPEN_LETTER: Final = f"(key = '' OR NOT ({_PASSED} OR {_REPEATED}))"  # of `dead_letters d`
 
 
 def dead_letters(db: Sql, tenant: str, connection: str, after: Place, limit: int) -> list[DeadLetterRow]:
     rows = db.execute(
         "SELECT position, row, tenant, connection, stream, entity, run, key, field, reason, message, received_at "  # noqa: S608 - only our own text
         f"FROM dead_letters d WHERE tenant = ?1 AND (?2 = '' OR connection = ?2) AND (position, row) > (?3, ?4) "
-        f"AND (key = '' OR NOT ({_PASSED} OR {_REPEATED})) ORDER BY position, row LIMIT ?5",
+        f"AND {OPEN_LETTER} ORDER BY position, row LIMIT ?5",
         (tenant, connection, after.position, after.row, limit),
     )
     return [_dead_letter(row) for row in rows]

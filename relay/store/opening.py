@@ -108,10 +108,10 @@ def _create(path: Path, kind: FileKind) -> None:
         finally:
             connection.close()
         aside.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
     if os.name != "posix":  # elsewhere a folder cannot be synced
         return
     folder = os.open(path, os.O_RDONLY)

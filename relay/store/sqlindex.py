@@ -8,9 +8,20 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from agent.errors import StorageDamaged
+from relay.store import index_keeping as keeping
 from relay.store import index_reading as reading
 from relay.store import index_writing
-from relay.store.base import Changes, DeadLetterRow, Found, Place, RecordFilter, RunRow, Scope
+from relay.store.base import (
+    BatchHeader,
+    Changes,
+    DeadLetterRow,
+    Found,
+    Need,
+    Place,
+    RecordFilter,
+    RunRow,
+    Scope,
+)
 from relay.store.sql import Sql
 
 T = TypeVar("T")
@@ -39,8 +50,27 @@ class SqlRecordIndex(ABC):
     async def apply(self, changes: Changes) -> None:
         await self._write(lambda db: self._apply(db, changes))
 
-    async def reset(self) -> None:
-        await self._write(self._reset)
+    async def reset(self, *, complete_at: int = 0) -> None:
+        await self._write(lambda db: self._empty(db, complete_at))
+
+    def _empty(self, db: Sql, complete_at: int) -> None:
+        self._reset(db)
+        keeping.incomplete_until(db, complete_at)
+
+    async def needs(self, batches: Sequence[BatchHeader]) -> list[Need]:
+        return await self._read(lambda db: [keeping.need(db, batch) for batch in batches])
+
+    async def forget(self, batches: Sequence[BatchHeader]) -> None:
+        await self._write(lambda db: keeping.forget(db, batches))
+
+    async def _show(self, work: Callable[[Sql], T]) -> T:
+        """For readers: what is not complete would tell them that records are gone."""
+
+        def shown(db: Sql) -> T:
+            keeping.refuse_incomplete(db)
+            return work(db)
+
+        return await self._read(shown)
 
     async def _read(self, work: Callable[[Sql], T]) -> T:
         with self._noting_damage():
@@ -60,7 +90,7 @@ class SqlRecordIndex(ABC):
             raise
 
     async def find(self, tenant: str, entity: str, wanted: RecordFilter, after: Place, limit: int) -> Found:
-        return await self._read(lambda db: reading.find(db, tenant, entity, wanted, after, limit))
+        return await self._show(lambda db: reading.find(db, tenant, entity, wanted, after, limit))
 
     async def living(self, wanted: Mapping[Scope, Sequence[str]]) -> dict[Scope, set[str]]:
         return await self._read(lambda db: reading.living(db, wanted))
@@ -68,18 +98,18 @@ class SqlRecordIndex(ABC):
     async def runs(
         self, tenant: str, *, connection: str, status: str, before: str, limit: int
     ) -> list[RunRow]:
-        return await self._read(lambda db: reading.runs(db, tenant, connection, status, before, limit))
+        return await self._show(lambda db: reading.runs(db, tenant, connection, status, before, limit))
 
     async def run(self, tenant: str, run: str) -> RunRow | None:
-        return await self._read(lambda db: reading.run(db, tenant, run))
+        return await self._show(lambda db: reading.run(db, tenant, run))
 
     async def last_runs(self, tenant: str, connection: str) -> list[RunRow]:
-        return await self._read(lambda db: reading.last_runs(db, tenant, connection))
+        return await self._show(lambda db: reading.last_runs(db, tenant, connection))
 
     async def dead_letters(
         self, tenant: str, *, connection: str, after: Place, limit: int
     ) -> list[DeadLetterRow]:
-        return await self._read(lambda db: reading.dead_letters(db, tenant, connection, after, limit))
+        return await self._show(lambda db: reading.dead_letters(db, tenant, connection, after, limit))
 
 
 def _nobody_listens() -> None:

@@ -27,21 +27,21 @@ STORE_FILE: Final = FileKind(
 class SqliteStore(SqlStore):
     def __init__(self, database: Database) -> None:
         super().__init__(SqliteEngine(database))
-        self._db = database
+        self.database = database
 
     @classmethod
     async def open(cls, path: Path, *, vfs: str | None = None) -> SqliteStore:
         return cls(await Database.open(path, STORE_FILE, vfs=vfs))
 
     async def aclose(self) -> None:
-        await self._db.aclose()
+        await self.database.aclose()
 
     async def failure(self) -> GroundwireError:
         """Wait for the error of the disk after which nothing more is written, and return it; most wait in vain."""
-        return await self._db.failure()
+        return await self.database.failure()
 
     async def batch(self, position: int) -> Batch | None:
-        return await self._db.read(lambda connection: _batch(connection, position))
+        return await self.database.read(lambda connection: _batch(connection, position))
 
 
 def _batch(connection: apsw.Connection, position: int) -> Batch | None:
