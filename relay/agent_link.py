@@ -38,7 +38,7 @@ from agent.protocol.parts import PART_BYTES, parts_of
 from agent.protocol.relay_session import is_ahead
 from agent.protocol.session import KnownAgent, RelaySession
 from agent.websockets import next_message
-from relay.identities import new_id
+from relay.ids import new_id
 from relay.ingest import Ingest, examine
 from relay.lifecycle import Command, CommandState
 from relay.members import Members, Own

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from relay.events import Event, EventType
-from relay.identities import new_id
+from relay.ids import new_id
 from relay.store.base import Agent, ConnectionStatus
 
 _NO_NEWS: Final = frozenset({"running", "unknown"})

@@ -42,6 +42,7 @@ class Action(StrEnum):
     TOKEN_ROTATED = "token_rotated"  # noqa: S105 - a word
     TOKEN_REVOKED = "token_revoked"  # noqa: S105 - a word
     CODE_CREATED = "code_created"
+    CODE_REVOKED = "code_revoked"
     AGENT_ENROLLED = "agent_enrolled"
     AGENT_REVOKED = "agent_revoked"
     COMMAND_ASKED = "command_asked"

@@ -18,7 +18,7 @@ from agent.clock import Clock
 from agent.errors import TransientError
 from relay.bus.base import Bus, Hint
 from relay.bus.subjects import AGENTS, COMMANDS_WAITING, agent_seen, command_waiting
-from relay.identities import new_id
+from relay.ids import new_id
 from relay.store import sessions
 from relay.store.base import Agent
 from relay.store.sessions import Process, Session

@@ -14,6 +14,7 @@ from agent.configuration.document import parse
 from agent.configuration.positions import Path as KeyPath
 from agent.configuration.problems import ConfigurationProblems, from_validation
 from agent.errors import ConfigurationError
+from relay.pricing import Usage
 
 MIB = 1024 * 1024
 NO_LINES: Final[Mapping[KeyPath, int]] = MappingProxyType({})
@@ -121,6 +122,7 @@ class RelaySettings(Section):
     metrics: Metrics = Metrics()
     bus: Bus = Bus()
     store: Store = Store()
+    usage: Usage = Usage()
 
     @property
     def store_path(self) -> Path:

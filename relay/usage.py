@@ -48,6 +48,7 @@ class Prices:
     tiers: Mapping[int, int]  # what the cloud form costs
     on_premises_factor: int
     unknown: Installation
+    default_pool: int | None  # of a tenant that was given none; None: no bound
     systems: Mapping[str, Installation]
 
     def of(self, system: str | None) -> Price:

@@ -19,7 +19,7 @@ from relay import kinds
 from relay.api.command_schemas import CommandOut, FieldFaultOut, NothingIn, StepOut, SyncIn
 from relay.api.context import ApiContext, CommandingTenant, Context
 from relay.api.problems import Problem, not_found
-from relay.identities import new_id
+from relay.ids import new_id
 from relay.kinds import DEADLINES, MAX_DEADLINE, MIN_DEADLINE
 from relay.lifecycle import Command, CommandState, Step
 from relay.store import roster

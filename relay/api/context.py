@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Annotated, Protocol
+from typing import Annotated, Final, Protocol
 
 from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from agent.clock import Clock
+from relay.acting import Actor, ActorKind, now_acting
 from relay.api import sparse
 from relay.api.form import CLAIM, FIELDS
 from relay.api.limits import Limits
@@ -23,11 +24,18 @@ from relay.bus.base import Bus
 from relay.cursors import Cursors
 from relay.documents import Documents
 from relay.health.outlook import Outlook
-from relay.identities import Bearer, bearer_of
+from relay.identities import Bearer, TenantDisabled, bearer_of
 from relay.lifecycle import Command
+from relay.pricing import default_prices
 from relay.readiness import Readiness
 from relay.store.base import RecordIndex, Store, TokenScope
+from relay.store.keys import Kind
+from relay.usage import Prices
 from relay.watch import CommandWatch
+
+PRESENTED: Final = "presented"  # in the request's state: the key that it came with
+NOT_KNOWN: Final = "A valid bearer token is needed."
+CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="groundwire"'}
 
 
 class Agents(Protocol):
@@ -47,6 +55,7 @@ class ApiContext:
     waiters: CommandWatch
     clock: Clock
     limits: Limits = field(default_factory=Limits)
+    prices: Prices = field(default_factory=default_prices)
     cursors: Cursors = field(kw_only=True)
     bus: Bus = field(kw_only=True)
     outlook: Outlook = field(default_factory=Outlook, kw_only=True)
@@ -70,15 +79,24 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
 async def _asking(ctx: Context, credentials: Credentials, request: Request) -> Bearer:
-    bearer = None if credentials is None else await bearer_of(ctx.store, credentials.credentials)
+    bearer = None if credentials is None else await known_bearer(ctx, credentials.credentials)
     if bearer is None or credentials is None:
-        raise Problem(
-            HTTPStatus.UNAUTHORIZED,
-            "A valid bearer token is needed.",
-            headers={"WWW-Authenticate": 'Bearer realm="groundwire"'},
-        )
+        raise Problem(HTTPStatus.UNAUTHORIZED, NOT_KNOWN, headers=CHALLENGE)
     _spend(ctx, credentials.credentials, request)
+    setattr(request.state, PRESENTED, credentials.credentials)
+    address = "" if request.client is None else request.client.host
+    kind = ActorKind.ADMIN if bearer.kind is Kind.ADMIN else ActorKind.TOKEN
+    now_acting(Actor(kind, bearer.key, address, bearer.tenant))
     return bearer
+
+
+async def known_bearer(ctx: ApiContext, presented: str) -> Bearer | None:
+    try:
+        return await bearer_of(ctx.store, presented, ctx.clock.utcnow())
+    except TenantDisabled as error:
+        raise Problem(
+            HTTPStatus.FORBIDDEN, "This tenant is disabled. The relay's operator can enable it."
+        ) from error
 
 
 def _spend(ctx: ApiContext, token: str, request: Request) -> None:
@@ -94,8 +112,13 @@ def _spend(ctx: ApiContext, token: str, request: Request) -> None:
         )
 
 
-def _tenant_with(scope: TokenScope) -> Callable[[Bearer], str]:
-    def tenant(bearer: Annotated[Bearer, Depends(_asking)]) -> str:
+def _tenant_with(scope: TokenScope) -> Callable[[Bearer], Awaitable[str]]:
+    async def tenant(bearer: Annotated[Bearer, Depends(_asking)]) -> str:
+        if bearer.kind is not Kind.TOKEN:
+            raise Problem(
+                HTTPStatus.FORBIDDEN,
+                "This needs a token of a tenant. An admin key opens what is under /admin.",
+            )
         if scope not in bearer.scopes:
             raise Problem(
                 HTTPStatus.FORBIDDEN,
@@ -107,6 +130,12 @@ def _tenant_with(scope: TokenScope) -> Callable[[Bearer], str]:
         return bearer.tenant
 
     return tenant
+
+
+async def _operator(bearer: Annotated[Bearer, Depends(_asking)]) -> str:
+    if bearer.kind is not Kind.ADMIN:
+        raise Problem(HTTPStatus.FORBIDDEN, "This needs an admin key of the relay's operator.")
+    return bearer.key
 
 
 async def shared_form(
@@ -141,3 +170,8 @@ def _query_names(dependant: Dependant) -> set[str]:
 
 Tenant = Annotated[str, Depends(_tenant_with(TokenScope.READ))]
 CommandingTenant = Annotated[str, Depends(_tenant_with(TokenScope.COMMAND))]
+EnrollingTenant = Annotated[str, Depends(_tenant_with(TokenScope.ENROL))]
+WebhooksTenant = Annotated[str, Depends(_tenant_with(TokenScope.WEBHOOKS))]
+ManagingTenant = Annotated[str, Depends(_tenant_with(TokenScope.MANAGE))]
+Asker = Annotated[Bearer, Depends(_asking)]
+Operator = Annotated[str, Depends(_operator)]  # the admin key's id

@@ -8,8 +8,9 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Body, Path, Query
 
+from relay.acting import acting
 from relay.api.command_schemas import OperationList, OperationOut
-from relay.api.context import ApiContext, CommandingTenant, Context, Tenant
+from relay.api.context import ApiContext, Context, EnrollingTenant, Tenant
 from relay.api.cursors import decode_id, encode_id
 from relay.api.problems import Problem, not_found
 from relay.api.schemas import (
@@ -26,7 +27,7 @@ from relay.api.schemas import (
 )
 from relay.api.work import Cursor, Limit, sync_run_out
 from relay.identities import create_code
-from relay.store import roster
+from relay.store import audited, roster
 from relay.store.base import Agent, Connection, StreamPosition
 
 router = APIRouter()
@@ -67,13 +68,13 @@ async def get_agent(ctx: Context, tenant: Tenant, agent: str) -> AgentOut:
     status_code=HTTPStatus.NO_CONTENT,
     summary="Revoke an agent: its identity is refused from now on",
 )
-async def revoke_agent(ctx: Context, tenant: CommandingTenant, agent: str) -> None:
+async def revoke_agent(ctx: Context, tenant: EnrollingTenant, agent: str) -> None:
     """Its session ends, and its open commands with it: those that no agent has seen are `cancelled`, the others
     `in_doubt`. What it sent stays, and so do its connections: an agent that enrols with a code bound to its name takes
     them over.
     """
-    now = ctx.clock.utcnow()
-    found = await ctx.store.engine.write(lambda db: roster.revoke_agent(db, tenant, agent, now))
+    now, by = ctx.clock.utcnow(), acting()
+    found = await ctx.store.engine.write(lambda db: audited.revoke_agent(db, tenant, agent, now, by))
     if found is None:
         raise not_found("agent")
     ctx.agents.revoke(agent)
@@ -88,7 +89,7 @@ async def revoke_agent(ctx: Context, tenant: CommandingTenant, agent: str) -> No
     summary="Create a one-time code with which an agent enrols",
 )
 async def create_enrolment_code(
-    ctx: Context, tenant: CommandingTenant, body: Annotated[EnrolmentCodeIn, Body()]
+    ctx: Context, tenant: EnrollingTenant, body: Annotated[EnrolmentCodeIn, Body()]
 ) -> EnrolmentCodeOut:
     code, kept = await create_code(
         ctx.store,
@@ -108,7 +109,7 @@ async def create_enrolment_code(
     summary="List the codes that have not expired, without their secret part",
 )
 async def list_enrolment_codes(
-    ctx: Context, tenant: CommandingTenant, cursor: Cursor = "", limit: Limit = 100
+    ctx: Context, tenant: EnrollingTenant, cursor: Cursor = "", limit: Limit = 100
 ) -> EnrolmentCodeList:
     after, now = decode_id(cursor), ctx.clock.utcnow()
     found = await ctx.store.engine.read(
@@ -129,11 +130,11 @@ async def list_enrolment_codes(
 )
 async def revoke_enrolment_code(
     ctx: Context,
-    tenant: CommandingTenant,
+    tenant: EnrollingTenant,
     code: Annotated[str, Path(max_length=MAX_NAME, description="Its `id`: the first part of the code.")],
 ) -> None:
-    now = ctx.clock.utcnow()
-    found = await ctx.store.engine.write(lambda db: roster.revoke_code(db, tenant, code, now))
+    now, by = ctx.clock.utcnow(), acting()
+    found = await ctx.store.engine.write(lambda db: audited.revoke_code(db, tenant, code, now, by))
     if found is None:
         raise not_found("enrolment code")
     if found.used:

@@ -10,11 +10,12 @@ from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 
 from agent.model.entities import ENTITIES
-from relay.api import commands, feed, fleet, health, mappings, problems, work
+from relay.api import accounts, administration, commands, feed, fleet, health, mappings, problems, work
 from relay.api.context import ApiContext, Context, shared_form
 from relay.api.description import COMMON, WORDS, describe
 from relay.api.entities import entity_router
 from relay.api.form import Form
+from relay.api.lasting import StillKnown
 from relay.api.repeats import Repeated, repeated
 from relay.api.shell import API_VERSION, Shell
 from relay.api.writes import write_router
@@ -41,7 +42,7 @@ def application() -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=_operation_id,
-        middleware=[Middleware(Shell), Middleware(Form)],
+        middleware=[Middleware(Shell), Middleware(StillKnown), Middleware(Form)],
     )
     routes = APIRouter(
         prefix=PREFIX,
@@ -58,6 +59,8 @@ def application() -> FastAPI:
         commands.router,
         commands.asking,
         mappings.router,
+        accounts.router,
+        administration.router,
     ):
         routes.include_router(router)
     for entity in ENTITIES.values():

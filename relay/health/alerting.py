@@ -13,7 +13,7 @@ from agent.errors import GroundwireError
 from relay.health.alerts import measures_of, raised, steps
 from relay.health.facts import Certificate, Fleet
 from relay.health.keeping import HealthStore
-from relay.identities import new_id
+from relay.ids import new_id
 from relay.leadership import Leadership, led
 
 log = structlog.get_logger()

@@ -10,13 +10,14 @@ from relay.store.base import (
     Enrolment,
     EnrolmentCode,
     Tenant,
-    Token,
-    TokenScope,
     from_micros,
+    optional_micros,
+    optional_moment,
     to_micros,
 )
 from relay.store.sql import Sql
 
+_TENANT = "SELECT id, created_at, disabled_at, remove_at FROM tenants "
 FIRST_EPOCH = 0  # an agent counts its welcomes; before the first it has none
 
 
@@ -29,34 +30,38 @@ def add_tenant(db: Sql, tenant: Tenant) -> bool:
 
 
 def tenant(db: Sql, tenant_id: str) -> Tenant | None:
-    row = db.row("SELECT id, created_at FROM tenants WHERE id = ?", (tenant_id,))
-    return None if row is None else Tenant(row[0], from_micros(row[1]))
+    row = db.row(_TENANT + "WHERE id = ?", (tenant_id,))
+    return None if row is None else _tenant(row)
 
 
-def add_token(db: Sql, token: Token) -> None:
+def tenants(db: Sql, after: str, limit: int) -> list[Tenant]:
+    rows = db.execute(_TENANT + "WHERE id > ? ORDER BY id LIMIT ?", (after, limit))
+    return [_tenant(row) for row in rows]
+
+
+def save_tenant(db: Sql, tenant: Tenant) -> None:
+    """Whether it is disabled, and when it is removed."""
     db.execute(
-        "INSERT INTO tokens (id, tenant, name, secret_hash, created_at, scopes) VALUES (?, ?, ?, ?, ?, ?)",
-        (
-            token.id,
-            token.tenant,
-            token.name,
-            token.secret_hash,
-            to_micros(token.created_at),
-            " ".join(sorted(token.scopes)),
-        ),
+        "UPDATE tenants SET disabled_at = ?, remove_at = ? WHERE id = ?",
+        (optional_micros(tenant.disabled_at), optional_micros(tenant.remove_at), tenant.id),
+    )
+    access_changed(db)
+
+
+def _tenant(row: Any) -> Tenant:
+    tenant_id, created_at, disabled_at, remove_at = row
+    return Tenant(
+        tenant_id, from_micros(created_at), optional_moment(disabled_at), optional_moment(remove_at)
     )
 
 
-def token(db: Sql, token_id: str) -> Token | None:
-    row = db.row(
-        "SELECT id, tenant, name, secret_hash, created_at, scopes FROM tokens WHERE id = ?", (token_id,)
-    )
-    return None if row is None else _token(row)
+def access_changed(db: Sql) -> None:
+    """Something was done that may end a session, or hold back or let through what it sends: links look again."""
+    db.execute("UPDATE access_revision SET value = value + 1 WHERE id = 1")
 
 
-def _token(row: Any) -> Token:
-    *same, created_at, scopes = row
-    return Token(*(*same, from_micros(created_at), frozenset(map(TokenScope, scopes.split()))))
+def access_revision(db: Sql) -> int:
+    return int(db.value("SELECT value FROM access_revision WHERE id = 1"))
 
 
 def add_code(db: Sql, code: EnrolmentCode) -> None:
@@ -133,8 +138,8 @@ def _free_name(db: Sql, tenant_id: str, wanted: str) -> str:
 
 
 _AGENT = (
-    "SELECT id, tenant, name, public_key, epoch, pending_epoch, lineage, software, enrolled_at, last_seen_at "
-    "FROM agents "
+    "SELECT id, tenant, name, public_key, epoch, pending_epoch, lineage, software, enrolled_at, last_seen_at, "
+    "(SELECT disabled_at FROM tenants WHERE tenants.id = agents.tenant) FROM agents "
 )
 
 
@@ -158,9 +163,9 @@ def agents(db: Sql, tenant_id: str) -> list[Agent]:
 def _agent(row: Any) -> Agent | None:
     if row is None:
         return None
-    *same, enrolled_at, last_seen_at = row
-    seen = None if last_seen_at is None else from_micros(last_seen_at)
-    return Agent(*(*same, from_micros(enrolled_at), seen))
+    *same, enrolled_at, last_seen_at, disabled_at = row
+    moments = map(optional_moment, (last_seen_at, disabled_at))
+    return Agent(*(*same, from_micros(enrolled_at), *moments))
 
 
 def saw_agent(db: Sql, agent_id: str, software: str, now: datetime) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from relay.events import Event, EventType
 from relay.health.alerts import Alert
 from relay.health.rules import DEFAULTS, Rule, Rules, Setting
-from relay.identities import new_id
+from relay.ids import new_id
 from relay.store import events
 from relay.store.base import from_micros, to_micros
 from relay.store.sql import Sql, Value

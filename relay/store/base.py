@@ -28,17 +28,32 @@ def from_micros(micros: int) -> datetime:
     return EPOCH + micros * MICROSECOND
 
 
+def optional_micros(moment: datetime | None) -> int | None:
+    return None if moment is None else to_micros(moment)
+
+
+def optional_moment(micros: int | None) -> datetime | None:
+    return None if micros is None else from_micros(micros)
+
+
 @dataclass(frozen=True, slots=True)
 class Tenant:
     id: str
     created_at: datetime
+    disabled_at: datetime | None = (
+        None  # its tokens open nothing and its agents are sent away until it is enabled
+    )
+    remove_at: datetime | None = None  # deleted: everything of it is removed then
 
 
 class TokenScope(StrEnum):
     """What a token may be used for."""
 
     READ = "read"  # everything that changes nothing
-    COMMAND = "command"  # to ask agents for something, and to let new ones in
+    COMMAND = "command"  # to ask agents for something
+    ENROL = "enrol"  # to let agents in, and to shut them out
+    WEBHOOKS = "webhooks"  # to say where events go
+    MANAGE = "manage"  # tokens, the audit log, and who holds connection credits
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +66,14 @@ class Token:
     secret_hash: bytes
     created_at: datetime
     scopes: frozenset[TokenScope] = frozenset()
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None  # to the hour
+    revoked_at: datetime | None = None
+    previous_hash: bytes | None = None  # of the secret before the last rotation,
+    previous_until: datetime | None = None  # which is taken until then
+
+    def lives(self, now: datetime) -> bool:
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +110,7 @@ class Agent:
     software: str
     enrolled_at: datetime
     last_seen_at: datetime | None
+    tenant_disabled_at: datetime | None = None  # it is sent away meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,8 +261,6 @@ class Store(Protocol):
 
     async def add_tenant(self, tenant: Tenant) -> bool: ...  # False: it was there
     async def tenant(self, tenant: str) -> Tenant | None: ...
-    async def add_token(self, token: Token) -> None: ...
-    async def token(self, token_id: str) -> Token | None: ...
     async def add_code(self, code: EnrolmentCode) -> None: ...
     async def code(self, code_id: str, now: datetime) -> EnrolmentCode | None: ...
     async def enrol(self, code_id: str, enrolment: Enrolment, now: datetime) -> Agent | None: ...

@@ -17,7 +17,7 @@ from typing import Any, Final
 import orjson
 
 from relay.events import StoredEvent
-from relay.identities import new_id
+from relay.ids import new_id
 from relay.store import events, webhooks
 from relay.store.base import from_micros, to_micros
 from relay.store.sql import Sql

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from relay.events import Event, EventType
-from relay.identities import new_id
+from relay.ids import new_id
 from relay.store import events
 from relay.store.base import to_micros
 from relay.store.sql import Sql

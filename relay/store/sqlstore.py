@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from relay.acting import acting
 from relay.lifecycle import Command, CommandState
-from relay.store import accounts, batches, commands, eras
+from relay.store import accounts, audited, batches, commands, eras
 from relay.store.base import (
     Added,
     Agent,
@@ -24,7 +25,6 @@ from relay.store.base import (
     StreamEnd,
     StreamPosition,
     Tenant,
-    Token,
 )
 from relay.store.sql import Engine, Sql
 
@@ -35,25 +35,22 @@ class SqlStore:
         self._opening = eras.new_mark()
 
     async def add_tenant(self, tenant: Tenant) -> bool:
-        return await self.engine.write(lambda db: accounts.add_tenant(db, tenant))
+        by = acting()
+        return await self.engine.write(lambda db: audited.add_tenant(db, tenant, by))
 
     async def tenant(self, tenant: str) -> Tenant | None:
         return await self.engine.read(lambda db: accounts.tenant(db, tenant))
 
-    async def add_token(self, token: Token) -> None:
-        await self.engine.write(lambda db: accounts.add_token(db, token))
-
-    async def token(self, token_id: str) -> Token | None:
-        return await self.engine.read(lambda db: accounts.token(db, token_id))
-
     async def add_code(self, code: EnrolmentCode) -> None:
-        await self.engine.write(lambda db: accounts.add_code(db, code))
+        by = acting()
+        await self.engine.write(lambda db: audited.add_code(db, code, by))
 
     async def code(self, code_id: str, now: datetime) -> EnrolmentCode | None:
         return await self.engine.read(lambda db: accounts.code(db, code_id, now))
 
     async def enrol(self, code_id: str, enrolment: Enrolment, now: datetime) -> Agent | None:
-        return await self.engine.write(lambda db: accounts.enrol(db, code_id, enrolment, now))
+        by = acting()
+        return await self.engine.write(lambda db: audited.enrol(db, code_id, enrolment, now, by))
 
     async def agent(self, agent_id: str) -> Agent | None:
         return await self.engine.read(lambda db: accounts.agent(db, agent_id))
@@ -113,12 +110,16 @@ class SqlStore:
         await self.engine.write(lambda db: batches.quarantine(db, position, reason))
 
     async def add_command(self, command: Command, now: datetime, *, most_open: int) -> Added:
-        return await self.engine.write(lambda db: commands.add(db, command, now, most_open))
+        by = acting()
+        return await self.engine.write(lambda db: audited.add_command(db, command, now, most_open, by))
 
     async def cancel_command(
         self, target: str, cancel: Command, now: datetime, *, most_open: int
     ) -> Cancelling | None:
-        return await self.engine.write(lambda db: commands.cancel(db, target, cancel, now, most_open))
+        by = acting()
+        return await self.engine.write(
+            lambda db: audited.cancel_command(db, target, cancel, now, most_open, by)
+        )
 
     async def command(self, tenant: str, command_id: str) -> Command | None:
         return await self.engine.read(lambda db: commands.one(db, tenant, command_id))

@@ -29,15 +29,15 @@ async def test_a_token_opens_its_tenant_and_no_other(tmp_path: Path) -> None:
         acme = await create_token(relay.store, "acme", "first", NOW, scopes=READ)
         globex = await create_token(relay.store, "globex", "first", NOW, scopes=READ)
 
-        assert await bearer_of(relay.store, acme.text) == Bearer("acme", READ)
+        assert await bearer_of(relay.store, acme.text, NOW) == Bearer("acme", READ, acme.text.split("_")[1])
         mixed = acme.text[:20] + globex.text[20:]
-        assert await bearer_of(relay.store, mixed) is None
+        assert await bearer_of(relay.store, mixed, NOW) is None
 
 
 @pytest.mark.parametrize("presented", ["", "gwt_", "gwt_0000000000000000_" + "A" * 43, "x" * 10_000, "gwt_é"])
 async def test_anything_else_opens_nothing(tmp_path: Path, presented: str) -> None:
     async with opened(tmp_path) as relay:
-        assert await bearer_of(relay.store, presented) is None
+        assert await bearer_of(relay.store, presented, NOW) is None
 
 
 async def test_no_secret_is_in_the_store_or_in_a_repr(tmp_path: Path) -> None:

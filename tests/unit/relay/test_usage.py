@@ -17,6 +17,7 @@ PRICES = Prices(
     tiers={1: 1, 2: 2, 3: 4},
     on_premises_factor=2,
     unknown=Installation(2, on_premises=True),
+    default_pool=None,
     systems={
         "sap-s4hana": Installation(3, on_premises=False),
         "sap-ecc": Installation(3, on_premises=True),

@@ -23,7 +23,7 @@ async def test_after_a_failed_write_to_the_disk_nothing_more_is_written(tmp_path
     with pytest.raises(StorageDamaged):
         await opened.write(fails)
     with pytest.raises(StorageDamaged) as caught:
-        await opened.write(lambda db: db.execute("INSERT INTO tenants VALUES ('a', 1)"))
+        await opened.write(lambda db: db.execute("INSERT INTO tenants (id, created_at) VALUES ('a', 1)"))
     assert "Nothing more is written" in caught.value.hint
     await opened.aclose()
 
@@ -32,12 +32,14 @@ async def test_a_full_disk_may_have_room_again(tmp_path: Path) -> None:
     opened = await Database.open(tmp_path / "relay.db", STORE_FILE)
 
     def fails(db: apsw.Connection) -> None:
-        db.execute("INSERT INTO tenants VALUES ('a', 1)")
+        db.execute("INSERT INTO tenants (id, created_at) VALUES ('a', 1)")
         raise apsw.FullError("database or disk is full")
 
     with pytest.raises(StorageFull):
         await opened.write(fails)
-    await opened.write(lambda db: db.execute("INSERT INTO tenants VALUES ('a', 1)").fetchall())
+    await opened.write(
+        lambda db: db.execute("INSERT INTO tenants (id, created_at) VALUES ('a', 1)").fetchall()
+    )
     await opened.aclose()
 
 
@@ -57,7 +59,7 @@ async def test_a_write_that_has_begun_ends_before_its_caller_that_gave_up(tmp_pa
     def takes_its_time(db: apsw.Connection) -> None:
         begun.set()
         goes_on.wait(60)
-        db.execute("INSERT INTO tenants VALUES ('a', 1)").fetchall()
+        db.execute("INSERT INTO tenants (id, created_at) VALUES ('a', 1)").fetchall()
 
     caller = asyncio.create_task(opened.write(takes_its_time))
     await asyncio.to_thread(begun.wait, 60)
@@ -79,7 +81,9 @@ async def test_the_log_does_not_grow_without_end(tmp_path: Path, monkeypatch: py
     opened = await Database.open(tmp_path / "relay.db", STORE_FILE)
     for number in range(300):
         await opened.write(
-            lambda db, n=number: db.execute("INSERT INTO tenants VALUES (?, 1)", (f"t{n}",)).fetchall()
+            lambda db, n=number: db.execute(
+                "INSERT INTO tenants (id, created_at) VALUES (?, 1)", (f"t{n}",)
+            ).fetchall()
         )
 
     assert (tmp_path / "relay.db-wal").stat().st_size < 100 * 4096

@@ -1,0 +1,98 @@
+"""An id of acme's for every path parameter of the API, and one that nobody has; a body for each request that needs one.
+
+Whoever adds a route with a new parameter, or with a body that must not be empty, adds its example here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from relay.health.alerts import Alert
+from relay.health.rules import Rule
+from relay.identities import new_id
+from relay.store import alerts
+from tests.unit.relay.api.serving import Served
+from tests.unit.relay.making import NOW, Sender
+
+
+@dataclass(frozen=True)
+class Example:
+    theirs: str  # acme's, made by `examples`
+    nobodys: str  # of the same form
+
+
+KEYS: Final = frozenset(
+    {"key", "stream", "connection", "entity", "rule", "tenant"}
+)  # names that anybody may choose: no secret in themselves
+
+Body = Any | Callable[[dict[str, Example], bool], Any]
+_CHANGES: Final = [{"path": ["notes"], "spec": "Comment"}]
+_ENTITIES: Final = ("purchase-orders", "work-orders", "inventory-items", "vendors", "assets")
+_OF: Final = "/api/v1/connections/{connection}"
+_MAPPING: Final = f"{_OF}/streams/{{stream}}/mapping"
+
+
+def _records() -> dict[str, Body]:
+    found: dict[str, Body] = {}
+    for entity in _ENTITIES:
+        found[f"POST {_OF}/{entity}"] = {}
+        found[f"PATCH {_OF}/{entity}/{{key:key}}"] = {"notes": "x"}
+        found[f"POST {_OF}/{entity}/{{key:key}}/status"] = {"status": "approved"}
+    return found
+
+
+BODIES: Final[dict[str, Body]] = {
+    **_records(),
+    "POST /api/v1/enrolment-codes": {"agentName": "plant"},
+    "PUT /api/v1/alert-rules/{rule}": {"threshold": 600},
+    "POST /api/v1/sync-runs": lambda known, theirs: {
+        "connection": known["connection"].theirs if theirs else known["connection"].nobodys
+    },
+    "POST /api/v1/tokens": {"name": "x", "scopes": ["read"]},
+    "POST /api/v1/admin/tenants": {"id": "initech"},
+    "PATCH /api/v1/admin/tenants/{tenant}": {"disabled": False},
+    "POST /api/v1/admin/tenants/{tenant}/tokens": {"name": "x", "scopes": ["read"]},
+    f"POST {_OF}/syncs": {},
+    f"POST {_MAPPING}/preview": {"changes": _CHANGES},
+    f"PATCH {_MAPPING}": {"changes": _CHANGES, "basedOn": 3},
+    f"POST {_MAPPING}/revert": {"to": 2},
+}
+
+
+def headers_of(method: str, *, theirs: bool) -> dict[str, str]:
+    """Every change may be repeated; a key of its own for each try, so that none is taken for another's repeat."""
+    if method == "GET":
+        return {}
+    return {"Idempotency-Key": "walk-theirs" if theirs else "walk-nobodys"}
+
+
+async def examples(api: Served, sender: Sender) -> dict[str, Example]:
+    command = (await api.acme.post("/connections/nav/test")).json()["id"]
+    alert = Alert(
+        new_id("alr", NOW), "acme", Rule.AGENT_OFFLINE, sender.agent.id, "", 300, 400, "away", "wait", NOW
+    )
+    await api.relay.store.engine.write(lambda db: alerts.change(db, [alert], [], NOW))
+    code = (await api.acme.post("/enrolment-codes", json={})).json()["id"]
+    token = (await api.acme.post("/tokens", json={"name": "t", "scopes": ["read"]})).json()["id"]
+    return {
+        "agent": _like(sender.agent.id),
+        "connection": Example("nav", "non"),
+        "key": Example("1", "0"),
+        "stream": Example("purchase_orders", "none"),
+        "command": _like(command),
+        "run": Example("run-1", "run-0"),
+        "entity": Example("purchase_order", "purchase_order"),  # a word of the API's own
+        "rule": Example(Rule.AGENT_OFFLINE.value, Rule.AGENT_OFFLINE.value),  # likewise
+        "alert": _like(alert.id),
+        "code": Example(code, "00000"),
+        "token": Example(token, "0" * len(token)),
+        "tenant": Example("acme", "none"),
+    }
+
+
+def _like(known: str) -> Example:
+    """An id of the same form and length that nobody has."""
+    prefix, _, rest = known.rpartition("_")
+    return Example(known, f"{prefix}_{'0' * len(rest)}")
