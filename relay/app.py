@@ -29,6 +29,7 @@ from relay.gateway import Gateway
 from relay.ingest import Ingest
 from relay.leadership import led
 from relay.materialise import Materialiser
+from relay.news import News
 from relay.readiness import Readiness
 from relay.settings import Api as ApiSettings
 from relay.settings import RelaySettings
@@ -132,8 +133,17 @@ class RelayApp:
         observer = self.watching.observer
         self.ingest = Ingest(self.store, clock=clock, bus=self.bus, observer=observer)
         self.documents = Documents(self.store, cache_bytes=settings.cache_mib * MIB)
+        self.news = News(
+            settings, self.store.engine, self.index, self.bus, clock=clock, observer=observer
+        )
         self.materialiser = Materialiser(
-            self.store, self.index, self.documents, self.ingest, clock=clock, observer=observer
+            self.store,
+            self.index,
+            self.documents,
+            self.ingest,
+            clock=clock,
+            observer=observer,
+            teller=self.news.teller,
         )
         self.waiters = CommandWatch(clock, None if self.company.alone else self.bus)
         self.gateway = Gateway(
@@ -154,6 +164,7 @@ class RelayApp:
         self._following += self.company.follow(
             self._group, self.gateway, self.waiters, self.documents, self.ingest
         )
+        self.news.start(self._group, self.company.leadership)
         await self._start_api()
         await self.gateway.start()
 
@@ -174,6 +185,7 @@ class RelayApp:
             bus=self.bus,
             readiness=self.readiness,
             outlook=self.watching.outlook,
+            webhooks=self.news.desk,
         )
         listening = _listen(self.settings.api)
         self._files.callback(listening.close)
@@ -198,6 +210,7 @@ class RelayApp:
             await asyncio.wait([self._ingesting])
             self._materialising.cancel()
             self._watching.cancel()
+            await self.news.stop()
             await self.watching.stop()
         await self._leave()
 

@@ -92,6 +92,17 @@ class Metrics(Section):
     tls: Tls | None = None
 
 
+class Webhooks(Section):
+    """Where events may be sent, and how long they and the log of deliveries are kept."""
+
+    allow_http: bool = False
+    allow_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    ca_file: Path | None = None
+    key_file: Path | None = None
+    event_days: int = Field(default=30, ge=2, le=3_650)
+    log_days: int = Field(default=7, ge=2, le=365)
+
+
 _Listening = TypeVar("_Listening", Gateway, Api, Metrics)
 
 
@@ -131,6 +142,10 @@ class RelaySettings(Section):
     @property
     def index_path(self) -> Path:
         return self.data / "index.db"
+
+    @property
+    def webhook_key_path(self) -> Path:
+        return self.webhooks.key_file or self.data / "webhooks.key"
 
 
 def is_loopback(host: str) -> bool:
@@ -194,6 +209,7 @@ def _absolute(settings: RelaySettings, base: Path) -> RelaySettings:
             "api": _with_tls(settings.api, base),
             "metrics": _with_tls(settings.metrics, base),
             "bus": _with_files(settings.bus, base),
+            "webhooks": _with_webhook_files(settings.webhooks, base),
             "store": _with_password(settings.store, base),
         }
     )
@@ -208,6 +224,13 @@ def _with_files(bus: Bus, base: Path) -> Bus:
 def _with_password(store: Store, base: Path) -> Store:
     file = store.password_file
     return store if file is None else store.model_copy(update={"password_file": base / file})
+
+
+def _with_webhook_files(hooks: Webhooks, base: Path) -> Webhooks:
+    named = ("ca_file", "key_file")
+    return hooks.model_copy(
+        update={name: base / path for name in named if (path := getattr(hooks, name)) is not None}
+    )
 
 
 def _with_tls(part: _Listening, base: Path) -> _Listening:

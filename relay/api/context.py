@@ -32,6 +32,7 @@ from relay.store.base import RecordIndex, Store, TokenScope
 from relay.store.keys import Kind
 from relay.usage import Prices
 from relay.watch import CommandWatch
+from relay.webhooks.desk import WebhookDesk
 
 PRESENTED: Final = "presented"  # in the request's state: the key that it came with
 NOT_KNOWN: Final = "A valid bearer token is needed."
@@ -58,6 +59,7 @@ class ApiContext:
     prices: Prices = field(default_factory=default_prices)
     cursors: Cursors = field(kw_only=True)
     bus: Bus = field(kw_only=True)
+    webhooks: WebhookDesk = field(kw_only=True)
     outlook: Outlook = field(default_factory=Outlook, kw_only=True)
     readiness: Readiness = field(default_factory=Readiness, kw_only=True)
 

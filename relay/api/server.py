@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 
 from agent.model.entities import ENTITIES
-from relay.api import accounts, administration, commands, feed, fleet, health, mappings, problems, work
+from relay.api import accounts, administration, commands, events, feed, fleet, health, mappings, problems, webhooks, work
 from relay.api.context import ApiContext, Context, shared_form
 from relay.api.description import COMMON, WORDS, describe
 from relay.api.entities import entity_router
@@ -59,6 +59,8 @@ def application() -> FastAPI:
         commands.router,
         commands.asking,
         mappings.router,
+        events.router,
+        webhooks.router,
         accounts.router,
         administration.router,
     ):

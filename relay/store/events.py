@@ -142,9 +142,40 @@ def stored_event(row: Any) -> StoredEvent:
 
 def prune(sql: Sql, before: datetime, limit: int) -> int:
     """Remove the oldest events of before then, but none that is still to be delivered."""
-    return sql.change(
+    rows = sql.execute(
         "DELETE FROM events WHERE position IN (SELECT e.position FROM events e WHERE e.told_at < ? "
         "AND e.position <= ? AND NOT EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.event = e.position "
-        "AND d.state IN ('pending', 'waiting')) ORDER BY e.position LIMIT ?)",
+        "AND d.state IN ('pending', 'waiting')) ORDER BY e.position LIMIT ?) RETURNING position",
         (to_micros(before), number(sql, "fanned_out"), limit),
     )
+    if rows:
+        furthest = max(position for (position,) in rows)
+        sql.change(
+            "UPDATE event_numbers SET value = ? WHERE name = 'pruned' AND value < ?", (furthest, furthest)
+        )
+    return len(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A position, and the tenant's last event up to it: by that a store that came back from a copy is noticed."""
+
+    position: int
+    last: str = ""
+
+
+def place(sql: Sql, tenant: str, position: int) -> Place:
+    last = sql.value(
+        "SELECT id FROM events WHERE tenant = ? AND position <= ? ORDER BY position DESC LIMIT 1",
+        (tenant, position),
+    )
+    return Place(position, last or "")
+
+
+def bears_out(sql: Sql, tenant: str, kept: Place) -> bool:
+    """Whether a reader that has what was told up to there finds everything behind it here."""
+    pruned = number(sql, "pruned")
+    if not pruned <= kept.position <= number(sql, "events"):
+        return False
+    last = place(sql, tenant, kept.position).last
+    return last == kept.last or (not last and pruned > 0)

@@ -9,7 +9,7 @@ from datetime import datetime
 from relay.events import Event, StoredEvent
 from relay.store import deliveries, events, webhooks
 from relay.store.deliveries import FannedOut, Replayed
-from relay.store.events import EventFilter, FoundEvents
+from relay.store.events import EventFilter, FoundEvents, Place
 from relay.store.sql import Engine, Sql
 from relay.webhooks.base import (
     DeliveryState,
@@ -52,6 +52,12 @@ class EventStore:
         return await self._engine.read(
             lambda sql: events.find(sql, tenant, wanted, after, events.horizon(sql, indexed, now), limit)
         )
+
+    async def place(self, tenant: str, position: int) -> Place:
+        return await self._engine.read(lambda sql: events.place(sql, tenant, position))
+
+    async def bears_out(self, tenant: str, kept: Place) -> bool:
+        return await self._engine.read(lambda sql: events.bears_out(sql, tenant, kept))
 
     async def last(self) -> int:
         return await self._engine.read(lambda sql: events.number(sql, "events"))

@@ -6,6 +6,7 @@ CREATE TABLE event_numbers (
 ) STRICT, WITHOUT ROWID;
 
 INSERT INTO event_numbers VALUES ('events', 0);          -- the last position given to an event
+INSERT INTO event_numbers VALUES ('pruned', 0);          -- the last event that is not kept any more
 INSERT INTO event_numbers VALUES ('fanned_out', 0);      -- the last event of which deliveries were made
 INSERT INTO event_numbers VALUES ('deliveries', 0);      -- the last position given to a delivery
 -- The last batch that events tell of. What was stored before there were events is not told as news.

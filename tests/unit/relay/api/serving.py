@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,11 @@ from relay.identities import ALL_SCOPES, create_tenant, create_token
 from relay.lifecycle import Command
 from relay.store.base import NewBatch
 from relay.watch import CommandWatch
+from relay.webhooks.courier import Courier
+from relay.webhooks.desk import WebhookDesk
+from relay.webhooks.keyring import Keyring
+from relay.webhooks.store import WebhookStore
+from relay.webhooks.targets import Rules, networks_of
 from tests.unit.relay.making import (
     NOW,
     Relay,
@@ -75,6 +81,15 @@ class Served:
         await self.relay.materialiser.catch_up()
 
 
+WEBHOOK_RULES = Rules(allow_http=True, networks=networks_of(["127.0.0.0/8"]))
+
+
+def desk_of(relay: Relay, bus: Bus) -> WebhookDesk:
+    courier = Courier(WEBHOOK_RULES, ssl.create_default_context(), clock=relay.clock)
+    store = WebhookStore(relay.store.engine)
+    return WebhookDesk(store, courier, Keyring(bytes(32)), WEBHOOK_RULES, bus=bus, clock=relay.clock)
+
+
 @asynccontextmanager
 async def served(folder: Path) -> AsyncIterator[Served]:
     """Two tenants, each with a token."""
@@ -84,7 +99,7 @@ async def served(folder: Path) -> AsyncIterator[Served]:
         bus = MemoryBus(relay.clock)
         app.state.context = ApiContext(
             relay.store, relay.index, relay.documents, agents, CommandWatch(relay.clock), relay.clock,
-            cursors=await Cursors.open(relay.store.engine), bus=bus,
+            cursors=await Cursors.open(relay.store.engine), bus=bus, webhooks=desk_of(relay, bus),
         )  # fmt: skip
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
 
