@@ -133,6 +133,7 @@ class RelaySettings(Section):
     metrics: Metrics = Metrics()
     bus: Bus = Bus()
     store: Store = Store()
+    webhooks: Webhooks = Webhooks()
     usage: Usage = Usage()
 
     @property
