@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from itertools import repeat
 from typing import Final, TypeVar
 
 import psycopg
@@ -111,14 +110,7 @@ def _put(db: Sql, scope: int, change: RecordColumns) -> None:
 
 
 def _remove(db: Sql, scope: int, change: RemovedKeys) -> None:
-    nothing = repeat(None, len(change.keys))
-    _receive(
-        db,
-        zip(
-            range(len(change.keys)), change.keys, nothing, nothing, nothing,
-            repeat(change.deleted_at, len(change.keys)), strict=True,
-        ),
-    )  # fmt: skip
+    _receive(db, ((row, key, None, None, None, change.deleted_at) for row, key in enumerate(change.keys)))
     db.execute(_REMOVE, (scope, change.position))
 
 

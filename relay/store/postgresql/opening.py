@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from importlib.resources import files
 from typing import Any, Final
 
 import psycopg
 import structlog
 
 from agent.errors import ConfigurationError, VersionMismatch
+from relay.store.index import INDEX_FILE
 from relay.store.migrating import Dialect, Migration, for_postgresql, migrations
 from relay.store.postgresql.address import Address
 from relay.store.postgresql.faults import translate
@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 OLDEST_SERVER: Final = 14
 MIGRATIONS: Final = migrations(Dialect.POSTGRESQL)
-INDEX: Final = for_postgresql(files("relay.store").joinpath("index.sql").read_text("utf-8"))
+INDEX: Final = "".join(for_postgresql(migration.script) for migration in INDEX_FILE.migrations)
 
 
 def prepare(address: Address, known: Sequence[Migration] = MIGRATIONS) -> None:

@@ -144,12 +144,21 @@ class Relay:
     clock: ManualClock
 
 
+async def open_store(folder: Path) -> SqliteStore:
+    """Looked up at each call: tests/integration/relay_postgresql puts another form in its place."""
+    return await SqliteStore.open(folder / "relay.db")
+
+
+async def open_index(folder: Path) -> SqliteRecordIndex:
+    return await SqliteRecordIndex.open(folder / "index.db")
+
+
 @asynccontextmanager
 async def opened(folder: Path) -> AsyncIterator[Relay]:
     clock = ManualClock(NOW)
-    store = await SqliteStore.open(folder / "relay.db")
+    store = await open_store(folder)
     try:
-        index = await SqliteRecordIndex.open(folder / "index.db")
+        index = await open_index(folder)
         try:
             documents = Documents(store, cache_bytes=2**20)
             ingest = Ingest(store, clock=clock)
