@@ -30,6 +30,7 @@ from agent.outbox.store import Limits, Outbox
 from agent.settings import Settings
 from agent.sync.interrupted import close_interrupted_runs
 from agent.sync.runner import RunResult
+from agent.telemetry.sending import sending
 from agent.version import SOFTWARE
 
 log = structlog.get_logger(__name__)
@@ -132,35 +133,36 @@ class App:
             await policies.start()
             ground = Ground(self._settings, self._clock, outbox, trail)
             parts = Assembly(ground, self._watcher, policies, identities, group)
-            background = [
-                group.create_task(trail.mind(), name="audit"),
-                group.create_task(parts.tracing.watch(), name="trace"),
-                group.create_task(parts.control.serve(), name="control"),
-                group.create_task(self._prune(outbox), name="prune"),
-                group.create_task(parts.connections.mind_the_clock(), name="clock"),
-            ]
-            await close_interrupted_runs(outbox, self._clock)
-            for settings in self._settings.connections.values():
-                if settings.enabled:
-                    await parts.connections.start(settings, group)
-            # Behind the connections: a command for one that is not there yet would be refused.
-            await parts.executor.start(group)
-            await parts.settle_policy()
-            linked = group.create_task(parts.link.run(), name="link")
-            parts.connections.start_schedule()
-            background += [
-                group.create_task(parts.matrices.run(), name="operations"),
-                group.create_task(parts.health.run(), name="health"),
-                group.create_task(parts.reloads.watch(), name="configuration"),
-                group.create_task(parts.watch_policy(), name="policy"),
-            ]
-            log.info(
-                "agent_started",
-                connections=len(self._settings.connections),
-                state_dir=str(self._settings.state_dir),
-            )
-            await self._until_stopped(background, parts)
-            await linked
+            async with sending(parts.spans):
+                background = [
+                    group.create_task(trail.mind(), name="audit"),
+                    group.create_task(parts.tracing.watch(), name="trace"),
+                    group.create_task(parts.control.serve(), name="control"),
+                    group.create_task(self._prune(outbox), name="prune"),
+                    group.create_task(parts.connections.mind_the_clock(), name="clock"),
+                ]
+                await close_interrupted_runs(outbox, self._clock)
+                for settings in self._settings.connections.values():
+                    if settings.enabled:
+                        await parts.connections.start(settings, group)
+                # Behind the connections: a command for one that is not there yet would be refused.
+                await parts.executor.start(group)
+                await parts.settle_policy()
+                linked = group.create_task(parts.link.run(), name="link")
+                parts.connections.start_schedule()
+                background += [
+                    group.create_task(parts.matrices.run(), name="operations"),
+                    group.create_task(parts.health.run(), name="health"),
+                    group.create_task(parts.reloads.watch(), name="configuration"),
+                    group.create_task(parts.watch_policy(), name="policy"),
+                ]
+                log.info(
+                    "agent_started",
+                    connections=len(self._settings.connections),
+                    state_dir=str(self._settings.state_dir),
+                )
+                await self._until_stopped(background, parts)
+                await linked
         stats = await outbox.stats()
         log.info("agent_stopped", pending_batches=stats.pending_batches)
 

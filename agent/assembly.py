@@ -48,9 +48,12 @@ from agent.protocol.frames import Result
 from agent.relay_address import endpoint_of
 from agent.reloads import Reloads
 from agent.settings import ConnectionSettings, Settings
+from agent.telemetry.commands import CommandTrace, SpannedCommands
+from agent.telemetry.sending import sink_to
+from agent.telemetry.spans import SpanSink
 from agent.tracing.tracing import TracedCommands, TracedOutbox, Tracing
 from agent.tunnel.link import Link
-from agent.version import SOFTWARE
+from agent.version import SOFTWARE, VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,16 @@ class Assembly:
         self.access = Access(settings.limits, settings.state_dir, clock, audit=trail)
         self.tracing = Tracing(settings.config_dir, settings.state_dir, trail, clock, self.files)
         traced = cast("Outbox", TracedOutbox(outbox, self.tracing))
+        identity = identities.load()
+        resource = {
+            "service.name": "groundwire-agent",
+            "service.version": VERSION,
+            "service.instance.id": identity.agent,
+        }
+        self.spans = sink_to(settings.telemetry.otlp_endpoint, resource, clock)
+        self._command_spans = CommandTrace(self.spans, clock)
         self.connections = make_connections(
-            settings, clock, traced, policies, self.access, self._status_changed
+            settings, clock, traced, policies, self.access, self._status_changed, self.spans
         )
         self._take_back = partial(
             Withdrawals(outbox, policies.leaving).elsewhere, lambda: self.connections.looked_after
@@ -112,15 +123,16 @@ class Assembly:
             changed=self._health_changed,
         )
         self.link = Link(
-            endpoint_of(settings, identities.load().relay_url),
+            endpoint_of(settings, identity.relay_url),
             identities,
             outbox,
-            sink=self._commands,
+            sink=SpannedCommands(self._commands, self._command_spans),
             status=StatusWithOperations(self.connections.connections, self.matrices),
             clock=clock,
             software=SOFTWARE,
             gate=lambda: policies.sending,
             health=self.health.latest,
+            spans=self.spans,
         )
         self.reloads = Reloads(watcher, self.connections, group, trail, clock)
         self.control = ControlServer(
@@ -191,6 +203,7 @@ class Assembly:
         self.link.status_changed()
 
     async def _send_result(self, command: str, state: str, result: Mapping[str, Any]) -> None:
+        self._command_spans.ended(command, state)
         await self._commands.result(command, state, result)
         await self.link.send_result(Result(command, state, dict(result)))
 
@@ -223,6 +236,7 @@ def make_connections(
     policies: Policies,
     access: Access,
     on_change: Callable[[], None],
+    spans: SpanSink | None = None,
 ) -> Connections:
     return Connections(
         outbox,
@@ -234,6 +248,7 @@ def make_connections(
         access=access,
         amend=partial(amend, VersionStore(settings.state_dir), telling=True),
         commands=policies.commands_of,
+        spans=spans,
     )
 
 

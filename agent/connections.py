@@ -40,6 +40,8 @@ from agent.sync.runner import Runner, RunResult, Stream
 from agent.sync.schedule import Schedule
 from agent.sync.supervisor import Supervisor
 from agent.sync.window import Since
+from agent.telemetry.runs import RunTrace
+from agent.telemetry.spans import Nowhere, SpanSink
 
 log = structlog.get_logger(__name__)
 
@@ -75,11 +77,13 @@ class Connections:
         leaving: Leaves,
         amend: Callable[[ConnectionSettings], ConnectionSettings] = lambda settings: settings,
         commands: Callable[[str], Sequence[str]] = lambda _: (),
+        spans: SpanSink | None = None,
     ) -> None:
         """`leaving` says what of an entity's records may leave. `amend` lays what was changed at run time, such as a mapping, over what the files say.
 
         `commands` names the commands that the local policy allows for a connection.
         """
+        self._spans: SpanSink = spans or Nowhere()
         self._leaving = leaving
         self._amend = amend
         self._commands = commands
@@ -440,10 +444,14 @@ class Connections:
             connection.supervisor.look_to_reconcile(stream)
 
     def _make_runner(self, stream: Stream, source: Source, progress: Callable[[RunReport], None]) -> Runner:
+        outbox, read_from = self._outbox, source
+        if not isinstance(self._spans, Nowhere):
+            trace = RunTrace(self._spans, self._clock)
+            outbox, read_from, progress = trace.outbox(outbox), trace.source(source), trace.progress(progress)
         return Runner(
             stream,
-            source,
-            self._outbox,
+            read_from,
+            outbox,
             self._clock,
             progress,
             look=lambda: self._columns.look(stream, source),

@@ -35,7 +35,7 @@ from relay.settings import Api as ApiSettings
 from relay.settings import RelaySettings
 from relay.store.storage import open_storage
 from relay.watch import CommandWatch
-from relay.watching import Watching
+from relay.watching import Gauges, Watching
 
 log = structlog.get_logger()
 
@@ -134,6 +134,7 @@ class RelayApp:
         self.ingest = Ingest(self.store, clock=clock, bus=self.bus, observer=observer)
         self.documents = Documents(self.store, cache_bytes=settings.cache_mib * MIB)
         self.news = News(
+        self.watching.measure(self.store)
             settings, self.store.engine, self.index, self.bus, clock=clock, observer=observer
         )
         self.materialiser = Materialiser(
@@ -160,7 +161,8 @@ class RelayApp:
         leading = led(self.company.leadership, "materialiser", self.materialiser.run)
         self._materialising = self._group.create_task(leading, name="materialise")
         self._watching = self._group.create_task(self._watch_store(), name="store-failure")
-        self.watching.start(self._group, self.company.leadership)
+        self._keeping = self._keep_house()
+        await self.watching.start(self._group, self.company.leadership, self._gauges())
         self._following += self.company.follow(
             self._group, self.gateway, self.waiters, self.documents, self.ingest
         )
@@ -173,6 +175,23 @@ class RelayApp:
         raise await self.store.failure()
 
     async def _start_api(self) -> None:
+    def _keep_house(self) -> list[asyncio.Task[None]]:
+        """What goes by age, and what an operator on this host asks for."""
+        sweeper = Sweeper(self.store, self.index, self.settings.retention, clock=self._clock)
+        swept = led(self.company.leadership, "retention", sweeper.run)
+        tasks = [self._group.create_task(swept, name="retention")]
+        if isinstance(self.store, SqliteStore):
+            calls = LocalCalls(self.store, self.materialiser, clock=self._clock)
+            server = ControlServer(calls.handlers(), self.settings.data)
+            tasks.append(self._group.create_task(server.serve(), name="local-calls"))
+        return tasks
+
+    def _gauges(self) -> Gauges:
+        async def behind() -> int:
+            return (await self.materialiser.lag()).batches
+
+        return Gauges(lambda: self.gateway.sessions, lambda: self.ingest.queued_bytes, behind)
+
         context = ApiContext(
             self.store,
             self.index,
@@ -190,7 +209,7 @@ class RelayApp:
         listening = _listen(self.settings.api)
         self._files.callback(listening.close)
         self._api_port = int(listening.getsockname()[1])
-        self._api = _Server(_uvicorn_config(create_api(context), self.settings.api))
+        self._api = _Server(_uvicorn_config(self.watching.watched(create_api(context)), self.settings.api))
         self._serving = self._group.create_task(self._api.serve([listening]), name="api")
         while not self._api.started and not self._serving.done():
             await self._clock.sleep(STARTUP_POLL_SECONDS)

@@ -115,6 +115,11 @@ class Gateway:
         """To this relay or another one."""
         return agent_id in self._agents or self._members.elsewhere(agent_id)
 
+    @property
+    def sessions(self) -> int:
+        """Agents that are connected to this process."""
+        return len(self._agents)
+
     async def dispatch(self, command: Command) -> bool:
         """Give a command to its agent now if it is here; otherwise it waits in the store for the relay that has it."""
         link = self._agents.get(command.agent)

@@ -103,6 +103,12 @@ class Webhooks(Section):
     log_days: int = Field(default=7, ge=2, le=365)
 
 
+class Telemetry(Section):
+    """Where traces go."""
+
+    otlp_endpoint: str | None = Field(default=None, max_length=1_024)
+
+
 _Listening = TypeVar("_Listening", Gateway, Api, Metrics)
 
 
@@ -131,6 +137,7 @@ class RelaySettings(Section):
     retention: Retention = Retention()
     health: Health = Health()
     metrics: Metrics = Metrics()
+    telemetry: Telemetry = Telemetry()
     bus: Bus = Bus()
     store: Store = Store()
     webhooks: Webhooks = Webhooks()

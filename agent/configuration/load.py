@@ -59,6 +59,7 @@ def load(config_dir: Path, *, environ: Mapping[str, str] | None = None) -> Setti
         outbox=agent.outbox,
         audit=agent.audit,
         limits=agent.limits,
+        telemetry=agent.telemetry,
         connections=connections,
         broken=tuple(broken),
     )

@@ -228,6 +228,17 @@ class LimitsTable(Table):
     )
 
 
+class TelemetryTable(Table):
+    """What the agent tells of its own work, to whom it is told here and nowhere else."""
+
+    otlp_endpoint: str | None = Field(
+        default=None,
+        max_length=1_024,
+        description="https://HOST[:PORT] of a collector of OpenTelemetry that takes traces over HTTP; http:// on this "
+        "very host. Default: no traces.",
+    )
+
+
 class AgentFile(Table):
     """agent.toml: settings of the whole agent."""
 
@@ -236,6 +247,7 @@ class AgentFile(Table):
     outbox: OutboxTable = Field(default_factory=OutboxTable)
     audit: AuditTable = Field(default_factory=AuditTable)
     limits: LimitsTable = Field(default_factory=LimitsTable)
+    telemetry: TelemetryTable = Field(default_factory=TelemetryTable)
 
 
 class SyncSettings(Table):
@@ -432,5 +444,6 @@ class Settings:
     outbox: OutboxTable = field(default_factory=OutboxTable)
     audit: AuditTable = field(default_factory=AuditTable)
     limits: LimitsTable = field(default_factory=LimitsTable)
+    telemetry: TelemetryTable = field(default_factory=TelemetryTable)
     connections: Mapping[str, ConnectionSettings] = field(default_factory=dict)  # by name, sorted
     broken: tuple[BrokenConnection, ...] = ()

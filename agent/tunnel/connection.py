@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
@@ -29,6 +29,8 @@ from agent.protocol.events import (
 from agent.protocol.faults import ProtocolFault
 from agent.protocol.frames import Command
 from agent.protocol.session import AgentSession
+from agent.telemetry.deliveries import DeliveryTrace
+from agent.telemetry.spans import Nowhere, SpanSink
 from agent.tunnel.feed import BatchFeed, Gate, always
 from agent.tunnel.ports import BatchQueue, CommandSink, StatusProvider
 from agent.tunnel.refusals import translate_refusal
@@ -63,6 +65,7 @@ class Parts:
     acked: Callable[[], None]
     gate: Gate = always
     health: Callable[[], Mapping[str, Any] | None] = unsaid  # the same object until there is something new
+    spans: SpanSink = field(default_factory=Nowhere)
 
 
 class _Ended(Exception):
@@ -81,7 +84,8 @@ class Connection:
         self._session = session
         self._identity = identity
         self._where = f"relay {identity.relay_url}"
-        self._feed = BatchFeed(parts.queue, session, parts.gate)
+        self._deliveries = DeliveryTrace(parts.spans, parts.clock)
+        self._feed = BatchFeed(parts.queue, session, parts.gate, self._deliveries.sent)
         self._wake = asyncio.Event()  # for the writer
         self._timing = asyncio.Event()  # for the ticker: the next deadline may be sooner than it thinks
         self._leaving = asyncio.Event()
@@ -146,6 +150,7 @@ class Connection:
             case Welcomed():
                 await self._welcomed(event)
             case Acked(stream, seq):
+                self._deliveries.acked(stream, seq)
                 self._acks[stream] = seq
                 self._acks_waiting.set()
             case GapReported(stream, last):

@@ -34,7 +34,15 @@ def always() -> int:
 class BatchFeed:
     """Lives as long as one session."""
 
-    def __init__(self, queue: BatchQueue, session: AgentSession, gate: Gate = always) -> None:
+    def __init__(
+        self,
+        queue: BatchQueue,
+        session: AgentSession,
+        gate: Gate = always,
+        sent: Callable[[Batch], None] = lambda _: None,
+    ) -> None:
+        """`sent` hears of each batch that is given to the session."""
+        self._sent = sent
         self._queue = queue
         self._gate = gate
         self._allowed_by = gate()
@@ -126,6 +134,7 @@ class BatchFeed:
             self._block(stored.stream, "batch_above_relay_limit", stored.seq)
             return False
         self._session.send_batch(batch)
+        self._sent(batch)
         self._tail[stored.stream] = stored.seq
         return True
 

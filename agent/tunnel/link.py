@@ -18,6 +18,7 @@ from agent.identity import Identity, IdentityStore
 from agent.protocol.faults import PROTOCOL_MAX, PROTOCOL_MIN
 from agent.protocol.frames import Hello, Result
 from agent.protocol.session import AgentSession
+from agent.telemetry.spans import Nowhere, SpanSink
 from agent.tunnel.connection import Connection, Parts, unsaid
 from agent.tunnel.endpoint import Endpoint
 from agent.tunnel.feed import Gate, always
@@ -72,6 +73,7 @@ class Link:
         fraction: Callable[[], float] = _RANDOM.random,
         gate: Gate = always,
         health: Callable[[], Mapping[str, Any] | None] = unsaid,
+        spans: SpanSink | None = None,
     ) -> None:
         """`gate`: under which policy batches may be sent now; None while none may. `health`: see agent/health.py."""
         self.endpoint = endpoint  # a changed one counts from the next connection on
@@ -100,6 +102,7 @@ class Link:
             acked=self._note_acked,
             gate=gate,
             health=health,
+            spans=spans or Nowhere(),
         )
 
     @property
