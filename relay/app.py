@@ -18,6 +18,7 @@ import structlog
 import uvicorn
 
 from agent.clock import Clock, SystemClock
+from agent.control import ControlServer
 from agent.errors import ConfigurationError, GroundwireError
 from relay.api.context import ApiContext
 from relay.api.limits import Limits
@@ -28,11 +29,14 @@ from relay.documents import Documents
 from relay.gateway import Gateway
 from relay.ingest import Ingest
 from relay.leadership import led
+from relay.local_calls import LocalCalls
 from relay.materialise import Materialiser
 from relay.news import News
 from relay.readiness import Readiness
+from relay.retention import Sweeper
 from relay.settings import Api as ApiSettings
 from relay.settings import RelaySettings
+from relay.store.sqlite import SqliteStore
 from relay.store.storage import open_storage
 from relay.watch import CommandWatch
 from relay.watching import Gauges, Watching
@@ -130,11 +134,11 @@ class RelayApp:
         await self.company.members.join()
         self._following = self.company.keep(self._group)
         self.watching = Watching(settings, self.store.engine, clock)
+        self.watching.measure(self.store)
         observer = self.watching.observer
         self.ingest = Ingest(self.store, clock=clock, bus=self.bus, observer=observer)
         self.documents = Documents(self.store, cache_bytes=settings.cache_mib * MIB)
         self.news = News(
-        self.watching.measure(self.store)
             settings, self.store.engine, self.index, self.bus, clock=clock, observer=observer
         )
         self.materialiser = Materialiser(
@@ -158,6 +162,7 @@ class RelayApp:
             observer=observer,
         )
         self._ingesting = self._group.create_task(self.ingest.run(), name="ingest")
+        await self.materialiser.prepare()
         leading = led(self.company.leadership, "materialiser", self.materialiser.run)
         self._materialising = self._group.create_task(leading, name="materialise")
         self._watching = self._group.create_task(self._watch_store(), name="store-failure")
@@ -170,11 +175,6 @@ class RelayApp:
         await self._start_api()
         await self.gateway.start()
 
-    async def _watch_store(self) -> None:
-        """End the relay with the error of the disk: nothing of it may go on without its store."""
-        raise await self.store.failure()
-
-    async def _start_api(self) -> None:
     def _keep_house(self) -> list[asyncio.Task[None]]:
         """What goes by age, and what an operator on this host asks for."""
         sweeper = Sweeper(self.store, self.index, self.settings.retention, clock=self._clock)
@@ -192,6 +192,11 @@ class RelayApp:
 
         return Gauges(lambda: self.gateway.sessions, lambda: self.ingest.queued_bytes, behind)
 
+    async def _watch_store(self) -> None:
+        """End the relay with the error of the disk: nothing of it may go on without its store."""
+        raise await self.store.failure()
+
+    async def _start_api(self) -> None:
         context = ApiContext(
             self.store,
             self.index,
@@ -229,6 +234,8 @@ class RelayApp:
             await asyncio.wait([self._ingesting])
             self._materialising.cancel()
             self._watching.cancel()
+            for task in self._keeping:
+                task.cancel()
             await self.news.stop()
             await self.watching.stop()
         await self._leave()

@@ -128,8 +128,7 @@ def _sorted_files(settings: RelaySettings, config: Path) -> tuple[dict[str, Path
     named = [
         path for tls in (settings.gateway.tls, settings.api.tls) if tls for path in (tls.certificate, tls.key)
     ]
-    if (base / AUTHORITY).exists():
-        named.append(base / AUTHORITY)
+    named += [path for path in (base / AUTHORITY, settings.webhook_key_path) if path.exists()]
     kept, left_out = {}, []
     for path in dict.fromkeys(named):
         whole = path.resolve()

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from agent.clock import Clock, SystemClock
+from agent.control import ControlClient, NoAgentRunning
 from agent.errors import ConfigurationError
-from relay import app
+from relay import app, backup, local_calls
+from relay.backup import BackedUp, Restored
 from relay.identities import (
     ALL_SCOPES,
     CODE_LIFETIME,
@@ -23,6 +25,9 @@ from relay.identities import (
 )
 from relay.settings import RelaySettings, load_settings, parse_settings
 from relay.store.base import Store, TokenScope
+from relay.store.copying import Progress, nobody_watches
+from relay.store.index import SqliteRecordIndex
+from relay.store.sqlite import SqliteStore
 from relay.store.storage import open_store
 from relay.tls import make_certificates, write_private
 
@@ -149,3 +154,60 @@ def add_code(
         return code.shown
 
     return asyncio.run(_with_store(load_settings(config), work))
+
+
+def back_up(
+    config: Path, target: Path, *, progress: Progress = nobody_watches, clock: Clock | None = None
+) -> BackedUp:
+    """A copy of the relay into a new folder, by the running relay itself if there is one."""
+    return asyncio.run(_back_up(config.absolute(), target.absolute(), progress, clock or SystemClock()))
+
+
+async def _back_up(config: Path, target: Path, progress: Progress, clock: Clock) -> BackedUp:
+    settings = load_settings(config)
+    _only_files(settings, "Back PostgreSQL up with its own tools: see docs/relay-operations.md.")
+    try:
+        asked = {"config": str(config), "target": str(target)}
+        told = await ControlClient(settings.data).ask(
+            local_calls.BACKUP, asked, lambda done: progress(done["pages"], done["of"])
+        )
+    except NoAgentRunning:
+        store = await SqliteStore.open(settings.store_path)
+        try:
+            return await backup.back_up(store, config, target, clock=clock, progress=progress)
+        finally:
+            await store.aclose()
+    return BackedUp(Path(told["folder"]), told["position"], tuple(told["leftOut"]))
+
+
+def restore(source: Path, folder: Path, *, replace: bool = False, clock: Clock | None = None) -> Restored:
+    """Put a backup in the place of a relay's store. The relay must not be running."""
+    now = (clock or SystemClock()).utcnow()
+    return backup.restore(source.absolute(), folder.absolute(), now=now, replace=replace)
+
+
+def rebuild_index(config: Path) -> int | None:
+    """Have the lists made anew: by the running relay, or by the next one that starts (None)."""
+    return asyncio.run(_rebuild_index(load_settings(config)))
+
+
+async def _rebuild_index(settings: RelaySettings) -> int | None:
+    _only_files(settings, "With PostgreSQL the index is a part of the database.")
+    try:
+        return int((await ControlClient(settings.data).ask(local_calls.REBUILD_INDEX))["batches"])
+    except NoAgentRunning:
+        store = await SqliteStore.open(settings.store_path)  # so that no relay starts meanwhile
+        try:
+            index = await SqliteRecordIndex.open(settings.index_path)
+            try:
+                await index.reset(complete_at=await store.last_position())
+            finally:
+                await index.aclose()
+        finally:
+            await store.aclose()
+        return None
+
+
+def _only_files(settings: RelaySettings, hint: str) -> None:
+    if settings.store.url is not None:
+        raise ConfigurationError("This is for a relay with files alone.", where="store.url", hint=hint)

@@ -126,6 +126,61 @@ def create_code(invocation: Invocation, config: Path, tenant: str, agent: str | 
     invocation.output.document({"tenant": tenant, "code": shown, "lifetime": lifetime})
 
 
+@relay.command("backup")
+@click.argument("config", type=_FILE)
+@click.argument("to", type=_FILE)
+@json_option
+@pass_invocation
+def backup(invocation: Invocation, config: Path, to: Path) -> None:
+    """Write a backup of the relay of CONFIG into the new folder TO. The relay may go on running."""
+    made = _commands().back_up(_config_file(config), to)
+    invocation.output.line(f"Backed up to {made.folder}, up to batch {made.position}.")
+    for path in made.left_out:
+        invocation.output.line(f"Not in it, for it lies outside of the relay's folder: {path}")
+    invocation.output.document(
+        {"folder": str(made.folder), "position": made.position, "leftOut": list(made.left_out)}
+    )
+
+
+@relay.command("restore")
+@click.argument("source", metavar="FROM", type=_FILE)
+@click.argument("folder", type=_FILE)
+@click.option("--replace", is_flag=True, help="Move the store that is there aside.")
+@json_option
+@pass_invocation
+def restore(invocation: Invocation, source: Path, folder: Path, *, replace: bool) -> None:
+    """Put the backup FROM into the relay's FOLDER, new or there already. The relay must not be running."""
+    done = _commands().restore(source, folder, replace=replace)
+    invocation.output.line(
+        f"Restored {done.store}, up to batch {done.position}, as it was at {done.taken_at}."
+    )
+    if done.moved_away is not None:
+        invocation.output.line(f"The store that was there: {done.moved_away}")
+    invocation.output.line(
+        "Start the relay. Agents send again what it lacks; docs/relay-operations.md says what to look at."
+    )
+    invocation.output.document(
+        {
+            "store": str(done.store),
+            "position": done.position,
+            "takenAt": done.taken_at,
+            "movedAway": None if done.moved_away is None else str(done.moved_away),
+        }
+    )
+
+
+@relay.command("rebuild-index")
+@click.argument("config", type=_FILE)
+@json_option
+@pass_invocation
+def rebuild_index(invocation: Invocation, config: Path) -> None:
+    """Make the lists of the relay of CONFIG anew from the stored batches; a running relay does it beside its work."""
+    batches = _commands().rebuild_index(_config_file(config))
+    begun = "The next relay that starts makes it." if batches is None else f"Begun, up to batch {batches}."
+    invocation.output.line(f"The index is emptied. {begun} Until it is done, lists are answered with 503.")
+    invocation.output.document({"upTo": batches})
+
+
 def _config_file(path: Path) -> Path:
     return path / "relay.toml" if path.is_dir() else path
 
@@ -139,4 +194,7 @@ def _commands() -> ModuleType:
             f"the relay is not installed completely: {missing} is missing",
             hint="pip install 'groundwire[relay]'",
         ) from error
+    from agent.telemetry.logging import configure_logging  # noqa: PLC0415 - heavy
+
+    configure_logging()  # to standard error: what a command answers with stands alone in its output
     return commands

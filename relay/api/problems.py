@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from agent.errors import GroundwireError, TransientError
+from relay.store.base import IndexIncomplete
 
 log = structlog.get_logger()
 
@@ -109,6 +110,8 @@ async def _http(_request: Request, error: Exception) -> Response:
 async def _ours(_request: Request, error: Exception) -> Response:
     if not isinstance(error, GroundwireError):
         raise error
+    if isinstance(error, IndexIncomplete):  # it is known, and passes
+        return response(HTTPStatus.SERVICE_UNAVAILABLE, error.message, headers={"Retry-After": "5"})
     log.error("request_failed", code=error.code, error=str(error), hint=error.hint)
     if isinstance(error, TransientError):
         return response(

@@ -7,6 +7,7 @@ copy as well, and waits no longer for it than one step takes.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -58,13 +59,18 @@ class _Copying:
     def __init__(self, source: apsw.Connection, target: Path) -> None:
         with translated(target):
             self._target = target
+            os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             self._copy = apsw.Connection(str(target))
             self._backup = self._copy.backup("main", source, "main")
         self.pages = self.done = 0
+        self._at_once = STEP_PAGES
 
     def step(self) -> bool:
         with translated(self._target):
-            self._backup.step(STEP_PAGES)
+            self._backup.step(self._at_once)
+        grown = self._backup.page_count - self.pages if self.pages else 0
+        # Twice what came since the step before: a store that grows quickly must not outrun its copy.
+        self._at_once = max(STEP_PAGES, 2 * grown)
         self.pages = self._backup.page_count
         self.done = self.pages - self._backup.remaining
         return bool(self._backup.done)

@@ -129,6 +129,10 @@ class Peer:
         async with self._running(session):
             return (await self.until(Refused)).error.code
 
+    async def refusal_of_epoch(self, epoch: int) -> str:
+        self.epoch = epoch
+        return await self.refusal()
+
     async def send(self, batch: NewBatch) -> None:
         async with asyncio.timeout(PATIENCE_SECONDS):
             while self.live.credit < 1:
