@@ -100,6 +100,47 @@ def test_every_operation_is_described_with_its_errors(relay: Address) -> None:
         assert {"401", "403", "404", "422", "503"} <= operation["responses"].keys()
 
 
+def test_every_operation_has_examples_that_fit(relay: Address) -> None:
+    """Of each body that is sent and of each answer that is one JSON document."""
+    import jsonschema
+
+    document = httpx.get(f"{relay.url}/api/v1/openapi.json", trust_env=False, timeout=60).json()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            answers = [one for status, one in operation["responses"].items() if status != "304"]
+            for part in (*answers, operation.get("requestBody", {})):
+                for kind, media in part.get("content", {}).items():
+                    if not kind.endswith(("/json", "+json")):
+                        continue
+                    examples = [media["example"]] if "example" in media else media.get("examples", [])
+                    assert examples, (method, path, kind)
+                    validator = jsonschema.Draft202012Validator(
+                        {**media["schema"], "components": document["components"]}
+                    )
+                    for example in examples:
+                        validator.validate(example)
+
+
+def test_every_route_has_the_form_that_all_share(relay: Address) -> None:
+    document = httpx.get(f"{relay.url}/api/v1/openapi.json", trust_env=False, timeout=60).json()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            told = {(one["in"], one["name"].lower()) for one in operation.get("parameters", ())}
+            done = next(one for status, one in operation["responses"].items() if status.startswith("2"))
+            assert {"Groundwire-API-Version", "RateLimit", "RateLimit-Policy"} <= done["headers"].keys(), path
+            assert "429" in operation["responses"], path
+            if method != "get":
+                assert ("header", "idempotency-key") in told, (method, path)
+            elif "application/json" in done.get("content", {}):
+                assert ("header", "if-none-match") in told, path
+                assert "304" in operation["responses"], path
+                schema = document["components"]["schemas"].get(
+                    done["content"]["application/json"]["schema"].get("$ref", "").rpartition("/")[2], {}
+                )
+                if "items" in schema.get("properties", {}) and "nextCursor" in schema["properties"]:
+                    assert {("query", "cursor"), ("query", "limit")} <= told, path
+
+
 def test_every_command_is_described_as_one(relay: Address) -> None:
     document = httpx.get(f"{relay.url}/api/v1/openapi.json", trust_env=False, timeout=60).json()
     reference = {"$ref": "#/components/schemas/CommandOut"}
@@ -108,7 +149,8 @@ def test_every_command_is_described_as_one(relay: Address) -> None:
         operation
         for path in document["paths"].values()
         for operation in path.values()
-        if "202" in operation["responses"]
+        if operation["responses"].get("202", {}).get("content", {}).get("application/json", {}).get("schema")
+        == reference
     ]
 
     assert len(commands) >= 14 + 5 * len(ENTITIES)

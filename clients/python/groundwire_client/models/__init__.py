@@ -14,6 +14,10 @@ from .asset_custom_fields import AssetCustomFields
 from .asset_list import AssetList
 from .asset_raw_type_0 import AssetRawType0
 from .asset_record import AssetRecord
+from .audit_actor_out import AuditActorOut
+from .audit_line_out import AuditLineOut
+from .audit_line_out_facts import AuditLineOutFacts
+from .audit_list import AuditList
 from .backlog_out import BacklogOut
 from .certificate_out import CertificateOut
 from .change_in import ChangeIn
@@ -38,12 +42,18 @@ from .credentials_out import CredentialsOut
 from .dead_letter_list import DeadLetterList
 from .dead_letter_out import DeadLetterOut
 from .deleted import Deleted
+from .delivery_state import DeliveryState
 from .differences_out import DifferencesOut
+from .disabled_reason import DisabledReason
 from .discover_in import DiscoverIn
 from .enrolment_code_in import EnrolmentCodeIn
 from .enrolment_code_list import EnrolmentCodeList
 from .enrolment_code_out import EnrolmentCodeOut
 from .error_out import ErrorOut
+from .event_list import EventList
+from .event_out import EventOut
+from .event_out_data import EventOutData
+from .event_type import EventType
 from .fault import Fault
 from .field_fault_out import FieldFaultOut
 from .fleet_agent_out import FleetAgentOut
@@ -59,9 +69,13 @@ from .inventory_item_record_supply_options_item import InventoryItemRecordSupply
 from .inventory_item_stocks_item import InventoryItemStocksItem
 from .inventory_item_supply_options_item import InventoryItemSupplyOptionsItem
 from .listed_code_out import ListedCodeOut
+from .new_token_out import NewTokenOut
 from .nothing_in import NothingIn
 from .operation_list import OperationList
 from .operation_out import OperationOut
+from .operator_audit_line_out import OperatorAuditLineOut
+from .operator_audit_line_out_facts import OperatorAuditLineOutFacts
+from .operator_audit_list import OperatorAuditList
 from .outbox_out import OutboxOut
 from .preview_in import PreviewIn
 from .preview_in_changes_item import PreviewInChangesItem
@@ -85,8 +99,13 @@ from .purchase_order_shipment_address_type_0 import PurchaseOrderShipmentAddress
 from .purchase_order_status_type_1 import PurchaseOrderStatusType1
 from .read_mapping_in import ReadMappingIn
 from .reason_out import ReasonOut
+from .replay_in import ReplayIn
+from .replay_out import ReplayOut
 from .requeue_in import RequeueIn
 from .revert_in import RevertIn
+from .rotate_in import RotateIn
+from .rotate_secret_in import RotateSecretIn
+from .rotated_secret_out import RotatedSecretOut
 from .rule import Rule
 from .run_counts_out import RunCountsOut
 from .status_in import StatusIn
@@ -98,6 +117,14 @@ from .sync_run_in import SyncRunIn
 from .sync_run_list import SyncRunList
 from .sync_run_out import SyncRunOut
 from .sync_run_out_error_type_0 import SyncRunOutErrorType0
+from .tenant_change import TenantChange
+from .tenant_in import TenantIn
+from .tenant_list import TenantList
+from .tenant_out import TenantOut
+from .token_in import TokenIn
+from .token_list import TokenList
+from .token_out import TokenOut
+from .token_scope import TokenScope
 from .vendor import Vendor
 from .vendor_addresses_item import VendorAddressesItem
 from .vendor_custom_fields import VendorCustomFields
@@ -105,6 +132,15 @@ from .vendor_list import VendorList
 from .vendor_raw_type_0 import VendorRawType0
 from .vendor_record import VendorRecord
 from .vendor_record_addresses_item import VendorRecordAddressesItem
+from .webhook_attempt_out import WebhookAttemptOut
+from .webhook_delivery_list import WebhookDeliveryList
+from .webhook_delivery_out import WebhookDeliveryOut
+from .webhook_endpoint_created import WebhookEndpointCreated
+from .webhook_endpoint_in import WebhookEndpointIn
+from .webhook_endpoint_list import WebhookEndpointList
+from .webhook_endpoint_out import WebhookEndpointOut
+from .webhook_endpoint_patch import WebhookEndpointPatch
+from .webhook_test_out import WebhookTestOut
 from .work_order import WorkOrder
 from .work_order_custom_fields import WorkOrderCustomFields
 from .work_order_list import WorkOrderList
@@ -136,6 +172,10 @@ __all__ = (
     "AssetList",
     "AssetRawType0",
     "AssetRecord",
+    "AuditActorOut",
+    "AuditLineOut",
+    "AuditLineOutFacts",
+    "AuditList",
     "BacklogOut",
     "CertificateOut",
     "ChangeIn",
@@ -160,12 +200,18 @@ __all__ = (
     "DeadLetterList",
     "DeadLetterOut",
     "Deleted",
+    "DeliveryState",
     "DifferencesOut",
+    "DisabledReason",
     "DiscoverIn",
     "EnrolmentCodeIn",
     "EnrolmentCodeList",
     "EnrolmentCodeOut",
     "ErrorOut",
+    "EventList",
+    "EventOut",
+    "EventOutData",
+    "EventType",
     "Fault",
     "FieldFaultOut",
     "FleetAgentOut",
@@ -181,9 +227,13 @@ __all__ = (
     "InventoryItemStocksItem",
     "InventoryItemSupplyOptionsItem",
     "ListedCodeOut",
+    "NewTokenOut",
     "NothingIn",
     "OperationList",
     "OperationOut",
+    "OperatorAuditLineOut",
+    "OperatorAuditLineOutFacts",
+    "OperatorAuditList",
     "OutboxOut",
     "PreviewIn",
     "PreviewInChangesItem",
@@ -207,8 +257,13 @@ __all__ = (
     "PurchaseOrderStatusType1",
     "ReadMappingIn",
     "ReasonOut",
+    "ReplayIn",
+    "ReplayOut",
     "RequeueIn",
     "RevertIn",
+    "RotatedSecretOut",
+    "RotateIn",
+    "RotateSecretIn",
     "Rule",
     "RunCountsOut",
     "StatusIn",
@@ -220,6 +275,14 @@ __all__ = (
     "SyncRunList",
     "SyncRunOut",
     "SyncRunOutErrorType0",
+    "TenantChange",
+    "TenantIn",
+    "TenantList",
+    "TenantOut",
+    "TokenIn",
+    "TokenList",
+    "TokenOut",
+    "TokenScope",
     "Vendor",
     "VendorAddressesItem",
     "VendorCustomFields",
@@ -227,6 +290,15 @@ __all__ = (
     "VendorRawType0",
     "VendorRecord",
     "VendorRecordAddressesItem",
+    "WebhookAttemptOut",
+    "WebhookDeliveryList",
+    "WebhookDeliveryOut",
+    "WebhookEndpointCreated",
+    "WebhookEndpointIn",
+    "WebhookEndpointList",
+    "WebhookEndpointOut",
+    "WebhookEndpointPatch",
+    "WebhookTestOut",
     "WorkOrder",
     "WorkOrderCustomFields",
     "WorkOrderList",
