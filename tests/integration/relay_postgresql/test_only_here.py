@@ -42,6 +42,7 @@ async def test_who_has_seen_a_position_never_meets_a_smaller_one_later(address: 
     async with relays(address, 5) as (reader, *writers):
         senders = [Sender(await enrolled(reader, name=f"a{number}")) for number in range(len(writers))]
         batch, seen, done = orders(["1"]), [0], asyncio.Event()
+        await reader.append_batches([senders[0].batch(batch)])
 
         async def write(store: PostgresStore, sender: Sender) -> None:
             for _ in range(25):
@@ -58,7 +59,21 @@ async def test_who_has_seen_a_position_never_meets_a_smaller_one_later(address: 
         seen.extend(header.position for header in await reader.headers(seen[-1], 1_000))
 
         assert seen[1:] == [header.position for header in await reader.headers(0, 1_000)]
-        assert len(seen) == 101
+        assert len(seen) == 102
+
+
+async def test_what_is_written_by_what_was_read_meets_nobody_in_between(address: Address) -> None:
+    def count_one_more(db: Sql) -> None:
+        counted = db.value("SELECT created_at FROM tenants WHERE id = 'a'")
+        db.execute("UPDATE tenants SET created_at = ? WHERE id = 'a'", (counted + 1,))
+
+    async with relays(address, 3) as stores:
+        await stores[0].engine.write(lambda db: db.execute(NEW_TENANT, ("a",)))
+
+        await asyncio.gather(*(store.engine.write(count_one_more) for store in stores for _ in range(40)))
+
+        counted = await stores[0].engine.read(lambda db: db.value("SELECT created_at FROM tenants"))
+        assert counted == 1 + 3 * 40
 
 
 async def test_two_relays_that_append_to_one_stream_store_each_batch_once(address: Address) -> None:
