@@ -133,6 +133,8 @@ class Assembly:
             gate=lambda: policies.sending,
             health=self.health.latest,
             spans=self.spans,
+            hold_back=self.connections.hold_back,
+            configured=lambda: watcher.settings.named,
         )
         self.reloads = Reloads(watcher, self.connections, group, trail, clock)
         self.control = ControlServer(

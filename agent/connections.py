@@ -99,6 +99,7 @@ class Connections:
         self._running: dict[str, Connection] = {}
         self._looked_after: set[str] = set()
         self._changing: set[str] = set()  # being stopped or started: a page under way takes its time to end
+        self._held_back: frozenset[str] = frozenset()
         self._closed = False
         self.watchers: set[Callable[[RunReport], None]] = set()  # told of every page of every run
 
@@ -191,6 +192,7 @@ class Connections:
             refused=refused,
             doubted=refused is None and self._access.knows_refusal(settings),
             paused=paused,
+            held_back=settings.name in self._held_back,
         )
         for name in streams:
             supervisor.views[name] = replace(
@@ -390,6 +392,12 @@ class Connections:
         news = self._columns.accept(connection, stream)
         self._on_change()
         return news
+
+    def hold_back(self, names: Collection[str]) -> None:
+        """The relay takes nothing of these: the schedule does not read them until it does."""
+        self._held_back = frozenset(names)
+        for name, connection in self._running.items():
+            connection.supervisor.held_back = name in self._held_back
 
     def needs_remap(self, connection: str, stream: str) -> bool:
         """Whether the relay may hold records of another form than the one in force."""

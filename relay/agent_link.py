@@ -32,17 +32,20 @@ from agent.protocol.events import (
     StatusReceived,
 )
 from agent.protocol.faults import MAX_BATCH_BYTES, ProtocolFault
-from agent.protocol.frames import Batch, Hello, Result
+from agent.protocol.frames import Batch, Hello, Result, Status
 from agent.protocol.pace import BytePace, cost_of_part
 from agent.protocol.parts import PART_BYTES, parts_of
 from agent.protocol.relay_session import is_ahead
 from agent.protocol.session import KnownAgent, RelaySession
 from agent.websockets import next_message
+from relay.acting import Actor, ActorKind, now_acting
+from relay.credits import Credits
 from relay.ids import new_id
 from relay.ingest import Ingest, examine
 from relay.lifecycle import Command, CommandState
 from relay.members import Members, Own
 from relay.observing import Observer, Outcome, Settled, Word
+from relay.pricing import default_prices
 from relay.progress import Progress
 from relay.settings import Gateway as GatewaySettings
 from relay.statuses import connection_statuses
@@ -54,6 +57,7 @@ from relay.store.base import (
     NewBatch,
     Store,
 )
+from relay.usage import Prices
 from relay.watch import CommandWatch
 from relay.wire import command_frame
 
@@ -63,6 +67,7 @@ NONCE_BYTES: Final = 32
 UNREAD_FRAMES: Final = 256  # for an agent that does not read them; above it, it is not read either
 LAST_WORDS_SECONDS: Final = 5.0  # to write what is left when a session ends
 SUPERSEDED_RETRY_SECONDS: Final = 60.0  # two agents with one identity must not chase each other
+DISABLED_RETRY_SECONDS: Final = 300.0  # what an agent of a disabled tenant has stays with it meanwhile
 _STORED: Final = (AppendOutcome.APPENDED, AppendOutcome.REPEATED)
 
 
@@ -87,8 +92,10 @@ class AgentLink:
         waiters: CommandWatch,
         clock: Clock,
         observer: Observer | None = None,
+        prices: Prices | None = None,
     ) -> None:
         self._observer = observer or Observer()
+        self._credits = Credits(store.engine, prices or default_prices())
         self.agent: Agent | None = None  # once it has proved who it is
         self._socket = socket
         self._settings = settings
@@ -241,14 +248,40 @@ class AgentLink:
             case ResultReceived():
                 await self._result(event.result)
             case StatusReceived():
-                statuses = connection_statuses(event.status.connections)
-                await self._store.save_connections(self._known(), statuses, self._clock.utcnow())
-                self._observer.told(Word(self._known(), statuses, event.status.health))
+                await self._told(event.status)
             case DrainStarted():
                 self._log.info("agent_draining")
             case LinkDead():
                 pass
         self._wake.set()
+
+    async def _told(self, status: Status) -> None:
+        agent, now = self._known(), self._clock.utcnow()
+        statuses = connection_statuses(status.connections)
+        await self._store.save_connections(agent, statuses, now)
+        self._observer.told(Word(agent, statuses, status.health))
+        if await self._credits.told(agent, statuses, status.configured, now, refusable=self._knows_refusals):
+            await self.look_again()
+
+    @property
+    def _knows_refusals(self) -> bool:
+        return "connections_refused" in self._session.capabilities
+
+    async def look_again(self) -> None:
+        """The tenant may have been disabled, and connections be refused or taken again."""
+        if self.agent is None or not self._session.live:
+            return
+        found = await self._store.agent(self.agent.id)
+        if found is not None and found.tenant_disabled_at is not None:
+            self._end_disabled()
+        elif self._knows_refusals:
+            held_back = await self._credits.try_again(self.agent, self._clock.utcnow())
+            if self._session.live:
+                self._session.hold_back(held_back.names, held_back.reason)
+                self._wake.set()
+
+    def _end_disabled(self) -> None:
+        self.end("tenant_disabled", "the tenant is disabled at the relay", retry_after=DISABLED_RETRY_SECONDS)
 
     async def _admit(self, hello: Hello) -> None:
         known = await self._store.agent(hello.agent)
@@ -258,6 +291,10 @@ class AgentLink:
             self._log.warning("agent_refused", agent=hello.agent)
             self._observer.turned_away("identity")
             return
+        if known.tenant_disabled_at is not None:
+            self._end_disabled()
+            return
+        now_acting(Actor(ActorKind.AGENT, known.id, _address(self._socket), known.tenant))
         if kept is not None and is_ahead(hello.epoch, kept):
             self._log.warning("agent_ahead_of_store", agent=known.id, epoch=hello.epoch, known=known.epoch)
         if not await self._members.offer(known, hello.epoch, pending):
@@ -289,6 +326,7 @@ class AgentLink:
             self._observer.turned_away("code")
             return
         enroll = event.enroll
+        now_acting(Actor(ActorKind.CODE, enroll.code_id, _address(self._socket)))
         wanted = Enrolment(new_id("agt", now), enroll.name, self._session.public_key, enroll.software)
         agent = await self._store.enrol(enroll.code_id, wanted, now)
         if agent is None:
@@ -308,6 +346,7 @@ class AgentLink:
         if self._draining:
             self.drain()
             return
+        await self.look_again()
         for command in await self._store.send_commands(agent, self._clock.utcnow(), session=self.id):
             self._say(command)
             self._observer.command_sent(command)
@@ -474,3 +513,8 @@ class AgentLink:
 
     def __repr__(self) -> str:
         return f"AgentLink({self.agent.id if self.agent else 'unknown'}, {self._session.phase})"
+
+
+def _address(socket: ServerConnection) -> str:
+    remote = getattr(socket, "remote_address", None)
+    return str(remote[0]) if remote else ""

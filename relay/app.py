@@ -20,6 +20,7 @@ import uvicorn
 from agent.clock import Clock, SystemClock
 from agent.control import ControlServer
 from agent.errors import ConfigurationError, GroundwireError
+from relay.access import AccessWatch
 from relay.api.context import ApiContext
 from relay.api.limits import Limits
 from relay.api.server import create_api
@@ -138,9 +139,7 @@ class RelayApp:
         observer = self.watching.observer
         self.ingest = Ingest(self.store, clock=clock, bus=self.bus, observer=observer)
         self.documents = Documents(self.store, cache_bytes=settings.cache_mib * MIB)
-        self.news = News(
-            settings, self.store.engine, self.index, self.bus, clock=clock, observer=observer
-        )
+        self.news = News(settings, self.store.engine, self.index, self.bus, clock=clock, observer=observer)
         self.materialiser = Materialiser(
             self.store,
             self.index,
@@ -160,6 +159,7 @@ class RelayApp:
             waiters=self.waiters,
             clock=clock,
             observer=observer,
+            prices=settings.usage.prices(),
         )
         self._ingesting = self._group.create_task(self.ingest.run(), name="ingest")
         await self.materialiser.prepare()
@@ -168,6 +168,8 @@ class RelayApp:
         self._watching = self._group.create_task(self._watch_store(), name="store-failure")
         self._keeping = self._keep_house()
         await self.watching.start(self._group, self.company.leadership, self._gauges())
+        access = AccessWatch(self.store.engine, lambda: self.gateway.links, clock)
+        self._looking = self._group.create_task(access.run(), name="access")
         self._following += self.company.follow(
             self._group, self.gateway, self.waiters, self.documents, self.ingest
         )
@@ -210,6 +212,7 @@ class RelayApp:
             readiness=self.readiness,
             outlook=self.watching.outlook,
             webhooks=self.news.desk,
+            prices=self.settings.usage.prices(),
         )
         listening = _listen(self.settings.api)
         self._files.callback(listening.close)
@@ -237,6 +240,7 @@ class RelayApp:
             for task in self._keeping:
                 task.cancel()
             await self.news.stop()
+            self._looking.cancel()
             await self.watching.stop()
         await self._leave()
 

@@ -23,6 +23,8 @@ _DEEDS = {
     UsageAction.POOL_CHANGED: Action.POOL_CHANGED,
 }
 
+_FREEING = frozenset({UsageAction.RETURNED, UsageAction.POOL_CHANGED})  # others may be taken now
+
 
 @dataclass(frozen=True, slots=True)
 class HeldBack:
@@ -57,8 +59,11 @@ class Credits:
         now: datetime,
         *,
         refusable: bool,
-    ) -> None:
-        """What an agent says of its connections: these are there, and with `configured` no others are."""
+    ) -> bool:
+        """What an agent says of its connections: these are there, and with `configured` no others are.
+
+        Returns whether that may have changed anything.
+        """
         by = acting()
 
         def change(db: Sql) -> None:
@@ -70,8 +75,10 @@ class Credits:
             self._save(db, agent.tenant, ledger, by, now)
 
         # Agents speak often and rarely of something new: what needs no write waits for none.
-        if await self._engine.read(lambda db: self._is_news(db, agent, statuses, configured)):
+        news = await self._engine.read(lambda db: self._is_news(db, agent, statuses, configured))
+        if news:
             await self._engine.write(change)
+        return news
 
     def _is_news(
         self,
@@ -171,6 +178,7 @@ class Credits:
             ledger.release(source, "moved")
             ledger.give(target, "moved")
             self._save(db, tenant, ledger, by, now)
+            access_changed(db)
             return True
 
         return await self._engine.write(change)
@@ -195,6 +203,7 @@ class Credits:
             ledger = usage.open_ledger(db, tenant, (connection_id,), self._prices.default_pool)
             work(ledger)
             self._save(db, tenant, ledger, by, now)
+            access_changed(db)
             return usage.connection(db, tenant, connection_id)
 
         return await self._engine.write(change)
@@ -211,7 +220,8 @@ class Credits:
             if change.action is UsageAction.REFUSED
         ]
         events.tell(db, exhausted, now)
-        access_changed(db)
+        if any(change.action in _FREEING for change in ledger.history):
+            access_changed(db)
 
 
 def _deed(tenant: str, change: UsageChange, by: Actor, now: datetime) -> Deed:

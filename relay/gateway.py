@@ -25,6 +25,7 @@ from relay.observing import Observer
 from relay.settings import Gateway as GatewaySettings
 from relay.store.base import Store
 from relay.tls import server_context
+from relay.usage import Prices
 from relay.watch import CommandWatch
 
 log = structlog.get_logger()
@@ -50,8 +51,10 @@ class Gateway:
         waiters: CommandWatch,
         clock: Clock,
         observer: Observer | None = None,
+        prices: Prices | None = None,
     ) -> None:
         self._observer = observer or Observer()
+        self._prices = prices
         self._settings = settings
         self._name = name
         self._store = store
@@ -110,6 +113,10 @@ class Gateway:
         if self._server is None:
             return self._settings.port
         return int(next(iter(self._server.sockets)).getsockname()[1])
+
+    @property
+    def links(self) -> list[AgentLink]:
+        return list(self._agents.values())
 
     def connected(self, agent_id: str) -> bool:
         """To this relay or another one."""
@@ -193,6 +200,7 @@ class Gateway:
             waiters=self._waiters,
             clock=self._clock,
             observer=self._observer,
+            prices=self._prices,
         )
         self._links[link] = None
         self._empty.clear()

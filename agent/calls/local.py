@@ -179,6 +179,9 @@ def _link_document(state: LinkState) -> dict[str, Any]:
         "last_ack": rfc3339(state.last_ack) if state.last_ack else None,
         "retry_at": rfc3339(state.retry_at) if state.retry_at else None,
         "failures": state.failures,
+        "held_back": {"connections": list(state.held_back), "reason": state.held_back_reason}
+        if state.held_back
+        else None,
         "error": {"code": state.error_code, "message": state.error, "hint": state.hint}
         if state.error_code
         else None,

@@ -23,6 +23,9 @@ def status(invocation: Invocation) -> None:
     if relay.get("error"):
         output.line(f"  {relay['error']['message']}", colour="red")
         output.line(f"  What to do: {relay['error']['hint']}")
+    if held_back := relay.get("held_back"):
+        names = ", ".join(held_back["connections"])
+        output.line(f"  The relay takes nothing of {names}: {held_back['reason']}", colour="red")
     output.line(
         f"Outbox: {waiting['pending_batches']} batches wait ({_size(waiting['pending_bytes'])}), "
         f"{waiting['dead_letters']} dead letters"

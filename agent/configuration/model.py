@@ -447,3 +447,8 @@ class Settings:
     telemetry: TelemetryTable = field(default_factory=TelemetryTable)
     connections: Mapping[str, ConnectionSettings] = field(default_factory=dict)  # by name, sorted
     broken: tuple[BrokenConnection, ...] = ()
+
+    @property
+    def named(self) -> list[str]:
+        """Every connection that there is a file for, whether or not it can be used."""
+        return sorted({*self.connections, *(one.name for one in self.broken)})

@@ -13,6 +13,7 @@ from agent.protocol.events import (
     CommandReceived,
     EnrolledAs,
     GapReported,
+    HeldBack,
     Refused,
     RelayDraining,
     ResultAcked,
@@ -26,6 +27,7 @@ from agent.protocol.frames import (
     Challenge,
     Command,
     Confirm,
+    ConnectionsRefused,
     Credit,
     Drain,
     Draining,
@@ -59,6 +61,7 @@ class AgentSession(Conversation):
     ) -> None:
         super().__init__(sends=FROM_AGENT, receives=FROM_RELAY, now=now)
         self.credit = 0
+        self.held_back: frozenset[str] = frozenset()  # connections whose batches the relay does not take now
         self._greeting = greeting
         self._sign = sign
         self._code_verifier = code_verifier
@@ -72,7 +75,12 @@ class AgentSession(Conversation):
 
     @property
     def in_flight(self) -> int:
-        return sum(len(seqs) for seqs in self._sent.values())
+        """Batches whose ack is still to come; of connections that are held back none does."""
+        return sum(len(seqs) for stream, seqs in self._sent.items() if self.takes(stream))
+
+    def takes(self, stream: str) -> bool:
+        """Whether the relay takes batches of this stream now."""
+        return stream.partition("/")[0] not in self.held_back
 
     def receive(self, message: str | bytes, now: float) -> list[AgentEvent]:
         try:
@@ -150,6 +158,9 @@ class AgentSession(Conversation):
                 return self._beat_answered(frame)
             case Draining():
                 return [RelayDraining()]
+            case ConnectionsRefused():
+                self.held_back = frozenset(frame.connections)
+                return [HeldBack(self.held_back, frame.reason)]
             case Error():
                 return self._complained(frame)
             case _:

@@ -68,6 +68,14 @@ class RelayDraining:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldBack:
+    """Send no batches of these connections, and of all others as before; `reason` is for the operator."""
+
+    connections: frozenset[str]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """The relay ended the session."""
 
@@ -88,6 +96,7 @@ AgentEvent: TypeAlias = (
     | CommandReceived
     | ResultAcked
     | RelayDraining
+    | HeldBack
     | Refused
     | Warned
 )

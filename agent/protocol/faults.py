@@ -27,6 +27,9 @@ POSITIONS_SENT_PER_FRAME: Final = 150  # the same with a hash for each, and room
 SHORT_HASH_DIGITS: Final = (
     16  # of a batch's SHA-256, beside its position: tells two batches apart, proves nothing
 )
+MAX_REFUSED: Final = (
+    500  # connections named as refused in one frame; names and reason stay under MAX_CONTROL_BYTES
+)
 MAX_STREAMS: Final = 10_000  # of one agent; bounds the positions held in a session
 HANDSHAKE_SECONDS: Final = 20.0  # from the first byte to `confirm`; a peer that is slower is hung or hostile
 MIN_HEARTBEAT_SECONDS: Final = 0.05  # lower than any real setting; lets tests be quick

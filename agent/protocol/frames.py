@@ -20,6 +20,7 @@ from agent.protocol.faults import (
     MAX_HEADER_BYTES,
     MAX_HEARTBEAT_SECONDS,
     MAX_POSITIONS_PER_FRAME,
+    MAX_REFUSED,
     MAX_SEQ,
     MIB,
     MIN_HEARTBEAT_SECONDS,
@@ -38,6 +39,7 @@ __all__ = [
 _NAME = "[a-z0-9][a-z0-9_-]{0,62}"
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$")]
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.]{0,63}$")]
+ConnectionName = Annotated[str, Field(pattern=rf"^{_NAME}$")]
 StreamAddress = Annotated[str, Field(pattern=rf"^{_NAME}/{_NAME}$")]
 Text = Annotated[str, Field(max_length=256)]
 Key32 = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$")]  # 32 bytes, base64url without padding
@@ -124,6 +126,9 @@ class Status:
 
     connections: Annotated[tuple[Object, ...], Field(max_length=1_000)]
     health: Object | None = None  # of the agent itself; None: it does not say
+    configured: Annotated[tuple[ConnectionName, ...], Field(max_length=1_000)] | None = (
+        None  # every connection there is now; None: not told in this frame
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +230,15 @@ class Draining:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectionsRefused:
+    """Replaces the one before: no batches of these connections are taken. Older agents read past it."""
+
+    connections: Annotated[tuple[ConnectionName, ...], Field(max_length=MAX_REFUSED)]
+    reason: Annotated[str, Field(max_length=1_024)]
+    optional: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """A frame of a later version that its sender flagged `optional`; it is read past."""
 
@@ -244,6 +258,7 @@ RelayFrame: TypeAlias = (
     | HeartbeatAck
     | Error
     | Draining
+    | ConnectionsRefused
 )
 Frame: TypeAlias = AgentFrame | RelayFrame | Unknown
 ControlFrame: TypeAlias = Hello | Enroll | Proof | Confirm | Result | Status | Heartbeat | Drain | RelayFrame
@@ -268,6 +283,7 @@ CONTROL_TYPES: Final[dict[str, type[Any]]] = {
     "heartbeat_ack": HeartbeatAck,
     "error": Error,
     "draining": Draining,
+    "connections_refused": ConnectionsRefused,
 }
 TYPE_NAMES: Final = {cls: name for name, cls in CONTROL_TYPES.items()} | {Batch: "batch"}
 

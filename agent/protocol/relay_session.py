@@ -27,6 +27,7 @@ from agent.protocol.events import (
 )
 from agent.protocol.faults import (
     MAX_CREDIT,
+    MAX_REFUSED,
     MAX_SEQ,
     MAX_STREAMS,
     POSITIONS_SENT_PER_FRAME,
@@ -42,6 +43,7 @@ from agent.protocol.frames import (
     Challenge,
     Command,
     Confirm,
+    ConnectionsRefused,
     Credit,
     Drain,
     Draining,
@@ -119,6 +121,8 @@ class RelaySession(Conversation):
         self._beat_told: float | None = None  # when it was answered last
         self._tail: dict[str, int] = {}  # received and handed to the driver
         self._dropped: dict[str, int] = {}  # per stream with a gap: the last seq thrown away
+        self._held_back: frozenset[str] = frozenset()  # connections whose batches are not taken
+        self._not_taken: set[str] = set()  # streams of which one was thrown away for that
 
     def receive(self, message: str | bytes, now: float) -> list[RelayEvent]:
         try:
@@ -229,6 +233,28 @@ class RelaySession(Conversation):
             self._send(Credit(room))
             self.credit += room
 
+    @property
+    def capabilities(self) -> tuple[str, ...]:
+        """What the agent says that it understands."""
+        return self._greeting.capabilities if isinstance(self._greeting, Hello) else ()
+
+    def hold_back(self, connections: frozenset[str], reason: str) -> None:
+        """Take no batches of these connections from here on, and of those that were held back before them again.
+
+        Only for an agent that says it understands `connections_refused`.
+        """
+        if self.closed or connections == self._held_back:
+            return
+        self._held_back = connections
+        self._send(ConnectionsRefused(tuple(sorted(connections)[:MAX_REFUSED]), reason[:1_024]))
+        for stream in sorted(stream for stream in self._not_taken if self._takes(stream)):
+            self._not_taken.discard(stream)
+            text = "its connection's batches are taken again"
+            self._send(Error("gap", text, fatal=False, stream=stream, last=self._tail.get(stream, 0)))
+
+    def _takes(self, stream: str) -> bool:
+        return stream.partition("/")[0] not in self._held_back
+
     def send_command(self, command: Command) -> None:
         self._send(command)
 
@@ -327,6 +353,11 @@ class RelaySession(Conversation):
         self.credit -= 1
         if not batch.intact():
             raise ProtocolFault(Fault.BAD_HASH, f"{batch.stream} {batch.seq} is not what its hash says")
+        if not self._takes(batch.stream):
+            # It was on its way when the agent was told. It stays in the outbox, and a gap asks for it again.
+            self._not_taken.add(batch.stream)
+            self.grant(1)
+            return []
         tail = self._tail.get(batch.stream, 0)
         if batch.seq <= tail:
             return self._repeated(batch)

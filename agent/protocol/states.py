@@ -16,6 +16,7 @@ from agent.protocol.frames import (
     Challenge,
     Command,
     Confirm,
+    ConnectionsRefused,
     Credit,
     Drain,
     Draining,
@@ -74,7 +75,7 @@ FROM_RELAY: Final[Table] = {
     **{
         (phase, frame): phase
         for phase in _LIVE
-        for frame in (Ack, Credit, Command, ResultAck, HeartbeatAck, Draining)
+        for frame in (Ack, Credit, Command, ResultAck, HeartbeatAck, Draining, ConnectionsRefused)
     },
     # Before the greeting the relay may refuse too: it may be full, or throttling this address.
     **{(phase, Error): phase for phase in Phase},

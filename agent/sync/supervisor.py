@@ -96,6 +96,9 @@ class Supervisor:
     refused: CredentialsRefused | None = None  # since when nothing but a person tries the source
     doubted: bool = False  # others were refused before these were put in force
     paused: bool = False  # somebody wants nothing to run
+    held_back: bool = (
+        False  # the relay takes nothing of it: what the schedule read would only fill the outbox
+    )
     further: Sequence[
         Source
     ] = ()  # for streams that may be read beside the first: each is a session of its own
@@ -117,13 +120,13 @@ class Supervisor:
 
     def look(self, stream: str) -> None:
         """A tick of the schedule: run the stream unless only a person can help."""
-        if stream in self.faults or self.refused is not None or self.paused:
+        if stream in self.faults or self.refused is not None or self.paused or self.held_back:
             return
         self._want(stream, Wish(RunTrigger.SCHEDULE))
 
     def look_to_reconcile(self, stream: str) -> None:
         """The hours begin in which the whole set may be compared: do so, if it is time again."""
-        if stream in self.faults or self.refused is not None or self.paused:
+        if stream in self.faults or self.refused is not None or self.paused or self.held_back:
             return
         last = self.views[stream].reconciled
         if self.streams[stream].reconcile.due(last.at if last else None, self.clock.utcnow()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from agent.protocol.events import (
     AgentEvent,
     CommandReceived,
     GapReported,
+    HeldBack,
     LinkDead,
     Refused,
     RelayDraining,
@@ -35,7 +36,7 @@ from agent.tunnel.feed import BatchFeed, Gate, always
 from agent.tunnel.ports import BatchQueue, CommandSink, StatusProvider
 from agent.tunnel.refusals import translate_refusal
 from agent.tunnel.results import ResultBox
-from agent.tunnel.statuses import health_frames, status_frames
+from agent.tunnel.statuses import configured_frames, health_frames, status_frames
 from agent.tunnel.transport import CLOSE_NORMAL, CLOSE_PROTOCOL, Channel
 from agent.unbroken import to_its_end
 
@@ -63,6 +64,8 @@ class Parts:
     drain_seconds: Callable[[], float]
     opened: Callable[[Identity], None]
     acked: Callable[[], None]
+    held_back: Callable[[HeldBack], None]
+    configured: Callable[[], Sequence[str] | None]
     gate: Gate = always
     health: Callable[[], Mapping[str, Any] | None] = unsaid  # the same object until there is something new
     spans: SpanSink = field(default_factory=Nowhere)
@@ -145,7 +148,7 @@ class Connection:
             self._wake.set()
             self._timing.set()
 
-    async def _handle(self, event: AgentEvent) -> None:
+    async def _handle(self, event: AgentEvent) -> None:  # noqa: C901 - one line per event is the clearest table
         match event:
             case Welcomed():
                 await self._welcomed(event)
@@ -162,6 +165,9 @@ class Connection:
                     await self._parts.sink.result_acked(command_id, state)
             case RelayDraining():
                 self._leaving.set()
+            case HeldBack():
+                self._parts.held_back(event)
+                self._feed.taken_again()
             case Refused(error):
                 raise translate_refusal(error, self._where)
             case Warned(error):
@@ -208,11 +214,12 @@ class Connection:
 
     def _queue_status(self) -> None:
         connections = self._parts.status.connections()
-        shown = json.dumps(connections, sort_keys=True, default=str)
+        configured = self._parts.configured()
+        shown = json.dumps([connections, configured], sort_keys=True, default=str)
         if shown == self._status_sent:
             return
         self._status_sent = shown
-        for frame in status_frames(connections):
+        for frame in [*status_frames(connections), *configured_frames(configured)]:
             self._session.send_status(frame)
 
     def _queue_health(self) -> None:

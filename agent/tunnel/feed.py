@@ -66,6 +66,10 @@ class BatchFeed:
             if known.acked_seq > positions.get(stream, 0):
                 await self._mend(stream)
 
+    def taken_again(self) -> None:
+        """The relay takes batches of connections that were held back: those that were passed over are due."""
+        self._go_back(0)
+
     def more(self) -> None:
         """The outbox has new batches."""
         self._exhausted = False
@@ -124,7 +128,7 @@ class BatchFeed:
 
     async def _offer(self, stored: PendingBatch) -> bool:
         tail = self._tail.get(stored.stream, 0)
-        if stored.seq <= tail or stored.stream in self._blocked:
+        if stored.seq <= tail or stored.stream in self._blocked or not self._session.takes(stored.stream):
             return False
         if stored.prev != tail:
             await self._mend(stored.stream)

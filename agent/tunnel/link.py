@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,6 +15,7 @@ import structlog
 from agent.clock import Clock, wait_at_most
 from agent.errors import GroundwireError, IdentityRefused, NeedsPersonError, Throttled
 from agent.identity import Identity, IdentityStore
+from agent.protocol.events import HeldBack
 from agent.protocol.faults import PROTOCOL_MAX, PROTOCOL_MIN
 from agent.protocol.frames import Hello, Result
 from agent.protocol.session import AgentSession
@@ -24,10 +25,11 @@ from agent.tunnel.endpoint import Endpoint
 from agent.tunnel.feed import Gate, always
 from agent.tunnel.ports import BatchQueue, CommandSink, StatusProvider
 from agent.tunnel.reconnect import Backoff
+from agent.tunnel.refusals import printable
 from agent.tunnel.results import ResultBox
 from agent.tunnel.transport import CLOSE_NORMAL, Channel, open_channel
 
-CAPABILITIES: Final = ("records", "tombstones", "dead_letters", "run", "commands")
+CAPABILITIES: Final = ("records", "tombstones", "dead_letters", "run", "commands", "connections_refused")
 DRAIN_SECONDS: Final = 20.0  # leaves 5 of the 25 s that a whole shutdown may take
 
 Opener = Callable[[Endpoint], Awaitable[Channel]]
@@ -54,6 +56,8 @@ class LinkState:
     error_code: str = ""  # of the last failure, empty while connected
     error: str = ""
     hint: str = ""
+    held_back: tuple[str, ...] = ()  # connections whose batches the relay does not take
+    held_back_reason: str = ""  # in the relay's words
 
 
 class Link:
@@ -74,8 +78,14 @@ class Link:
         gate: Gate = always,
         health: Callable[[], Mapping[str, Any] | None] = unsaid,
         spans: SpanSink | None = None,
+        hold_back: Callable[[frozenset[str]], None] = lambda _: None,
+        configured: Callable[[], Sequence[str] | None] = lambda: None,
     ) -> None:
-        """`gate`: under which policy batches may be sent now; None while none may. `health`: see agent/health.py."""
+        """`gate`: under which policy batches may be sent now; None while none may. `health`: see agent/health.py.
+
+        `hold_back` is told of which connections the relay takes no batches; `configured`: every connection that the
+        configuration names, whether or not it can run.
+        """
         self.endpoint = endpoint  # a changed one counts from the next connection on
         self._identities = identities
         self._clock = clock
@@ -89,6 +99,7 @@ class Link:
         self._connection: Connection | None = None
         self._opened_at: float | None = None
         self._state = LinkState(LinkPhase.CONNECTING, clock.utcnow())
+        self._hold_back = hold_back
         self._parts = Parts(
             clock=clock,
             queue=queue,
@@ -100,6 +111,8 @@ class Link:
             drain_seconds=lambda: self._drain_seconds,
             opened=self._note_opened,
             acked=self._note_acked,
+            held_back=self._note_held_back,
+            configured=configured,
             gate=gate,
             health=health,
             spans=spans or Nowhere(),
@@ -198,11 +211,23 @@ class Link:
 
     def _note_opened(self, identity: Identity) -> None:
         self._opened_at = self._clock.monotonic()
+        if self._state.held_back:  # a relay that holds something back says so again
+            self._note_held_back(HeldBack(frozenset(), ""))
         self._become(LinkPhase.CONNECTED, error_code="", error="", hint="", failures=0)
         log.info("relay_connected", relay=self.endpoint.authority, agent=identity.agent, epoch=identity.epoch)
 
     def _note_acked(self) -> None:
         self._state = replace(self._state, last_ack=self._clock.utcnow())
+
+    def _note_held_back(self, told: HeldBack) -> None:
+        names = tuple(sorted(told.connections))
+        reason = printable(told.reason) if names else ""
+        if names != self._state.held_back:
+            log.warning(
+                "connections_refused" if names else "connections_taken", connections=names, reason=reason
+            )
+        self._state = replace(self._state, held_back=names, held_back_reason=reason)
+        self._hold_back(told.connections)
 
     def _note_failed(self, error: GroundwireError) -> None:
         # Said when it changes: a relay that is away for a day is two lines, not a thousand.

@@ -28,7 +28,7 @@ class SessionEnded(Throttled):
 
 
 def translate_refusal(error: Error, where: str) -> GroundwireError:  # noqa: PLR0911 - one return per code is the clearest table
-    said = "".join(ch for ch in error.message if ch.isprintable())[:_SHOWN_CHARS]
+    said = printable(error.message)
     match error.code:
         case "identity_refused":
             return IdentityRefused(f"the relay refused this agent: {said}", where=where)
@@ -53,6 +53,11 @@ def translate_refusal(error: Error, where: str) -> GroundwireError:  # noqa: PLR
             return _later("a newer session of this agent took over", error, where, hint)
         case _:
             return _later(f"the relay ended the session: {said}", error, where)
+
+
+def printable(said: str) -> str:
+    """The relay's words as they may be shown."""
+    return "".join(ch for ch in said if ch.isprintable())[:_SHOWN_CHARS]
 
 
 def _later(message: str, error: Error, where: str, hint: str = "") -> GroundwireError:

@@ -7,13 +7,15 @@ too large for a frame is told with less: what is nice to know goes first, its na
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from agent.protocol.faults import KIB, ProtocolFault
 from agent.protocol.frames import Status, decode, encode
 
 STATUS_BYTES: Final = 32 * KIB  # of connections in one status frame; well under the limit of a control frame
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 CONNECTIONS_PER_FRAME: Final = 150  # of what waits for each: under 250 bytes
 _OF_A_STREAM: Final = ("name", "entity", "state", "error", "remap")  # the rest is told by its runs
 _OF_A_CONNECTION: Final = ("name", "system", "driver", "state", "paused", "error", "commands")
@@ -30,6 +32,18 @@ def status_frames(connections: Sequence[Mapping[str, Any]]) -> list[Status]:
         portions[-1].append(connection)
         room -= size
     return [Status(tuple(portion)) for portion in portions]
+
+
+def configured_frames(names: Iterable[str] | None) -> list[Status]:
+    """Which connections there are: one that is not among them was taken out of the configuration.
+
+    None, or more than fit into a frame: nothing is said of it.
+    """
+    if names is None:
+        return []
+    # A name that no frame can hold was never told either.
+    told = Status((), configured=tuple(sorted(name for name in names if _NAME.fullmatch(name))))
+    return [told] if _is_frame(told) else []
 
 
 def health_frames(health: Mapping[str, Any], at: str, certificates: Mapping[str, str]) -> list[Status]:
@@ -69,8 +83,12 @@ def _part(whole: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
 
 
 def _travels(connection: dict[str, Any]) -> bool:
+    return _is_frame(Status((connection,)))
+
+
+def _is_frame(status: Status) -> bool:
     try:
-        decode(encode(Status((connection,))))
+        decode(encode(status))
     except ProtocolFault:
         return False
     return True

@@ -10,7 +10,20 @@ from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 
 from agent.model.entities import ENTITIES
-from relay.api import accounts, administration, commands, events, feed, fleet, health, mappings, problems, webhooks, work
+from relay.api import (
+    accounts,
+    administration,
+    commands,
+    events,
+    feed,
+    fleet,
+    health,
+    mappings,
+    problems,
+    usage,
+    webhooks,
+    work,
+)
 from relay.api.context import ApiContext, Context, shared_form
 from relay.api.description import COMMON, WORDS, describe
 from relay.api.entities import entity_router
@@ -63,6 +76,7 @@ def application() -> FastAPI:
         webhooks.router,
         accounts.router,
         administration.router,
+        usage.router,
     ):
         routes.include_router(router)
     for entity in ENTITIES.values():

@@ -50,6 +50,10 @@ BODIES: Final[dict[str, Body]] = {
     "POST /api/v1/sync-runs": lambda known, theirs: {
         "connection": known["connection"].theirs if theirs else known["connection"].nobodys
     },
+    "POST /api/v1/usage/moves": lambda known, theirs: {
+        "source": known["connection"].theirs if theirs else known["connection"].nobodys,
+        "target": known["connection"].theirs if theirs else known["connection"].nobodys,
+    },
     "POST /api/v1/tokens": {"name": "x", "scopes": ["read"]},
     "POST /api/v1/admin/tenants": {"id": "initech"},
     "PATCH /api/v1/admin/tenants/{tenant}": {"disabled": False},

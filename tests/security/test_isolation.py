@@ -25,6 +25,8 @@ from agent.model.entities import ENTITIES
 from agent.model.payload import encode_records
 from relay.api.context import Context, Tenant
 from relay.api.limits import Limits
+from relay.credits import Credits
+from relay.pricing import default_prices
 from relay.store.base import ConnectionStatus
 from tests.security.examples import BODIES, KEYS, Example, examples, headers_of
 from tests.unit.relay.api.serving import Served, filled, served
@@ -123,6 +125,8 @@ async def opened(folder: Path) -> AsyncIterator[World]:
             await api.store(sender.batch(record, stream=stream, entity=entity.name))
         status = ConnectionStatus("nav", system="sap-ecc", state="idle", operations=())
         await api.relay.store.save_connections(sender.agent, [status], NOW)
+        prices = default_prices()
+        await Credits(api.relay.store.engine, prices).told(sender.agent, [status], None, NOW, refusable=True)
         # The walk takes more requests than a token may make while no clock goes on.
         api.app.state.context = replace(api.app.state.context, limits=Limits(1e6))
         yield World(api, await examples(api, sender))

@@ -19,10 +19,14 @@ class OpenSession:
         self.open = True
         self.credit = credit
         self.largest = largest
+        self.held_back: frozenset[str] = frozenset()
         self.sent: list[Batch] = []
 
     def fits(self, batch: Batch) -> bool:
         return len(batch.payload) <= self.largest
+
+    def takes(self, stream: str) -> bool:
+        return stream.partition("/")[0] not in self.held_back
 
     def send_batch(self, batch: Batch) -> None:
         self.credit -= 1
