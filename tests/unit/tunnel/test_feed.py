@@ -243,3 +243,17 @@ async def test_on_a_full_disk_what_the_relay_has_is_passed_over_and_the_rest_is_
     await bench.begin({"e/a": 2})
 
     assert await bench.drain() == [3, 4]
+
+
+async def test_what_a_refused_connection_has_stays_and_the_others_go_on() -> None:
+    """G168."""
+    bench = Bench()
+    for stream in ("nav/a", "erp/a", "nav/a", "erp/a"):
+        bench.outbox.add(stream)
+    bench.session.held_back = frozenset({"nav"})
+    await bench.begin()
+    assert await bench.drain() == [2, 4]
+
+    bench.session.held_back = frozenset()
+    bench.feed.taken_again()
+    assert await bench.drain() == [2, 4, 1, 3]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.protocol.frames import Status, decode, encode
-from agent.tunnel.statuses import STATUS_BYTES, status_frames
+from agent.tunnel.statuses import STATUS_BYTES, configured_frames, status_frames
 from relay.statuses import connection_statuses
 
 
@@ -67,3 +67,14 @@ JSON = st.recursive(
 def test_every_frame_can_be_read(connections: list[dict[str, Any]]) -> None:
     """Whatever a connection tells, the relay can read the frames and go on."""
     connection_statuses(told(connections))
+
+
+def test_every_connection_that_is_configured_is_named_also_one_that_cannot_run() -> None:
+    assert configured_frames(["nav", "erp"]) == [Status((), configured=("erp", "nav"))]
+    assert configured_frames([]) == [Status((), configured=())]
+
+
+def test_where_not_all_names_can_be_told_none_is() -> None:
+    """One that is not named would be taken for gone."""
+    assert configured_frames(None) == []
+    assert configured_frames([f"{number:063d}" for number in range(1_000)]) == []
