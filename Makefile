@@ -4,10 +4,10 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test check faults network sim security fuzz bugs bench lock schemas client packages clean
+.PHONY: help demo test check faults network faults-scaled relay-scaled sim security fuzz bugs bench lock schemas client packages clean
 
 help: ## show the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 .venv/run: requirements.lock pyproject.toml
 	@echo "Preparing .venv with what Groundwire needs (about a minute the first time) ..."
@@ -43,6 +43,12 @@ faults: .venv/dev packages ## the long fault suites: GROUNDWIRE_IMAGES, _KILLS, 
 
 network: .venv/dev packages ## a week without a relay (GROUNDWIRE_OUTAGE records), a fleet (GROUNDWIRE_FLEET agents), lines with the times as shipped, frames cut at every byte
 	GROUNDWIRE_OUTAGE=$${GROUNDWIRE_OUTAGE:-10000000} GROUNDWIRE_FLEET=$${GROUNDWIRE_FLEET:-1000} GROUNDWIRE_AWAY=$${GROUNDWIRE_AWAY:-8} GROUNDWIRE_LINES=1 GROUNDWIRE_CUTS=all $(BIN)/pytest -q -s tests/faults/test_outage.py tests/faults/test_fleet.py tests/faults/test_bad_lines.py tests/faults/test_spoiled_frames.py
+
+faults-scaled: .venv/dev packages ## the scaled set-up under load, each process killed GROUNDWIRE_SCALED_ROUNDS times (docs/relay-scaled.md)
+	GROUNDWIRE_SCALED_ROUNDS=$${GROUNDWIRE_SCALED_ROUNDS:-10} GROUNDWIRE_SCALED_AGENTS=$${GROUNDWIRE_SCALED_AGENTS:-20} $(BIN)/pytest -q -s -n 0 tests/faults/test_scaled.py
+
+relay-scaled: .venv/run ## PostgreSQL, NATS, two relays and a proxy on this machine; Ctrl-C ends them (docs/relay-scaled.md)
+	@$(BIN)/python examples/scaled/scaled.py
 
 security: .venv/dev packages ## the attacks on the agent, long: GROUNDWIRE_STRINGS says how many texts go through each language
 	GROUNDWIRE_STRINGS=$${GROUNDWIRE_STRINGS:-100000} $(BIN)/pytest -q --timeout 7200 tests/security tests/test_canaries.py

@@ -16,6 +16,7 @@ from relay.api.problems import crashed, response
 log = structlog.get_logger()
 
 API_VERSION: Final = "1"
+PROBES: Final = ("/healthz", "/readyz")  # which a proxy asks each second
 VERSION_HEADER: Final = b"groundwire-api-version"
 HEADERS: Final = "headers"  # in the request's state: what its answer is to have, whatever becomes of it
 MAX_BODY_BYTES: Final = 256 * 1024  # a command of 64 KiB with room for white space and escapes
@@ -57,7 +58,8 @@ class Shell:
         # The route, not the path: a path holds keys from the ERP, a query may hold anything.
         route = getattr(scope.get("route"), "path", "none")
         seconds = round(clock.monotonic() - begun, 4)
-        log.info("request_answered", method=scope["method"], route=route, status=status, seconds=seconds)
+        tell = log.debug if route in PROBES and status == HTTPStatus.OK else log.info
+        tell("request_answered", method=scope["method"], route=route, status=status, seconds=seconds)
 
 
 def _shared(scope: Scope) -> list[tuple[bytes, bytes]]:

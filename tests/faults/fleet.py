@@ -17,10 +17,11 @@ from agent.clock import SystemClock
 from agent.identity import Identity, IdentityStore
 from agent.model.payload import encode_run
 from agent.model.run import RunMode, RunReport, RunStatus, RunTrigger
+from agent.protocol.frames import Command, Result
 from agent.tunnel.endpoint import make_endpoint
 from agent.tunnel.link import Link, LinkPhase
 from relay.settings import load_settings
-from relay.store.sqlite import SqliteStore
+from relay.store.storage import open_store
 from tests.integration.tunnel_peer import FakeOutbox, FakeSink, FakeStatus
 from tests.unit.relay.making import enrolled
 
@@ -31,9 +32,25 @@ STARTS_PER_SECOND: Final = 20.0
 POLL_SECONDS: Final = 0.05
 
 
+class DutifulSink(FakeSink):
+    """Does each command once, however often it comes, and says so whenever it comes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.link: Link | None = None
+        self.effects: Counter[str] = Counter()
+
+    async def handle(self, command: Command) -> None:
+        await super().handle(command)
+        if not self.effects[command.id]:
+            self.effects[command.id] += 1
+        assert self.link is not None
+        await self.link.send_result(Result(command.id, "succeeded", {"done": True}))
+
+
 class LightAgent:
-    def __init__(self, link: Link, outbox: FakeOutbox) -> None:
-        self.link, self.outbox = link, outbox
+    def __init__(self, link: Link, outbox: FakeOutbox, sink: DutifulSink) -> None:
+        self.link, self.outbox, self.sink = link, outbox, sink
         self._runs = 0
 
     @property
@@ -91,17 +108,22 @@ class Fleet:
         return Return(up, [agent.link.state.since for agent in self.agents])
 
 
-async def enrol(relay: Path, state: Path, url: str, count: int) -> list[IdentityStore]:
-    """As the relay's store and the agents' folders are after so many enrolments; the relay is not running."""
+async def enrol(
+    relay: Path, state: Path, url: str, count: int, *, prefix: str = "site"
+) -> list[IdentityStore]:
+    """As the relay's store and the agents' folders are after so many enrolments. `relay`: a relay.toml, or its folder.
+
+    An embedded relay must not be running.
+    """
     stores = []
-    relay_store = await SqliteStore.open(load_settings(relay / "relay.toml").store_path)
+    relay_store = await open_store(load_settings(relay if relay.is_file() else relay / "relay.toml"))
     try:
         for number in range(count):
             key = Ed25519PrivateKey.generate()
             agent = await enrolled(
-                relay_store, "default", f"site-{number}", key=key.public_key().public_bytes_raw()
+                relay_store, "default", f"{prefix}-{number}", key=key.public_key().public_bytes_raw()
             )
-            store = IdentityStore(state / f"site-{number}")
+            store = IdentityStore(state / f"{prefix}-{number}")
             store.save(Identity(agent.id, agent.tenant, url, agent.epoch, key))
             stores.append(store)
     finally:
@@ -119,17 +141,18 @@ async def _started(agent: LightAgent, number: int) -> None:
 async def running(stores: list[IdentityStore], url: str, ca_file: Path) -> AsyncIterator[Fleet]:
     agents = []
     for store in stores:
-        outbox = FakeOutbox()
+        outbox, sink = FakeOutbox(), DutifulSink()
         link = Link(
             make_endpoint(url, ca_file=ca_file),
             store,
             outbox,
-            sink=FakeSink(),
+            sink=sink,
             status=FakeStatus(),
             clock=CLOCK,
             software="fleet",
         )
-        agents.append(LightAgent(link, outbox))
+        sink.link = link
+        agents.append(LightAgent(link, outbox, sink))
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_started(agent, number)) for number, agent in enumerate(agents)]
         try:
