@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Protocol
 
@@ -160,7 +160,8 @@ class Materialiser:
     async def step(self) -> bool:
         """Apply the next stretch of batches; False when there was none."""
         began, begun = self._clock.monotonic(), self._clock.utcnow()
-        headers = await self._store.headers(await self._index.position(), ROUND_BATCHES)
+        after = await self._index.position()
+        headers = await self._store.headers(after, ROUND_BATCHES)
         opened: list[OpenBatch] = []
         size = 0
         for header in headers:
@@ -170,7 +171,7 @@ class Materialiser:
             size += header.size
         if not opened:
             return False
-        changes = await asyncio.to_thread(changes_of, opened)
+        changes = replace(await asyncio.to_thread(changes_of, opened), after=after)
         if self._teller is not None:
             await self._teller.tell(opened)
         await self._index.apply(changes)

@@ -374,6 +374,9 @@ class Changes:
     records: tuple[RecordColumns | RemovedKeys, ...] = ()
     runs: tuple[RunRow, ...] = ()
     dead_letters: tuple[DeadLetterRow, ...] = ()
+    after: int = (
+        0  # where the index stood when they were made; an index that lacks what came before takes none
+    )
 
 
 class Deleted(StrEnum):
