@@ -20,6 +20,7 @@ import uvicorn
 from agent.clock import Clock, SystemClock
 from agent.control import ControlServer
 from agent.errors import ConfigurationError, GroundwireError
+from relay import local_accounts
 from relay.access import AccessWatch
 from relay.api.context import ApiContext
 from relay.api.limits import Limits
@@ -184,7 +185,8 @@ class RelayApp:
         tasks = [self._group.create_task(swept, name="retention")]
         if isinstance(self.store, SqliteStore):
             calls = LocalCalls(self.store, self.materialiser, clock=self._clock)
-            server = ControlServer(calls.handlers(), self.settings.data)
+            handlers = {**calls.handlers(), **local_accounts.handlers(self.store, self._clock)}
+            server = ControlServer(handlers, self.settings.data)
             tasks.append(self._group.create_task(server.serve(), name="local-calls"))
         return tasks
 

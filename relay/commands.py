@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import tomllib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from agent.clock import Clock, SystemClock
 from agent.control import ControlClient, NoAgentRunning
 from agent.errors import ConfigurationError
-from relay import app, backup, local_calls
+from relay import app, backup, local_accounts, local_calls
 from relay.backup import BackedUp, Restored
 from relay.identities import (
     ALL_SCOPES,
     CODE_LIFETIME,
     NewSecret,
-    create_code,
     create_tenant,
     create_token,
 )
@@ -126,16 +126,12 @@ def add_token(
     tenant: str = FIRST_TENANT,
     name: str = "cli",
     scopes: Sequence[str] = (TokenScope.READ,),
+    days: int | None = None,
     clock: Clock | None = None,
 ) -> NewSecret:
-    """A further API token, shown once; makes the tenant if it is new. The relay must not be running."""
-    now = (clock or SystemClock()).utcnow()
-
-    async def work(store: Store) -> NewSecret:
-        await create_tenant(store, tenant, now)
-        return await create_token(store, tenant, name, now, scopes=frozenset(map(TokenScope, scopes)))
-
-    return asyncio.run(_with_store(load_settings(config), work))
+    """A further API token, shown once; makes the tenant if it is new."""
+    args = {"tenant": tenant, "name": name, "scopes": list(scopes), "days": days}
+    return NewSecret(_of_accounts(config, local_accounts.CREATE_TOKEN, args, clock)["secret"])
 
 
 def add_code(
@@ -146,14 +142,50 @@ def add_code(
     lifetime: timedelta = CODE_LIFETIME,
     clock: Clock | None = None,
 ) -> str:
-    """An enrolment code, shown once. The relay must not be running; while it runs, ask its API for one."""
-    now = (clock or SystemClock()).utcnow()
+    """An enrolment code, shown once."""
+    args = {"tenant": tenant, "agent": agent_name, "seconds": lifetime.total_seconds()}
+    return str(_of_accounts(config, local_accounts.CREATE_CODE, args, clock)["secret"])
 
-    async def work(store: Store) -> str:
-        code, _ = await create_code(store, tenant, agent_name=agent_name, lifetime=lifetime, now=now)
-        return code.shown
 
-    return asyncio.run(_with_store(load_settings(config), work))
+def add_admin_key(config: Path, *, name: str, clock: Clock | None = None) -> NewSecret:
+    """A key for the whole relay, shown once."""
+    return NewSecret(_of_accounts(config, local_accounts.CREATE_ADMIN_KEY, {"name": name}, clock)["secret"])
+
+
+def admin_keys(config: Path) -> list[dict[str, Any]]:
+    """Without their secrets."""
+    return list(_of_accounts(config, local_accounts.LIST_ADMIN_KEYS, {})["keys"])
+
+
+def revoke_admin_key(config: Path, key: str) -> None:
+    _of_accounts(config, local_accounts.REVOKE_ADMIN_KEY, {"id": key})
+
+
+def verify_audit(
+    config: Path, noted: Mapping[str, tuple[int, str]]
+) -> tuple[list[str], dict[str, list[Any]]]:
+    """What is wrong with the relay's audit log, and the head of each of its chains."""
+    told = _of_accounts(
+        config, local_accounts.VERIFY_AUDIT, {"noted": {name: list(head) for name, head in noted.items()}}
+    )
+    return told["faults"], told["heads"]
+
+
+def _of_accounts(
+    config: Path, call: str, args: Mapping[str, Any], clock: Clock | None = None
+) -> dict[str, Any]:
+    """By the running relay if there is one that holds the store alone, else on the store itself."""
+    return asyncio.run(_asked_of_accounts(load_settings(config), call, args, clock or SystemClock()))
+
+
+async def _asked_of_accounts(
+    settings: RelaySettings, call: str, args: Mapping[str, Any], clock: Clock
+) -> dict[str, Any]:
+    if settings.store.url is None:
+        with suppress(NoAgentRunning):
+            found: dict[str, Any] = await ControlClient(settings.data).ask(call, args)
+            return found
+    return await _with_store(settings, lambda store: local_accounts.carry_out(store, call, args, clock))
 
 
 def back_up(

@@ -115,6 +115,7 @@ class Check:
     chain: str
     head: Head = field(default_factory=Head)
     faults: list[str] = field(default_factory=list)
+    noted: Head | None = None  # a line that somebody wrote down earlier, and must be there as it was
 
     def see(self, lines: Iterable[Line]) -> None:
         for line in lines:
@@ -126,6 +127,8 @@ class Check:
         elif line.hash != chained(self.head.hash, line.text) or not _says(line):
             self._fault(f"line {line.n} is not as it was written")
         self.head = Head(line.n, line.hash)
+        if self.noted is not None and self.noted.n == line.n and self.noted != self.head:
+            self._fault(f"line {line.n} is not the one that was noted")
 
     def end(self, known: Head) -> None:
         """Hold the end of the chain against a head that was noted of it."""
@@ -133,6 +136,8 @@ class Check:
             self._fault(f"lines {self.head.n + 1} to {known.n} are missing at the end")
         elif self.head != known:
             self._fault(f"the end, line {self.head.n}, is not the one that was noted")
+        if self.noted is not None and self.head.n < self.noted.n:
+            self._fault(f"line {self.noted.n}, which was noted, is not there")
 
     def _fault(self, text: str) -> None:
         name = f"tenant {self.chain}" if self.chain else "the operator's chain"

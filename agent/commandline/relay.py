@@ -83,18 +83,19 @@ def token() -> None:
     "--scope",
     "scopes",
     multiple=True,
-    type=click.Choice(["read", "command"]),
+    type=click.Choice(["read", "command", "enrol", "webhooks", "manage"]),
     default=["read"],
     show_default=True,
-    help="What it may do; may be repeated. `command` asks agents for something and lets new ones in.",
+    help="What it may do; may be repeated: see docs/accounts.md.",
 )
+@click.option("--days", type=click.IntRange(1, 3_650), help="It ends after so many. Without it, it lasts.")
 @json_option
 @pass_invocation
 def create_token(
-    invocation: Invocation, config: Path, tenant: str, name: str, scopes: tuple[str, ...]
+    invocation: Invocation, config: Path, tenant: str, name: str, scopes: tuple[str, ...], days: int | None
 ) -> None:
-    """Print a new API token, once. The relay must not be running."""
-    made = _commands().add_token(_config_file(config), tenant=tenant, name=name, scopes=scopes)
+    """Print a new API token, once. The relay may be running."""
+    made = _commands().add_token(_config_file(config), tenant=tenant, name=name, scopes=scopes, days=days)
     invocation.output.line(made.text)
     invocation.output.document(
         {"tenant": tenant, "name": name, "scopes": sorted(set(scopes)), "token": made.text}
@@ -114,7 +115,7 @@ def code() -> None:
 @json_option
 @pass_invocation
 def create_code(invocation: Invocation, config: Path, tenant: str, agent: str | None, lifetime: str) -> None:
-    """Print a new enrolment code, once. The relay must not be running; a running one gives codes by its API."""
+    """Print a new enrolment code, once. The relay may be running."""
     from agent.configuration.units import parse_duration  # noqa: PLC0415 - only here
 
     try:
@@ -124,6 +125,81 @@ def create_code(invocation: Invocation, config: Path, tenant: str, agent: str | 
     shown = _commands().add_code(_config_file(config), tenant=tenant, agent_name=agent, lifetime=duration)
     invocation.output.line(shown)
     invocation.output.document({"tenant": tenant, "code": shown, "lifetime": lifetime})
+
+
+@relay.group("admin-key")
+def admin_key() -> None:
+    """Keys with which the operator has tenants administered over the API."""
+
+
+@admin_key.command("create")
+@click.argument("config", type=_FILE)
+@click.option("--name", default="operator", show_default=True, help="Who or what it is for.")
+@json_option
+@pass_invocation
+def create_admin_key(invocation: Invocation, config: Path, name: str) -> None:
+    """Print a new admin key, once. It opens every tenant. The relay may be running."""
+    made = _commands().add_admin_key(_config_file(config), name=name)
+    invocation.output.line(made.text)
+    invocation.output.document({"name": name, "key": made.text})
+
+
+@admin_key.command("list")
+@click.argument("config", type=_FILE)
+@json_option
+@pass_invocation
+def list_admin_keys(invocation: Invocation, config: Path) -> None:
+    """Show the admin keys, without their secrets."""
+    keys = _commands().admin_keys(_config_file(config))
+    rows = [[key["id"], key["name"], key["lastUsedAt"] or "never", key["revokedAt"] or ""] for key in keys]
+    invocation.output.table(["ID", "NAME", "LAST USED", "REVOKED"], rows)
+    invocation.output.document({"keys": keys})
+
+
+@admin_key.command("revoke")
+@click.argument("config", type=_FILE)
+@click.argument("key")
+@json_option
+@pass_invocation
+def revoke_admin_key(invocation: Invocation, config: Path, key: str) -> None:
+    """Revoke the admin key of this id, at once."""
+    _commands().revoke_admin_key(_config_file(config), key)
+    invocation.output.line(f"Revoked {key}.")
+    invocation.output.document({"id": key})
+
+
+@relay.group("audit")
+def audit() -> None:
+    """The relay's own audit log."""
+
+
+@audit.command("verify")
+@click.argument("config", type=_FILE)
+@click.option(
+    "--head",
+    "heads",
+    multiple=True,
+    help="A head noted earlier, TENANT:N:HASH, or :N:HASH of the operator's chain; may be repeated.",
+)
+@json_option
+@pass_invocation
+def verify_audit(invocation: Invocation, config: Path, heads: tuple[str, ...]) -> None:
+    """Check every line of every chain. Exit code 1 when something is not as it was written."""
+    noted = {}
+    for head in heads:
+        tenant, _, rest = head.partition(":")
+        number, _, digest = rest.partition(":")
+        if not number.isdecimal() or not digest:
+            raise click.BadParameter("is no TENANT:N:HASH", param_hint="--head")
+        noted[tenant] = (int(number), digest)
+    faults, found = _commands().verify_audit(_config_file(config), noted)
+    for fault in faults:
+        invocation.output.line(fault, colour="red")
+    for tenant, (number, digest) in found.items():
+        invocation.output.line(f"{tenant}:{number}:{digest}")
+    invocation.output.document({"faults": faults, "heads": found})
+    if faults:
+        raise click.exceptions.Exit(1)
 
 
 @relay.command("backup")

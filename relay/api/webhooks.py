@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Body, Query, Response
 
-from relay.api.context import ApiContext, CommandingTenant, Context, Tenant
+from relay.api.context import ApiContext, Context, Tenant, WebhooksTenant
 from relay.api.cursors import decode_id, encode_id
 from relay.api.problems import Problem, not_found
 from relay.api.webhook_schemas import (
@@ -52,7 +52,7 @@ async def list_webhook_endpoints(ctx: Context, tenant: Tenant) -> WebhookEndpoin
     summary="Create a webhook endpoint; its secret is shown this once",
 )
 async def create_webhook_endpoint(
-    ctx: Context, tenant: CommandingTenant, body: Annotated[WebhookEndpointIn, Body()], response: Response
+    ctx: Context, tenant: WebhooksTenant, body: Annotated[WebhookEndpointIn, Body()], response: Response
 ) -> WebhookEndpointCreated:
     wish = Wish(
         body.url, body.description, frozenset(body.types), _connections(body.connections), body.ordered
@@ -77,7 +77,7 @@ async def get_webhook_endpoint(ctx: Context, tenant: Tenant, endpoint: str) -> W
 
 @router.patch("/webhook-endpoints/{endpoint}", summary="Change, enable or disable a webhook endpoint")
 async def change_webhook_endpoint(
-    ctx: Context, tenant: CommandingTenant, endpoint: str, body: Annotated[WebhookEndpointPatch, Body()]
+    ctx: Context, tenant: WebhooksTenant, endpoint: str, body: Annotated[WebhookEndpointPatch, Body()]
 ) -> WebhookEndpointOut:
     """One that is disabled is given nothing, and what waited for it is given up; a replay brings it."""
     known = await _endpoint(ctx, tenant, endpoint)
@@ -98,7 +98,7 @@ async def change_webhook_endpoint(
     status_code=HTTPStatus.NO_CONTENT,
     summary="Delete a webhook endpoint with its deliveries",
 )
-async def delete_webhook_endpoint(ctx: Context, tenant: CommandingTenant, endpoint: str) -> Response:
+async def delete_webhook_endpoint(ctx: Context, tenant: WebhooksTenant, endpoint: str) -> Response:
     if not await ctx.webhooks.store.delete(tenant, endpoint, ctx.clock.utcnow()):
         raise not_found(_THING)
     ctx.webhooks.changed()
@@ -111,7 +111,7 @@ async def delete_webhook_endpoint(ctx: Context, tenant: CommandingTenant, endpoi
 )
 async def rotate_webhook_secret(
     ctx: Context,
-    tenant: CommandingTenant,
+    tenant: WebhooksTenant,
     endpoint: str,
     body: Annotated[RotateSecretIn | None, Body()] = None,
 ) -> RotatedSecretOut:
@@ -129,7 +129,7 @@ async def rotate_webhook_secret(
 
 
 @router.post("/webhook-endpoints/{endpoint}/test", summary="Send a test event now, and see what is answered")
-async def send_webhook_test(ctx: Context, tenant: CommandingTenant, endpoint: str) -> WebhookTestOut:
+async def send_webhook_test(ctx: Context, tenant: WebhooksTenant, endpoint: str) -> WebhookTestOut:
     """Also to one that is disabled. It has the type `webhook.test` and stands in no list."""
     known = await _endpoint(ctx, tenant, endpoint)
     try:
@@ -187,7 +187,7 @@ async def get_webhook_delivery(
     summary="Deliver an event once more",
 )
 async def replay_webhook_delivery(
-    ctx: Context, tenant: CommandingTenant, endpoint: str, delivery: str
+    ctx: Context, tenant: WebhooksTenant, endpoint: str, delivery: str
 ) -> WebhookDeliveryOut:
     """Behind what waits in its lane already. It is a delivery of its own; the event's id is the same."""
     known = await _enabled(ctx, tenant, endpoint)
@@ -204,7 +204,7 @@ async def replay_webhook_delivery(
     summary="Deliver again what happened within a stretch of time",
 )
 async def replay_webhook_events(
-    ctx: Context, tenant: CommandingTenant, endpoint: str, body: Annotated[ReplayIn, Body()]
+    ctx: Context, tenant: WebhooksTenant, endpoint: str, body: Annotated[ReplayIn, Body()]
 ) -> ReplayOut:
     """What the endpoint would be given now, also of the time in which it was disabled."""
     known = await _enabled(ctx, tenant, endpoint)

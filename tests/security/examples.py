@@ -9,10 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from relay.events import Event, EventType, event_id
 from relay.health.alerts import Alert
 from relay.health.rules import Rule
 from relay.identities import new_id
-from relay.store import alerts
+from relay.store import alerts, deliveries, events
+from relay.store.sql import Sql
 from tests.unit.relay.api.serving import Served
 from tests.unit.relay.making import NOW, Sender
 
@@ -54,6 +56,9 @@ BODIES: Final[dict[str, Body]] = {
         "source": known["connection"].theirs if theirs else known["connection"].nobodys,
         "target": known["connection"].theirs if theirs else known["connection"].nobodys,
     },
+    "POST /api/v1/webhook-endpoints": {"url": "http://127.0.0.1:8999/x"},
+    "PATCH /api/v1/webhook-endpoints/{endpoint}": {"description": "x"},
+    "POST /api/v1/webhook-endpoints/{endpoint}/replay": {"since": "2026-01-05T11:00:00Z"},
     "POST /api/v1/tokens": {"name": "x", "scopes": ["read"]},
     "POST /api/v1/admin/tenants": {"id": "initech"},
     "PATCH /api/v1/admin/tenants/{tenant}": {"disabled": False},
@@ -78,6 +83,17 @@ async def examples(api: Served, sender: Sender) -> dict[str, Example]:
         new_id("alr", NOW), "acme", Rule.AGENT_OFFLINE, sender.agent.id, "", 300, 400, "away", "wait", NOW
     )
     await api.relay.store.engine.write(lambda db: alerts.change(db, [alert], [], NOW))
+    asked = await api.acme.post("/webhook-endpoints", json={"url": "http://127.0.0.1:8999/x"})
+    assert asked.status_code == 201, asked.text
+    endpoint = asked.json()["id"]
+    event = Event(event_id("acme", "x"), "acme", NOW, EventType.SYNC_STARTED, {})
+
+    def told(db: Sql) -> None:
+        events.tell(db, [event], NOW)
+        deliveries.fan_out(db, 10**9, NOW, 100)
+
+    await api.relay.store.engine.write(told)
+    listed = (await api.acme.get(f"/webhook-endpoints/{endpoint}/deliveries")).json()["items"]
     code = (await api.acme.post("/enrolment-codes", json={})).json()["id"]
     token = (await api.acme.post("/tokens", json={"name": "t", "scopes": ["read"]})).json()["id"]
     return {
@@ -90,6 +106,9 @@ async def examples(api: Served, sender: Sender) -> dict[str, Example]:
         "entity": Example("purchase_order", "purchase_order"),  # a word of the API's own
         "rule": Example(Rule.AGENT_OFFLINE.value, Rule.AGENT_OFFLINE.value),  # likewise
         "alert": _like(alert.id),
+        "event": _like(event.id),
+        "endpoint": _like(endpoint),
+        "delivery": _like(listed[0]["id"]),
         "code": Example(code, "00000"),
         "token": Example(token, "0" * len(token)),
         "tenant": Example("acme", "none"),
