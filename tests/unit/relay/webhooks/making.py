@@ -16,6 +16,7 @@ from relay.webhooks.base import Endpoint, Wish
 from relay.webhooks.keyring import Keyring
 from relay.webhooks.store import EventStore, WebhookStore
 from tests.canaries import canary
+from tests.unit.relay import making
 from tests.unit.relay.making import NOW
 
 SECRET = canary("-webhook").encode().ljust(32, b".")
@@ -88,7 +89,7 @@ def endpoint_for(url: str, tenant: str, name: str, now: datetime = NOW, **wish: 
 
 @asynccontextmanager
 async def hooks(folder: Path) -> AsyncIterator[Hooks]:
-    store = await SqliteStore.open(folder / "relay.db")
+    store = await making.open_store(folder)
     try:
         yield Hooks(store, EventStore(store.engine), WebhookStore(store.engine), ManualClock(NOW))
     finally:
