@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import psycopg
@@ -15,9 +16,11 @@ import structlog
 from agent.errors import ConfigurationError, VersionMismatch
 from relay.store.index import INDEX_FILE
 from relay.store.migrating import Dialect, Migration, for_postgresql, migrations
+from relay.store.postgresql import parts
 from relay.store.postgresql.address import Address
 from relay.store.postgresql.faults import translate
 from relay.store.postgresql.session import connect
+from relay.store.postgresql.sql import PostgresSql
 
 log = structlog.get_logger()
 
@@ -33,6 +36,7 @@ def prepare(address: Address, known: Sequence[Migration] = MIGRATIONS) -> None:
             _check_server(connection, address)
             _bring_forward(connection, address, known)
             make_index(connection, address)
+            _drop_empty_parts(connection)
         except psycopg.Error as error:
             raise translate(error, address) from error
 
@@ -102,6 +106,14 @@ def make_index(connection: psycopg.Connection[Any], address: Address, *, anew: b
         _make_schema(connection, schema)
         connection.execute(f'SET LOCAL search_path = "{schema}"; {INDEX}'.encode())
         connection.execute(f"COMMENT ON SCHEMA \"{schema}\" IS '{mark}'".encode())
+
+
+def _drop_empty_parts(connection: psycopg.Connection[Any]) -> None:
+    """Where nobody is in the way; the next relay that starts finds them again."""
+    with suppress(psycopg.errors.LockNotAvailable), connection.transaction():
+        connection.execute("SET LOCAL lock_timeout = '500ms'")
+        for name in parts.drop_empty(PostgresSql(connection)):
+            log.info("empty_part_dropped", part=name)
 
 
 def _alone(connection: psycopg.Connection[Any], address: Address) -> None:

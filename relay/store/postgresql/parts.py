@@ -1,6 +1,7 @@
 """The parts of `batches`: ranges of positions, each a table of its own, made ahead of their first batch.
 
-A part that has grown old is dropped whole, which takes the same short time whatever it holds.
+What retention deletes leaves room in its part; a part that it has emptied is dropped when a relay starts, so that
+reading does not pass over ever more of them.
 """
 
 from __future__ import annotations
@@ -22,16 +23,12 @@ def make_ahead(db: Sql, count: int) -> None:
         _make(db, end)
 
 
-def drop(db: Sql, upto: int) -> list[str]:
-    """Drop each part whose batches all stand at `upto` or before it, and say which."""
-    names = [
-        name
-        for (name,) in db.execute("SELECT name FROM batch_parts WHERE high <= ? ORDER BY low", (upto + 1,))
-    ]
+def drop_empty(db: Sql) -> list[str]:
+    """Drop each part out of which everything has gone and into which nothing can come any more, and say which."""
+    last = db.value("SELECT last FROM numbering WHERE name = 'batches'")
+    full = db.execute("SELECT name FROM batch_parts WHERE high <= ? ORDER BY low", (last,))
+    names = [name for (name,) in full if db.row(f"SELECT 1 FROM {name} LIMIT 1") is None]  # noqa: S608 - only our own text
     for name in names:
-        db.execute(
-            "DELETE FROM damaged WHERE position < (SELECT high FROM batch_parts WHERE name = ?)", (name,)
-        )
         db.execute(f"DROP TABLE {name}")
         db.execute("DELETE FROM batch_parts WHERE name = ?", (name,))
     return names

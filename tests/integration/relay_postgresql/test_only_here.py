@@ -345,20 +345,27 @@ async def test_a_key_with_a_nul_is_found_in_the_index(address: Address) -> None:
         await index.aclose()
 
 
-async def test_parts_are_made_ahead_and_old_ones_are_dropped_whole(
-    address: Address, monkeypatch: pytest.MonkeyPatch
+async def test_parts_are_made_ahead_and_dropped_once_they_are_empty(
+    address: Address, databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parts, "PART_BATCHES", 4)
     monkeypatch.setattr(parts, "AHEAD", 2)
+
+    def made() -> list[int]:
+        rows = databases.run("SELECT low FROM groundwire.batch_parts ORDER BY low", database_of(address))
+        return [low for (low,) in rows]
+
     async with relays(address, 1) as (store,):
         sender = Sender(await enrolled(store))
-        await store.append_batches([sender.batch(orders([str(number)])) for number in range(11)])
+        for number in range(11):
+            await store.append_batches([sender.batch(orders([str(number)]))])
         assert len(await store.headers(0, 100)) == 11
+        assert made() == [1, 4, 8, 12]
+        await store.engine.write(lambda db: db.execute("DELETE FROM batches WHERE position BETWEEN 2 AND 9"))
 
-        dropped = await store.engine.write(lambda db: parts.drop(db, 6))
-
-        assert len(dropped) == 1
-        assert [header.position for header in await store.headers(0, 100)] == list(range(4, 12))
+    async with relays(address, 1) as (store,):
+        assert made() == [1, 8, 12]
+        assert [header.position for header in await store.headers(0, 100)] == [1, 10, 11]
         (outcome,) = await store.append_batches([sender.batch(orders(["next"]))])
         assert outcome.outcome is AppendOutcome.APPENDED
         assert await store.last_position() == 12
