@@ -175,17 +175,17 @@ async def test_while_the_index_is_made_anew_readers_are_told_to_wait_and_nothing
     async with RelayApp(place.settings) as relay, client_of(relay, place.token) as client:
         peer = await enrolled_peer(relay, client)
         sender = sender_of(peer)
-        keys = {str(number) for number in range(60)}
+        keys = {str(number) for number in range(40)}
         async with peer.connected():
             for key in sorted(keys):
                 await peer.send(sender.batch(orders([key])))
-            await peer.acked(STREAM, 60)
+            await peer.acked(STREAM, 40)
         await eventually(relay.caught_up)
         assert await listed(client) == keys
 
         made_anew = asyncio.create_task(asyncio.to_thread(commands.rebuild_index, place.config))
         statuses = set()
-        for _ in range(200):
+        for _ in range(25):
             answer = await client.get("/purchase-orders", params={"limit": 500})
             statuses.add(answer.status_code)
             if answer.status_code == 200:
@@ -194,7 +194,7 @@ async def test_while_the_index_is_made_anew_readers_are_told_to_wait_and_nothing
                 assert "made anew" in answer.json()["detail"]
                 assert answer.headers["Retry-After"] == "5"
             assert (await client.get("/feed", params={"limit": 1})).status_code == 200
-        assert await made_anew == 60
+        assert await made_anew == 40
         await eventually(relay.caught_up)
         assert await listed(client) == keys
 
