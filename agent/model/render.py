@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from itertools import pairwise, repeat
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from agent.model.run import rfc3339
 
 Document = dict[str, Any]
 _Values = list[Any]
+_ZERO_TEXT: Final = pa.scalar("0")
 
 
 def to_documents(
@@ -107,12 +109,18 @@ def _decimals(array: pa.Array) -> _Values:
     text = array.cast(pa.string())
     if array.type.scale > 0:
         text = pc.utf8_rtrim(pc.utf8_rtrim(text, "0"), ".")
-    text = pc.if_else(pc.equal(array, pa.scalar(Decimal(0), array.type)), "0", text)
+    text = pc.if_else(pc.equal(array, _zero(array.type)), _ZERO_TEXT, text)
     # Arrow writes small numbers with an exponent, cut short above; Python is asked for those.
     small = pc.match_substring(text, "E")
     if pc.any(small, min_count=0).as_py():
         return [json_value(value) for value in array.to_pylist()]
     return _objects(text)
+
+
+@cache
+def _zero(kind: pa.DataType) -> pa.Scalar:
+    """Made once: Arrow looks for pandas with each Python value that it is given, which takes a while without one."""
+    return pa.scalar(Decimal(0), kind)
 
 
 def _moments(array: pa.Array) -> _Values:

@@ -1,0 +1,220 @@
+"""How long the API takes for a list of 100 records while batches are being stored.
+
+    python -m bench.api_latency [--seconds 20] [--orders 20000] [--batch 500] [--clients 4]
+
+The relay is a process of its own (`groundwire relay run`), and so is the agent, reduced to its session: it sends
+batches of orders with five lines each as fast as its credit allows. The clients ask for pages of 100, at random places
+of the list and by random filters, one request after the other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import httpx
+import pyarrow as pa
+
+from agent.model.payload import encode_records
+from bench.figures import machine, save, table
+from relay import commands
+from relay.settings import load_settings
+from relay.store.base import Agent
+from tests.integration.relay_peer import Peer
+from tests.servers import free_port
+from tests.unit.relay.making import Sender
+
+LINES = 5
+LIMIT = 100
+START_SECONDS = 60.0
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def payload(first: int, count: int) -> bytes:
+    """Orders as an agent maps them: some twenty columns, with lines inside."""
+    numbers = range(first, first + count)
+    line = [
+        {"line_no": str(n), "material_key": f"M{n}", "quantity": Decimal(3), "price": Decimal("18.6400")}
+        for n in range(LINES)
+    ]
+    texts = ("title", "description", "terms", "shipping_method", "site_key", "organization_key", "notes")
+    columns: dict[str, Any] = {
+        "key": [str(n) for n in numbers],
+        "order_no": [f"PO-{n}" for n in numbers],
+        "status": [("approved", "ordered", "received")[n % 3] for n in numbers],
+        "vendor_key": [f"V{n % 97}" for n in numbers],
+        "currency_key": ["EUR"] * count,
+        "total_net_value": [Decimal("279.6000")] * count,
+        "line_items": [line] * count,
+        **{name: [f"{name} of the order {n}" for n in numbers] for name in texts},
+    }
+    table_of = {name: pa.array(values) for name, values in columns.items()}
+    stamps = [EPOCH + timedelta(seconds=n) for n in numbers]
+    table_of["updated_at"] = pa.array(stamps, pa.timestamp("us", "UTC"))
+    return encode_records(pa.table(table_of), {"entity": "purchase_order", "connection": "erp"})
+
+
+async def deliver(url: str, code: str, batch: int, loaded: int, ready: Any, stop: Any) -> int:
+    peer = Peer(url)
+    assert await peer.enrol(code, "bench") == ""
+    payloads = [payload(n * batch, batch) for n in range(max(loaded // batch, 1))]
+    sender = Sender(_agent(peer.agent))
+    sent = 0
+    async with peer.connected():
+        for one in payloads:
+            await peer.send(sender.batch(one, stream="erp/orders"))
+        await peer.acked("erp/orders", sender.seq)
+        ready.set()
+        while not stop.is_set():
+            await peer.send(sender.batch(random.choice(payloads), stream="erp/orders"))
+            peer.events.clear()
+            sent += batch
+    return sent
+
+
+def _agent(agent: str) -> Agent:
+    return Agent(agent, "default", "bench", b"", 0, None, 1, "bench", EPOCH, None)
+
+
+def ingest(url: str, code: str, batch: int, loaded: int, ready: Any, stop: Any, told: Any) -> None:
+    begun = time.monotonic()
+    sent = asyncio.run(deliver(url, code, batch, loaded, ready, stop))
+    told.put((sent, time.monotonic() - begun))
+
+
+async def ask(client: httpx.AsyncClient, until: float, cursors: Sequence[str]) -> list[float]:
+    found: list[float] = []
+    while time.monotonic() < until:
+        query: dict[str, Any] = {"limit": LIMIT, "cursor": random.choice(cursors)}
+        kind = random.random()
+        if kind < 0.2:
+            query["status"] = "ordered"
+        elif kind < 0.3:
+            query = {"limit": LIMIT, "updated_after": "2026-01-01T01:00:00Z"}
+        begun = time.perf_counter()
+        answer = await client.get("/purchase-orders", params=query)
+        found.append(time.perf_counter() - begun)
+        assert answer.status_code == 200, answer.text
+    return found
+
+
+async def places(client: httpx.AsyncClient, orders: int) -> list[str]:
+    """Cursors all over the list."""
+    found, cursor = [""], ""
+    async with asyncio.timeout(START_SECONDS * 5):
+        while len(found) * 500 < orders:
+            page = (await client.get("/purchase-orders", params={"limit": 500, "cursor": cursor})).json()
+            if page["items"]:
+                cursor = page["nextCursor"]
+                found.append(cursor)
+            else:
+                await asyncio.sleep(0.2)
+    return found[:-1]
+
+
+async def measure(api: str, token: str, options: argparse.Namespace, ready: Any) -> list[float]:
+    headers = {"Authorization": f"Bearer {token}"}
+    assert await asyncio.to_thread(ready.wait, START_SECONDS), "the agent delivers nothing"
+    async with httpx.AsyncClient(
+        base_url=f"{api}/api/v1", headers=headers, trust_env=False, timeout=60
+    ) as client:
+        cursors = await places(client, options.orders)
+        until = time.monotonic() + options.seconds
+        times = await asyncio.gather(*(ask(client, until, cursors) for _ in range(options.clients)))
+    return sorted(seconds for one in times for seconds in one)
+
+
+def made_relay(folder: Path) -> tuple[Path, str, str]:
+    done = commands.initialise(folder, gateway_port=free_port(), api_port=free_port())
+    text = done.config.read_text()
+    text = text.replace('tls = { certificate = "server.pem", key = "server.key" }\n', "", 1)
+    done.config.write_text(text.replace("[api]", "[api]\nrequests_per_second = 100000"))
+    return done.config, done.token.text, commands.add_code(done.config)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--orders", type=int, default=20_000, help="stored before the first request")
+    parser.add_argument("--batch", type=int, default=500, help="records in each batch")
+    parser.add_argument("--clients", type=int, default=4, help="requests at once")
+    parser.add_argument("--quiet", action="store_true", help="nothing is stored meanwhile")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        config, token, code = made_relay(Path(scratch) / "relay")
+        settings = load_settings(config)
+        api = f"http://127.0.0.1:{settings.api.port}"
+        gateway = f"ws://127.0.0.1:{settings.gateway.port}"
+        with (Path(scratch) / "relay.log").open("wb") as log:
+            relay = subprocess.Popen(
+                [sys.executable, "-m", "agent.cli", "relay", "run", str(config)], stdout=log, stderr=log
+            )
+        ready, stop = multiprocessing.Event(), multiprocessing.Event()
+        told: Any = multiprocessing.Queue()
+        try:
+            await_start(api, relay)
+            sending = (gateway, code, options.batch, options.orders, ready, stop, told)
+            agent = multiprocessing.Process(target=ingest, args=sending)
+            before = machine()
+            agent.start()
+            if options.quiet:
+                ready.wait(START_SECONDS)
+                stop.set()
+            times = asyncio.run(measure(api, token, options, ready))
+            stop.set()
+            sent, seconds = told.get(timeout=60)
+            agent.join(30)
+        finally:
+            relay.terminate()
+            relay.wait(40)
+    show(times, sent / seconds, options, before)
+
+
+def await_start(api: str, relay: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        assert relay.poll() is None, "the relay has ended"
+        try:
+            httpx.get(f"{api}/healthz", trust_env=False)
+        except httpx.TransportError:
+            time.sleep(0.05)
+        else:
+            return
+    raise SystemExit("the relay does not answer")
+
+
+def show(times: list[float], rate: float, options: argparse.Namespace, before: dict[str, Any]) -> None:
+    def share(part: float) -> float:
+        return times[min(int(len(times) * part), len(times) - 1)] * 1_000
+
+    figures = {
+        "requests": len(times),
+        "requests_per_second": round(len(times) / options.seconds, 1),
+        "p50_ms": round(statistics.median(times) * 1_000, 1),
+        "p90_ms": round(share(0.9), 1),
+        "p99_ms": round(share(0.99), 1),
+        "slowest_ms": round(times[-1] * 1_000, 1),
+        "records_stored_per_second": round(rate),
+    }
+    print(table(["what", "measured"], [[name, str(value)] for name, value in figures.items()]))
+    print(save("api_latency", {"figures": figures, "options": vars(options), "machine": before}))
+    print(json.dumps(before))
+
+
+if __name__ == "__main__":
+    main()
