@@ -69,6 +69,7 @@ from .inventory_item_record_supply_options_item import InventoryItemRecordSupply
 from .inventory_item_stocks_item import InventoryItemStocksItem
 from .inventory_item_supply_options_item import InventoryItemSupplyOptionsItem
 from .listed_code_out import ListedCodeOut
+from .move_in import MoveIn
 from .new_token_out import NewTokenOut
 from .nothing_in import NothingIn
 from .operation_list import OperationList
@@ -108,6 +109,7 @@ from .rotate_secret_in import RotateSecretIn
 from .rotated_secret_out import RotatedSecretOut
 from .rule import Rule
 from .run_counts_out import RunCountsOut
+from .standing import Standing
 from .status_in import StatusIn
 from .step_out import StepOut
 from .step_out_result_type_0 import StepOutResultType0
@@ -125,6 +127,12 @@ from .token_in import TokenIn
 from .token_list import TokenList
 from .token_out import TokenOut
 from .token_scope import TokenScope
+from .usage_action import UsageAction
+from .usage_history import UsageHistory
+from .usage_line_out import UsageLineOut
+from .usage_out import UsageOut
+from .used_connection_list import UsedConnectionList
+from .used_connection_out import UsedConnectionOut
 from .vendor import Vendor
 from .vendor_addresses_item import VendorAddressesItem
 from .vendor_custom_fields import VendorCustomFields
@@ -227,6 +235,7 @@ __all__ = (
     "InventoryItemStocksItem",
     "InventoryItemSupplyOptionsItem",
     "ListedCodeOut",
+    "MoveIn",
     "NewTokenOut",
     "NothingIn",
     "OperationList",
@@ -266,6 +275,7 @@ __all__ = (
     "RotateSecretIn",
     "Rule",
     "RunCountsOut",
+    "Standing",
     "StatusIn",
     "StepOut",
     "StepOutResultType0",
@@ -283,6 +293,12 @@ __all__ = (
     "TokenList",
     "TokenOut",
     "TokenScope",
+    "UsageAction",
+    "UsageHistory",
+    "UsageLineOut",
+    "UsageOut",
+    "UsedConnectionList",
+    "UsedConnectionOut",
     "Vendor",
     "VendorAddressesItem",
     "VendorCustomFields",
