@@ -129,7 +129,7 @@ class Scaled:
                 stderr=log,
                 cwd=ROOT if name in RELAYS else self.folder,
                 start_new_session=True,  # a Ctrl-C is for who started them, who ends them in order
-                env={**os.environ, "GROUNDWIRE_BUS_PASSWORD": self._passwords["bus"]},
+                env={**os.environ, "GROUNDWIRE_BUS_PASSWORD": f'"{self._passwords["bus"]}"'},
             )
 
     def kill(self, name: str) -> None:
