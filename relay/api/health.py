@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -85,7 +86,10 @@ async def get_fleet(
     """
     now = ctx.clock.utcnow()
     rules, agents = await HealthStore(ctx.store.engine).fleet(tenant, now)
-    judged = [_judged(ctx, agent, connections, rules, now) for agent, connections in agents]
+    # Beside the loop: of a thousand agents it takes a tenth of a second.
+    judged = await asyncio.to_thread(
+        lambda: [_judged(ctx, agent, connections, rules, now) for agent, connections in agents]
+    )
     after = decode_id(cursor)
     listed = sorted(
         (one for one in judged if (state is None or one.state is state) and one.place > after),
