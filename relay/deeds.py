@@ -33,8 +33,6 @@ class Action(StrEnum):
     TENANT_CREATED = "tenant_created"
     TENANT_DISABLED = "tenant_disabled"
     TENANT_ENABLED = "tenant_enabled"
-    TENANT_DELETED = "tenant_deleted"
-    TENANT_REMOVED = "tenant_removed"
     ADMIN_KEY_CREATED = "admin_key_created"
     ADMIN_KEY_ROTATED = "admin_key_rotated"
     ADMIN_KEY_REVOKED = "admin_key_revoked"

@@ -65,7 +65,6 @@ class TenantOut(Answer):
     disabled_at: datetime | None = Field(
         description="Its tokens open nothing since then, and its agents wait."
     )
-    remove_at: datetime | None = Field(description="It was deleted, and everything of it is removed then.")
     credit_pool: int | None = Field(description="Connection credits that it has; null: no bound.")
     credits_in_use: int
 

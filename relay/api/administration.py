@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Query
 
@@ -44,8 +43,6 @@ from relay.store.base import Tenant
 
 router = APIRouter(prefix="/admin", tags=["operator"])
 
-RETENTION_DAYS: Final = 30
-
 
 @router.get("/tenants", summary="List tenants")
 async def list_tenants(ctx: Context, _by: Operator, cursor: Cursor = "", limit: Limit = 100) -> TenantList:
@@ -76,9 +73,7 @@ async def get_tenant(ctx: Context, _by: Operator, tenant: str) -> TenantOut:
 async def change_tenant(
     ctx: Context, _by: Operator, tenant: str, body: Annotated[TenantChange, Body()]
 ) -> TenantOut:
-    """A disabled tenant's tokens open nothing and its agents wait with what they have; nothing of it is lost.
-    Enabling a deleted one that is not removed yet keeps it.
-    """
+    """A disabled tenant's tokens open nothing and its agents wait with what they have; nothing of it is lost."""
     await _known(ctx, tenant)
     if "credit_pool" in body.model_fields_set:
         await Credits(ctx.store.engine, ctx.prices).resize(tenant, body.credit_pool, ctx.clock.utcnow())
@@ -87,30 +82,6 @@ async def change_tenant(
             tenant, ctx.clock.utcnow(), enabled=not body.disabled
         )
     return await _tenant_out(ctx, await _known(ctx, tenant))
-
-
-@router.delete("/tenants/{tenant}", summary="Delete a tenant, with a time to think better of it")
-async def delete_tenant(
-    ctx: Context,
-    _by: Operator,
-    tenant: str,
-    retention_days: Annotated[
-        int,
-        Query(
-            alias="retentionDays",
-            ge=0,
-            le=3_650,
-            description="After so many days everything of it is removed.",
-        ),
-    ] = RETENTION_DAYS,
-) -> TenantOut:
-    """It is disabled at once. Until it is removed it can be enabled again."""
-    found = await Administration(ctx.store.engine).delete_tenant(
-        tenant, ctx.clock.utcnow(), timedelta(days=retention_days)
-    )
-    if found is None:
-        raise not_found("tenant")
-    return await _tenant_out(ctx, found)
 
 
 @router.get("/tenants/{tenant}/tokens", summary="List a tenant's tokens, without their secrets")
@@ -179,7 +150,6 @@ async def _tenant_out(ctx: ApiContext, tenant: Tenant) -> TenantOut:
         id=tenant.id,
         created_at=tenant.created_at,
         disabled_at=tenant.disabled_at,
-        remove_at=tenant.remove_at,
         credit_pool=pool.size,
         credits_in_use=pool.in_use,
     )

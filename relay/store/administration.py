@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from relay.acting import acting
 from relay.deeds import Action, Head, Line
@@ -22,30 +22,16 @@ class Administration:
         return await self._engine.read(lambda db: accounts.tenants(db, after, limit))
 
     async def enable_tenant(self, tenant: str, now: datetime, *, enabled: bool) -> Tenant | None:
-        """Enabling one that was deleted and is not removed yet keeps it. None: there is none."""
+        """None: there is none."""
         by = acting()
 
         def work(db: Sql) -> Tenant | None:
             known = accounts.tenant(db, tenant)
             if known is None or (known.disabled_at is None) == enabled:
                 return known
-            changed = replace(known, disabled_at=None if enabled else now, remove_at=None)
+            changed = replace(known, disabled_at=None if enabled else now)
             action = Action.TENANT_ENABLED if enabled else Action.TENANT_DISABLED
             audited.change_tenant(db, changed, action, now, by)
-            return changed
-
-        return await self._engine.write(work)
-
-    async def delete_tenant(self, tenant: str, now: datetime, retention: timedelta) -> Tenant | None:
-        """Disabled from now on, and removed when the retention is over. None: there is none."""
-        by = acting()
-
-        def work(db: Sql) -> Tenant | None:
-            known = accounts.tenant(db, tenant)
-            if known is None:
-                return None
-            changed = replace(known, disabled_at=known.disabled_at or now, remove_at=now + retention)
-            audited.change_tenant(db, changed, Action.TENANT_DELETED, now, by)
             return changed
 
         return await self._engine.write(work)

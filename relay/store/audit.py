@@ -91,14 +91,3 @@ def newest(db: Sql, wanted: AuditFilter, before: AuditPlace | None, limit: int) 
         (*values, limit),
     )
     return [KeptLine(chain, from_micros(at), Line(n, text, digest)) for chain, at, n, text, digest in rows]
-
-
-def remove(db: Sql, chain: str, limit: int) -> int:
-    """A chain whose tenant is gone, in portions."""
-    gone = db.change(
-        "DELETE FROM audit WHERE tenant = ? AND n IN (SELECT n FROM audit WHERE tenant = ? ORDER BY n LIMIT ?)",
-        (chain, chain, limit),
-    )
-    if gone < limit:
-        db.execute("DELETE FROM audit_heads WHERE tenant = ?", (chain,))
-    return gone

@@ -43,7 +43,6 @@ class Tenant:
     disabled_at: datetime | None = (
         None  # its tokens open nothing and its agents are sent away until it is enabled
     )
-    remove_at: datetime | None = None  # deleted: everything of it is removed then
 
 
 class TokenScope(StrEnum):

@@ -141,11 +141,6 @@ def history(db: Sql, tenant: str, before: int | None, limit: int) -> list[Histor
     return [_line(row) for row in rows]
 
 
-def remove(db: Sql, tenant: str) -> None:
-    for table in ("usage_history", "usage_connections", "usage_pools"):
-        db.execute(f"DELETE FROM {table} WHERE tenant = ?", (tenant,))  # noqa: S608 - only our own text
-
-
 def _held(row: Any) -> Held:
     connection_id, agent, system, tier, on_premises, credits_, standing, since = row
     price = Price(tier, bool(on_premises), credits_)

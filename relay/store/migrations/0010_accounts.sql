@@ -1,7 +1,6 @@
--- Tenants that are disabled or on their way out, tokens that end, are rotated and revoked, and the operator's own keys.
+-- Tenants that are disabled, tokens that end, are rotated and revoked, and the operator's own keys.
 
 ALTER TABLE tenants ADD COLUMN disabled_at INTEGER;
-ALTER TABLE tenants ADD COLUMN remove_at INTEGER;          -- deleted: disabled, and removed from then on
 
 ALTER TABLE tokens ADD COLUMN expires_at INTEGER;
 ALTER TABLE tokens ADD COLUMN last_used_at INTEGER;        -- to the hour
