@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.integration.relay_postgresql.databases import Databases
-from tests.unit.relay import making, test_materialise
+from tests.unit.relay import making, test_materialise, test_retention
 from tests.unit.relay.store import test_commands, test_eras, test_sql, test_sqlite
 
 ABOUT_FILES = {
@@ -20,9 +20,10 @@ ABOUT_FILES = {
 MANY_STORES = {  # one for each example
     "test_the_index_equals_a_plain_dict_whatever_the_order_and_the_restarts",
     "test_no_outcome_ever_changes_but_one_in_doubt_which_can_be_settled",
+    "test_whatever_was_dropped_a_reader_from_any_place_ends_with_what_the_lists_show",
 }
 
-for _module in (test_sqlite, test_sql, test_commands, test_eras, test_materialise):
+for _module in (test_sqlite, test_sql, test_commands, test_eras, test_materialise, test_retention):
     globals().update(
         {
             name: test
