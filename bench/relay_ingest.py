@@ -44,6 +44,12 @@ from tests.servers import PostgresServer
 
 ORDERS_PER_BATCH: Final = 1_000
 STREAM: Final = "nav/purchase_orders"
+SIZES: Final = """
+VACUUM ANALYZE;
+SELECT c.oid::regclass, pg_total_relation_size(c.oid), c.reltuples::bigint FROM pg_class c
+WHERE c.relkind = 'r' AND c.relnamespace::regnamespace::text LIKE 'groundwire%' AND c.reltuples > 0
+AND pg_total_relation_size(c.oid) > 100000 ORDER BY 2 DESC;
+"""
 
 
 class SyncingServer(PostgresServer):
@@ -86,14 +92,16 @@ def flat(orders: pa.Table) -> pa.Table:
     return made.append_column("order_key", orders.column("key").take(pc.list_parent_indices(lines)))
 
 
-def ours(pages: list[pa.Table], url: str, password: Path) -> float:
+def ours(pages: list[pa.Table], url: str, password: Path, *, indexed: bool) -> float:
     with tempfile.TemporaryDirectory() as folder:
         settings, _ = made(Path(folder))
         store = StoreSettings(url=url, password_file=password)
-        return asyncio.run(sent(pages, patient(settings).model_copy(update={"store": store})))
+        return asyncio.run(
+            sent(pages, patient(settings).model_copy(update={"store": store}), indexed=indexed)
+        )
 
 
-async def sent(pages: list[pa.Table], settings: RelaySettings) -> float:
+async def sent(pages: list[pa.Table], settings: RelaySettings, *, indexed: bool) -> float:
     async with RelayApp(settings) as relay:
         token = await first_token(relay)
         async with client_of(relay, token) as client:
@@ -101,7 +109,12 @@ async def sent(pages: list[pa.Table], settings: RelaySettings) -> float:
         async with peer.connected():
             started = time.perf_counter()
             await send(peer, pages)
-            return time.perf_counter() - started
+            stored = time.perf_counter()
+            while indexed and not await relay.caught_up():  # noqa: ASYNC110 - as a platform would look
+                await asyncio.sleep(0.1)
+            if indexed:
+                print(f"indexed in {time.perf_counter() - stored:.1f} s")
+            return stored - started
 
 
 async def first_token(relay: RelayApp) -> NewSecret:
@@ -150,6 +163,7 @@ def main() -> None:
     )
     parser.add_argument("--lines", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--sizes", action="store_true", help="what it takes on the disk instead, without dlt")
     arguments = parser.parse_args()
     size = ORDERS_PER_BATCH
     pages = [orders_of(at, size) for at in range(0, arguments.lines // LINES_PER_ORDER, size)]
@@ -163,13 +177,18 @@ def main() -> None:
         for number in range(arguments.runs):
             server.create_database(f"ours_{number}")
             server.create_database(f"dlt_{number}")
-            seconds = ours(pages, f"{where}/ours_{number}", password)
+            seconds = ours(pages, f"{where}/ours_{number}", password, indexed=arguments.sizes)
+            if arguments.sizes:
+                print(server.execute(SIZES, f"ours_{number}"))
+                continue
             theirs = dlts(lines, f"{where}/dlt_{number}", server)
             stored = int(server.execute("SELECT sum(count) FROM groundwire.batches", f"ours_{number}"))
             if stored * LINES_PER_ORDER != arguments.lines or theirs["rows"] != arguments.lines:
                 raise SystemExit(f"not all lines came: {stored} orders, {theirs['rows']} lines")
             rounds.append({"ours": seconds, "dlt": theirs["seconds"]})
             print(rounds[-1], file=sys.stderr)
+    if not rounds:
+        return
     medians = {name: median(each[name] for each in rounds) for name in ("ours", "dlt")}
     head = ["contender", "seconds", "order lines/s"]
     print(table(head, [[n, f"{s:.2f}", f"{arguments.lines / s:,.0f}"] for n, s in medians.items()]))
