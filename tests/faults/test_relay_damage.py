@@ -182,7 +182,7 @@ async def test_what_an_older_relay_wrote_is_brought_forward_whole(tmp_path: Path
 
     store = await SqliteStore.open(tmp_path / "relay.db")
     assert [await store.engine.read(lambda db, each=each: db.execute(each)) for each in asked] == before
-    assert await store._db.read(lambda db: db.pragma("user_version")) == STORE_FILE.version
+    assert await store.database.read(lambda db: db.pragma("user_version")) == STORE_FILE.version
     agent = await store.agent("agt_acme_plant")
     assert agent is not None
     ends = await store.stream_ends(agent)
@@ -201,7 +201,7 @@ async def test_a_store_of_any_older_version_ends_with_the_same_schema(tmp_path: 
     _create(tmp_path / "new.db", STORE_FILE)
 
     store = await SqliteStore.open(tmp_path / "relay.db")
-    brought_forward = await store._db.read(schema)
+    brought_forward = await store.database.read(schema)
     await store.aclose()
 
     with closing(apsw.Connection(str(tmp_path / "new.db"))) as new:

@@ -79,7 +79,7 @@ async def assert_nothing_more_is_taken(store: SqliteStore) -> None:
     with pytest.raises(StorageDamaged) as caught:
         await store.add_tenant(Tenant("late", NOW))
     assert "Check the disk" in caught.value.hint
-    assert (await asyncio.wait_for(store.failure(), 10)) is store._db._refused
+    assert (await asyncio.wait_for(store.failure(), 10)) is store.database._refused
 
 
 async def test_a_disk_that_fails_anywhere_ends_the_writing_and_no_ack_is_given_behind_it(

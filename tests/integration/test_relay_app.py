@@ -54,7 +54,7 @@ async def test_a_store_that_cannot_be_written_ends_the_relay_whoever_wrote(tmp_p
     async def live() -> None:
         async with RelayApp(settings) as relay:
             with suppress(StorageDamaged):
-                await relay.store._db.write(fails)
+                await relay.store.database.write(fails)
             await asyncio.Event().wait()
 
     with pytest.raises(StorageDamaged, match="fsync failed"):

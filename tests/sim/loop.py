@@ -69,12 +69,12 @@ class Pace:
 
 class SimulatedLoop(asyncio.SelectorEventLoop):
     def __init__(self, random: Random, pace: Pace) -> None:
-        super().__init__(_Jump(self))
+        super().__init__(_NoFiles())
         self._random = random
         self.pace = pace
         self._moment = START
         self._clock_resolution = RESOLUTION
-        self._ready = _Turns(self)
+        self._ready: deque[asyncio.Handle] = deque()
         self._lines: dict[Executor, deque[Callable[[], None]]] = {}
         self._hosts: list[Host] = []
         self._burying = False
@@ -90,8 +90,24 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._moment
 
-    def jump(self, seconds: float) -> None:
-        self._moment += seconds
+    def _run_once(self) -> None:
+        """One round, as asyncio's own: but waiting is moving the clock, and who goes on is drawn."""
+        timers, ready = self._scheduled, self._ready
+        while timers and timers[0]._cancelled:
+            heapq.heappop(timers)._scheduled = False
+        if not ready and not self._stopping:
+            if not timers:
+                raise Deadlock
+            self._moment = max(self._moment, timers[0]._when)
+        until = self._moment + RESOLUTION
+        while timers and timers[0]._when < until:
+            timer = heapq.heappop(timers)
+            timer._scheduled = False
+            ready.append(timer)
+        for _ in range(len(ready)):
+            handle = self._next_turn(ready)
+            if handle is not None and not handle._cancelled:
+                handle._run()
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
         future = self.create_future()
@@ -175,21 +191,21 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         if not self._burying:
             self.complaints.append(f"{context.get('message')}: {context.get('exception')!r}")
 
-    def next_turn(self, ready: deque[asyncio.Handle]) -> asyncio.Handle:
+    def _next_turn(self, ready: deque[asyncio.Handle]) -> asyncio.Handle | None:
         """One of those that can go on; a host that does not run keeps its own until it does."""
         self.turns += 1
         if self.pace.shuffled and len(ready) > 1:
             ready.rotate(-self._random.randrange(len(ready)))
-        handle = deque.popleft(ready)
+        handle = ready.popleft()
         host = _host_of(handle)
         if self._burying or host is None or handle._cancelled:
             return handle
         if not host.runs:
             host.kept.append(handle)
-            return _NOTHING
+            return None
         if self.pace.hold_up and self._random.random() < self.pace.hold_up:
             self.call_later(self._random.random() * self.pace.longest, self._go_on, handle)
-            return _NOTHING
+            return None
         return handle
 
     def _go_on(self, handle: asyncio.Handle) -> None:
@@ -214,35 +230,11 @@ class _NumberedTask(asyncio.Task[Any]):
         return self is other
 
 
-class _Turns(deque[asyncio.Handle]):
-    def __init__(self, loop: SimulatedLoop) -> None:
-        super().__init__()
-        self._loop = loop
-
-    def popleft(self) -> asyncio.Handle:
-        return self._loop.next_turn(self)
-
-
-class _Jump(selectors.SelectSelector):
-    """Looks at no file: waiting is moving the clock."""
-
-    def __init__(self, loop: SimulatedLoop) -> None:
-        super().__init__()
-        self._loop = loop
+class _NoFiles(selectors.SelectSelector):
+    """Nobody waits for a file here."""
 
     def select(self, timeout: float | None = None) -> list[Any]:
-        if timeout is None:
-            raise Deadlock
-        if timeout > 0:
-            self._loop.jump(timeout)
-        return []
-
-
-class _Cancelled:
-    _cancelled = True
-
-
-_NOTHING: Any = _Cancelled()
+        raise NotImplementedError
 
 
 def _host_of(handle: Any) -> Host | None:

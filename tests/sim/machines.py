@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.sim.loop import Host, SimulatedLoop
+from tests.sim.loop import RESOLUTION, Host, SimulatedLoop
 from tests.sim.source import EPOCH
 
 
@@ -37,4 +37,6 @@ class HostClock:
         return self._loop.time() - self._host.slept
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)  # noqa: TID251 - the loop's time is virtual
+        # No wait is too short to move the clock: whoever waits for a moment would wait for ever.
+        least = 2 * RESOLUTION if seconds > 0 else 0.0
+        await asyncio.sleep(max(seconds, least))  # noqa: TID251 - the loop's time is virtual

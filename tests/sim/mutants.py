@@ -55,6 +55,15 @@ class FloorTooEarly(Runner):
         return await super()._take(report, table, known, checkpoint, resend=resend)
 
 
+class CheckpointFirst(Runner):
+    """Stores the checkpoint before the records that it covers."""
+
+    async def _take(self, report: Any, table: Any, known: Any, checkpoint: Any, *, resend: bool) -> Any:
+        if checkpoint is not None:
+            await self._outbox.append(self._entry(report, checkpoint=checkpoint))
+        return await super()._take(report, table, known, checkpoint, resend=resend)
+
+
 def _behind(mark: Mark) -> Mark:
     if mark.kind is MarkKind.TIMESTAMP:
         return Mark(mark.kind, (datetime.fromisoformat(mark.value) + timedelta(microseconds=1)).isoformat())
@@ -63,6 +72,7 @@ def _behind(mark: Mark) -> Mark:
 
 MUTANTS: Final = {
     "ack before commit": Parts(ingest=AckFirst),
+    "checkpoint before append": Parts(runner=CheckpointFirst),
     "exclusive lower bound": Parts(runner=ExclusiveBound),
     "floor moved on an incomplete pass": Parts(runner=FloorTooEarly),
 }

@@ -129,7 +129,7 @@ class RelayLife:
     def let_go(self) -> None:
         """Close what a dead process can not: its drive is going to be taken away."""
         if self.store is not None:
-            self.store._db._connection.close(force=True)
+            self.store.database._connection.close(force=True)
 
     async def serve(self, end: RelayEnd) -> None:
         await self.gateway.serve_one(end)
@@ -165,21 +165,28 @@ class Reading:
 
     def __init__(self) -> None:
         self._known: dict[str, Stored] = {}
+        self._store: SqliteStore | None = None
+        self._found: list[Stored] = []
+        self._position = 0
 
     async def of(self, store: SqliteStore) -> list[Stored]:
-        chain: list[Any] = await store._db.read(lambda db: db.execute(_CHAIN).fetchall())
-        found = []
+        """While a store lives nothing but more comes to it; another life's may have lost its end."""
+        if store is not self._store:
+            self._store, self._found, self._position = store, [], 0
+        behind = self._position
+        chain: list[Any] = await store.database.read(lambda db: db.execute(_CHAIN, (behind,)).fetchall())
         for position, stream, seq, prev, digest in chain:
             name = f"{stream} {seq} {prev} {digest.hex()}"
             if name not in self._known:
                 batch = await store.batch(position)
                 assert batch is not None
                 self._known[name] = _stored(batch.header, batch.payload, prev, digest)
-            found.append(self._known[name])
-        return found
+            self._found.append(self._known[name])
+            self._position = position
+        return list(self._found)
 
 
-_CHAIN: Final = "select position, stream, seq, prev, hash from batches order by position"
+_CHAIN: Final = "select position, stream, seq, prev, hash from batches where position > ? order by position"
 
 
 def ends_in(folder: Path, files: dict[str, bytes]) -> dict[str, int]:

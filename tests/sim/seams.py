@@ -6,6 +6,7 @@ The loop does the work of threads in line (tests/sim/loop.py). Two things do not
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack, contextmanager
@@ -64,6 +65,8 @@ def simulated(note: Callable[[str, Any], None]) -> Iterator[None]:
         for module in ("schedulers.base", "executors.base", "triggers.interval"):
             stack.enter_context(patch(f"apscheduler.{module}.datetime", HostTime))
         stack.enter_context(patch.object(database, "ThreadPoolExecutor", InLine))
+        # pyarrow looks for it on the disk with each time zone that it meets, and does without it.
+        stack.enter_context(patch.dict(sys.modules, {"dateutil": None}))
         try:
             yield
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.sim.loop import HOST, START, Deadlock, Host, Pace, SimulatedLoop
+from tests.sim.machines import HostClock, Machine
 
 
 def played(work: Callable[[SimulatedLoop], Awaitable[Any]], seed: int = 1, pace: Pace | None = None) -> Any:
@@ -118,3 +120,19 @@ def test_the_work_of_one_thread_is_done_in_its_order_whoever_is_held_up() -> Non
         return told
 
     assert played(work, pace=Pace(hold_up=0.5, longest=2.0, work_seconds=1.0)) == list(range(50))
+
+
+def test_a_wait_that_is_finer_than_the_clock_moves_it_all_the_same() -> None:
+    async def work(loop: SimulatedLoop) -> int:
+        host = loop.new_host("a machine")
+        host.slept = 2460.0  # so that its clock and the loop's round each in its own way
+        clock = HostClock(loop, host, Machine("a machine"))
+        await passing(3_101.6)
+        until = math.nextafter(clock.monotonic(), math.inf)
+        turns = 0
+        while clock.monotonic() < until and turns < 10:
+            await clock.sleep(until - clock.monotonic())
+            turns += 1
+        return turns
+
+    assert played(work) <= 1

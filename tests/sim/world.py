@@ -10,7 +10,7 @@ import asyncio
 import gc
 import traceback
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextvars import Context
 from pathlib import Path
 from random import Random
@@ -37,7 +37,8 @@ from tests.sim.troubles import Troubles
 from tests.sim.writes import Writes
 
 RESTART_SECONDS: Final = 5.0  # until the service manager starts again what ended by itself
-SETTLE_SECONDS: Final = 3600.0  # the longest that pauses and holds may take after the faults
+SETTLE_SECONDS: Final = 1800.0  # the longest that pauses and holds may take after the faults
+TELL_SECONDS: Final = 300.0  # after the faults, until it is told what became of a command
 LOOK_SECONDS: Final = 5.0
 ARRIVAL_SECONDS: Final = 60.0  # I6, behind the schedule's own interval and the lag that is declared
 
@@ -70,11 +71,13 @@ class World(Troubles):
         self.drives: list[Drive] = []
         self.lives: list[AgentLife | RelayLife] = []
         self.tasks: set[asyncio.Task[Any]] = set()
-        self.asked: list[str] = []
+        self.asked: dict[str, float] = {}  # commands, and when
         self.false_acks: list[str] = []
         self.troubles: list[asyncio.Task[Any]] = []
         self.crashes: list[str] = []
         self.reading = Reading()
+        self._looked_at: object = None
+        self._missed: list[str] = []
 
     def play(self) -> Outcome:
         asyncio.set_event_loop(None)
@@ -144,7 +147,7 @@ class World(Troubles):
             if relay is None or not relay.up.is_set() or relay.drive.image is not None or relay.host.asleep:
                 continue
             name = f"cmd-{self.seed}-{number}"
-            self.asked.append(name)
+            self.asked[name] = self.loop.time()
             self._within(relay.host, relay.ask(name, self.random.choice((30.0, DAY))))
 
     # --- the two machines ---
@@ -317,9 +320,12 @@ class World(Troubles):
 
     async def _settle(self) -> list[str]:
         """Until everything has arrived, but not for ever."""
-        deadline = self.loop.time() + SETTLE_SECONDS + self.plan.changes * 30.0
+        calm = self.loop.time()
+        deadline = calm + SETTLE_SECONDS + self.plan.changes * 30.0
         faults: list[str] = ["it did not begin"]
         while faults:
+            if untold := await self._untold(calm):
+                return [f"I6: commands without an outcome {TELL_SECONDS:.0f} s behind the faults: {untold}"]
             if self.loop.time() > deadline:
                 return [f"I6: after the faults it did not settle: {faults[0]}", *faults[1:]]
             await asyncio.sleep(LOOK_SECONDS * (1 + self.random.random()))  # noqa: TID251 - in virtual time
@@ -337,10 +343,18 @@ class World(Troubles):
         stats = await self._of(agent.host, agent.outbox.stats())
         if stats.pending_batches:
             return [f"{stats.pending_batches} batches are pending"]
-        open_ = [name for name in self.asked if await self._state_of(relay, name) in _OPEN]
-        if open_:
+        if open_ := await self._open_of(relay, self.asked):
             return [f"commands are open: {open_}"]
         return await self._missing(relay)
+
+    async def _untold(self, calm: float) -> list[str]:
+        """Commands that should have come to their end by now."""
+        relay, now = self.relay.life, self.loop.time()
+        late = [name for name, asked in self.asked.items() if max(asked, calm) + TELL_SECONDS < now]
+        return await self._open_of(relay, late) if relay is not None and relay.up.is_set() else []
+
+    async def _open_of(self, relay: RelayLife, names: Iterable[str]) -> list[str]:
+        return [name for name in names if await self._state_of(relay, name) in _OPEN]
 
     async def _state_of(self, relay: RelayLife, name: str) -> CommandState | None:
         command = await self._of(relay.host, relay.store.command(new_store()[1].tenant, name))
@@ -350,8 +364,13 @@ class World(Troubles):
         return await self.reading.of(relay.store)
 
     async def _missing(self, relay: RelayLife) -> list[str]:
-        account = Account(self.erp.history, await self._stored(relay))
-        return [fault for fault in judge(account) if fault.startswith(("I1", "I3", "I4: run"))]
+        stored = await self._stored(relay)
+        looked_at = (relay, len(stored), len(self.erp.history))
+        if looked_at != self._looked_at:
+            faults = judge(Account(self.erp.history, stored))
+            self._missed = [fault for fault in faults if fault.startswith(("I1", "I3", "I4: run"))]
+            self._looked_at = looked_at
+        return self._missed
 
     async def _fresh_changes(self) -> list[Bound]:
         """After the faults, a change of each stream, and how long it takes to the relay's store."""
@@ -384,7 +403,7 @@ class World(Troubles):
         for name in self.asked:
             command = await store.command(new_store()[1].tenant, name)
             if command is not None:
-                commands.append(Asked(name, self.writes.effects[name], command.state.value, tellable=False))
+                commands.append(Asked(name, self.writes.effects[name], command.state.value))
         stats = await outbox.stats()
         ends = {
             stream: End(known.last_seq, known.acked_seq, known.pending_batches)

@@ -20,7 +20,7 @@ class ScriptedStore(SqliteStore):
     """Counts the commits, and fails the first ones."""
 
     def __init__(self, store: SqliteStore, *, failures: int = 0) -> None:
-        super().__init__(store._db)
+        super().__init__(store.database)
         self.groups: list[int] = []
         self.failures = failures
 

@@ -78,7 +78,7 @@ async def test_positions_never_come_back(tmp_path: Path) -> None:
     async with opened(tmp_path) as relay:
         sender = Sender(await enrolled(relay.store))
         await relay.store.append_batches([sender.batch(orders(["1"])), sender.batch(orders(["2"]))])
-        await relay.store._db.write(lambda db: db.execute("DELETE FROM batches WHERE position = 2"))
+        await relay.store.database.write(lambda db: db.execute("DELETE FROM batches WHERE position = 2"))
 
         await relay.store.append_batches([sender.batch(orders(["3"]))])
 
