@@ -48,7 +48,6 @@ class Action(StrEnum):
     WEBHOOK_CHANGED = "webhook_changed"
     WEBHOOK_DELETED = "webhook_deleted"
     WEBHOOK_SECRET_ROTATED = "webhook_secret_rotated"  # noqa: S105 - a word
-    SETTINGS_CHANGED = "settings_changed"
     POOL_CHANGED = "pool_changed"
     CREDITS_TAKEN = "credits_taken"
     CREDITS_RETURNED = "credits_returned"
