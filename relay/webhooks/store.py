@@ -6,8 +6,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from relay.acting import Actor, acting
+from relay.deeds import Action, Deed
 from relay.events import Event, StoredEvent
-from relay.store import deliveries, events, webhooks
+from relay.store import audit, deliveries, events, webhooks
 from relay.store.deliveries import FannedOut, Replayed
 from relay.store.events import EventFilter, FoundEvents, Place
 from relay.store.sql import Engine, Sql
@@ -71,7 +73,15 @@ class WebhookStore:
         self._engine = engine
 
     async def add(self, endpoint: Endpoint, sealed: bytes, *, most: int) -> bool:
-        return await self._engine.write(lambda sql: webhooks.add(sql, endpoint, sealed, most=most))
+        by = acting()
+
+        def work(sql: Sql) -> bool:
+            added = webhooks.add(sql, endpoint, sealed, most=most)
+            if added:
+                _note(sql, Action.WEBHOOK_CREATED, endpoint.tenant, endpoint.id, endpoint.created_at, by)
+            return added
+
+        return await self._engine.write(work)
 
     async def endpoint(self, tenant: str, endpoint_id: str) -> Endpoint | None:
         return await self._engine.read(lambda sql: webhooks.one(sql, tenant, endpoint_id))
@@ -83,19 +93,39 @@ class WebhookStore:
         return await self._engine.read(_enabled)
 
     async def change(self, known: Endpoint, wish: Wish, *, enabled: bool, now: datetime) -> Endpoint | None:
-        return await self._engine.write(
-            lambda sql: webhooks.change(sql, known, wish, enabled_now=enabled, now=now)
-        )
+        by = acting()
+
+        def work(sql: Sql) -> Endpoint | None:
+            changed = webhooks.change(sql, known, wish, enabled_now=enabled, now=now)
+            if changed is not None:
+                _note(sql, Action.WEBHOOK_CHANGED, known.tenant, known.id, now, by)
+            return changed
+
+        return await self._engine.write(work)
 
     async def delete(self, tenant: str, endpoint_id: str, now: datetime) -> bool:
-        return await self._engine.write(lambda sql: webhooks.delete(sql, tenant, endpoint_id, now))
+        by = acting()
+
+        def work(sql: Sql) -> bool:
+            gone = webhooks.delete(sql, tenant, endpoint_id, now)
+            if gone:
+                _note(sql, Action.WEBHOOK_DELETED, tenant, endpoint_id, now, by)
+            return gone
+
+        return await self._engine.write(work)
 
     async def rotate(
         self, tenant: str, endpoint_id: str, sealed: bytes, *, now: datetime, old_until: datetime
     ) -> Endpoint | None:
-        return await self._engine.write(
-            lambda sql: webhooks.rotate(sql, tenant, endpoint_id, sealed, now=now, old_until=old_until)
-        )
+        by = acting()
+
+        def work(sql: Sql) -> Endpoint | None:
+            found = webhooks.rotate(sql, tenant, endpoint_id, sealed, now=now, old_until=old_until)
+            if found is not None:
+                _note(sql, Action.WEBHOOK_SECRET_ROTATED, tenant, endpoint_id, now, by)
+            return found
+
+        return await self._engine.write(work)
 
     async def secrets(self, endpoint_id: str) -> list[SealedSecret]:
         return await self._engine.read(lambda sql: webhooks.secrets(sql, endpoint_id))
@@ -158,3 +188,7 @@ class WebhookStore:
 def _enabled(sql: Sql) -> list[tuple[Endpoint, list[SealedSecret]]]:
     secrets = webhooks.all_secrets(sql)
     return [(endpoint, secrets.get(endpoint.id, [])) for endpoint in webhooks.enabled(sql)]
+
+
+def _note(sql: Sql, action: Action, tenant: str, endpoint: str, now: datetime, by: Actor) -> None:  # noqa: PLR0913, RUF100 - the parts of a line
+    audit.note(sql, Deed(tenant, action, endpoint, now, by))

@@ -15,6 +15,7 @@ from agent.clock import SystemClock
 from relay.bus.subjects import EVENTS
 from relay.events import Event, EventType, event_id
 from relay.identities import create_token
+from relay.store import audit
 from relay.store.base import TokenScope
 from relay.webhooks.desk import MOST_ENDPOINTS
 from relay.webhooks.signing import key_of, shown
@@ -24,6 +25,7 @@ from tests.integration.webhook_receivers import answering, receiver
 from tests.unit.relay.api.serving import Served, served
 from tests.unit.relay.making import NOW
 
+WORDS = ("webhook_created", "webhook_changed", "webhook_secret_rotated", "webhook_deleted")
 OWN = shown(canary("-webhook").encode().ljust(32, b"."))
 URL = "https://hooks.example.com/groundwire"
 
@@ -159,6 +161,21 @@ async def test_a_token_that_may_only_read_changes_nothing(api: Served) -> None:
     ):
         answer = await api.acme.request(method, at, json={"url": URL}, headers=headers)
         assert answer.status_code == 403
+
+
+async def test_every_change_leaves_a_line_in_the_audit_log_and_no_secret_in_it(api: Served) -> None:
+    made = await created(api, secret=OWN)
+    path = f"/webhook-endpoints/{made['id']}"
+    await api.acme.patch(path, json={"enabled": False})
+    await api.acme.post(f"{path}/secret", json={})
+    await api.acme.delete(path)
+    await api.acme.delete(path)
+
+    lines = await api.relay.store.engine.read(lambda sql: audit.lines(sql, "acme", 0, 100))
+    told = [line.text for line in lines if made["id"] in line.text]
+    assert [next(word for word in WORDS if f'"{word}"' in text) for text in told] == list(WORDS)
+    assert all("token" in text for text in told)
+    assert OWN not in str(told)
 
 
 async def test_the_test_button_sends_a_signed_event_and_shows_the_answer(api: Served) -> None:
