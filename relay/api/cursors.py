@@ -1,6 +1,6 @@
-"""Opaque cursors: a place in change order, or the id that a page ended with.
+"""Opaque cursors: a place in change order, which is sealed, or the id that a page ended with.
 
-Each bears a mark of its tenant's. It keeps no secret, for a cursor shows nothing but what its reader may see anyhow:
+An id bears a mark of its tenant's. It keeps no secret, for a cursor shows nothing but what its reader may see anyhow:
 it tells a cursor that got to the wrong tenant from one that is right. Those of before there were marks are taken.
 """
 
@@ -16,26 +16,29 @@ import orjson
 
 from relay.acting import acting
 from relay.api.problems import Problem
-from relay.store.base import Place
+from relay.cursors import Bookmark, Cursors, OutlivedCursor, StrangeCursor
 
 _MAX_LENGTH: Final = 200  # characters; ours are under 80
 _MARK_BYTES: Final = 6
-_LARGEST: Final = 2**63 - 1
+LIST: Final = "list"  # what cursors of lists in change order are good for
 
 
-def encode_place(place: Place) -> str:
-    return _encode(["p", place.position, place.row, _mark()])
+async def place_of(cursors: Cursors, tenant: str, cursor: str) -> Bookmark:
+    """Where a list in change order goes on, and the means to say where it goes on next."""
+    try:
+        return await cursors.read(cursor, tenant, LIST)
+    except StrangeCursor as error:
+        raise _strange() from error
+    except OutlivedCursor as error:
+        raise outlived() from error
 
 
-def decode_place(cursor: str) -> Place:
-    if not cursor:
-        return Place()
-    match _decode(cursor):
-        case ["p", int(position), int(row), *marks] if (
-            _ours(marks) and 0 <= position <= _LARGEST and -1 <= row <= _LARGEST
-        ):
-            return Place(position, row)
-    raise _strange()
+def outlived() -> Problem:
+    return Problem(
+        HTTPStatus.GONE,
+        "The relay came back from a backup that is older than this cursor. Begin without a cursor, and remove what has "
+        "not come again when everything has.",
+    )
 
 
 def encode_id(last: str) -> str:

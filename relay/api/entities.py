@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from agent.model.entities import Entity
 from relay.api.command_schemas import MAX_KEY, RFC_3339
 from relay.api.context import Context, Tenant
-from relay.api.cursors import decode_place, encode_place
+from relay.api.cursors import place_of
 from relay.api.paths import KeyPath
 from relay.api.problems import Problem, not_found
 from relay.api.records import schema_name
@@ -28,7 +28,7 @@ class ListQuery:
     """The parameters that every list of records has."""
 
     wanted: RecordFilter
-    after: Place
+    cursor: str
     limit: int
     include_raw: bool
 
@@ -76,7 +76,7 @@ def list_query(  # noqa: PLR0913, RUF100 - one parameter per filter
         updated_after=_micros(updated_after),
         deleted=deleted,
     )
-    return ListQuery(wanted, decode_place(cursor), limit, include_raw=bool(include))
+    return ListQuery(wanted, cursor, limit, include_raw=bool(include))
 
 
 def _micros(moment: str) -> int | None:
@@ -105,10 +105,11 @@ def entity_router(entity: Entity) -> APIRouter:
     async def list_records(
         ctx: Context, tenant: Tenant, query: Annotated[ListQuery, Depends(list_query)]
     ) -> Response:
-        found = await ctx.index.find(tenant, entity.name, query.wanted, query.after, query.limit)
+        there = await place_of(ctx.cursors, tenant, query.cursor)
+        found = await ctx.index.find(tenant, entity.name, query.wanted, there.place, query.limit)
         items = await ctx.documents.render(found.records, entity.name, include_raw=query.include_raw)
         return json_response(
-            {"items": items, "nextCursor": encode_place(found.reached), "hasMore": found.more}
+            {"items": items, "nextCursor": there.cursor(found.reached), "hasMore": found.more}
         )
 
     @router.get(

@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from agent.model.entities import ENTITIES
 from relay.api.context import ApiContext, Context, Tenant
+from relay.api.cursors import outlived
 from relay.api.feed_forms import ARROW, JSON_LINES, Form, form_of
 from relay.api.paced import PacedResponse
 from relay.api.problems import Problem, not_found
@@ -131,14 +132,6 @@ async def _bookmark(ctx: ApiContext, wanted: Wanted, cursor: str) -> Bookmark:
         ) from error
     except OutlivedCursor as error:
         raise outlived() from error
-
-
-def outlived() -> Problem:
-    return Problem(
-        HTTPStatus.GONE,
-        "The relay came back from a backup that is older than this cursor. Begin without a cursor, and remove what has "
-        "not come again when everything has.",
-    )
 
 
 async def _begun(ctx: ApiContext, wanted: Wanted, bookmark: Bookmark, limit: int, wait: int) -> Following:

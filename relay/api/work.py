@@ -18,7 +18,7 @@ from relay.api.commanding import (
     synced,
 )
 from relay.api.context import ApiContext, CommandingTenant, Context, Tenant
-from relay.api.cursors import decode_id, decode_place, encode_id, encode_place
+from relay.api.cursors import decode_id, encode_id, place_of
 from relay.api.exact import exact_body
 from relay.api.problems import Problem, not_found
 from relay.api.running import RUNNING, SYNC_KINDS, runs_under_way, starter_of
@@ -138,13 +138,13 @@ async def list_dead_letters(
     limit: Limit = 100,
 ) -> DeadLetterList:
     """Records that could not pass. One is settled, and no longer listed, when its record or its tombstone comes."""
-    after = decode_place(cursor)
-    found = await ctx.index.dead_letters(tenant, connection=connection, after=after, limit=limit + 1)
+    there = await place_of(ctx.cursors, tenant, cursor)
+    found = await ctx.index.dead_letters(tenant, connection=connection, after=there.place, limit=limit + 1)
     page = found[:limit]
-    reached = Place(page[-1].position, page[-1].row) if page else after
+    reached = Place(page[-1].position, page[-1].row) if page else there.place
     return DeadLetterList(
         items=[_dead_letter_out(letter) for letter in page],
-        next_cursor=encode_place(reached),
+        next_cursor=there.cursor(reached),
         has_more=len(found) > limit,
     )
 
