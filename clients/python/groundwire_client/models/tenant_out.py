@@ -17,7 +17,6 @@ class TenantOut:
         id (str):
         created_at (datetime.datetime):
         disabled_at (datetime.datetime | None): Its tokens open nothing since then, and its agents wait.
-        remove_at (datetime.datetime | None): It was deleted, and everything of it is removed then.
         credit_pool (int | None): Connection credits that it has; null: no bound.
         credits_in_use (int):
     """
@@ -25,7 +24,6 @@ class TenantOut:
     id: str
     created_at: datetime.datetime
     disabled_at: datetime.datetime | None
-    remove_at: datetime.datetime | None
     credit_pool: int | None
     credits_in_use: int
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
@@ -41,12 +39,6 @@ class TenantOut:
         else:
             disabled_at = self.disabled_at
 
-        remove_at: None | str
-        if isinstance(self.remove_at, datetime.datetime):
-            remove_at = self.remove_at.isoformat()
-        else:
-            remove_at = self.remove_at
-
         credit_pool: int | None
         credit_pool = self.credit_pool
 
@@ -59,7 +51,6 @@ class TenantOut:
                 "id": id,
                 "createdAt": created_at,
                 "disabledAt": disabled_at,
-                "removeAt": remove_at,
                 "creditPool": credit_pool,
                 "creditsInUse": credits_in_use,
             }
@@ -89,21 +80,6 @@ class TenantOut:
 
         disabled_at = _parse_disabled_at(d.pop("disabledAt"))
 
-        def _parse_remove_at(data: object) -> datetime.datetime | None:
-            if data is None:
-                return data
-            try:
-                if not isinstance(data, str):
-                    raise TypeError()
-                remove_at_type_0 = datetime.datetime.fromisoformat(data)
-
-                return remove_at_type_0
-            except (TypeError, ValueError, AttributeError, KeyError):
-                pass
-            return cast(datetime.datetime | None, data)
-
-        remove_at = _parse_remove_at(d.pop("removeAt"))
-
         def _parse_credit_pool(data: object) -> int | None:
             if data is None:
                 return data
@@ -117,7 +93,6 @@ class TenantOut:
             id=id,
             created_at=created_at,
             disabled_at=disabled_at,
-            remove_at=remove_at,
             credit_pool=credit_pool,
             credits_in_use=credits_in_use,
         )

@@ -118,7 +118,6 @@ def sync_detailed(
 
      A disabled tenant's tokens open nothing and its agents wait with what they have; nothing of it is
     lost.
-    Enabling a deleted one that is not removed yet keeps it.
 
     Args:
         tenant (str):
@@ -157,7 +156,6 @@ def sync(
 
      A disabled tenant's tokens open nothing and its agents wait with what they have; nothing of it is
     lost.
-    Enabling a deleted one that is not removed yet keeps it.
 
     Args:
         tenant (str):
@@ -191,7 +189,6 @@ async def asyncio_detailed(
 
      A disabled tenant's tokens open nothing and its agents wait with what they have; nothing of it is
     lost.
-    Enabling a deleted one that is not removed yet keeps it.
 
     Args:
         tenant (str):
@@ -228,7 +225,6 @@ async def asyncio(
 
      A disabled tenant's tokens open nothing and its agents wait with what they have; nothing of it is
     lost.
-    Enabling a deleted one that is not removed yet keeps it.
 
     Args:
         tenant (str):
