@@ -14,6 +14,7 @@ from agent.clock import Clock, wait_at_most
 from agent.errors import GroundwireError, StorageFull, Unreachable
 from agent.identity import Identity, IdentityStore
 from agent.model.run import rfc3339
+from agent.outbox.journal import JournalFull
 from agent.protocol.events import (
     Acked,
     AgentEvent,
@@ -40,7 +41,7 @@ from agent.tunnel.statuses import configured_frames, health_frames, status_frame
 from agent.tunnel.transport import CLOSE_NORMAL, CLOSE_PROTOCOL, Channel
 from agent.unbroken import to_its_end
 
-FULL_DISK_SECONDS: Final = 5.0  # between attempts to note an ack while the disk is full
+FULL_DISK_SECONDS: Final = 5.0  # between attempts to note an ack or a command while the disk is full
 WAITING_COMMANDS: Final = 64  # received and not yet taken by the sink; beyond it the relay is held back
 
 log = structlog.get_logger(__name__)
@@ -301,12 +302,31 @@ class Connection:
         while True:
             command = await self._commands.get()
             try:
-                await self._parts.sink.handle(command)
+                await self._take(command)
             except GroundwireError as error:
                 # It stays with the relay, which sends it again in the next session until its deadline.
                 log.warning("command_not_taken", command=command.id, code=error.code)
             except Exception as error:  # whatever a command holds, it must not end the agent
                 log.exception("command_not_taken", command=command.id, error=type(error).__name__)
+
+    async def _take(self, command: Command) -> None:
+        """Once there is room to write it down: the relay does not send it again in a session that lives.
+
+        Raises StorageFull or JournalFull where so many wait behind it that the acks which bring room would wait too.
+        """
+        told = False
+        while True:
+            try:
+                await self._parts.sink.handle(command)
+            except (StorageFull, JournalFull) as error:
+                if self._commands.full() or self._session.draining:
+                    raise
+                if not told:
+                    log.warning("command_waits_for_room", command=command.id, code=error.code)
+                told = True
+                await self._parts.clock.sleep(FULL_DISK_SECONDS)
+            else:
+                return
 
 
 async def _either(one: asyncio.Event, other: asyncio.Event) -> None:

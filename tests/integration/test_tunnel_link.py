@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from agent.protocol.auth import make_code
 from agent.protocol.events import BatchReceived, Confirmed, RelayEvent
 from agent.protocol.frames import Ack, Command, Result
 from agent.protocol.session import KnownAgent, RelaySession
+from agent.tunnel.connection import WAITING_COMMANDS
 from agent.tunnel.endpoint import Endpoint, make_endpoint
 from agent.tunnel.enroll import enroll
 from agent.tunnel.link import Link, LinkPhase
@@ -278,6 +279,59 @@ async def test_a_command_that_breaks_its_taker_ends_neither_the_link_nor_the_nex
 
         assert link.state.phase is LinkPhase.CONNECTED
     assert world.peer.sessions == enrolled + 1
+
+
+class Full(FakeSink):
+    """Has no room to write commands down."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.full = True
+        self.tried: list[str] = []
+
+    async def handle(self, command: Command) -> None:
+        self.tried.append(command.id)
+        self.happened.set()
+        if self.full:
+            raise StorageFull
+        await super().handle(command)
+
+    async def until(self, there: Callable[[], bool]) -> None:
+        while not there():
+            self.happened.clear()
+            await self.happened.wait()
+
+
+async def test_commands_that_find_a_full_disk_are_taken_in_the_same_session_once_there_is_room(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.tunnel.connection.FULL_DISK_SECONDS", 0.01)
+    enrolled, world.sink = world.peer.sessions, (sink := Full())
+    later = "2026-01-05T12:00:00Z"
+    world.peer.commands = [Command("c1", "sync", {}, later), Command("c2", "sync", {}, later)]
+
+    async with world.running():
+        await sink.until(lambda: len(sink.tried) > 3)
+        sink.full = False
+        await sink.until(lambda: len(sink.commands) == 2)
+
+    assert [command.id for command in sink.commands] == ["c1", "c2"]
+    assert world.peer.sessions == enrolled + 1
+
+
+async def test_more_commands_than_may_wait_for_room_hold_up_no_ack(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.tunnel.connection.FULL_DISK_SECONDS", 0.01)
+    world.sink = sink = Full()
+    later = "2026-01-05T12:00:00Z"
+    many = 3 * WAITING_COMMANDS
+    world.peer.commands = [Command(f"c{number}", "sync", {}, later) for number in range(many)]
+
+    async with world.running():
+        await sink.until(lambda: len(set(sink.tried)) > many // 2)
+        world.outbox.add("erp/vendors")
+        await world.outbox.all_acked()
 
 
 async def test_a_status_above_a_frame_does_not_end_the_session(world: World) -> None:

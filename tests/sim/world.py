@@ -88,9 +88,9 @@ class World(Troubles):
                     faults = self.loop.run_until_complete(self._play())
                 except Deadlock:
                     faults = ["I6: everybody waits, and nothing will come"]
-                except RuntimeError:
+                except Exception as error:  # what stopped it has been told, or the world itself broke
                     if not self.crashes:
-                        raise
+                        self.crashes.append(_told("world", error))
                 self.trace.note("end", faults=faults, turns=self.loop.turns)
                 self.trace.over = True
                 self.loop.run_until_complete(self.loop.bury())
