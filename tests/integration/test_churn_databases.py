@@ -25,7 +25,7 @@ from drivers.contract import Mark, MarkKind, ReadMode, ReadRequest, StreamSpec
 from drivers.odbc.driver import OdbcDriver
 from tests.conformance.suite import keys, pages
 from tests.integration.odbc_sources import Source
-from tests.unit.sync.test_runner import World, make_stream
+from tests.unit.sync.running import World, make_stream
 
 pytestmark = pytest.mark.integration
 

@@ -27,7 +27,7 @@ from agent.sync.runner import Runner
 from agent.sync.supervisor import StreamState, Supervisor
 from tests.odata.orders import orders, service
 from tests.odata.server import ROOT, Fault, ODataServer
-from tests.unit.sync.test_runner import ADDRESS, make_stream
+from tests.unit.sync.running import ADDRESS, make_stream
 
 pytestmark = pytest.mark.integration
 

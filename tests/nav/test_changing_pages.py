@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,10 +18,10 @@ from drivers.contract import (
 )
 from drivers.soap.driver import soap_driver
 from tests.conformance.suite import keys, pages
-from tests.nav.company import VENDORS, connection, nav, rows, vendor
+from tests.nav.company import VENDORS, connection, rows, vendor
+from tests.nav.driving import driving, scan
 from tests.nav.server import EXCEPTIONS, Fault, NavServer, Page, Row
 from tests.nav.test_conformance import WRITE, orders, vendors
-from tests.nav.test_pages import driving, scan
 from tests.nav.wsdls import PageDefinition, page_wsdl
 from tests.sap_odata.web import Trouble
 
@@ -39,14 +38,6 @@ PRODUCTION = PageDefinition(
 RATES = PageDefinition(
     "Rates", {"Currency": "string", "Starting_Date": "date", "Rate": "decimal"}, ["Currency", "Starting_Date"]
 )
-
-
-@pytest.fixture
-def server() -> Iterator[NavServer]:
-    made = nav()
-    made.start()
-    yield made
-    made.stop()
 
 
 def page_of(server: NavServer, definition: PageDefinition, held: list[Row]) -> Page:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from drivers.contract import (
 from drivers.keys import encode_key
 from drivers.soap.driver import soap_driver
 from drivers.soap.pages.driver import PagesDriver
-from tests.nav.company import connection, nav
+from tests.nav.company import connection
 from tests.nav.server import EXCEPTIONS, Fault, NavServer
 from tests.nav.test_conformance import ORDER, WRITE, orders
 from tests.sap_odata.web import Trouble
@@ -36,14 +36,6 @@ OPEN = "106002"  # an order with two lines
 KEEPING = copy.deepcopy(WRITE)
 del KEEPING["update"]["steps"][0]["lines"]["PurchLines"]["others"]
 LINES = [{"lineNo": "10000", "quantity": "7"}, {"materialKey": "I9", "quantity": "1"}]
-
-
-@pytest.fixture
-def server() -> Iterator[NavServer]:
-    made = nav()
-    made.start()
-    yield made
-    made.stop()
 
 
 @pytest.fixture

@@ -7,8 +7,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from drivers.contract import StreamSpec
+from drivers.contract import (
+    ReadMode,
+    ReadRequest,
+    StreamSpec,
+)
 from drivers.odata.driver import ODataDriver
+from tests.conformance.suite import pages, rows
+from tests.odata.orders import BEGIN, driver, orders, service
 from tests.odata.server import ROOT, EntityType, ODataServer, Refused, Row
 
 ODD = ("plain", "O'Brien & Söhne", "100 % / a+b #1", "", None, "😀 ü", "a;b=c,d", "~%7E~", "line\nbreak\ttab")
@@ -250,3 +256,13 @@ def writable_service(version: int) -> ODataServer:
     server.hooks["Orders"] = number
     server.functions["RejectOrder"] = reject
     return server
+
+
+async def scan(
+    server: ODataServer, stream: StreamSpec, page_rows: int = 1_000, **options: Any
+) -> list[dict[str, Any]]:
+    made = driver(server, **options)
+    try:
+        return rows(await pages(made, ReadRequest(stream, ReadMode.SCAN, page_rows=page_rows)))
+    finally:
+        await made.aclose()

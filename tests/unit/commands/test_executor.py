@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 
 from agent.audit.trail import Actor, Origin
 from agent.commands.ports import Answer, Call, FieldFault, Refused, State
-from agent.errors import AuditUnavailable, StorageFull, Unreachable
+from agent.errors import AuditUnavailable, Unreachable
 from agent.outbox.journal import JournalConflict
 from agent.policy.decision import Decision
 from tests.unit.commands.making import opened, until, working
@@ -190,55 +189,6 @@ async def test_a_failed_run_fails_the_command_without_the_words_of_its_error(tmp
         assert "secret-erp" not in str(world.sent)
 
 
-async def test_without_an_audit_log_nothing_is_done_until_it_is_back(tmp_path: Path) -> None:
-    async with opened(tmp_path) as world:
-        world.trail.available = False
-        async with working(world):
-            await world.executor.handle(world.command(seconds=10**6))
-            await until(lambda: world.clock.monotonic() > 20)
-            assert (world.sync.begun, await world.state_of()) == ([], "received")
-            world.trail.available = True
-
-        assert world.answer()[0] == "succeeded"
-        assert world.sync.judged > 2  # the policy may have changed meanwhile
-
-
-async def test_a_command_that_waits_for_the_audit_log_expires(tmp_path: Path) -> None:
-    async with opened(tmp_path) as world:
-        world.trail.available = False
-        async with working(world):
-            await world.executor.handle(world.command())
-            await until(lambda: world.states() != [])
-            assert world.answer() == ("expired", {})
-            world.trail.available = True
-
-        assert world.sync.begun == []
-        assert world.trail.actions() == ["command_finished"]
-        assert await world.outbox.journal.unaudited() == []
-
-
-async def test_an_outcome_that_could_not_be_audited_is_told_and_audited_later(tmp_path: Path) -> None:
-    async with opened(tmp_path) as world:
-
-        async def break_the_log(_call: Call, _arguments: Any) -> Answer:
-            world.trail.available = False
-            return Answer(State.SUCCEEDED, {})
-
-        world.sync.work = break_the_log
-        async with asyncio.TaskGroup() as group:
-            await world.executor.start(group)
-            await world.executor.handle(world.command())
-            await until(lambda: world.states()[-1:] == ["succeeded"])
-            await world.executor.stop()
-        assert len(await world.outbox.journal.unaudited()) == 1
-    async with opened(tmp_path) as after:
-        async with working(after):
-            pass
-
-        assert after.trail.actions() == ["command_finished"]
-        assert await after.outbox.journal.unaudited() == []
-
-
 @pytest.mark.parametrize(
     ("error", "result"),
     [
@@ -286,143 +236,6 @@ async def test_a_deadline_that_passes_while_it_is_prepared_keeps_it_from_startin
             await world.executor.handle(world.command())
 
         assert world.states() == ["expired"]
-        assert world.sync.begun == []
-
-
-async def test_what_had_started_when_the_process_died_is_not_run_again(tmp_path: Path) -> None:
-    async with opened(tmp_path) as world:
-        world.sync.gate = asyncio.Event()
-        async with asyncio.TaskGroup() as group:
-            await world.executor.start(group)
-            await world.executor.handle(world.command())
-            await until(lambda: world.sync.begun != [])
-            await world.executor.stop()
-    async with opened(tmp_path) as after:
-        async with working(after):
-            pass
-
-        assert (after.sync.begun, after.sync.recovered) == ([], ["c1"])
-        assert after.answer() == ("failed", {"code": "interrupted"})
-
-
-async def test_what_had_only_been_received_is_judged_again_and_run(tmp_path: Path) -> None:
-    async with opened(tmp_path) as world:
-        await world.executor.handle(world.command())  # not started yet
-        await world.executor.handle(world.command("c2", name="create"))
-    async with opened(tmp_path) as after:
-        after.create.decision = Decision(allowed=False, code="not_allowed", why="")
-        async with working(after):
-            pass
-
-        assert (after.sync.begun, after.create.begun) == (["c1"], [])
-        assert (after.answer("c1")[0], after.answer("c2")[0]) == ("succeeded", "refused")
-
-
-async def test_an_answer_is_repeated_after_a_restart_until_the_relay_has_it(tmp_path: Path) -> None:
-    async with opened(tmp_path) as world, working(world):
-        await world.executor.handle(world.command())
-    async with opened(tmp_path) as after:
-        async with working(after):
-            pass
-        assert after.states() == ["succeeded"]
-        await after.executor.result_acked("c1", "running")
-        assert len(await after.outbox.journal.unacked()) == 1
-        await after.executor.result_acked("c1", "succeeded")
-    async with opened(tmp_path) as settled:
-        async with working(settled):
-            pass
-
-        assert settled.sent == []
-
-
-async def test_answers_that_wait_for_the_relay_do_not_keep_the_agent_from_starting(tmp_path: Path) -> None:
-    """Of very many the last ones wait for acks, which need a link, which is made after the start."""
-    async with opened(tmp_path) as world, working(world):
-        await world.executor.handle(world.command())
-    async with opened(tmp_path) as after:
-        acked = asyncio.Event()
-
-        async def wait_for_acks(_command: str, _state: str, _result: Mapping[str, Any]) -> None:
-            await acked.wait()
-
-        after._send = wait_for_acks  # type: ignore[method-assign]
-        after.executor = after.make()
-        async with asyncio.timeout(30), working(after):
-            acked.set()
-
-
-async def test_an_answer_that_waits_for_the_relay_takes_no_room_from_others(tmp_path: Path) -> None:
-    async with opened(tmp_path) as world:
-        acked = asyncio.Event()
-
-        async def wait_for_acks(_command: str, _state: str, _result: Mapping[str, Any]) -> None:
-            await acked.wait()
-
-        world._send = wait_for_acks  # type: ignore[method-assign]
-        world.executor = world.make()
-        async with working(world):
-            for number in range(40):
-                await world.executor.handle(world.command(f"c{number}", name="create"))
-            await until(lambda: len(world.create.begun) == 40)
-            acked.set()
-
-
-async def test_a_full_disk_delays_start_and_answer_and_loses_neither(tmp_path: Path) -> None:
-    async with opened(tmp_path) as world:
-        journal = world.outbox.journal
-        for name in ("start", "finish"):
-            setattr(journal, name, _full_twice(getattr(journal, name)))
-        async with working(world):
-            await world.executor.handle(world.command())
-
-        assert world.answer()[0] == "succeeded"
-        assert world.sync.begun == ["c1"]
-        assert world.clock.monotonic() >= 40
-        assert [record.state for record in await journal.unacked()] == ["succeeded"]
-
-
-def _full_twice(write: Any) -> Any:
-    tries = 0
-
-    async def refusing(*arguments: Any) -> None:
-        nonlocal tries
-        tries += 1
-        if tries <= 2:
-            raise StorageFull
-        await write(*arguments)
-
-    return refusing
-
-
-async def test_a_command_that_finds_no_room_to_start_before_its_deadline_expires(tmp_path: Path) -> None:
-    async with opened(tmp_path) as world:
-
-        async def full(_command: str) -> None:
-            raise StorageFull
-
-        world.outbox.journal.start = full  # type: ignore[method-assign]
-        async with working(world):
-            await world.executor.handle(world.command())
-
-        assert world.states() == ["expired"]
-        assert world.sync.begun == []
-
-
-async def test_a_command_that_waited_for_room_is_judged_again(tmp_path: Path) -> None:
-    """Quiet hours may have begun meanwhile, or the policy may be another."""
-    async with opened(tmp_path) as world:
-        start = world.outbox.journal.start
-
-        async def full_once(command: str) -> None:
-            world.outbox.journal.start = start  # type: ignore[method-assign]
-            world.sync.decision = Decision(allowed=False, code="quiet_hours", why="it is late")
-            raise StorageFull
-
-        world.outbox.journal.start = full_once  # type: ignore[method-assign]
-        async with working(world):
-            await world.executor.handle(world.command())
-
-        assert world.answer() == ("refused", {"code": "quiet_hours"})
         assert world.sync.begun == []
 
 
@@ -565,32 +378,6 @@ async def test_kinds_run_beside_each_other_and_not_too_many_of_them(tmp_path: Pa
         assert len(world.sync.begun) == 39
 
 
-async def test_a_body_that_the_disk_changed_is_not_carried_out(tmp_path: Path) -> None:
-    async with opened(tmp_path) as world:
-        await world.executor.handle(world.command("c1"))
-        await world.executor.handle(world.command("c2", name="create"))
-        await world.outbox.journal.start("c2")
-        world.outbox._db.run("UPDATE command SET body = CAST(replace(body, 'erp', 'mes') AS BLOB)")
-        async with working(world):
-            pass
-
-        assert world.sync.begun == []
-        assert world.create.recovered == []
-        assert world.answer("c1") == ("failed", {"code": "storage_damaged"})
-        assert world.answer("c2") == ("in_doubt", {"code": "storage_damaged"})
-
-
-async def test_a_write_whose_recovery_fails_stays_in_doubt(tmp_path: Path) -> None:
-    async with opened(tmp_path) as world:
-        await world.executor.handle(world.command(name="create"))
-        await world.outbox.journal.start("c1")
-        world.create.on_recover = _fail
-        async with working(world):
-            pass
-
-        assert world.answer() == ("in_doubt", {"code": "unreachable"})
-
-
 async def _doubt(_call: Call, _arguments: Any) -> Answer:
     return Answer(State.IN_DOUBT, {"code": "in_doubt", "reference": ""})
 
@@ -641,24 +428,6 @@ async def test_only_a_command_in_doubt_is_settled_and_only_once_and_audited(tmp_
         assert world.trail.actions().count("command_settled") == 1
 
 
-async def test_an_agent_that_stops_waits_for_a_write_that_has_begun(tmp_path: Path) -> None:
-    async with opened(tmp_path) as world:
-        held = world.create.gate = asyncio.Event()
-        async with asyncio.TaskGroup() as group:
-            await world.executor.start(group)
-            await world.executor.handle(world.command("c1", name="create"))
-            await world.executor.handle(world.command("c2", name="create"))
-            await until(lambda: world.create.begun == ["c1"])
-            stopping = asyncio.create_task(world.executor.stop())
-            await asyncio.sleep(0)  # noqa: TID251 - a turn of the loop
-            await world.executor.handle(world.command("c3"))
-            held.set()
-            await stopping
-
-        states = [await world.state_of(command) for command in ("c1", "c2", "c3")]
-        assert states == ["succeeded", "received", "received"]
-
-
 async def test_a_command_whose_session_ends_while_it_is_written_down_runs_once(tmp_path: Path) -> None:
     async with opened(tmp_path) as world:
         receive, written, go_on = world.outbox.journal.receive, asyncio.Event(), asyncio.Event()
@@ -681,3 +450,14 @@ async def test_a_command_whose_session_ends_while_it_is_written_down_runs_once(t
 
         assert session.cancelled()
         assert world.sync.begun == ["c1"]
+
+
+async def test_a_write_whose_recovery_fails_stays_in_doubt(tmp_path: Path) -> None:
+    async with opened(tmp_path) as world:
+        await world.executor.handle(world.command(name="create"))
+        await world.outbox.journal.start("c1")
+        world.create.on_recover = _fail
+        async with working(world):
+            pass
+
+        assert world.answer() == ("in_doubt", {"code": "unreachable"})

@@ -15,8 +15,8 @@ from agent.policy.leave import EVERYTHING, LeaveFilter, compile_leave
 from agent.policy.model import LeaveRule
 from agent.sync.runner import Stream
 from drivers.contract import Page, ReadRequest
+from tests.unit.sync.running import make_stream
 from tests.unit.sync.table_source import TableSource
-from tests.unit.sync.test_runner import make_stream
 
 
 def leave(**rule: Any) -> LeaveFilter:

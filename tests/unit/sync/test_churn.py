@@ -26,7 +26,7 @@ from agent.sync.cursor import read_checkpoint
 from agent.sync.runner import Runner, RunResult
 from agent.sync.window import WindowSettings
 from tests.unit.sync.churning_source import ChurningSource, StampedBy
-from tests.unit.sync.test_runner import ADDRESS, World, make_stream
+from tests.unit.sync.running import ADDRESS, World, make_stream
 
 HISTORIES = int(os.environ.get("GROUNDWIRE_CHURN", "25"))
 LAG = timedelta(minutes=10)

@@ -17,8 +17,8 @@ from agent.model.payload import decode
 from agent.model.run import RunStatus
 from agent.outbox.store import Outbox
 from drivers.contract import Page, ReadMode, ReadRequest
+from tests.unit.sync.running import World, make_stream
 from tests.unit.sync.table_source import TableSource
-from tests.unit.sync.test_runner import World, make_stream
 
 
 @dataclass

@@ -9,7 +9,7 @@ import pytest
 from agent.clock import ManualClock
 from agent.outbox.store import Outbox
 from drivers.contract import ReadMode
-from tests.unit.sync.test_runner import World, make_stream
+from tests.unit.sync.running import World, make_stream
 
 FAR = 2099_12_31
 

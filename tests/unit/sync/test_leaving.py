@@ -23,8 +23,8 @@ from agent.policy.model import LeaveRule
 from agent.sync.reconcile import DeletionSettings
 from agent.sync.withheld import Withheld
 from drivers.contract import Mark, MarkKind, ReadMode, ReadRequest, StreamSpec
+from tests.unit.sync.running import ADDRESS, World, make_stream
 from tests.unit.sync.table_source import TableSource
-from tests.unit.sync.test_runner import ADDRESS, World, make_stream
 
 MAPPING = {"orderNo": "no", "organizationKey": "total", "notes": "total"}
 OURS = {"organizationKey": ["1000"]}

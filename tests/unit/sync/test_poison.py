@@ -18,7 +18,7 @@ from agent.mapping.hashes import content_hashes
 from agent.model.run import RunStatus
 from agent.outbox.store import Outbox
 from drivers.contract import Mark, MarkKind, Page, ReadMode, ReadRequest, StreamSpec
-from tests.unit.sync.test_runner import ADDRESS, World, make_stream
+from tests.unit.sync.running import ADDRESS, World, make_stream
 
 MIB = 1024 * 1024
 MAPPING: dict[str, Any] = {

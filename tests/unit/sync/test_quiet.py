@@ -20,8 +20,8 @@ from agent.sync.cursor import read_checkpoint
 from agent.sync.quiet import Rest, Spared
 from agent.sync.runner import Runner, RunResult
 from drivers.contract import Page, ReadMode, ReadRequest, StreamSpec
+from tests.unit.sync.running import ADDRESS, World, make_stream
 from tests.unit.sync.table_source import TableSource
-from tests.unit.sync.test_runner import ADDRESS, World, make_stream
 
 BEGIN = Rest("UTC", (parse_quiet_hours("12:10-13:00"),))  # ten minutes after the manual clock's start
 

@@ -23,8 +23,8 @@ from agent.sync.reconcile import DeletionSettings
 from agent.sync.reconciliation import ReconcileSettings
 from agent.sync.runner import Runner, RunResult
 from drivers.contract import Mark, MarkKind, Page, ReadMode, ReadRequest
+from tests.unit.sync.running import ADDRESS, World, make_stream
 from tests.unit.sync.table_source import TableSource
-from tests.unit.sync.test_runner import ADDRESS, World, make_stream
 
 NIGHT = OnlyWithin("Europe/Berlin", (parse_quiet_hours("22:00-05:00"),))
 

@@ -19,10 +19,10 @@ from agent.sync import reconciliation
 from agent.sync.reconcile import DeletionSettings
 from agent.sync.withheld import Withheld
 from drivers.contract import Page, ReadMode, ReadRequest
+from tests.unit.sync.running import World, make_stream
 from tests.unit.sync.table_source import TableSource
 from tests.unit.sync.test_leaving import OURS, Windowed, leave, under
 from tests.unit.sync.test_reconciliation import quietly, reconciled
-from tests.unit.sync.test_runner import World, make_stream
 
 
 @pytest.fixture

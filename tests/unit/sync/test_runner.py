@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,89 +12,11 @@ from hypothesis import strategies as st
 
 from agent.clock import ManualClock
 from agent.errors import DeletionsHeld, SourceChanged, StorageFull, TransientError, Unreachable
-from agent.mapping.compile import compile_mapping
-from agent.model.payload import decode
-from agent.model.run import RunMode, RunStatus, RunTrigger
+from agent.model.run import RunMode, RunStatus
 from agent.outbox.store import Entry, Outbox
-from agent.policy.leave import EVERYTHING
 from agent.sync.cursor import read_checkpoint
-from agent.sync.page import StreamFacts
-from agent.sync.reconcile import DeletionSettings
-from agent.sync.runner import Runner, RunResult, Stream
-from agent.sync.window import WindowSettings
 from drivers.contract import ReadMode, StreamSpec
-from tests.unit.sync.table_source import TableSource
-
-ADDRESS = "erp/orders"
-MAPPING = {"orderNo": "no", "totalNetValue": {"from": "total", "as": "decimal"}}
-
-
-def make_stream(
-    *, compare: bool = True, every: timedelta = timedelta(0), max_share: float = 0.5, page_rows: int = 3
-) -> Stream:
-    return Stream(
-        facts=StreamFacts("erp", "test", "orders", "purchase_order"),
-        spec=StreamSpec("orders", "purchase_order"),
-        mapping=compile_mapping(MAPPING, entity="purchase_order", where=ADDRESS),
-        window=WindowSettings(initial_window=None, overlap=timedelta(0), lag=timedelta(0)),
-        deletions=DeletionSettings(compare, every, max_share),
-        page_rows=page_rows,
-        leave=EVERYTHING,
-    )
-
-
-class World:
-    """A source, an outbox and a reader of what was enqueued."""
-
-    def __init__(self, outbox: Outbox, stream: Stream) -> None:
-        self.source = TableSource()
-        self.outbox = outbox
-        self.stream = stream
-        self.clock = ManualClock()
-        self._runs = 0
-        self._read_to = 0
-
-    async def run(self, **options: bool | tuple[str, ...]) -> RunResult:
-        self._runs += 1
-        runner = Runner(self.stream, self.source, self.outbox, self.clock, lambda _: None)
-        return await runner.run(f"run{self._runs:03}", RunTrigger.MANUAL, **options)  # type: ignore[arg-type]
-
-    async def new_batches(self):
-        """What was enqueued since the last time, decoded."""
-        batches = await self.outbox.pending(self._read_to, limit_batches=10_000, limit_bytes=2**30)
-        self._read_to = max((batch.seq for batch in batches), default=self._read_to)
-        return [decode(batch.kind, batch.payload, count=batch.count) for batch in batches]
-
-    async def travelled(self) -> tuple[list[str], list[str]]:
-        """Keys of the records and of the tombstones enqueued since the last time."""
-        batches = await self.new_batches()
-        records = [
-            key for batch in batches if batch.table is not None for key in batch.table["key"].to_pylist()
-        ]
-        return records, [key for batch in batches for key in batch.keys]
-
-    async def replica(self) -> dict[str, str]:
-        """What a relay would hold after everything enqueued so far."""
-        held: dict[str, str] = {}
-        self._read_to = 0
-        for batch in await self.new_batches():
-            if batch.table is not None:
-                rows = zip(
-                    batch.table["key"].to_pylist(), batch.table["total_net_value"].to_pylist(), strict=True
-                )
-                held |= {key: str(total) for key, total in rows}
-            for key in batch.keys:
-                held.pop(key, None)
-        return held
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with await Outbox.open(tmp_path / "outbox.db", clock=ManualClock()) as outbox:
-        world = World(outbox, make_stream())
-        for number in range(7):
-            world.source.put(f"K{number}", f"{number}.50")
-        yield world
+from tests.unit.sync.running import ADDRESS, World, make_stream
 
 
 async def test_the_initial_run_enqueues_every_record_and_ends_with_its_report(world: World) -> None:
@@ -527,39 +447,6 @@ def test_after_any_history_a_run_that_succeeds_leaves_an_exact_copy(
             }
 
     asyncio.run(live())
-
-
-async def test_a_changed_form_is_offered_to_be_mapped_again_until_a_full_run_has_made_it_whole(
-    world: World,
-) -> None:
-    world.stream = replace(world.stream, form="A")
-    assert (await world.run()).remap is False
-
-    world.stream = replace(world.stream, form="B")
-    assert (await world.run()).remap is True
-    assert (await world.run(full=True)).remap is False
-
-
-async def test_records_of_a_form_that_was_in_force_for_a_while_are_not_forgotten(world: World) -> None:
-    """Whoever goes back to the old mapping still has what the other one made in between."""
-    world.stream = replace(world.stream, form="A")
-    await world.run()
-    world.stream = replace(world.stream, form="B")
-    await world.run(keys=("K1",), walk=False)
-    world.stream = replace(world.stream, form="A")
-
-    assert (await world.run()).remap is True
-
-
-async def test_a_full_run_that_another_form_cut_in_two_is_to_be_made_again(world: World) -> None:
-    world.stream = replace(world.stream, form="A")
-    world.source.fail_at_page, world.source.fault = 3, lambda: Unreachable("gone")
-    await world.run()
-    world.source.fail_at_page = None
-    world.stream = replace(world.stream, form="B")
-
-    assert (await world.run()).remap is True
-    assert (await world.run(full=True)).remap is False
 
 
 async def test_a_run_whose_end_a_full_disk_did_not_take_is_closed_by_the_next(world: World) -> None:
