@@ -7,14 +7,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from drivers.contract import (
-    ReadMode,
-    ReadRequest,
-    StreamSpec,
-)
+from drivers.contract import ReadMode, ReadRequest, StreamSpec
 from drivers.odata.driver import ODataDriver
-from tests.conformance.suite import pages, rows
-from tests.odata.orders import BEGIN, driver, orders, service
+from tests.conformance.suite import pages
+from tests.conformance.suite import rows as rows_of
 from tests.odata.server import ROOT, EntityType, ODataServer, Refused, Row
 
 ODD = ("plain", "O'Brien & Söhne", "100 % / a+b #1", "", None, "😀 ü", "a;b=c,d", "~%7E~", "line\nbreak\ttab")
@@ -263,6 +259,6 @@ async def scan(
 ) -> list[dict[str, Any]]:
     made = driver(server, **options)
     try:
-        return rows(await pages(made, ReadRequest(stream, ReadMode.SCAN, page_rows=page_rows)))
+        return rows_of(await pages(made, ReadRequest(stream, ReadMode.SCAN, page_rows=page_rows)))
     finally:
         await made.aclose()
