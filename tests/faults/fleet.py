@@ -49,8 +49,9 @@ class DutifulSink(FakeSink):
 
 
 class LightAgent:
-    def __init__(self, link: Link, outbox: FakeOutbox, sink: DutifulSink) -> None:
-        self.link, self.outbox, self.sink = link, outbox, sink
+    def __init__(self, link: Link, outbox: FakeOutbox, sink: DutifulSink | None = None) -> None:
+        self.link, self.outbox = link, outbox
+        self.effects: Counter[str] = Counter() if sink is None else sink.effects
         self._runs = 0
 
     @property

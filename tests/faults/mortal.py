@@ -57,7 +57,7 @@ RELAY_POINTS: Final = {
     "group written": ("relay.store.batches", "append", AFTER),
     "group committed": ("relay.store.sqlite", "SqliteStore.append_batches", AFTER),
     "ack said": ("agent.protocol.relay_session", "RelaySession.acknowledge", AFTER),
-    "index written": ("relay.store.index", "_apply", AFTER),
+    "index written": ("relay.store.index", "SqliteRecordIndex._apply", AFTER),
     "index committed": ("relay.store.index", "SqliteRecordIndex.apply", AFTER),
     "log copied at the relay": ("relay.store.database", "Database._copy_log", AFTER),
     "command noted as sent": ("relay.store.sqlite", "SqliteStore.send_command", AFTER),

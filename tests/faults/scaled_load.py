@@ -150,7 +150,7 @@ class Load:
             outcomes = [(await client.get(f"/commands/{one}")).json()["state"] for one in self.asked]
         effects = Counter[str]()
         for agent in self.agents.values():
-            effects += agent.sink.effects
+            effects += agent.effects
         commands = [Asked(one, effects[one], said) for one, said in zip(self.asked, outcomes, strict=True)]
         return Account(self.history, stored, ends, Wire(acked, sent), shown, commands)
 
