@@ -25,7 +25,13 @@ class EchoingGateway(Gateway):
         nothing: Any = None
         settings = GatewaySettings(host="127.0.0.1", port=0, new_sessions_per_second=1_000)
         super().__init__(
-            settings, name="relay", store=nothing, ingest=nothing, waiters=nothing, clock=SystemClock()
+            settings,
+            name="relay",
+            store=nothing,
+            ingest=nothing,
+            members=nothing,
+            waiters=nothing,
+            clock=SystemClock(),
         )
 
     async def serve_one(self, socket: ServerConnection) -> None:
