@@ -117,6 +117,7 @@ class AgentLink:
         self._closing = CloseCode.NORMAL_CLOSURE  # what the websocket is closed with
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
+        self._looking = asyncio.Lock()
         self._written = asyncio.Event()
         self._progress = Progress()
         self._progress_came = asyncio.Event()
@@ -268,17 +269,21 @@ class AgentLink:
         return "connections_refused" in self._session.capabilities
 
     async def look_again(self) -> None:
-        """The tenant may have been disabled, and connections be refused or taken again."""
-        if self.agent is None or not self._session.live:
-            return
-        found = await self._store.agent(self.agent.id)
-        if found is not None and found.tenant_disabled_at is not None:
-            self._end_disabled()
-        elif self._knows_refusals:
-            held_back = await self._credits.try_again(self.agent, self._clock.utcnow())
-            if self._session.live:
-                self._session.hold_back(held_back.names, held_back.reason)
-                self._wake.set()
+        """The tenant may have been disabled, the agent revoked, and connections be refused or taken again."""
+        async with self._looking:  # one after the other: what was seen first must not be said last
+            if self.agent is None or not self._session.live:
+                return
+            found = await self._store.agent(self.agent.id)
+            if found is not None and found.tenant_disabled_at is not None:
+                self._end_disabled()
+            elif found is not None and found.lineage != self.agent.lineage:
+                # At another relay, too, where nobody but the store says so.
+                self.end("identity_refused", "this agent was revoked, or enrolled anew")
+            elif self._knows_refusals:
+                held_back = await self._credits.try_again(self.agent, self._clock.utcnow())
+                if self._session.live:
+                    self._session.hold_back(held_back.names, held_back.reason)
+                    self._wake.set()
 
     def _end_disabled(self) -> None:
         self.end("tenant_disabled", "the tenant is disabled at the relay", retry_after=DISABLED_RETRY_SECONDS)

@@ -9,7 +9,7 @@ from datetime import datetime
 from relay.acting import Actor, acting
 from relay.deeds import Action, Deed, Outcome
 from relay.events import Event, EventType, event_id
-from relay.store import audit, events, usage
+from relay.store import accounts, audit, events, usage
 from relay.store.accounts import access_changed
 from relay.store.base import Agent, ConnectionStatus
 from relay.store.sql import Engine, Sql
@@ -67,6 +67,8 @@ class Credits:
         by = acting()
 
         def change(db: Sql) -> None:
+            if not _still_in(db, agent):
+                return
             ids = usage.ids_by_name(db, agent.id)
             ledger = usage.open_ledger(db, agent.tenant, ids.values(), self._prices.default_pool)
             self._tell(ledger, agent, ids, statuses, refusable=refusable)
@@ -118,6 +120,8 @@ class Credits:
         by = acting()
 
         def change(db: Sql) -> None:
+            if not _still_in(db, agent):
+                return
             refused = [one for one in usage.of_agent(db, agent.id) if one.standing is Standing.REFUSED]
             ledger = usage.open_ledger(
                 db, agent.tenant, [one.id for one in refused], self._prices.default_pool
@@ -175,6 +179,8 @@ class Credits:
             ledger = usage.open_ledger(db, tenant, (source, target), self._prices.default_pool)
             if len(ledger.connections) < len({source, target}):
                 return False
+            if ledger.connections[target].standing is Standing.DISCONNECTED:
+                return False  # it would be given nothing
             ledger.release(source, "moved")
             ledger.give(target, "moved")
             self._save(db, tenant, ledger, by, now)
@@ -222,6 +228,12 @@ class Credits:
         events.tell(db, exhausted, now)
         if any(change.action in _FREEING for change in ledger.history):
             access_changed(db)
+
+
+def _still_in(db: Sql, agent: Agent) -> bool:
+    """What the last session of a revoked agent still says must take nothing: nobody would give it back."""
+    found = accounts.agent(db, agent.id)
+    return found is not None and found.lineage == agent.lineage
 
 
 def _deed(tenant: str, change: UsageChange, by: Actor, now: datetime) -> Deed:

@@ -122,7 +122,7 @@ class RelaySession(Conversation):
         self._tail: dict[str, int] = {}  # received and handed to the driver
         self._dropped: dict[str, int] = {}  # per stream with a gap: the last seq thrown away
         self._held_back: frozenset[str] = frozenset()  # connections whose batches are not taken
-        self._not_taken: set[str] = set()  # streams of which one was thrown away for that
+        self._not_taken: dict[str, int] = {}  # per stream the last seq thrown away for that
 
     def receive(self, message: str | bytes, now: float) -> list[RelayEvent]:
         try:
@@ -248,7 +248,8 @@ class RelaySession(Conversation):
         self._held_back = connections
         self._send(ConnectionsRefused(tuple(sorted(connections)[:MAX_REFUSED]), reason[:1_024]))
         for stream in sorted(stream for stream in self._not_taken if self._takes(stream)):
-            self._not_taken.discard(stream)
+            # What the agent sent right behind it, before it heard, needs no second word.
+            self._dropped[stream] = self._not_taken.pop(stream)
             text = "its connection's batches are taken again"
             self._send(Error("gap", text, fatal=False, stream=stream, last=self._tail.get(stream, 0)))
 
@@ -353,14 +354,14 @@ class RelaySession(Conversation):
         self.credit -= 1
         if not batch.intact():
             raise ProtocolFault(Fault.BAD_HASH, f"{batch.stream} {batch.seq} is not what its hash says")
-        if not self._takes(batch.stream):
-            # It was on its way when the agent was told. It stays in the outbox, and a gap asks for it again.
-            self._not_taken.add(batch.stream)
-            self.grant(1)
-            return []
         tail = self._tail.get(batch.stream, 0)
         if batch.seq <= tail:
             return self._repeated(batch)
+        if not self._takes(batch.stream):
+            # It was on its way when the agent was told. It stays in the outbox, and a gap asks for it again.
+            self._not_taken[batch.stream] = batch.seq
+            self.grant(1)
+            return []
         if batch.prev != tail:
             return self._gap(batch, tail)
         if batch.stream not in self._tail and len(self._tail) >= MAX_STREAMS:

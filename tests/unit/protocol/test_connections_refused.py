@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.protocol.events import Acked, BatchReceived, GapReported, HeldBack
-from agent.protocol.frames import ConnectionsRefused, Status, decode, encode
+from agent.protocol.frames import Ack, ConnectionsRefused, Status, decode, encode
 from agent.protocol.session import Phase
 from tests.unit.protocol.test_sessions import Pair, batch
 
@@ -59,6 +59,33 @@ def test_what_was_thrown_away_is_asked_for_when_the_connection_is_taken_again() 
     pair.exchange()
     assert stored(pair) == [(NAV, 1), (NAV, 2)]
     assert Acked(NAV, 2) in pair.at_agent
+
+
+def test_it_is_asked_for_once_whatever_the_agent_sent_before_it_heard() -> None:
+    """A second word would have the agent forget what it sent behind the first, and take its ack for a fault."""
+    pair = Pair().open()
+    refused(pair, "nav")
+    for seq in (1, 2):
+        pair.agent.send_batch(batch(seq, seq - 1, NAV))
+    pair.exchange()
+    pair.agent.send_batch(batch(3, 2, NAV))
+    pair.relay.hold_back(frozenset(), "")
+    pair.exchange()
+
+    assert [event for event in pair.at_agent if isinstance(event, GapReported)] == [GapReported(NAV, 0)]
+    for seq in (1, 2, 3):
+        pair.agent.send_batch(batch(seq, seq - 1, NAV))
+    pair.exchange()
+    assert stored(pair) == [(NAV, 1), (NAV, 2), (NAV, 3)]
+
+
+def test_what_is_durable_is_acked_again_while_its_connection_is_refused() -> None:
+    pair = Pair(positions={NAV: 2}).open()
+    refused(pair, "nav")
+    pair.agent.send_batch(batch(2, 1, NAV))
+    pair.relay.receive(pair.agent.messages_to_send()[0], 0.0)
+
+    assert Ack(NAV, 2) in [decode(message) for message in pair.relay.messages_to_send()]
 
 
 def test_batches_that_were_taken_before_the_refusal_are_acked_behind_it() -> None:

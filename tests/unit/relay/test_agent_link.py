@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,13 +17,25 @@ from websockets.protocol import State
 from agent.clock import SystemClock
 from agent.protocol.events import Welcomed
 from agent.protocol.faults import MIB
-from agent.protocol.frames import Ack, Heartbeat, HeartbeatAck, Hello, decode, encode
+from agent.protocol.frames import (
+    Ack,
+    ConnectionsRefused,
+    Error,
+    Heartbeat,
+    HeartbeatAck,
+    Hello,
+    decode,
+    encode,
+)
 from agent.protocol.session import AgentSession
+from relay.acting import THE_RELAY
 from relay.agent_link import UNREAD_FRAMES, AgentLink
 from relay.bus.memory import MemoryBus
+from relay.credits import HeldBack
 from relay.ingest import Ingest
 from relay.members import Members, new_process
 from relay.settings import Gateway
+from relay.store import audited
 from relay.store.base import Agent
 from relay.store.sqlite import SqliteStore
 from relay.watch import CommandWatch
@@ -75,7 +88,8 @@ class Nobody:
 
 
 async def shake_hands(socket: Socket, agent: str, key: Ed25519PrivateKey) -> None:
-    session = AgentSession(Hello(1, 1, agent, 0, "test"), sign=key.sign, now=CLOCK.monotonic())
+    hello = Hello(1, 1, agent, 0, "test", ("connections_refused",))
+    session = AgentSession(hello, sign=key.sign, now=CLOCK.monotonic())
     while not session.live:
         for message in session.messages_to_send():
             socket.said.put_nowait(message)
@@ -136,6 +150,68 @@ async def linked(tmp_path: Path, settings: Gateway | None = None) -> AsyncIterat
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     await store.aclose()
+
+
+async def opened(here: Linked) -> None:
+    async with asyncio.timeout(60):
+        while here.link.own is None:
+            await CLOCK.sleep(0.01)
+
+
+async def heard(here: Linked, kind: type[Any]) -> Any:
+    """The next message of this kind."""
+    async with asyncio.timeout(60):
+        while not isinstance(found := decode(await here.socket.heard.get()), kind):
+            pass
+    return found
+
+
+async def test_an_agent_that_was_revoked_at_another_relay_is_sent_away(tmp_path: Path) -> None:
+    """G148."""
+    async with linked(tmp_path) as here:
+        await opened(here)
+        agent = here.agent
+        await here.link._store.engine.write(
+            lambda db: audited.revoke_agent(db, agent.tenant, agent.id, agent.enrolled_at, THE_RELAY)
+        )
+        await here.link.look_again()
+
+        assert (await heard(here, Error)).code == "identity_refused"
+
+
+class Answers:
+    """Credits whose first answer comes later than its second."""
+
+    def __init__(self) -> None:
+        self.late = asyncio.Event()
+        self.asked = 0
+
+    async def try_again(self, _agent: Agent, _now: datetime) -> HeldBack:
+        self.asked += 1
+        if self.asked > 1:
+            return HeldBack(frozenset(), "")
+        await self.late.wait()
+        return HeldBack(frozenset({"nav"}), "used up")
+
+
+async def test_what_was_seen_of_the_credits_last_is_what_the_agent_is_told_last(tmp_path: Path) -> None:
+    """G168: else a connection that has its credits would be held back for as long as the session lasts."""
+    async with linked(tmp_path) as here:
+        await opened(here)
+        answers: Any = Answers()
+        here.link._credits = answers
+        first = asyncio.ensure_future(here.link.look_again())
+        second = asyncio.ensure_future(here.link.look_again())
+        async with asyncio.timeout(60):
+            while not answers.asked:
+                await CLOCK.sleep(0.01)
+        for _ in range(20):
+            await CLOCK.sleep(0.01)
+        answers.late.set()
+        await asyncio.gather(first, second)
+
+        assert (await heard(here, ConnectionsRefused)).connections == ("nav",)
+        assert (await heard(here, ConnectionsRefused)).connections == ()
 
 
 async def test_an_agent_that_does_not_read_is_not_read_either_and_fills_no_memory(tmp_path: Path) -> None:

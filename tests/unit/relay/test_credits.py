@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from relay.acting import THE_RELAY
 from relay.credits import Credits
 from relay.events import EventType
 from relay.pricing import default_prices
@@ -126,14 +127,36 @@ async def test_an_agent_that_knows_no_refusals_is_taken_beyond_the_pool(relay: R
 
 async def test_a_revoked_agent_gives_everything_back(relay: Relay) -> None:
     """G169."""
-    from relay.acting import THE_RELAY
-
     agent = await enrolled(relay.store)
     await tell(relay, agent, "ecc=sap-ecc")
     await relay.store.engine.write(lambda db: audited.revoke_agent(db, "acme", agent.id, NOW, THE_RELAY))
 
     assert await in_use(relay) == 0
     assert await standings(relay) == {"ecc": Standing.DISCONNECTED}
+
+
+async def test_what_the_last_session_of_a_revoked_agent_says_takes_nothing(relay: Relay) -> None:
+    """G169: else nobody would ever give it back."""
+    agent = await enrolled(relay.store)
+    await credits_of(relay).resize("acme", 0, NOW)
+    await tell(relay, agent, "ecc=sap-ecc")
+    await credits_of(relay).resize("acme", 12, NOW)
+    await relay.store.engine.write(lambda db: audited.revoke_agent(db, "acme", agent.id, NOW, THE_RELAY))
+    await tell(relay, agent, "ecc=sap-ecc", "s4=sap-s4hana")
+    await credits_of(relay).try_again(agent, NOW)
+
+    assert await in_use(relay) == 0
+    assert await standings(relay) == {"ecc": Standing.DISCONNECTED}
+
+
+async def test_no_credits_are_moved_to_a_connection_that_is_not_there_any_more(relay: Relay) -> None:
+    """G169: the one that had them keeps them."""
+    agent = await enrolled(relay.store)
+    await tell(relay, agent, "s4=sap-s4hana", "ecc=sap-ecc")
+    await tell(relay, agent, "ecc=sap-ecc")
+
+    assert not await credits_of(relay).move("acme", "ecc", "s4", NOW)
+    assert (await standings(relay))["ecc"] is Standing.ESTABLISHED
 
 
 async def test_credits_are_moved_in_one_step_or_not_at_all(relay: Relay) -> None:
