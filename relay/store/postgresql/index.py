@@ -7,15 +7,16 @@ there into the index by one statement.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, TypeVar
 
 import psycopg
 
 from relay.store import index_writing
-from relay.store.base import Changes, RecordColumns, RemovedKeys
+from relay.store.base import Changes, Found, Place, RecordColumns, RecordFilter, RemovedKeys, Scope
 from relay.store.postgresql.address import Address
+from relay.store.postgresql.bounded import bounded
 from relay.store.postgresql.faults import translate
 from relay.store.postgresql.lanes import Lane, Readers
 from relay.store.postgresql.opening import make_index
@@ -35,7 +36,7 @@ class PostgresRecordIndex(SqlRecordIndex):
         super().__init__()
         self._address = address
         own = replace(address, schema=address.index_schema)
-        self._readers = Readers(own, READERS)
+        self._readers = Readers(own, READERS, locked=index_writing.TABLES)
         self._lane = Lane(own, "index", repeatable=True, durable=False)
 
     async def aclose(self) -> None:
@@ -47,6 +48,15 @@ class PostgresRecordIndex(SqlRecordIndex):
         await asyncio.to_thread(_remake, self._address)
         self.damaged = False
 
+    async def find(self, tenant: str, entity: str, wanted: RecordFilter, after: Place, limit: int) -> Found:
+        asked = replace(wanted, key=bounded(wanted.key), code=bounded(wanted.code))
+        return await super().find(tenant, entity, asked, after, limit)
+
+    async def living(self, wanted: Mapping[Scope, Sequence[str]]) -> dict[Scope, set[str]]:
+        asked = {scope: {bounded(key): key for key in keys} for scope, keys in wanted.items()}
+        found = await super().living({scope: list(keys) for scope, keys in asked.items()})
+        return {scope: {asked[scope][key] for key in keys} for scope, keys in found.items()}
+
     async def _reading(self, work: Callable[[Sql], T]) -> T:
         return await self._readers.read(work)
 
@@ -55,7 +65,8 @@ class PostgresRecordIndex(SqlRecordIndex):
 
     def _apply(self, db: Sql, changes: Changes) -> None:
         db.execute(_INCOMING)
-        index_writing.apply(db, changes, put=_put, remove=_remove)
+        letters = tuple(replace(letter, key=bounded(letter.key)) for letter in changes.dead_letters)
+        index_writing.apply(db, replace(changes, dead_letters=letters), put=_put, remove=_remove)
 
     def _reset(self, db: Sql) -> None:
         db.execute(f"TRUNCATE {', '.join(index_writing.TABLES)}")
@@ -102,15 +113,18 @@ def _put(db: Sql, scope: int, change: RecordColumns) -> None:
     _receive(
         db,
         zip(
-            range(len(change.keys)), change.keys, change.codes, change.statuses, change.vendor_keys,
-            change.updated_at, strict=True,
+            range(len(change.keys)), map(bounded, change.keys),
+            (None if code is None else bounded(code) for code in change.codes),
+            change.statuses, change.vendor_keys, change.updated_at, strict=True,
         ),
     )  # fmt: skip
     db.execute(_PUT, (scope, change.position))
 
 
 def _remove(db: Sql, scope: int, change: RemovedKeys) -> None:
-    _receive(db, ((row, key, None, None, None, change.deleted_at) for row, key in enumerate(change.keys)))
+    _receive(
+        db, ((row, bounded(key), None, None, None, change.deleted_at) for row, key in enumerate(change.keys))
+    )
     db.execute(_REMOVE, (scope, change.position))
 
 

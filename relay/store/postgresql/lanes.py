@@ -11,7 +11,7 @@ import asyncio
 import random
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -186,7 +186,15 @@ def _number(connection: psycopg.Connection[Any]) -> int | None:
 class Readers:
     """Reading transactions, several at once."""
 
-    def __init__(self, address: Address, count: int) -> None:
+    def __init__(self, address: Address, count: int, *, locked: Sequence[str] = ()) -> None:
+        """`locked`: tables that may be truncated.
+
+        That is seen at once, also by who began to read before it: so they are locked before the state is chosen that
+        the transaction sees.
+        """
+        self._begin = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        if locked:
+            self._begin += f"; LOCK TABLE {', '.join(locked)} IN ACCESS SHARE MODE".encode()
         self._address = address
         self._own = threading.local()
         self._sessions: list[Session] = []
@@ -214,7 +222,7 @@ class Readers:
             attempt += 1
             try:
                 connection = session.connection()
-                connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                connection.execute(self._begin)
                 result = work(PostgresSql(connection))
                 connection.execute("COMMIT")
             except psycopg.Error as error:

@@ -105,6 +105,11 @@ def make_index(connection: psycopg.Connection[Any], address: Address, *, anew: b
             connection.execute(f'DROP TABLE "{schema}"."{table}" CASCADE'.encode())
         _make_schema(connection, schema)
         connection.execute(f'SET LOCAL search_path = "{schema}"; {INDEX}'.encode())
+        # What it will show, it has to show in whole before anybody reads it.
+        connection.execute(
+            f'UPDATE "{schema}".progress SET complete_at ='  # noqa: S608 - only our own text
+            f' (SELECT coalesce(max(position), 0) FROM "{address.schema}".batches)'.encode()
+        )
         connection.execute(f"COMMENT ON SCHEMA \"{schema}\" IS '{mark}'".encode())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from relay.store.postgresql.store import PostgresStore
 from tests.servers import PostgresServer
 
 TEMPLATE = "relay_template"
+WAITING_SECONDS = 60.0  # generous: nobody waits so long unless something is broken
 
 
 class Databases:
@@ -48,6 +50,16 @@ class Databases:
         with psycopg.connect(**self.address(database).parameters, autocommit=True) as connection:
             cursor = connection.execute(statement.encode())
             return [] if cursor.description is None else cursor.fetchall()
+
+    def until_somebody_waits(self, address: Address) -> None:
+        """For a lock in that database, another than of the asking one."""
+        name = address.parameters["dbname"]
+        waiting = f"SELECT 1 FROM pg_stat_activity WHERE datname = '{name}' AND wait_event_type = 'Lock'"
+        until = time.monotonic() + WAITING_SECONDS
+        while not self.run(waiting):
+            if time.monotonic() > until:
+                raise TimeoutError("nobody waits for a lock")
+            time.sleep(0.02)
 
     def _create(self, name: str, template: str) -> None:
         self.run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")

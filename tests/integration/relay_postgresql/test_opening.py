@@ -81,7 +81,7 @@ def test_an_index_of_another_version_is_made_anew(
 ) -> None:
     address = empty(databases, "index_version")
     with monkeypatch.context() as older:
-        older.setattr(opening, "INDEX", "CREATE TABLE records (other BIGINT)")
+        older.setattr(opening, "INDEX", "CREATE TABLE progress (complete_at BIGINT)")
         prepare(address)
 
     prepare(address)
