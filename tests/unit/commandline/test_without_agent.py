@@ -103,9 +103,11 @@ def test_ctrl_c_ends_a_command_with_130(shell: Shell) -> None:
 
 
 _WAITING = """
-import asyncio, click
+import asyncio, click, signal
 from agent.cli import main
 from agent.commandline.invocation import run_async
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs tests in the background has it ignored
 
 async def wait():
     print("waiting", flush=True)
