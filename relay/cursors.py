@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from relay.eras import Standing
 from relay.places import Kept, close_place, open_place
@@ -57,6 +57,16 @@ class Cursors:
         if not standing.bears_out(kept.place.position):
             raise OutlivedCursor
         return Bookmark(kept.place, standing, self.seals, about)
+
+    async def renewed(self, bookmark: Bookmark) -> Bookmark:
+        """For the places that were found since it was read: the first append behind an opening began another era.
+
+        Raises OutlivedCursor.
+        """
+        standing = await self._standing(bookmark.standing.era)
+        if not standing.bears_out(bookmark.place.position):
+            raise OutlivedCursor
+        return replace(bookmark, standing=standing)
 
     async def _standing(self, era: bytes | None) -> Standing:
         return await self._engine.read(lambda db: eras.standing(db, era))

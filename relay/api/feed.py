@@ -114,11 +114,16 @@ async def follow(
 async def _answer(
     ctx: ApiContext, wanted: Wanted, cursor: str, limit: int, wait: int, form: Form
 ) -> StreamingResponse:
-    bookmark = await _bookmark(ctx, wanted, cursor)
     if cursor == NOW:
         place = behind(await ctx.index.position())
+        bookmark = await _bookmark(ctx, wanted, cursor)  # behind the place, whose era it names
         return _response(_only_end(form, bookmark.cursor(place)), form)
+    bookmark = await _bookmark(ctx, wanted, cursor)
     following = await _begun(ctx, wanted, bookmark, limit, wait)
+    try:
+        bookmark = await ctx.cursors.renewed(bookmark)  # how far this answer goes is settled by now
+    except OutlivedCursor as error:
+        raise outlived() from error
     return _response(_lines(following, bookmark, form), form)
 
 
@@ -144,7 +149,7 @@ async def _begun(ctx: ApiContext, wanted: Wanted, bookmark: Bookmark, limit: int
     # Counted among those who wait for commands: the API answers others meanwhile.
     with ctx.bus.subscribe(POSITIONS) as hints, ctx.waiters.watching(PURPOSE):
         found = following()
-        while not await found.begin() and ctx.waiters.room:
+        while not await found.begin() and not found.more and ctx.waiters.room:
             left = until - ctx.clock.monotonic()
             if left <= 0:
                 break

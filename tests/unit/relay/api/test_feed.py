@@ -154,6 +154,34 @@ async def test_now_is_a_cursor_behind_what_the_lists_show(api: Served) -> None:
     assert reader.keys == ["stored, and not shown yet"]
 
 
+async def test_who_waits_while_the_first_change_behind_a_start_comes_goes_on_from_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It began another era of the store; the reader has lost nothing, and nothing was lost."""
+    monkeypatch.setattr(feed_routes, "_PAUSE_SECONDS", 0.0)
+    reader = FeedReader()
+    async with served(tmp_path) as api:
+        sender = await filled(api)
+        await read(api, reader)
+    async with served(tmp_path) as api:
+        looked = asyncio.Event()
+        begin = following.Following.begin
+
+        async def begun(place: following.Following) -> bool:
+            found = await begin(place)
+            looked.set()
+            return found
+
+        monkeypatch.setattr(following.Following, "begin", begun)
+        waiting = asyncio.create_task(read(api, reader, wait=30))
+        async with asyncio.timeout(60):
+            await looked.wait()
+            await api.store(sender.batch(orders(["behind the start"])))
+            await waiting
+        assert reader.keys[-1] == "behind the start"
+        await read(api, reader)
+
+
 async def test_who_waits_is_answered_when_something_of_his_comes(
     api: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
