@@ -61,8 +61,11 @@ class ReadConnections:
             while self._alone and self._busy and not self._free:
                 self._change.wait()
             first = not self._busy
+            # Of pages that were thrown away. One that was told to stop may hear of it only in its next statement.
+            self._free = [free for free in self._free if not free.told_to_stop]
             if self._free:
                 connection = self._free.pop()
+                connection.stopped = False
                 self._busy.append(connection)
                 return connection, True
         try:

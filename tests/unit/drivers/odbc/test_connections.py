@@ -130,3 +130,21 @@ def test_a_connection_that_was_told_to_stop_is_not_kept() -> None:
     read.close()
 
     assert session.kept == []
+
+
+@pytest.mark.parametrize("source_listens", [False, True])
+def test_a_page_behind_one_that_was_thrown_away_is_read(source_listens: bool) -> None:
+    """The page before it was read again and ended elsewhere, so the pages under way were stopped."""
+    session = Session()
+    read = connections(session)
+
+    def stopped_too_late(connection: Any) -> Any:
+        read.stop()
+        connection.told_to_stop = source_listens
+        return connection
+
+    thrown_away = read.run(stopped_too_late)
+    used = read.run(lambda connection: (connection, connection.stopped))
+
+    assert used[1] is False
+    assert (used[0] is thrown_away) is not source_listens
