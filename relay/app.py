@@ -20,7 +20,7 @@ import uvicorn
 from agent.clock import Clock, SystemClock
 from agent.control import ControlServer
 from agent.errors import ConfigurationError, GroundwireError
-from relay import local_accounts
+from relay import local_accounts, local_calls
 from relay.access import AccessWatch
 from relay.api.context import ApiContext
 from relay.api.limits import Limits
@@ -31,7 +31,6 @@ from relay.documents import Documents
 from relay.gateway import Gateway
 from relay.ingest import Ingest
 from relay.leadership import led
-from relay.local_calls import LocalCalls
 from relay.materialise import Materialiser
 from relay.news import News
 from relay.readiness import Readiness
@@ -184,10 +183,10 @@ class RelayApp:
         swept = led(self.company.leadership, "retention", sweeper.run)
         tasks = [self._group.create_task(swept, name="retention")]
         if isinstance(self.store, SqliteStore):
-            calls = LocalCalls(self.store, self.materialiser, clock=self._clock)
+            calls = local_calls.LocalCalls(self.store, self.materialiser, clock=self._clock)
             handlers = {**calls.handlers(), **local_accounts.handlers(self.store, self._clock)}
             server = ControlServer(handlers, self.settings.data)
-            tasks.append(self._group.create_task(server.serve(), name="local-calls"))
+            tasks.append(self._group.create_task(local_calls.serve(server), name="local-calls"))
         return tasks
 
     def _gauges(self) -> Gauges:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from agent.clock import Clock, SystemClock
-from agent.control import ControlClient, NoAgentRunning
-from agent.errors import ConfigurationError
+from agent.control import ControlClient, NoAgentRunning, is_running
+from agent.errors import AlreadyRunning, ConfigurationError
 from relay import app, backup, local_accounts, local_calls
 from relay.backup import BackedUp, Restored
 from relay.identities import (
@@ -214,8 +214,21 @@ async def _back_up(config: Path, target: Path, progress: Progress, clock: Clock)
 
 def restore(source: Path, folder: Path, *, replace: bool = False, clock: Clock | None = None) -> Restored:
     """Put a backup in the place of a relay's store. The relay must not be running."""
+    _refuse_while_running(folder.absolute())
     now = (clock or SystemClock()).utcnow()
     return backup.restore(source.absolute(), folder.absolute(), now=now, replace=replace)
+
+
+def _refuse_while_running(folder: Path) -> None:
+    """It would go on with the store that was moved away, and ack what nobody finds again."""
+    config = folder / backup.CONFIG
+    if not config.exists():
+        return
+    data = load_settings(config).data
+    if asyncio.run(is_running(data)):
+        raise AlreadyRunning(
+            "The relay of this folder is running.", where=str(data), hint="Stop it, then restore."
+        )
 
 
 def rebuild_index(config: Path) -> int | None:

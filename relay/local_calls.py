@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+import structlog
+
 from agent.clock import Clock
-from agent.control import Handler, Progress
-from agent.errors import ConfigurationError
+from agent.control import ControlServer, Handler, Progress
+from agent.errors import ConfigurationError, GroundwireError
 from relay.backup import back_up
 from relay.store.sqlite import SqliteStore
+
+log = structlog.get_logger()
 
 BACKUP: Final = "backup"
 REBUILD_INDEX: Final = "rebuild_index"
@@ -42,6 +46,18 @@ class LocalCalls:
 
     async def _rebuild_index(self, _args: dict[str, Any], _progress: Progress) -> dict[str, Any]:
         return {"batches": await self._materialiser.begin_rebuild()}
+
+
+async def serve(server: ControlServer) -> None:
+    """Until cancelled. A folder that takes no socket costs these calls, and not the relay."""
+    try:
+        await server.serve()
+    except (OSError, GroundwireError) as error:
+        log.error(  # noqa: TRY400 - no traceback for operators
+            "local_calls_unavailable",
+            error=str(error),
+            hint="Everything else goes on. For a backup, a rebuilt index or a token by the command line: stop the relay.",
+        )
 
 
 def _path(args: Mapping[str, Any], name: str) -> Path:

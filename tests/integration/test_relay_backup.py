@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 
-from agent.errors import ConfigurationError, StorageDamaged
+from agent.control import SOCKET_FILE, is_running
+from agent.errors import AlreadyRunning, ConfigurationError, StorageDamaged
 from relay import backup, commands
 from relay.app import RelayApp
 from relay.identities import NewSecret
@@ -115,6 +117,25 @@ async def test_a_store_that_is_there_is_moved_aside_only_when_asked_for(place: P
 
     assert done.moved_away is not None
     assert (done.moved_away / "relay.db").exists()
+
+
+async def test_nothing_is_put_in_the_place_of_a_store_that_a_relay_uses(place: Place, tmp_path: Path) -> None:
+    """It would go on with the file that was moved away, and ack what nobody finds again."""
+    await asyncio.to_thread(commands.back_up, place.config, tmp_path / "backup")
+    async with RelayApp(place.settings):
+        await eventually(partial(is_running, place.settings.data))
+        with pytest.raises(AlreadyRunning):
+            await asyncio.to_thread(commands.restore, tmp_path / "backup", place.folder, replace=True)
+
+        assert place.settings.store_path.exists()
+
+
+async def test_a_data_folder_that_takes_no_socket_costs_no_relay(place: Place) -> None:
+    (place.settings.data / SOCKET_FILE).write_text("not a socket")
+
+    async with RelayApp(place.settings) as relay, client_of(relay, place.token) as client:
+        for _ in range(3):
+            assert await listed(client) == set()
 
 
 @pytest.mark.parametrize("fault", ["spoilt", "missing"])
