@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,16 @@ from typing import Any
 import orjson
 import pytest
 
+from agent.errors import TransientError
 from relay.bus.base import Hint
 from relay.events import EventType
-from relay.webhooks.base import DeliveryState
+from relay.webhooks.base import DeliveryState, Result
 from relay.webhooks.courier import Outcome
 from relay.webhooks.dispatcher import SECRET_UNREADABLE, Dispatcher
 from relay.webhooks.keyring import Keyring
 from relay.webhooks.pacing import MAX_WIDTH
 from relay.webhooks.plan import MAX_ATTEMPTS
+from relay.webhooks.store import WebhookStore
 from tests.unit.relay.making import NOW
 from tests.unit.relay.webhooks.making import ALL_INDEXED, KEYRING, Hooks, hooks
 
@@ -315,6 +317,33 @@ async def _enough(running: Running, stop: int) -> bool:
         "acme", "a", state=DeliveryState.DELIVERED, before="", limit=100
     )
     return len(found) == 20
+
+
+class RefusingStore(WebhookStore):
+    """Writes down no outcome for a while, and is read all the same."""
+
+    refusals = 20
+
+    async def settle(self, results: Sequence[Result], now: datetime) -> None:
+        if self.refusals == 0:
+            await super().settle(results, now)
+            return
+        self.refusals -= 1
+        await self.events_waiting()  # whoever looked for deliveries before this has been answered behind it
+        raise TransientError("The database is away.")
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+async def test_nothing_is_sent_again_while_its_outcome_cannot_be_written_down(
+    there: Hooks, *, ordered: bool
+) -> None:
+    refusing = replace(there, webhooks=RefusingStore(there.store.engine))
+    await there.endpoint(name="a", ordered=ordered)
+    await there.tell(*["nav"] * 5)
+    async with dispatching(refusing, well) as running:
+        await running.settled(5)
+
+        assert running.courier.numbers() == [1, 2, 3, 4, 5]
 
 
 async def test_two_signatures_while_a_secret_is_being_changed(there: Hooks) -> None:
