@@ -6,6 +6,7 @@ switched on.
 
 from __future__ import annotations
 
+import ssl
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -207,6 +208,9 @@ class MetricsServer:
                 where="metrics.port",
                 hint="Another program may use the port; choose another one in relay.toml.",
             ) from error
+        if isinstance(self._server.socket, ssl.SSLSocket):
+            # Each connection shakes hands in its own thread: one that says nothing must hold up nobody, nor `close`.
+            self._server.socket.do_handshake_on_connect = False  # type: ignore[attr-defined]  # the stubs lack it
 
     @property
     def port(self) -> int:

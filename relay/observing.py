@@ -5,13 +5,17 @@ Every method returns at once, raises nothing and changes nothing of what it is t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import structlog
+
 from relay.lifecycle import Command, CommandState
 from relay.store.base import Agent, AppendOutcome, BatchHeader, ConnectionStatus, NewBatch, RunRow
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,51 +94,54 @@ class Observer:
 
 
 class Observers(Observer):
-    """Tells each of several."""
+    """Tells each of several. One that fails all the same is passed over: nothing that is watched may end by it."""
 
     def __init__(self, *observers: Observer) -> None:
         self._observers = observers
+        self._failed: set[tuple[str, str]] = set()
+
+    def _each(self, tell: Callable[[Observer], None]) -> None:
+        for one in self._observers:
+            try:
+                tell(one)
+            except Exception as error:  # noqa: BLE001 - an ack or a task hangs on whoever tells
+                self._note(type(one).__name__, type(error).__name__)
+
+    def _note(self, observer: str, error: str) -> None:
+        """Said once of each kind: what is watched may be every batch. The error's text may hold an agent's values."""
+        if (observer, error) not in self._failed:
+            self._failed.add((observer, error))
+            log.error("observer_failed", observer=observer, error=error)
 
     def agent_arrived(self, agent: Agent) -> None:
-        for one in self._observers:
-            one.agent_arrived(agent)
+        self._each(lambda one: one.agent_arrived(agent))
 
     def agent_left(self, agent: Agent) -> None:
-        for one in self._observers:
-            one.agent_left(agent)
+        self._each(lambda one: one.agent_left(agent))
 
     def turned_away(self, reason: str) -> None:
-        for one in self._observers:
-            one.turned_away(reason)
+        self._each(lambda one: one.turned_away(reason))
 
     def told(self, word: Word) -> None:
-        for one in self._observers:
-            one.told(word)
+        self._each(lambda one: one.told(word))
 
     def settled(self, settled: Settled) -> None:
-        for one in self._observers:
-            one.settled(settled)
+        self._each(lambda one: one.settled(settled))
 
     def committed(self, commit: Commit) -> None:
-        for one in self._observers:
-            one.committed(commit)
+        self._each(lambda one: one.committed(commit))
 
     def materialised(self, done: Round) -> None:
-        for one in self._observers:
-            one.materialised(done)
+        self._each(lambda one: one.materialised(done))
 
     def command_sent(self, command: Command) -> None:
-        for one in self._observers:
-            one.command_sent(command)
+        self._each(lambda one: one.command_sent(command))
 
     def command_answered(self, outcome: Outcome) -> None:
-        for one in self._observers:
-            one.command_answered(outcome)
+        self._each(lambda one: one.command_answered(outcome))
 
     def request_answered(self, answered: Answered) -> None:
-        for one in self._observers:
-            one.request_answered(answered)
+        self._each(lambda one: one.request_answered(answered))
 
     def webhook_attempted(self, outcome: str, seconds: float) -> None:
-        for one in self._observers:
-            one.webhook_attempted(outcome, seconds)
+        self._each(lambda one: one.webhook_attempted(outcome, seconds))

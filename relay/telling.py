@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from agent.clock import Clock
-from agent.errors import TransientError
+from agent.errors import GroundwireError
 from relay.batch_events import events_of, keys_to_look_up
 from relay.bus.base import Bus
 from relay.bus.subjects import AGENTS, EVENTS
@@ -68,7 +68,7 @@ class PresenceTeller:
             while True:
                 try:
                     await self.look()
-                except TransientError as error:
+                except GroundwireError as error:
                     log.warning("presence_not_told", code=error.code, error=str(error))
                 await hints.next(within=LOOK_SECONDS)
 

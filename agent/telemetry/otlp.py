@@ -107,13 +107,13 @@ class OtlpSender:
 
     async def _send(self) -> None:
         spans = [self._queue.popleft() for _ in range(min(MAX_AT_ONCE, len(self._queue)))]
-        body = await asyncio.to_thread(encoded, spans, self._resource)
         try:
+            body = await asyncio.to_thread(encoded, spans, self._resource)
             answer = await self._client.post(
                 self._url, content=body, headers={"Content-Type": "application/x-protobuf"}
             )
             why = "" if answer.is_success else f"it answered {answer.status_code}"
-        except Exception as error:  # noqa: BLE001 - whatever a collector does, nothing but its spans may suffer
+        except Exception as error:  # noqa: BLE001 - whatever a collector does or a span holds, nothing but spans may suffer
             why = type(error).__name__
         if why:
             self.dropped += len(spans)

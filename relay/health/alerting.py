@@ -51,9 +51,17 @@ class Alerting:
         """What fails of it is tried again at the next look: what stands is in the store."""
         try:
             for tenant in await self._store.tenants():
-                await self._look_at(tenant, self._clock.utcnow())
+                await self._look_at_one(tenant)
         except GroundwireError as error:
             log.warning("alerts_not_looked_at", code=error.code, error=str(error), hint=error.hint)
+
+    async def _look_at_one(self, tenant: str) -> None:
+        try:
+            await self._look_at(tenant, self._clock.utcnow())
+        except GroundwireError:
+            raise
+        except Exception as error:  # noqa: BLE001 - what one tenant's agents say must not end the alerts of all
+            log.error("alerts_crashed", tenant=tenant, error=type(error).__name__)  # noqa: TRY400 - their values may stand in its text
 
     async def _look_at(self, tenant: str, now: datetime) -> None:
         rules, agents = await self._store.fleet(tenant, now)

@@ -116,7 +116,7 @@ class HealthNotes(Observer):
         now = self._clock.utcnow()
         read_at = moment(settled.enqueued_at)
         skew = max(there.skews, default=timedelta(0))
-        lag = None if read_at is None else max(timedelta(0), now - (read_at - skew))
+        lag = None if read_at is None else max(timedelta(0), now - read_at + skew)
         acked = Acked(now, lag)
         self._agents[batch.agent] = replace(self._note_of(there.agent), acked=acked)
         self._note_connection(batch.agent, batch.connection, acked=acked)
@@ -148,6 +148,8 @@ class HealthNotes(Observer):
                         log.warning("health_not_written", code=error.code, error=str(error), hint=error.hint)
                     self._failing = True
                     return
+                except Exception as error:  # noqa: BLE001 - notes that cannot be written must not end those behind them
+                    log.error("health_notes_dropped", error=type(error).__name__)  # noqa: TRY400 - values of an agent stand in its text
                 self._failing = False
 
     def _taken(self) -> Notes:

@@ -173,7 +173,8 @@ def _backlog_minutes(facts: AgentFacts, now: datetime) -> float | None:
         return facts.empty_in / MINUTE
     if facts.waiting is None or facts.waiting.oldest_at is None:
         return None
-    return max(0.0, (now + (facts.skew or timedelta(0)) - facts.waiting.oldest_at) / MINUTE)
+    # Spans alone are added: on a clock of the year 9999 there is no moment a little later.
+    return max(0.0, (now - facts.waiting.oldest_at + (facts.skew or timedelta(0))) / MINUTE)
 
 
 def _fullness(facts: AgentFacts) -> float | None:

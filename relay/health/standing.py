@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from relay.health.noted import RunNote, Standing
-from relay.health.told import moment
+from relay.health.told import MAX_NUMBER, moment
 from relay.store.base import ConnectionStatus, RunRow
 
 MAX_CODE: Final = 64
@@ -21,7 +21,7 @@ def standing_of(status: ConnectionStatus) -> Standing:
     expected = [stream for stream in status.streams if _code(stream.get("error")) != DENIED]
     errors = [status.error, *(stream.get("error") for stream in expected)]
     error = next((one for one in errors if _code(one) not in ("", DENIED)), None)
-    states = {status.state, *(stream.get("state") for stream in expected)}
+    states = (status.state, *(stream.get("state") for stream in expected))  # of whatever type an agent sends
     runs = [at for stream in expected if (at := moment(stream.get("nextRunAt"))) is not None]
     return Standing(
         state=status.state,
@@ -45,7 +45,7 @@ def note_of(run: RunRow) -> RunNote:
         run.connection,
         run.stream.partition("/")[2] or run.stream,
         run.run,
-        letters if type(letters) is int else 0,
+        min(letters, MAX_NUMBER) if type(letters) is int else 0,
         (finished or moment(run.started_at)) if run.status == SUCCEEDED else None,
     )
 

@@ -139,3 +139,17 @@ async def test_the_environment_names_no_address_no_header_and_no_proxy(
         assert elsewhere.requests == []
     assert "x-strange" not in {name.lower() for name in headers}
     assert isinstance(sink_to(None, {}, SystemClock()), Nowhere)
+
+
+async def test_a_span_that_cannot_be_encoded_is_dropped_and_those_behind_it_arrive() -> None:
+    with receiving() as receiver:
+        sender = sender_to(receiver.url)
+        async with sending(sender):
+            sender.add(span(1, attributes={"n": 2**70}))
+            async with asyncio.timeout(60):
+                while not sender.dropped:
+                    await asyncio.to_thread(threading.Event().wait, 0.02)
+            sender.add(span(2))
+            async with asyncio.timeout(60):
+                while not receiver.requests:
+                    await asyncio.to_thread(threading.Event().wait, 0.02)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from relay.events import EventType
 from relay.health.alerting import Alerting
@@ -14,8 +15,10 @@ from relay.health.alerts import Alert, raised
 from relay.health.facts import Certificate
 from relay.health.keeping import HealthStore
 from relay.health.notes import HealthNotes
-from relay.health.rules import DEFAULTS, Measure, Rule, Setting
+from relay.health.rules import DEFAULTS, Measure, Rule, Rules, Setting
+from relay.observing import Word
 from relay.store.events import EventFilter, find
+from relay.store.health import AgentWithConnections
 from tests.unit.relay.making import NOW, Relay, enrolled, opened
 
 HOUR = 3600.0
@@ -127,3 +130,39 @@ async def test_the_relays_own_certificate_is_looked_at_for_every_tenant_with_age
     (found,) = await all_alerts(relay)
     assert (found.rule, found.agent, found.connection, found.value) == (Rule.CERTIFICATE_EXPIRES, "", "", 3)
     assert told == ["news"]
+
+
+async def test_an_agent_whose_clock_has_no_later_moment_stops_no_alert(relay: Relay) -> None:
+    """Its clock shows the last second that there is, and something waits that does not become less."""
+    agent = await enrolled(relay.store)
+    await enrolled(relay.store, "globex")
+    notes = HealthNotes(HealthStore(relay.store.engine), relay.clock)
+    notes.agent_arrived(agent)
+    some = {"batches": 1, "records": 1, "bytes": 1, "oldestAt": "2026-01-01T00:00:00Z"}
+    notes.told(Word(agent, [], {"at": "9999-12-31T23:59:59.999999Z", "waiting": some}))
+    await notes.write()
+    relay.clock.advance(HOUR)
+    await alerting(relay).look()
+
+    assert Rule.CLOCK_SKEW in {one.rule for one in await all_alerts(relay)}
+    assert [one.rule for one in await all_alerts(relay, "globex")] == [Rule.AGENT_OFFLINE]
+
+
+class OneBroken(HealthStore):
+    """What the agents of the first tenant have said cannot be read."""
+
+    async def fleet(self, tenant: str, now: datetime) -> tuple[Rules, list[AgentWithConnections]]:
+        if tenant == "acme":
+            raise OverflowError
+        return await super().fleet(tenant, now)
+
+
+async def test_a_tenant_of_which_nothing_can_be_made_does_not_end_the_alerts_of_others(relay: Relay) -> None:
+    for tenant in ("acme", "globex"):
+        await enrolled(relay.store, tenant)
+    relay.clock.advance(HOUR)
+    with capture_logs() as lines:
+        await Alerting(OneBroken(relay.store.engine), relay.clock).look()
+
+    assert [one.rule for one in await all_alerts(relay, "globex")] == [Rule.AGENT_OFFLINE]
+    assert ("alerts_crashed", "acme") in [(line["event"], line.get("tenant")) for line in lines]

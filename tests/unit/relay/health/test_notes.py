@@ -284,3 +284,51 @@ async def test_another_tenant_sees_nothing_of_it(relay: Relay) -> None:
     assert await store.agent("globex", agent.id, NOW) is None
     assert await store.connection("globex", "nav", NOW) is None
     assert [one.id for one, _ in (await store.fleet("globex", NOW))[1]] == [other.id]
+
+
+@pytest.mark.parametrize(
+    ("told", "read_at"),
+    [
+        (NOW + timedelta(hours=1), "0001-01-01T00:00:00Z"),
+        (NOW - timedelta(hours=1), "9999-12-31T23:59:59Z"),
+    ],
+)
+async def test_a_batch_from_the_ends_of_time_is_noted_like_any(
+    relay: Relay, told: datetime, read_at: str
+) -> None:
+    agent, notes = await enrolled(relay.store), notes_of(relay)
+    notes.agent_arrived(agent)
+    await tell(relay, notes, agent, health=waiting(1, told))
+    notes.settled(Settled(Sender(agent).batch(orders(["1"])), AppendOutcome.APPENDED, read_at))
+    await notes.write()
+
+    assert (await facts(relay, agent))[0].last_ack_at == NOW
+
+
+async def test_a_run_with_more_dead_letters_than_a_store_can_count_ends_nothing(relay: Relay) -> None:
+    agent, notes = await enrolled(relay.store), notes_of(relay)
+    await tell(relay, notes, agent, streams=[{"name": "orders"}])
+    notes.materialised(done(run("orders", 1, "failed", 2**64 - 1, NOW)))
+    await notes.write()
+
+    assert (await facts(relay, agent))[1][0].dead_letters == 2**53 - 1
+
+
+class Unforeseen(HealthStore):
+    """Of one agent something is noted that cannot be written."""
+
+    async def write_health(self, notes: Notes) -> None:
+        if any(note.agent == "agt_strange" for note in notes.agents):
+            raise OverflowError
+        await super().write_health(notes)
+
+
+async def test_notes_that_cannot_be_written_do_not_end_those_that_come_after(relay: Relay) -> None:
+    agent = await enrolled(relay.store)
+    notes = HealthNotes(Unforeseen(relay.store.engine), relay.clock)
+    notes.agent_arrived(replace(agent, id="agt_strange"))
+    await notes.write()
+    notes.agent_arrived(agent)
+    await notes.write()
+
+    assert (await facts(relay, agent))[0].connected

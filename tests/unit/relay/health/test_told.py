@@ -87,6 +87,17 @@ def test_a_connection_stands_as_its_streams_do() -> None:
     assert (found.next_run_at, found.streams) == (NOW, ("a", "b"))
 
 
+@given(JSON)
+def test_whatever_stands_in_a_status_is_read_past_or_understood(said: Any) -> None:
+    standing(
+        state=said, error=said, streams=[{"name": said, "state": said, "error": said, "nextRunAt": said}]
+    )
+
+
+def test_a_state_that_is_no_word_is_read_past() -> None:
+    assert not standing(streams=[{"name": "a", "state": {"a": []}}]).refused
+
+
 def test_refused_credentials_are_known_by_the_state_or_by_the_error() -> None:
     assert standing(state="needs_reauthorisation").refused
     assert standing(streams=[{"name": "a", "error": {"code": "credentials_refused"}}]).refused
