@@ -68,7 +68,8 @@ class AdvisoryLeadership:
         claim = self._claims[work] = _Claim(holder)
         self._changed.set()
         try:
-            await claim.taken.wait()
+            while not claim.taken.is_set():  # it may be lost again before this task has its turn
+                await claim.taken.wait()
             claim.inside = True
             try:
                 yield

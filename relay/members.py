@@ -68,6 +68,7 @@ class Members:
         self._clock = clock
         self._elsewhere: dict[str, Session] = {}
         self._healthy = True
+        self._ending: dict[str, Agent] = {}  # by session: what is over here, and perhaps not yet in the store
 
     async def join(self) -> None:
         if self.alone:
@@ -98,9 +99,13 @@ class Members:
         return confirmed
 
     async def left(self, agent: Agent, session: str) -> None:
+        """Where the store does not take it, with the next look that it answers."""
+        if not self.alone:
+            self._ending[session] = agent
         now = self._clock.utcnow()
         if await self._engine.write(lambda db: sessions.end(db, agent, session, now)):
             self._tell(agent.id)
+        self._ending.pop(session, None)
 
     def announce(self, agent: str, command: str) -> None:
         """A command waits for an agent that is not here."""
@@ -132,6 +137,8 @@ class Members:
         until = now + timedelta(seconds=LEASE_SECONDS)
         own = dict(here.own())  # as it was before the store is asked: what comes later is not looked at
         await self._engine.write(lambda db: sessions.renew(db, self.process, until))
+        for session, agent in list(self._ending.items()):
+            await self.left(agent, session)
         for lost in await self._engine.write(lambda db: sessions.forget_dead(db, now)):
             log.warning("agent_lost_with_its_relay", agent=lost.agent, relay=lost.relay)
             self._tell(lost.agent)

@@ -160,3 +160,20 @@ async def test_one_process_cannot_want_a_work_twice(address: Address) -> None:
         with pytest.raises(RuntimeError, match="wanted twice"):
             async with leadership.held(WORK):
                 pass
+
+
+async def test_a_place_that_is_lost_before_its_worker_has_its_turn_is_not_begun_on(address: Address) -> None:
+    worker = Worker()
+    leadership = AdvisoryLeadership(
+        address, clock=CLOCK
+    )  # its connection is not kept: nothing is taken by itself
+    async with working(lambda: led(leadership, WORK, worker.work)):
+        while WORK not in leadership._claims:
+            await CLOCK.sleep(0)
+        await CLOCK.sleep(0.01)
+        claim = leadership._claims[WORK]
+        claim.taken.set()
+        claim.lose()
+
+        await CLOCK.sleep(0.05)
+        assert not worker.inside.is_set()

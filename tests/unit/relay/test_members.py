@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
+
+import pytest
 
 from agent.clock import ManualClock
+from agent.errors import Unreachable
 from relay.bus.memory import MemoryBus
 from relay.lifecycle import CommandState
 from relay.members import LEASE_SECONDS, Members, Own, new_process
 from relay.store import sessions
 from relay.store.base import Agent, AppendOutcome
+from relay.store.sql import Engine, Sql
 from relay.store.sqlite import SqliteStore
 from tests.unit.relay.making import NOW, Sender, enrolled, orders
 from tests.unit.relay.store.test_commands import command_of
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -315,6 +322,41 @@ async def test_a_session_that_ended_is_nobodys_and_its_end_does_not_end_the_next
         await a.left(it.agent, older.session)
         assert (await it.store.engine.read(lambda db: sessions.current(db, it.agent.id))).id == newer.session
         await b.left(it.agent, newer.session)
+        assert await it.store.engine.read(lambda db: sessions.current(db, it.agent.id)) is None
+
+
+class Away:
+    """An engine of a store that answers nothing for a while."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.away = False
+
+    async def read(self, work: Callable[[Sql], T]) -> T:
+        return await self.engine.read(work)
+
+    async def write(self, work: Callable[[Sql], T]) -> T:
+        if self.away:
+            raise Unreachable("The database does not answer.")
+        return await self.engine.write(work)
+
+
+async def test_an_agent_that_left_while_the_store_was_away_is_nobodys_once_it_is_back(tmp_path: Path) -> None:
+    async with world(tmp_path) as it:
+        engine = Away(it.store.engine)
+        a = Members(engine, it.bus, new_process("r", it.clock), alone=False, clock=it.clock)
+        await a.join()
+        own = await it.welcome()
+        assert await a.confirm(own)
+
+        engine.away = True
+        with pytest.raises(Unreachable):
+            await a.left(it.agent, own.session)
+        with pytest.raises(Unreachable):
+            await a.look(Here())
+        engine.away = False
+        await a.look(Here())
+
         assert await it.store.engine.read(lambda db: sessions.current(db, it.agent.id)) is None
 
 
