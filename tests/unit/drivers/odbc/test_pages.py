@@ -23,6 +23,7 @@ class Circle:
     """Compares otherwise than it orders: behind any row it finds the same rows again."""
 
     dialect = ANSI
+    told_to_stop = False
 
     def borrow(self) -> tuple[Any, bool]:
         return self, False
@@ -68,6 +69,7 @@ class Heard:
     """Answers each page with the same two rows, and keeps what it was asked."""
 
     dialect = ANSI
+    told_to_stop = False
 
     def __init__(self) -> None:
         self.asked: list[Sql] = []
