@@ -17,6 +17,8 @@ from relay.store.sql import Sql, Value
 
 SCANNED_EVENTS: Final = 20_000  # of a tenant, looked at for one page: a rare match takes several
 HELD_BACK: Final = timedelta(seconds=10)  # at most, until lists show the records that an event names
+# Not min(position): for that all events are gone through by their positions, rather than the few by their source.
+FIRST_HELD: Final = "SELECT min(position + 0) FROM events WHERE source > ? AND told_at > ?"
 _COLUMNS: Final = "position, tenant, id, at, type, connection, agent, subject, source, data"
 
 
@@ -86,10 +88,7 @@ def event(sql: Sql, tenant: str, event_id: str) -> StoredEvent | None:
 
 def horizon(sql: Sql, indexed: int, now: datetime) -> int:
     """Where readers stop: before an event of a batch that lists do not show yet. The index is a moment behind."""
-    held = sql.value(
-        "SELECT min(position) FROM events WHERE source > ? AND told_at > ?",
-        (indexed, to_micros(now - HELD_BACK)),
-    )
+    held = sql.value(FIRST_HELD, (indexed, to_micros(now - HELD_BACK)))
     return number(sql, "events") if held is None else int(held) - 1
 
 
