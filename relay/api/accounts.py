@@ -31,6 +31,7 @@ from relay.store.keys import MAX_KEYS, Kind
 
 router = APIRouter()
 
+_NUMBERS: Final = 2**62  # what the store can hold, and more than it ever does
 _ACTIONS: Final = "|".join(Action)
 Cursor = Annotated[str, Query(description="`nextCursor` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
@@ -171,11 +172,16 @@ def audit_place(cursor: str) -> AuditPlace | None:
         return None
     try:
         at, chain, n = orjson.loads(decode_id(cursor))
-        return AuditPlace(int(at), str(chain), int(n))
-    except (ValueError, TypeError) as error:
-        raise Problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY, "The cursor is not one that this list gave out."
-        ) from error
+        place = AuditPlace(int(at), str(chain), int(n))
+    except (ValueError, TypeError, OverflowError) as error:
+        raise _strange() from error
+    if max(abs(place.at), abs(place.n)) >= _NUMBERS:
+        raise _strange()
+    return place
+
+
+def _strange() -> Problem:
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "The cursor is not one that this list gave out.")
 
 
 def next_place(page: list[KeptLine]) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from relay.api.problems import UNSETTLED
 from relay.api.repeats import Claim, kept
 from relay.api.sparse import cut
 
@@ -103,7 +104,7 @@ class _Answer:
         self._scope["state"][CLAIM] = None
         if start["status"] < HTTPStatus.BAD_REQUEST:
             await claim.keep(kept(start["status"], start["headers"], body))
-        else:
+        elif not self._scope["state"].get(UNSETTLED):  # such a key stays without an answer
             await claim.release()
 
     def _tagged(self, start: Message, body: bytes) -> tuple[Message, bytes]:

@@ -13,11 +13,12 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from agent.errors import GroundwireError, TransientError
-from relay.store.base import IndexIncomplete
+from relay.store.base import IndexIncomplete, OutcomeUnknown
 
 log = structlog.get_logger()
 
 MEDIA_TYPE: Final = "application/problem+json"
+UNSETTLED: Final = "unsettled"  # in the request's state: what it asked for may have been done or not
 MAX_FAULTS: Final = 20  # of one request; the first few say it
 
 
@@ -107,12 +108,14 @@ async def _http(_request: Request, error: Exception) -> Response:
     return response(error.status_code, str(error.detail), headers=headers)
 
 
-async def _ours(_request: Request, error: Exception) -> Response:
+async def _ours(request: Request, error: Exception) -> Response:
     if not isinstance(error, GroundwireError):
         raise error
     if isinstance(error, IndexIncomplete):  # it is known, and passes
         return response(HTTPStatus.SERVICE_UNAVAILABLE, error.message, headers={"Retry-After": "5"})
     log.error("request_failed", code=error.code, error=str(error), hint=error.hint)
+    if isinstance(error, OutcomeUnknown):
+        setattr(request.state, UNSETTLED, True)
     if isinstance(error, TransientError):
         return response(
             HTTPStatus.SERVICE_UNAVAILABLE, "The relay cannot answer now.", headers={"Retry-After": "5"}

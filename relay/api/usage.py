@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Body
 from pydantic import Field
@@ -19,6 +19,7 @@ from relay.credits import Credits
 from relay.store.usage import Held, HistoryLine
 from relay.usage import Standing, TooFewCredits, UsageAction
 
+_MAX_DIGITS: Final = 18  # of a number that the store can hold
 router = APIRouter(prefix="/usage", tags=["usage"])
 
 
@@ -120,7 +121,7 @@ async def list_usage_history(
     ctx: Context, tenant: Tenant, cursor: Cursor = "", limit: Limit = 100
 ) -> UsageHistory:
     before = decode_id(cursor)
-    if before and not before.isdecimal():
+    if before and not (before.isdecimal() and len(before) <= _MAX_DIGITS):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "The cursor is not one that this list gave out.")
     found = await Credits(ctx.store.engine, ctx.prices).history(
         tenant, int(before) if before else None, limit + 1

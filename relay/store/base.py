@@ -427,6 +427,12 @@ class Need(StrEnum):
     SHOWN = "shown"  # records, deleted ones too; or the last run of its stream
 
 
+class OutcomeUnknown(TransientError):
+    """What was to be written may stand or not: the database went away at its commit."""
+
+    code = "outcome_unknown"
+
+
 class IndexIncomplete(TransientError):
     """The index is being made anew."""
 

@@ -21,6 +21,7 @@ import psycopg
 import structlog
 
 from agent.errors import TransientError
+from relay.store.base import OutcomeUnknown
 from relay.store.postgresql.address import Address
 from relay.store.postgresql.faults import AGAIN, lost, translate
 from relay.store.postgresql.session import Session
@@ -170,7 +171,7 @@ class Lane:
                 if status != "in progress":
                     return bool(status == "committed")
             pause(LOOK_SECONDS)
-        raise TransientError(
+        raise OutcomeUnknown(
             "The connection to the database broke at a commit, and the database does not tell what became of it.",
             where=str(self._session.address),
             hint="Ask again: what was stored is found, and a request with an Idempotency-Key is not carried out twice.",

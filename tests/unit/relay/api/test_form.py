@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,17 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 from structlog.testing import capture_logs
 
+from agent.errors import StorageFull
 from relay.api import repeats
 from relay.api.deprecation import Deprecation
 from relay.api.examples import example_of
 from relay.api.limits import Limits
 from relay.api.shell import Shell
 from relay.identities import ALL_SCOPES, create_token
+from relay.store.base import OutcomeUnknown
 from tests.unit.relay.api.serving import Served, filled, keys, served
 from tests.unit.relay.making import NOW, orders
 
@@ -182,6 +186,51 @@ async def test_a_write_that_ended_without_an_answer_is_not_done_again(
     answer = await api.acme.post(CODE, json={}, headers={"Idempotency-Key": "one"})
     assert answer.status_code == 409
     assert "without an answer" in answer.json()["detail"]
+
+
+async def test_a_write_of_which_nobody_knows_whether_it_stands_is_not_done_again(
+    api: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = {"Idempotency-Key": "one"}
+
+    async def answers_no_more(*_: Any) -> None:
+        raise OutcomeUnknown("the connection broke at a commit")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(api.relay.store, "add_code", answers_no_more)
+        unknown = await api.acme.post(CODE, json={}, headers=key)
+
+    assert unknown.status_code == 503
+    assert (await api.acme.post(CODE, json={}, headers=key)).status_code == 409
+
+
+async def test_a_write_that_the_store_had_no_room_for_leaves_its_key_free(
+    api: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = {"Idempotency-Key": "one"}
+
+    async def full(*_: Any) -> None:
+        raise StorageFull("no room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(api.relay.store, "add_code", full)
+        assert (await api.acme.post(CODE, json={}, headers=key)).status_code == 503
+
+    assert (await api.acme.post(CODE, json={}, headers=key)).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("path", "last"),
+    [
+        ("/usage/history", "9" * 30),
+        ("/audit", '[1,"acme",18446744073709551615]'),
+        ("/audit", '[1e300,"acme",1]'),
+    ],
+)
+async def test_a_number_in_a_cursor_that_no_store_holds_is_refused(api: Served, path: str, last: str) -> None:
+    cursor = base64.urlsafe_b64encode(orjson.dumps(["i", last])).rstrip(b"=").decode()
+
+    assert (await api.acme.get(path, params={"cursor": cursor})).status_code == 422
 
 
 async def test_a_key_is_kept_for_a_day_and_only_so_many_are(
