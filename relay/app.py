@@ -46,6 +46,9 @@ log = structlog.get_logger()
 
 MIB: Final = 1024 * 1024
 REQUESTS_END_SECONDS: Final = 5  # for API requests under way at shutdown
+COMMIT_SECONDS: Final = (
+    5.0  # for what is queued; what a store that is away does not take stays with the agents
+)
 STARTUP_POLL_SECONDS: Final = 0.01
 BACKLOG: Final = 128
 NOTICE_SECONDS: Final = 3.0  # for the proxy to see that this relay takes nobody new, before its API closes
@@ -61,6 +64,7 @@ class RelayApp:
         self._group = asyncio.TaskGroup()
         self._api_port = settings.api.port
         self.readiness = Readiness()
+        self._working: list[asyncio.Task[None]] = []  # until what was queued is stored
 
     async def __aenter__(self) -> Self:
         try:
@@ -164,12 +168,12 @@ class RelayApp:
         self._ingesting = self._group.create_task(self.ingest.run(), name="ingest")
         await self.materialiser.prepare()
         leading = led(self.company.leadership, "materialiser", self.materialiser.run)
-        self._materialising = self._group.create_task(leading, name="materialise")
-        self._watching = self._group.create_task(self._watch_store(), name="store-failure")
-        self._keeping = self._keep_house()
+        self._working.append(self._group.create_task(leading, name="materialise"))
+        self._working.append(self._group.create_task(self._watch_store(), name="store-failure"))
+        self._working += self._keep_house()
         await self.watching.start(self._group, self.company.leadership, self._gauges())
         access = AccessWatch(self.store.engine, lambda: self.gateway.links, clock)
-        self._looking = self._group.create_task(access.run(), name="access")
+        self._working.append(self._group.create_task(access.run(), name="access"))
         self._following += self.company.follow(
             self._group, self.gateway, self.waiters, self.documents, self.ingest
         )
@@ -235,13 +239,10 @@ class RelayApp:
             await asyncio.wait([self._serving])
         if hasattr(self, "_ingesting"):
             self.ingest.stop()
-            await asyncio.wait([self._ingesting])
-            self._materialising.cancel()
-            self._watching.cancel()
-            for task in self._keeping:
+            await asyncio.wait([self._ingesting], timeout=COMMIT_SECONDS)
+            for task in (self._ingesting, *self._working):
                 task.cancel()
             await self.news.stop()
-            self._looking.cancel()
             await self.watching.stop()
         await self._leave()
 

@@ -11,7 +11,7 @@ from typing import Any
 import apsw
 import pytest
 
-from agent.errors import AlreadyRunning, ConfigurationError, StorageDamaged
+from agent.errors import AlreadyRunning, ConfigurationError, StorageDamaged, Unreachable
 from relay import commands
 from relay.app import RelayApp
 from relay.settings import RelaySettings, load_settings
@@ -89,6 +89,18 @@ async def test_a_port_in_use_is_a_clear_error_and_leaves_nothing_open(tmp_path: 
 
     async with RelayApp(settings):
         pass
+
+
+async def test_a_start_that_fails_half_way_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(_: object) -> None:
+        raise Unreachable("The database does not answer.")
+
+    settings, _ = await asyncio.to_thread(made, tmp_path / "relay")
+    monkeypatch.setattr("relay.materialise.Materialiser.prepare", away)
+
+    with pytest.raises(Unreachable, match="does not answer"):
+        async with RelayApp(settings):
+            pass
 
 
 def test_init_makes_private_files_once(tmp_path: Path) -> None:
