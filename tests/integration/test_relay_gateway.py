@@ -31,6 +31,7 @@ from tests.integration.relay_peer import (
     enrolled_peer,
     eventually,
     made,
+    patient,
 )
 from tests.unit.relay.making import NOW, Sender, orders, run_report, tombstones
 
@@ -51,6 +52,13 @@ class Running:
 
 @pytest.fixture
 async def running(tmp_path: Path) -> AsyncIterator[Running]:
+    settings, token = await asyncio.to_thread(made, tmp_path / "relay")
+    async with RelayApp(patient(settings)) as relay, client_of(relay, token) as client:
+        yield Running(relay, client)
+
+
+@pytest.fixture
+async def impatient(tmp_path: Path) -> AsyncIterator[Running]:
     settings, token = await asyncio.to_thread(made, tmp_path / "relay")
     async with RelayApp(settings) as relay, client_of(relay, token) as client:
         yield Running(relay, client)
@@ -377,13 +385,13 @@ async def test_a_stranger_may_not_send_more_than_a_control_frame(running: Runnin
             await _to_the_end(stranger)
 
 
-async def test_a_silent_agent_is_noticed(running: Running) -> None:
-    peer = await enrolled_peer(running.relay, running.client)
+async def test_a_silent_agent_is_noticed(impatient: Running) -> None:
+    peer = await enrolled_peer(impatient.relay, impatient.client)
     async with peer.connected():
-        await eventually(lambda: _epoch_is(running, peer))
+        await eventually(lambda: _epoch_is(impatient, peer))
         peer.live._next_beat = None
 
-        await eventually(lambda: _away(running, peer))
+        await eventually(lambda: _away(impatient, peer))
 
 
 async def test_a_full_relay_says_so(tmp_path: Path) -> None:
