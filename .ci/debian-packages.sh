@@ -9,6 +9,7 @@ packages=(
   unixodbc odbcinst odbc-postgresql odbc-mariadb libsqliteodbc tdsodbc
   postgresql postgresql-client mariadb-server mariadb-client
   nats-server haproxy
+  chromium fonts-dejavu-core
 )
 # tests/conftest.py reads this: after "installed", CI fails where it would otherwise skip.
 state=build/debian-packages.state
