@@ -36,7 +36,7 @@ from agent.credentials.access import Access
 from agent.credentials.changes import HASHES, PROXY, SecretChanges
 from agent.errors import ConfigurationError, GroundwireError
 from agent.health import HealthWatch, disk_of
-from agent.identity import IdentityStore
+from agent.identity import Identity, IdentityStore
 from agent.kinds import command_kinds
 from agent.mappings.service import Mappings, amend
 from agent.mappings.versions import VersionStore
@@ -84,12 +84,7 @@ class Assembly:
         self.tracing = Tracing(settings.config_dir, settings.state_dir, trail, clock, self.files)
         traced = cast("Outbox", TracedOutbox(outbox, self.tracing))
         identity = identities.load()
-        resource = {
-            "service.name": "groundwire-agent",
-            "service.version": VERSION,
-            "service.instance.id": identity.agent,
-        }
-        self.spans = sink_to(settings.telemetry.otlp_endpoint, resource, clock)
+        self.spans = _make_spans(settings, identity.agent, clock)
         self._command_spans = CommandTrace(self.spans, clock)
         self.connections = make_connections(
             settings, clock, traced, policies, self.access, self._status_changed, self.spans
@@ -115,32 +110,39 @@ class Assembly:
         )
         self.executor = Executor(outbox.journal, [*self._kinds(), *writing], clock, trail, self._send_result)
         self._commands = TracedCommands(self.executor, self.tracing)
-        self.health = HealthWatch(
-            outbox,
-            clock,
-            high_water_bytes=settings.outbox.high_water,
-            disk=partial(disk_of, settings.state_dir),
-            changed=self._health_changed,
-        )
-        self.link = Link(
-            endpoint_of(settings, identity.relay_url),
-            identities,
-            outbox,
-            sink=SpannedCommands(self._commands, self._command_spans),
-            status=StatusWithOperations(self.connections.connections, self.matrices),
-            clock=clock,
-            software=SOFTWARE,
-            gate=lambda: policies.sending,
-            health=self.health.latest,
-            spans=self.spans,
-            hold_back=self.connections.hold_back,
-            configured=lambda: watcher.settings.named,
-        )
+        self.health = self._make_health()
+        self.link = self._make_link(identity)
         self.reloads = Reloads(watcher, self.connections, group, trail, clock)
         self.control = ControlServer(
             audited(self._calls(), trail),
             settings.state_dir,
             denied=RefusedSignIns(trail, clock).denied,
+        )
+
+    def _make_health(self) -> HealthWatch:
+        settings = self._ground.settings
+        return HealthWatch(
+            self._ground.outbox,
+            self._ground.clock,
+            high_water_bytes=settings.outbox.high_water,
+            disk=partial(disk_of, settings.state_dir),
+            changed=self._health_changed,
+        )
+
+    def _make_link(self, identity: Identity) -> Link:
+        return Link(
+            endpoint_of(self._ground.settings, identity.relay_url),
+            self._identities,
+            self._ground.outbox,
+            sink=SpannedCommands(self._commands, self._command_spans),
+            status=StatusWithOperations(self.connections.connections, self.matrices),
+            clock=self._ground.clock,
+            software=SOFTWARE,
+            gate=lambda: self.policies.sending,
+            health=self.health.latest,
+            spans=self.spans,
+            hold_back=self.connections.hold_back,
+            configured=lambda: self._watcher.settings.named,
         )
 
     def files(self) -> Mapping[str, ConnectionSettings]:
@@ -224,6 +226,15 @@ class Assembly:
         if PROXY in users:
             self.link.endpoint = endpoint_of(self._watcher.settings, self._identities.load().relay_url)
         await self.reloads.restart(*(user for user in users if user not in (PROXY, HASHES)))
+
+
+def _make_spans(settings: Settings, agent: str, clock: Clock) -> SpanSink:
+    resource = {
+        "service.name": "groundwire-agent",
+        "service.version": VERSION,
+        "service.instance.id": agent,
+    }
+    return sink_to(settings.telemetry.otlp_endpoint, resource, clock)
 
 
 def make_policies(settings: Settings, clock: Clock, trail: AuditTrail, outbox: Outbox) -> Policies:
