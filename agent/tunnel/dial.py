@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import os
 import re
 import socket
-import threading
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
+from agent.beside import beside
 from agent.errors import CredentialsRefused, Throttled, Unreachable
 from agent.protocol.faults import KIB
 from agent.tunnel.endpoint import Endpoint, Proxy, join_host
@@ -24,7 +22,6 @@ MAX_ADDRESSES: Final = 8  # of one name; more would make one try last minutes
 MAX_PROXY_REPLY_BYTES: Final = 16 * KIB
 UNSENT_BYTES: Final = 128 * KIB  # waiting in the kernel, at most; keeps "was written" close to "has left"
 
-T = TypeVar("T")
 Address = tuple[socket.AddressFamily, Any]  # family and what `connect` takes for it
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] ([0-9]{3})(?: |\r)")
 
@@ -48,7 +45,7 @@ async def resolve(host: str, port: int) -> list[Address]:
     where = f"name {host}"
     try:
         async with asyncio.timeout(HOP_SECONDS):
-            found = await _beside(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+            found = await beside(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), name="name")
     except TimeoutError as error:
         raise Unreachable(
             "the name server did not answer", where=where, hint="Check this host's name servers."
@@ -59,32 +56,6 @@ async def resolve(host: str, port: int) -> list[Address]:
         ) from error
     addresses: list[Address] = [(family, address) for family, _, _, _, address in found]
     return addresses[:MAX_ADDRESSES]
-
-
-async def _beside(work: Callable[[], T]) -> T:
-    """Run it in a thread that nobody waits for.
-
-    A name server that does not answer can take minutes: it must hold up neither other threads' work nor the end of
-    the agent, which waits for the threads that the loop shares.
-    """
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
-
-    def tell(settle: Callable[[Any], None], outcome: object) -> None:
-        if not done.done():
-            settle(outcome)
-
-    def run() -> None:
-        try:
-            settle: Callable[[Any], None] = done.set_result
-            outcome: object = work()
-        except Exception as error:  # noqa: BLE001 - raised where it is awaited
-            settle, outcome = done.set_exception, error
-        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-            loop.call_soon_threadsafe(tell, settle, outcome)
-
-    threading.Thread(target=run, name="name", daemon=True).start()
-    return await done
 
 
 async def connect_tcp(host: str, port: int, addresses: list[Address]) -> socket.socket:

@@ -1,0 +1,1 @@
+"""What can be wrong with an installation, looked for: docs/doctor.md. Begin with `check`, then `checks`."""
