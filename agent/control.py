@@ -29,7 +29,7 @@ import socket
 import stat
 import sys
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -78,6 +78,16 @@ def caller() -> Actor:
     """Who asked for the control call that is being handled; outside of one, whoever runs this process."""
     found = _CALLER.get(None)
     return found if found is not None else current_actor()
+
+
+@contextlib.contextmanager
+def acting_as(actor: Actor) -> Iterator[None]:
+    """Inside, calls are handled as asked for by `actor`: for other doors to the same handlers than the socket."""
+    token = _CALLER.set(actor)
+    try:
+        yield
+    finally:
+        _CALLER.reset(token)
 
 
 async def _nobody_to_tell(_actor: Actor, _why: str) -> None: ...

@@ -12,6 +12,7 @@ class Origin(StrEnum):
     AGENT = "agent"  # the agent of its own accord: a file it found changed, a schedule
     LOCAL = "local"  # a person or program of this host, over the control socket or the command line
     RELAY = "relay"  # a command through the tunnel
+    CONSOLE = "console"  # a person at the local web page, by the name of who asked for the link to it
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,7 @@ def load(config_dir: Path, *, environ: Mapping[str, str] | None = None) -> Setti
         audit=agent.audit,
         limits=agent.limits,
         telemetry=agent.telemetry,
+        console=agent.console,
         connections=connections,
         broken=tuple(broken),
     )

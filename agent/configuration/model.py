@@ -239,6 +239,15 @@ class TelemetryTable(Table):
     )
 
 
+class ConsoleTable(Table):
+    """The local web page; it listens on 127.0.0.1 alone, from the first `groundwire console` on."""
+
+    always: bool = Field(default=False, description="Whether it listens from the agent's start to its end.")
+    port: int | None = Field(
+        default=None, ge=1_024, le=65_535, description="A fixed port. Default: a free one each time."
+    )
+
+
 class AgentFile(Table):
     """agent.toml: settings of the whole agent."""
 
@@ -248,6 +257,7 @@ class AgentFile(Table):
     audit: AuditTable = Field(default_factory=AuditTable)
     limits: LimitsTable = Field(default_factory=LimitsTable)
     telemetry: TelemetryTable = Field(default_factory=TelemetryTable)
+    console: ConsoleTable = Field(default_factory=ConsoleTable)
 
 
 class SyncSettings(Table):
@@ -445,6 +455,7 @@ class Settings:
     audit: AuditTable = field(default_factory=AuditTable)
     limits: LimitsTable = field(default_factory=LimitsTable)
     telemetry: TelemetryTable = field(default_factory=TelemetryTable)
+    console: ConsoleTable = field(default_factory=ConsoleTable)
     connections: Mapping[str, ConnectionSettings] = field(default_factory=dict)  # by name, sorted
     broken: tuple[BrokenConnection, ...] = ()
 
