@@ -7,7 +7,7 @@ import json
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -71,10 +71,14 @@ def said_by(entity: str, document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def judge_store(relay_data: Path, outbox: Path) -> list[str]:
+    return judge_chains(chains(relay_data), outbox)
+
+
+def judge_chains(stored: Mapping[str, Sequence[tuple[int, int, bytes, bytes]]], outbox: Path) -> list[str]:
     """Each stream is one unbroken chain of intact batches, as long as the agent believes."""
     faults: list[str] = []
     ends: dict[str, int] = {}
-    for stream, rows in chains(relay_data).items():
+    for stream, rows in stored.items():
         previous = 0
         for seq, prev, digest, payload in rows:
             if prev != previous or seq <= prev:

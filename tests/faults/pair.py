@@ -3,6 +3,8 @@
 The two sides are forked from one process that has imported them, so that a life costs a tenth of what a whole agent
 costs, and hundreds of deaths fit into a test. What is left out is what reads and maps: the source is a number per
 stream, and a record is each number up to it. At the end this process says what is wrong, line by line.
+
+With PostgreSQL as the relay's store the database is the third that dies in its turn.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -23,6 +25,7 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.clock import SystemClock
+from agent.errors import GroundwireError
 from agent.identity import Identity, IdentityStore
 from agent.model.payload import decode
 from agent.outbox.store import Limits, Outbox
@@ -30,10 +33,11 @@ from agent.tunnel import reconnect
 from agent.tunnel.endpoint import make_endpoint
 from agent.tunnel.link import Link
 from relay.app import RelayApp
-from relay.settings import Api, Gateway, RelaySettings
+from relay.settings import Api, Gateway, RelaySettings, Store
 from relay.store import database
-from relay.store.sqlite import SqliteStore
-from tests.faults.oracle import chains, judge_store
+from relay.store.storage import PASSWORD, open_store
+from tests.faults.mortal_postgres import MortalPostgres
+from tests.faults.oracle import chains, judge_chains
 from tests.integration.tunnel_peer import FakeSink, FakeStatus
 from tests.servers import free_port
 from tests.unit.outbox.making import entry
@@ -47,6 +51,8 @@ TICK_SECONDS: Final = 0.02
 
 
 class Pair:
+    dying: tuple[str, ...] = ("agent", "relay")  # in this order
+
     def __init__(self, folder: Path, seed: int) -> None:
         self.folder = folder
         self.outbox = folder / "state" / "outbox.db"
@@ -73,16 +79,22 @@ class Pair:
         """An agent that the relay knows."""
         key = Ed25519PrivateKey.generate()
         self.folder.joinpath("relay").mkdir()
-        store = await SqliteStore.open(self.folder / "relay" / "relay.db")
+        store = await open_store(self.settings())
         agent = await enrolled(store, key=key.public_key().public_bytes_raw())
         await store.aclose()
         url = f"ws://127.0.0.1:{self.ports[0]}"
         IdentityStore(self.outbox.parent).save(Identity(agent.id, agent.tenant, url, 0, key))
 
-    async def live_as_relay(self) -> None:
+    def settings(self) -> RelaySettings:
         gateway = Gateway(host="127.0.0.1", port=self.ports[0], heartbeat_seconds=2.0, credit_batches=4)
         api = Api(host="127.0.0.1", port=self.ports[1])
-        async with RelayApp(RelaySettings(data=self.folder / "relay", gateway=gateway, api=api)):
+        return RelaySettings(data=self.folder / "relay", gateway=gateway, api=api, store=self.kept_in())
+
+    def kept_in(self) -> Store:
+        return Store()
+
+    async def live_as_relay(self) -> None:
+        async with RelayApp(self.settings()):
             await asyncio.Event().wait()
 
     async def live_as_agent(self) -> None:
@@ -120,8 +132,11 @@ class Pair:
                 if who not in self.lives:
                     self.start(who, work)
             time.sleep(self.dice.random() * LONGEST_LIFE_SECONDS)
-            self.kill(("agent", "relay")[number % 2])
+            self.die(self.dying[number % len(self.dying)])
         return self.judged(sides)
+
+    def die(self, who: str) -> None:
+        self.kill(who)
 
     def judged(self, sides: dict[str, Callable[[], Awaitable[None]]]) -> list[str]:
         """Let both live until everything has arrived, and look at what there is."""
@@ -143,13 +158,55 @@ class Pair:
         for who in list(self.lives):
             self.kill(who)
 
+    def stored(self) -> dict[str, list[tuple[int, int, bytes, bytes]]]:
+        return chains(self.folder / "relay")
+
     def _faults(self) -> list[str]:
-        faults = judge_store(self.folder / "relay", self.outbox)
-        for stream, rows in chains(self.folder / "relay").items():
+        stored = self.stored()
+        faults = judge_chains(stored, self.outbox)
+        for stream, rows in stored.items():
             numbers = [int(key) for *_, payload in rows for key in keys_of(payload)]
             if numbers != list(range(self.source[stream])):
                 faults.append(f"{stream}: {len(numbers)} records of {self.source[stream]}, or not in order")
         return faults
+
+
+class PairOverPostgres(Pair):
+    dying = ("agent", "relay", "database")
+
+    def __init__(self, folder: Path, seed: int, server: MortalPostgres) -> None:
+        super().__init__(folder, seed)
+        self._server = server
+        os.environ[PASSWORD] = server.password
+
+    def kept_in(self) -> Store:
+        return Store(url=self._server.url())
+
+    async def live_as_relay(self) -> None:
+        """As under a service manager: started again where the database was away."""
+        while True:
+            try:
+                await super().live_as_relay()
+            except GroundwireError:
+                await asyncio.sleep(TICK_SECONDS)  # noqa: TID251 - a life of its own
+
+    def die(self, who: str) -> None:
+        if who != "database":
+            super().die(who)
+            return
+        self._server.kill()
+        time.sleep(self.dice.random() * LONGEST_LIFE_SECONDS)
+        self._server.revive()
+
+    def stored(self) -> dict[str, list[tuple[int, int, bytes, bytes]]]:
+        found: dict[str, list[tuple[int, int, bytes, bytes]]] = {stream: [] for stream in STREAMS}
+        rows = self._server.psql(
+            "select s.stream, b.seq, b.prev, encode(b.hash, 'hex'), encode(b.payload, 'hex')"
+            " from groundwire.batches b join groundwire.streams s on s.id = b.stream order by b.position"
+        )
+        for stream, seq, prev, digest, payload in (row.split("\t") for row in rows.splitlines()):
+            found[stream].append((int(seq), int(prev), bytes.fromhex(digest), bytes.fromhex(payload)))
+        return found
 
 
 def keys_of(payload: bytes) -> list[Any]:
@@ -158,20 +215,21 @@ def keys_of(payload: bytes) -> list[Any]:
     return list(table.column("key").to_pylist())
 
 
-def main(folder: Path, kills: int, seed: int) -> None:
+def main(folder: Path, kills: int, seed: int, form: str) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     reconnect.BASE_SECONDS, reconnect.CAP_SECONDS = 0.02, 0.05  # type: ignore[misc]
     reconnect.MAX_RETRY_AFTER_SECONDS = 0.05  # type: ignore[misc]
     database.CHECKPOINT_PAGES = 40  # type: ignore[misc]
-    pair = Pair(folder, seed)
-    try:
-        faults = pair.run(kills)
-    finally:
-        pair.kill_all()
+    with MortalPostgres() if form == "postgresql" else nullcontext() as server:
+        pair = Pair(folder, seed) if server is None else PairOverPostgres(folder, seed, server)
+        try:
+            faults = pair.run(kills)
+        finally:
+            pair.kill_all()
     for fault in faults:
         print(fault)
     print(f"{kills} kills, {sum(pair.source.values())} records")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])

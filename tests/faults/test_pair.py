@@ -1,4 +1,4 @@
-"""F04: agent's side and relay killed in turn, hundreds of times, over the same files."""
+"""F04 and F27: agent's side and relay killed in turn, hundreds of times, over the same files; and PostgreSQL with them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers import PostgresServer
+
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = int(os.environ.get("GROUNDWIRE_PAIR_KILLS", "200"))
+KILLS_WITH_DATABASE = 30 if KILLS == 200 else KILLS // 4
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="the two sides are forked"),
     pytest.mark.timeout(0 if KILLS > 200 else 900),
@@ -18,15 +21,26 @@ pytestmark = [
 
 
 def test_outbox_and_relay_killed_in_turn_lose_and_repeat_nothing(tmp_path: Path) -> None:
+    assert lived(tmp_path, KILLS, "sqlite") == []
+
+
+@pytest.mark.integration
+def test_outbox_relay_and_database_killed_in_turn_lose_and_repeat_nothing(
+    tmp_path: Path, postgres_server: PostgresServer
+) -> None:
+    """`postgres_server` says whether there is one here; the one that dies is another."""
+    assert lived(tmp_path, KILLS_WITH_DATABASE, "postgresql") == []
+
+
+def lived(folder: Path, kills: int, form: str) -> list[str]:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.faults.pair", str(tmp_path), str(KILLS), "4"],
+        [sys.executable, "-m", "tests.faults.pair", str(folder), str(kills), "4", form],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
-
     assert done.returncode == 0, done.stderr
     *faults, said = done.stdout.splitlines()
-    assert faults == []
-    assert said.startswith(f"{KILLS} kills")
+    assert said.startswith(f"{kills} kills")
+    return faults
