@@ -59,8 +59,10 @@ class HealthWatch:
         high_water_bytes: int,
         disk: Callable[[], Disk | None],
         changed: Callable[[], None],
+        note: Callable[[], None] = lambda: None,
     ) -> None:
-        """`changed` is called when there is something to tell. `disk` may block."""
+        """`changed` is called when there is something to tell, `note` at every look. `disk` may block."""
+        self._note = note
         self._outbox = outbox
         self._clock = clock
         self._high_water_bytes = high_water_bytes
@@ -68,6 +70,7 @@ class HealthWatch:
         self._changed = changed
         self._latest: Mapping[str, Any] | None = None
         self._made_at = 0.0
+        self.disk: Disk | None = None  # as it was found last
 
     def latest(self) -> Mapping[str, Any] | None:
         """The same object until there is something new to tell."""
@@ -80,12 +83,13 @@ class HealthWatch:
             await self._clock.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:
+        self._note()
         try:
             waiting = await self._outbox.waiting()
         except GroundwireError as error:
             log.debug("health_not_known", code=error.code)  # the outbox says so itself, where it matters
             return
-        disk = await asyncio.to_thread(self._disk)
+        self.disk = disk = await asyncio.to_thread(self._disk)
         found = health_document(
             waiting,
             disk,

@@ -303,7 +303,7 @@ class HostedDriver:
             raise
         self._child = child
         await self._open(child)
-        self._log.info("driver_started", pid=child.pid)
+        self._log.debug("driver_started", pid=child.pid)
         return child
 
     def _refuse_when_closed(self) -> None:
@@ -357,7 +357,7 @@ class HostedDriver:
             self._idle_timer = None
 
     def _end_idle(self) -> None:
-        self._log.info("idle_driver_ended")
+        self._log.debug("idle_driver_ended")
         self._dismiss()
 
     # Errors.

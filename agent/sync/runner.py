@@ -112,6 +112,7 @@ class Runner:
         self._clock = clock
         self._progress = progress
         self._look = look
+        self._again = False
         self._counts = RunCounts()
         self._found = Found()
         self._checkpoint = Checkpoint()  # the last that is known to be durable behind a whole pass
@@ -128,15 +129,16 @@ class Runner:
         keys: Sequence[str] = (),
         walk: bool = True,
         reconcile: Source | None = None,
+        again: bool = False,
     ) -> RunResult:
         """Sync the stream once and return how it ended; a GroundwireError ends the run, not the caller.
 
         `full` sends every record again, `since` those that changed at or after it.
-
         `keys` are read again first, whatever is known of them; without `walk` that is all.
-
         `reconcile` is what the whole set is read from behind the sync, to be compared; None: it is not.
+        `again`: the run before failed, so that another failure is no news for the log.
         """
+        self._again = again
         await close_interrupted_runs(self._outbox, self._clock, stream=self._stream.address)
         before = read_checkpoint(await self._outbox.checkpoint(self._stream.address))
         checkpoint = before.in_form(self._stream.form) if self._stream.form else before
@@ -154,7 +156,8 @@ class Runner:
             started_at=self._clock.utcnow(),
         )
         await self._tell(report)
-        self._log.info("run_started", run=run, mode=report.mode.value, trigger=trigger.value)
+        say = self._log.debug if again else self._log.info
+        say("run_started", run=run, mode=report.mode.value, trigger=trigger.value)
         try:
             if checkpoint != before:
                 # Before the first record of the new form: whatever stops this run, forms are mixed from here on.
@@ -481,7 +484,7 @@ class Runner:
             differences=self._found.told(),
         )
         log_differences(self._log, finished)
-        self._log.info(
+        (self._log.debug if self._again and status is RunStatus.FAILED else self._log.info)(
             "run_finished",
             run=report.run,
             status=status.value,

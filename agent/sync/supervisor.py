@@ -32,10 +32,12 @@ from agent.errors import (
 )
 from agent.model.run import RunMode, RunReport, RunStatus, RunTrigger
 from agent.sync.cursor import Reconciled
+from agent.sync.news import TroubleNews
 from agent.sync.quiet import Rest, Source, Spared
 from agent.sync.runner import Runner, RunResult, Stream
 from agent.sync.window import Since
 from agent.sync.wishes import Wish, asked_for
+from agent.telemetry.context import of_run
 
 log = structlog.get_logger(__name__)
 
@@ -104,9 +106,11 @@ class Supervisor:
     ] = ()  # for streams that may be read beside the first: each is a session of its own
     _under_way: dict[str, tuple[Wish, asyncio.Task[RunResult]]] = field(default_factory=dict)
     _free: list[Source] = field(default_factory=list)
+    _news_of_trouble: TroubleNews = field(init=False)
     _held_until: float = 0.0  # on the monotonic clock: the source wants a pause
 
     def __post_init__(self) -> None:
+        self._news_of_trouble = TroubleNews(self.connection, self.clock)
         self._free = [self.source, *self.further]
         self.views = {name: StreamView() for name in self.streams}
         if self.refused is not None:
@@ -365,18 +369,22 @@ class Supervisor:
         # What a schedule wanted may have been joined by somebody who asks, and wait until its hours were over.
         reconcile = wish.reconcile_now or (wish.reconcile and rest.until(self.clock.utcnow()) is None)
         runner = self.make_runner(there, spared, progress)
+        again = self.views[stream].error is not None
         self._show(stream, state=StreamState.RUNNING)
+        run = self.new_run()
         try:
-            result = await runner.run(
-                self.new_run(),
-                wish.trigger,
-                full=wish.full,
-                since=wish.since,
-                accept_deletions=wish.accept_deletions,
-                keys=wish.keys,
-                walk=wish.walk,
-                reconcile=compared if reconcile else None,
-            )
+            with of_run(run, there.address):
+                result = await runner.run(
+                    run,
+                    wish.trigger,
+                    full=wish.full,
+                    since=wish.since,
+                    accept_deletions=wish.accept_deletions,
+                    keys=wish.keys,
+                    walk=wish.walk,
+                    reconcile=compared if reconcile else None,
+                    again=again,
+                )
         except GroundwireError as error:
             # The outbox itself failed, so not even a report could be kept.
             result = RunResult(_unreported(self.streams[stream], wish, self.clock.utcnow()), error)
@@ -397,7 +405,7 @@ class Supervisor:
         if result.reconciled is not None:
             self.views[stream] = replace(self.views[stream], reconciled=result.reconciled)
         if error is None:
-            self._settle_well(stream, before, refused_before=refused_before)
+            self._settle_well(stream, refused_before=refused_before)
             return
         if isinstance(error, CredentialsRefused):
             self._show(stream, state=StreamState.NEEDS_REAUTHORISATION, failures=before.failures + 1)
@@ -408,14 +416,7 @@ class Supervisor:
             self._show(stream, state=StreamState.IDLE, error=None, failures=0)
             self._want(stream, Wish(RunTrigger.SCHEDULE))
             return
-        if before.error is None or before.error.code != error.code:
-            log.warning(
-                "stream_failed",
-                stream=self.streams[stream].address,
-                code=error.code,
-                error=str(error),
-                hint=error.hint,
-            )
+        self._news_of_trouble.failed(self.streams[stream].address, error)
         failures = before.failures + 1
         if self.refused is not None:  # no retry: that would be a try of what was refused
             self._show(stream, state=StreamState.NEEDS_REAUTHORISATION, error=self.refused, failures=failures)
@@ -429,9 +430,8 @@ class Supervisor:
             again = Wish(RunTrigger.SCHEDULE, not_before=self.clock.monotonic() + pause)
             self._want(stream, replace(again, reconcile=wish.reconcile and not wish.reconcile_now))
 
-    def _settle_well(self, stream: str, before: StreamView, *, refused_before: bool) -> None:
-        if before.error is not None:
-            log.info("stream_recovered", stream=self.streams[stream].address)
+    def _settle_well(self, stream: str, *, refused_before: bool) -> None:
+        self._news_of_trouble.well(self.streams[stream].address)
         self._show(stream, state=StreamState.IDLE, error=None, failures=0)
         if refused_before or self.doubted:
             self.restore()

@@ -19,6 +19,7 @@ from agent.protocol.events import HeldBack
 from agent.protocol.faults import PROTOCOL_MAX, PROTOCOL_MIN
 from agent.protocol.frames import Hello, Result
 from agent.protocol.session import AgentSession
+from agent.telemetry.outages import Outage
 from agent.telemetry.spans import Nowhere, SpanSink
 from agent.tunnel.connection import Connection, Parts, unsaid
 from agent.tunnel.endpoint import Endpoint
@@ -53,6 +54,7 @@ class LinkState:
     last_ack: datetime | None = None
     retry_at: datetime | None = None
     failures: int = 0  # tries in a row that did not last
+    away_since: datetime | None = None  # when the first of them failed
     error_code: str = ""  # of the last failure, empty while connected
     error: str = ""
     hint: str = ""
@@ -98,6 +100,7 @@ class Link:
         self._drain_seconds = DRAIN_SECONDS
         self._connection: Connection | None = None
         self._opened_at: float | None = None
+        self._outage = Outage()
         self._state = LinkState(LinkPhase.CONNECTING, clock.utcnow())
         self._hold_back = hold_back
         self._parts = Parts(
@@ -213,8 +216,14 @@ class Link:
         self._opened_at = self._clock.monotonic()
         if self._state.held_back:  # a relay that holds something back says so again
             self._note_held_back(HeldBack(frozenset(), ""))
-        self._become(LinkPhase.CONNECTED, error_code="", error="", hint="", failures=0)
-        log.info("relay_connected", relay=self.endpoint.authority, agent=identity.agent, epoch=identity.epoch)
+        self._become(LinkPhase.CONNECTED, error_code="", error="", hint="", failures=0, away_since=None)
+        log.info(
+            "relay_connected",
+            relay=self.endpoint.authority,
+            agent=identity.agent,
+            epoch=identity.epoch,
+            **self._outage.over(self._clock.utcnow()),
+        )
 
     def _note_acked(self) -> None:
         self._state = replace(self._state, last_ack=self._clock.utcnow())
@@ -230,8 +239,7 @@ class Link:
         self._hold_back(told.connections)
 
     def _note_failed(self, error: GroundwireError) -> None:
-        # Said when it changes: a relay that is away for a day is two lines, not a thousand.
-        if error.code != self._state.error_code:
+        if self._outage.is_news(error.code, self._clock.utcnow()):
             log.warning(
                 "relay_unavailable",
                 relay=self.endpoint.authority,
@@ -239,14 +247,20 @@ class Link:
                 error=str(error),
                 hint=error.hint,
             )
-        self._state = replace(self._state, error_code=error.code, error=str(error), hint=error.hint)
+        self._state = replace(
+            self._state,
+            error_code=error.code,
+            error=str(error),
+            hint=error.hint,
+            away_since=self._outage.since,
+        )
 
     def _become(
         self,
         phase: LinkPhase,
         *,
         retry_at: datetime | None = None,
-        **changes: str | int,
+        **changes: str | int | None,
     ) -> None:
         since = self._state.since if phase is self._state.phase else self._clock.utcnow()
         self._state = replace(self._state, phase=phase, since=since, retry_at=retry_at, **changes)  # type: ignore[arg-type]
