@@ -17,10 +17,12 @@ from agent.audit.log import AuditLog
 from agent.audit.trail import Actor, AuditTrail
 from agent.calls.audited import RefusedSignIns, audited
 from agent.calls.commands import CommandCalls, doubts
+from agent.calls.letters import LetterCalls
 from agent.calls.local import LocalCalls
 from agent.calls.mappings import MappingCalls
 from agent.calls.policy import PolicyCalls
 from agent.calls.previews import PreviewCalls
+from agent.calls.queue import QueueCalls
 from agent.calls.secrets import SecretCalls
 from agent.checking import mapping_problems
 from agent.clock import Clock
@@ -192,6 +194,10 @@ class Assembly:
         journal = ground.outbox.journal
         return {
             **local.handlers(),
+            **LetterCalls(ground.outbox, self.connections).handlers(),
+            **QueueCalls(
+                ground.outbox, lambda: self.link.state, lambda: self.policies.sending is not None
+            ).handlers(),
             **MappingCalls(self.mappings, self.connections, self.connections.needs_remap, caller).handlers(),
             **PolicyCalls(self.policies, self.connections).handlers(),
             **PreviewCalls(self.connections, ground.outbox, self.policies.leaving, ground.clock).handlers(),

@@ -14,8 +14,8 @@ CHANGING: Final[Mapping[str, tuple[str, ...]]] = {
     "sync": ("streams", "accept_deletions"),
     "resync": ("streams", "accept_deletions"),
     "reconcile": ("streams", "accept_deletions"),
-    "requeue": ("ids",),
-    "drop": ("ids",),
+    "requeue": ("ids", "chosen"),
+    "drop": ("ids", "chosen"),
     "mapping_accept_columns": ("connection", "stream"),
     "reload": (),
 }

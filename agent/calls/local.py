@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any
 
 from agent.audit.trail import Actor
+from agent.calls.arguments import texts
+from agent.calls.running import ended, result_document
 from agent.checking import check_connection
 from agent.configuration.reload import Reload
 from agent.connections import Connections
 from agent.control import Handler, Progress, caller, error_document
-from agent.errors import ConfigurationError, TransientError
 from agent.model.run import RunReport, RunTrigger, rfc3339
-from agent.outbox.store import Outbox, StoredLetter
+from agent.outbox.store import Outbox
 from agent.settings import Settings
-from agent.sync.runner import RunResult
 from agent.tunnel.link import LinkState
-
-MAX_LETTERS: Final = 1_000  # of one answer
 
 
 class LocalCalls:
@@ -49,9 +46,6 @@ class LocalCalls:
             "resync": self._resync,
             "reconcile": self._reconcile,
             "outbox": self._outbox_stats,
-            "dead_letters": self._dead_letters,
-            "requeue": self._requeue,
-            "drop": self._drop,
             "discover": self._discover,
             "check": self._check,
             "reload": self._reload_files,
@@ -78,7 +72,7 @@ class LocalCalls:
         self, args: dict[str, Any], progress: Progress, *, full: bool, reconcile: bool = False
     ) -> dict[str, Any]:
         """`streams`: texts "connection" or "connection/stream"; none: everything."""
-        wanted = self._connections.addressed(_texts(args, "streams"))
+        wanted = self._connections.addressed(texts(args, "streams"))
         chosen = {f"{connection}/{stream}" for connection, stream in wanted}
 
         def watch(report: RunReport) -> None:
@@ -94,7 +88,7 @@ class LocalCalls:
                 accept_deletions=bool(args.get("accept_deletions")),
                 reconcile=reconcile,
             )
-            results = await _ended(futures)
+            results = await ended(futures)
         finally:
             self._connections.watchers.discard(watch)
         return {"runs": [result_document(result) for result in results]}
@@ -102,29 +96,6 @@ class LocalCalls:
     async def _outbox_stats(self, _args: dict[str, Any], _progress: Progress) -> dict[str, Any]:
         stats = asdict(await self._outbox.stats())
         return {**stats, "damaged": self._outbox.damaged, "reading_paused": self._outbox.reading_paused}
-
-    async def _dead_letters(self, args: dict[str, Any], _progress: Progress) -> dict[str, Any]:
-        stream = args.get("stream")
-        letters = await self._outbox.dead_letters(
-            stream if isinstance(stream, str) else None,
-            after_id=_number(args, "after_id"),
-            limit=min(_number(args, "limit", 100), MAX_LETTERS),
-            with_raw=bool(args.get("raw")),
-        )
-        return {"dead_letters": [_letter_document(letter) for letter in letters]}
-
-    async def _requeue(self, args: dict[str, Any], _progress: Progress) -> dict[str, Any]:
-        """Read the records of dead letters again, with the mapping that is in force now."""
-        keys = await self._outbox.requeue(_numbers(args, "ids"))
-        futures = self._connections.fetch(keys, RunTrigger.MANUAL)
-        results = await _ended(futures)
-        return {
-            "requeued": sum(map(len, keys.values())),
-            "runs": [result_document(result) for result in results],
-        }
-
-    async def _drop(self, args: dict[str, Any], _progress: Progress) -> dict[str, Any]:
-        return {"dropped": await self._outbox.drop(_numbers(args, "ids"))}
 
     async def _discover(self, args: dict[str, Any], _progress: Progress) -> dict[str, Any]:
         """Through a driver of its own: no run under way has to end first, and none is cut by a change of the file."""
@@ -153,25 +124,6 @@ class LocalCalls:
         }
 
 
-async def _ended(runs: Sequence[asyncio.Future[RunResult]]) -> list[RunResult]:
-    """How the runs ended. Raises TransientError where a connection was stopped before one of its runs could end."""
-    results = await asyncio.gather(*runs, return_exceptions=True)
-    found = [result for result in results if isinstance(result, RunResult)]
-    if len(found) < len(results):
-        raise TransientError(
-            "the connection was stopped before the run ended",
-            hint="Its file was changed, or the agent is stopping. What was read is safe; ask again.",
-        )
-    return found
-
-
-def result_document(result: RunResult) -> dict[str, Any]:
-    """A run as the operator sees it: with the words of its error."""
-    document = result.report.to_document()
-    document["error"] = error_document(result.error) if result.error else None
-    return document
-
-
 def _link_document(state: LinkState) -> dict[str, Any]:
     return {
         "phase": state.phase.value,
@@ -188,34 +140,6 @@ def _link_document(state: LinkState) -> dict[str, Any]:
     }
 
 
-def _letter_document(letter: StoredLetter) -> dict[str, Any]:
-    document = {**asdict(letter), "created_at": rfc3339(letter.created_at)}
-    document["requeued_at"] = rfc3339(letter.requeued_at) if letter.requeued_at else None
-    document["raw"] = letter.raw.decode("utf-8", "replace") if letter.raw is not None else None
-    return document
-
-
 async def _part_of(section: Callable[[], Any]) -> Any:
     part = section()
     return await part if inspect.isawaitable(part) else part
-
-
-def _texts(args: dict[str, Any], name: str) -> list[str]:
-    value = args.get(name) or []
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ConfigurationError(f"{name} is a list of texts")
-    return value
-
-
-def _numbers(args: dict[str, Any], name: str) -> list[int]:
-    value = args.get(name) or []
-    if not isinstance(value, list) or not all(type(item) is int for item in value):
-        raise ConfigurationError(f"{name} is a list of numbers")
-    return value
-
-
-def _number(args: dict[str, Any], name: str, default: int = 0) -> int:
-    value = args.get(name, default)
-    if type(value) is not int or value < 0:
-        raise ConfigurationError(f"{name} is a whole number")
-    return value

@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 import orjson
 
 from agent.audit.trail import Actor
+from agent.calls.arguments import number, texts
 from agent.control import Handler, Progress, error_document
 from agent.errors import ConfigurationError
 from agent.mapping.describe import FieldLine, describe, sample_of
@@ -56,7 +57,7 @@ class MappingCalls:
         """`samples`: how many records to show with it, read from the source now."""
         connection, stream = _address(args)
         reading = self._mappings.read(connection, stream)
-        wanted = min(_number(args, "samples", 0), MAX_SAMPLES)
+        wanted = min(number(args, "samples", 0), MAX_SAMPLES)
         ask = bool(args.get("columns", True)) or wanted > 0
         columns = await self._mappings.columns(connection, stream) if ask else ()
         view = describe(
@@ -111,8 +112,8 @@ class MappingCalls:
             connection,
             stream,
             changes,
-            count=_number(args, "rows", PREVIEW_ROWS),
-            keys=_texts(args, "keys"),
+            count=number(args, "rows", PREVIEW_ROWS),
+            keys=texts(args, "keys"),
         )
         return {"version": reading.history.number, **comparison_document(comparison)}
 
@@ -136,7 +137,7 @@ class MappingCalls:
         changed = await self._mappings.revert(
             connection,
             stream,
-            _number(args, "to", None),
+            number(args, "to", None),
             self._actor(),
             note=str(args.get("note") or ""),
             accept_rejects=bool(args.get("accept_rejects")),
@@ -230,17 +231,3 @@ def _address(args: dict[str, Any]) -> tuple[str, str]:
     if not isinstance(connection, str) or not isinstance(stream, str):
         raise ConfigurationError("connection and stream are texts")
     return connection, stream
-
-
-def _number(args: dict[str, Any], name: str, default: int | None) -> int:
-    value = args.get(name, default)
-    if type(value) is not int or value < 0:
-        raise ConfigurationError(f"{name} is a whole number")
-    return value
-
-
-def _texts(args: dict[str, Any], name: str) -> list[str]:
-    value = args.get(name) or []
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ConfigurationError(f"{name} is a list of texts")
-    return value

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from agent.calls.arguments import text
 from agent.connections import Connections
 from agent.control import Handler, Progress
-from agent.errors import ConfigurationError
 from agent.policies.explaining import read_document
 from agent.policies.in_force import Policies
 
@@ -26,13 +26,6 @@ class PolicyCalls:
 
     async def _record(self, args: dict[str, Any], _progress: Progress) -> dict[str, Any]:
         """The whole record: for the person at this host who may read the source anyway."""
-        connection, entity, key = (_text(args, name) for name in ("connection", "entity", "key"))
+        connection, entity, key = (text(args, name) for name in ("connection", "entity", "key"))
         settings = self._connections.named(connection).settings
         return {"record": await read_document(self._connections.aside(connection), settings, entity, key)}
-
-
-def _text(args: dict[str, Any], name: str) -> str:
-    value = args.get(name)
-    if not isinstance(value, str) or not value:
-        raise ConfigurationError(f"the call needs {name!r} as a text")
-    return value

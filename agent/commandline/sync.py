@@ -102,7 +102,7 @@ async def _run(
         return list(answer["runs"]), True
 
     from agent.app import App  # noqa: PLC0415 - the whole agent
-    from agent.calls.local import result_document  # noqa: PLC0415
+    from agent.calls.running import result_document  # noqa: PLC0415
 
     refuse_unknown(settings, streams)
     results = await App(settings).run_once(

@@ -80,7 +80,7 @@ def pending(
         intact = row.check_hash() == columns[-1]
         if intact and found and row.bytes > room:
             break
-        batch = _load(db, row) if intact else None
+        batch = load(db, row) if intact else None
         if batch is None:
             _quarantine(db, row, now, kind=row.kind if intact else None)
             continue
@@ -89,7 +89,7 @@ def pending(
     return found
 
 
-def _load(db: Database, row: BatchRow) -> StoredBatch | None:
+def load(db: Database, row: BatchRow) -> StoredBatch | None:
     """Read a batch with its payload; None when it is not what was enqueued."""
     name = db.value("SELECT name FROM stream WHERE id = ?", (row.stream,))
     try:

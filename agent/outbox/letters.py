@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import pyarrow as pa
@@ -14,7 +14,15 @@ from agent.outbox.database import Database
 from agent.outbox.limits import LETTER_MESSAGE_CHARS, LETTER_RAW_BYTES, LETTERS_WITH_RAW
 from agent.outbox.stamps import from_micros, maybe_moment, to_micros, to_signed, to_unsigned
 from agent.outbox.streams import StreamRow
-from agent.outbox.values import DeadLetter, Entry, StoredLetter
+from agent.outbox.values import Choice, DeadLetter, Entry, LetterGroup, StoredLetter
+
+_COLUMNS: Final = (
+    "letter.id, stream.name, entity, run, key, field, reason, message, raw_hash, created_at, requeued_at"
+)
+_CHOSEN: Final = (
+    "(?1 IS NULL OR substr(stream.name, 1, length(?1) + 1) = ?1 || '/') AND (?2 IS NULL OR stream.name = ?2)"
+    " AND (?3 IS NULL OR field = ?3) AND (?4 IS NULL OR reason = ?4) AND (?5 IS NULL OR key = ?5)"
+)
 
 
 def resolve(db: Database, stream: StreamRow, keys: pa.Array | pa.ChunkedArray) -> None:
@@ -38,16 +46,59 @@ def add(db: Database, stream: StreamRow, entry: Entry, now: datetime) -> None:
         _insert(db, stream, entry, letter, raw, to_micros(now))
 
 
-def page(
-    db: Database, *, stream: str | None, after_id: int, limit: int, with_raw: bool
-) -> list[StoredLetter]:
+def page(db: Database, choice: Choice, *, after_id: int, limit: int, with_raw: bool) -> list[StoredLetter]:
     rows = db.all(
-        "SELECT letter.id, stream.name, entity, run, key, field, reason, message, raw_hash, created_at, requeued_at,"
-        " iif(?1, raw, NULL) FROM letter JOIN stream ON stream.id = letter.stream"
-        " WHERE letter.id > ?2 AND (?3 IS NULL OR stream.name = ?3) ORDER BY letter.id LIMIT ?4",
-        (int(with_raw), after_id, stream, limit),
+        f"SELECT {_COLUMNS}, iif(?6, raw, NULL) FROM letter JOIN stream ON stream.id = letter.stream"  # noqa: S608 - constant texts
+        f" WHERE {_CHOSEN} AND letter.id > ?7 ORDER BY letter.id LIMIT ?8",
+        (*_values(choice), int(with_raw), after_id, limit),
     )
     return [_letter(row) for row in rows]
+
+
+def one(db: Database, letter_id: int) -> StoredLetter | None:
+    """With its source row, where that was kept."""
+    row = db.one(
+        f"SELECT {_COLUMNS}, raw FROM letter JOIN stream ON stream.id = letter.stream WHERE letter.id = ?",  # noqa: S608 - constant columns
+        (letter_id,),
+    )
+    return None if row is None else _letter(row)
+
+
+def groups(db: Database, choice: Choice, *, limit: int) -> list[LetterGroup]:
+    """By cause, the largest group first."""
+    rows = db.all(
+        "SELECT found.*, letter.message FROM (SELECT stream.name, entity, field, reason, count(*) AS letters,"  # noqa: S608 - constant texts
+        " count(requeued_at), min(created_at), max(created_at), max(letter.id) AS newest FROM letter"
+        f" JOIN stream ON stream.id = letter.stream WHERE {_CHOSEN} GROUP BY stream.id, entity, field, reason"
+        " ORDER BY letters DESC, stream.name, field, reason LIMIT ?6) AS found"
+        " JOIN letter ON letter.id = found.newest ORDER BY letters DESC, found.name, found.field, found.reason",
+        (*_values(choice), limit),
+    )
+    return [
+        LetterGroup(
+            name, entity, field, reason, count, again, from_micros(oldest), from_micros(newest), message
+        )
+        for name, entity, field, reason, count, again, oldest, newest, _, message in rows
+    ]
+
+
+def chosen(db: Database, choice: Choice, *, limit: int) -> list[int]:
+    """The ids of the oldest letters that are meant."""
+    rows = db.all(
+        "SELECT letter.id FROM letter JOIN stream ON stream.id = letter.stream"  # noqa: S608 - constant texts
+        f" WHERE {_CHOSEN} ORDER BY letter.id LIMIT ?6",
+        (*_values(choice), limit),
+    )
+    return [row[0] for row in rows]
+
+
+def streams_of(db: Database, ids: Sequence[int]) -> list[str]:
+    rows = db.all(
+        "SELECT DISTINCT stream.name FROM letter JOIN stream ON stream.id = letter.stream"
+        " WHERE letter.id IN (SELECT value FROM json_each(?)) ORDER BY stream.name",
+        (_json(ids),),
+    )
+    return [row[0] for row in rows]
 
 
 def requeue(db: Database, ids: Sequence[int], now: datetime) -> dict[str, tuple[str, ...]]:
@@ -114,6 +165,10 @@ def _letter(row: Any) -> StoredLetter:
         requeued_at=maybe_moment(requeued_at),
         raw=raw,
     )
+
+
+def _values(choice: Choice) -> tuple[str | None, ...]:
+    return (choice.connection, choice.stream, choice.field, choice.reason, choice.key)
 
 
 def _json(values: Sequence[Any]) -> str:

@@ -23,6 +23,7 @@ from agent.outbox import (
     batches,
     counting,
     letters,
+    looking,
     pauses,
     positions,
     pruning,
@@ -42,10 +43,13 @@ from agent.outbox.values import (
     BatchDraft,
     BatchKind,
     BatchTooLarge,
+    Choice,
     DeadLetter,
     Entry,
     Fingerprints,
     FingerprintsDamaged,
+    LetterGroup,
+    Listed,
     OutboxClosed,
     OutboxStats,
     RunRecord,
@@ -61,12 +65,15 @@ __all__ = [
     "BatchDraft",
     "BatchKind",
     "BatchTooLarge",
+    "Choice",
     "CommandJournal",
     "DeadLetter",
     "Entry",
     "Fingerprints",
     "FingerprintsDamaged",
+    "LetterGroup",
     "Limits",
+    "Listed",
     "Outbox",
     "OutboxClosed",
     "OutboxStats",
@@ -233,9 +240,49 @@ class Outbox:
         self, stream: str | None = None, *, after_id: int = 0, limit: int = 100, with_raw: bool = False
     ) -> list[StoredLetter]:
         """List what is still wrong, in order of id; the last id is `after_id` of the next page."""
+        choice = Choice(stream=stream)
+        return await self.letters(choice, after_id=after_id, limit=limit, with_raw=with_raw)
+
+    async def letters(
+        self, choice: Choice, *, after_id: int = 0, limit: int = 100, with_raw: bool = False
+    ) -> list[StoredLetter]:
+        """As `dead_letters`, of those that are meant."""
         return await self._run(
-            lambda: letters.page(self._db, stream=stream, after_id=after_id, limit=limit, with_raw=with_raw)
+            lambda: letters.page(self._db, choice, after_id=after_id, limit=limit, with_raw=with_raw)
         )
+
+    async def letter(self, letter_id: int) -> StoredLetter | None:
+        """One with its source row, where that was kept."""
+        return await self._run(lambda: letters.one(self._db, letter_id))
+
+    async def letter_groups(self, choice: Choice, *, limit: int = 100) -> list[LetterGroup]:
+        """Dead letters by cause, the largest group first."""
+        return await self._run(lambda: letters.groups(self._db, choice, limit=limit))
+
+    async def letter_ids(self, choice: Choice, *, limit: int) -> list[int]:
+        """The oldest ones that are meant."""
+        return await self._run(lambda: letters.chosen(self._db, choice, limit=limit))
+
+    async def letter_streams(self, ids: Sequence[int]) -> list[str]:
+        """The streams whose records these letters are of."""
+        return await self._run(lambda: letters.streams_of(self._db, ids))
+
+    async def listed(
+        self,
+        *,
+        connection: str | None = None,
+        stream: str | None = None,
+        after_seq: int = 0,
+        limit: int = 100,
+    ) -> list[Listed]:
+        """What is not acked, oldest first, without its contents; the last seq is `after_seq` of the next page."""
+        return await self._run(
+            lambda: looking.listed(self._db, connection, stream, after_seq=after_seq, limit=limit)
+        )
+
+    async def batch(self, seq: int) -> StoredBatch | None:
+        """One batch that waits, with its payload; None where it was acked, or is damaged. Changes nothing."""
+        return await self._run(lambda: looking.whole(self._db, seq))
 
     async def requeue(self, ids: Sequence[int]) -> dict[str, tuple[str, ...]]:
         """Mark letters as asked for again; return their keys per stream, to be read BY_KEYS."""

@@ -108,6 +108,46 @@ class StoredLetter:
     raw: bytes | None  # None where it was not asked for or not kept
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which dead letters are meant: those of which each that is given here is true. Nothing given: all."""
+
+    connection: str | None = None
+    stream: str | None = None  # "connection/stream"
+    field: str | None = None
+    reason: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LetterGroup:
+    """Dead letters of one stream that have the same cause."""
+
+    stream: str
+    entity: str
+    field: str
+    reason: str
+    count: int
+    asked_again: int  # of them, and not enqueued since
+    oldest_at: datetime
+    newest_at: datetime
+    message: str  # of the newest
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A batch that waits, without what is in it."""
+
+    seq: int
+    stream: str
+    entity: str
+    run: str
+    kind: BatchKind
+    count: int
+    bytes: int
+    enqueued_at: datetime
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Fingerprints:
     """The newest content hash of every key that is not removed, ascending by key hash.

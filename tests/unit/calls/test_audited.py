@@ -10,9 +10,12 @@ import pytest
 from agent.audit.trail import Actor, Origin
 from agent.calls.audited import CHANGING, LINES_A_MINUTE, RefusedSignIns, audited
 from agent.calls.commands import CommandCalls
+from agent.calls.letters import LetterCalls
 from agent.calls.local import LocalCalls
 from agent.calls.mappings import MappingCalls
 from agent.calls.policy import PolicyCalls
+from agent.calls.previews import PreviewCalls
+from agent.calls.queue import QueueCalls
 from agent.calls.secrets import SecretCalls
 from agent.clock import ManualClock
 from agent.control import Handler, Progress
@@ -22,7 +25,7 @@ EVE = Actor(Origin.LOCAL, "eve")
 
 # They read, or write a line of their own before they change something.
 OTHERS = {
-    "status", "outbox", "dead_letters", "discover", "check",
+    "status", "outbox", "dead_letters", "dead_letter", "dead_letter_groups", "in_flight", "batch", "preview", "discover", "check",
     "commands", "command", "settle_command", "cancel_command", "pause", "resume",
     "mapping_show", "mapping_preview", "mapping_change", "mapping_revert", "mapping_history", "mapping_adopt",
     "policy_state", "policy_record",
@@ -92,7 +95,16 @@ async def test_what_only_reads_leaves_no_line_and_needs_none() -> None:
 
 def test_every_local_call_is_known_to_change_something_or_not_to() -> None:
     """A new one does not come without somebody having thought of its line."""
-    groups = (LocalCalls, CommandCalls, MappingCalls, PolicyCalls, SecretCalls)
+    groups = (
+        LocalCalls,
+        LetterCalls,
+        QueueCalls,
+        CommandCalls,
+        MappingCalls,
+        PolicyCalls,
+        SecretCalls,
+        PreviewCalls,
+    )
     names = {name for group in groups for name in group.__new__(group).handlers()}
 
     assert names - OTHERS == set(CHANGING)

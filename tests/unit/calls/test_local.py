@@ -33,24 +33,16 @@ class StoppedMeanwhile:
             loop.call_soon(future.cancel)
         return futures
 
-    def fetch(self, keys: dict[str, Any], trigger: RunTrigger) -> list[asyncio.Future[RunResult]]:
-        return self.start_syncs([("erp", "orders") for _ in keys], trigger)
-
-
-class OneLetter:
-    async def requeue(self, ids: Sequence[int]) -> dict[str, tuple[str, ...]]:
-        return {"erp/orders": tuple(str(number) for number in ids)}
-
 
 def _ignore(_: RunReport) -> None: ...
 
 
-@pytest.mark.parametrize(("call", "args"), [("sync", {}), ("resync", {}), ("requeue", {"ids": [1]})])
+@pytest.mark.parametrize(("call", "args"), [("sync", {}), ("resync", {})])
 async def test_whoever_waits_for_a_run_is_told_that_its_connection_was_stopped(
     call: str, args: dict[str, Any]
 ) -> None:
     """And is not cut off without a word."""
-    parts: Any = (None, StoppedMeanwhile(), OneLetter(), None, None)
+    parts: Any = (None, StoppedMeanwhile(), None, None, None)
     handler = LocalCalls(*parts).handlers()[call]
 
     with pytest.raises(TransientError, match="the connection was stopped before the run ended"):
