@@ -7,6 +7,7 @@ commit what is queued; close the files.
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import Iterator
@@ -222,10 +223,17 @@ class RelayApp:
         listening = _listen(self.settings.api)
         self._files.callback(listening.close)
         self._api_port = int(listening.getsockname()[1])
-        self._api = _Server(_uvicorn_config(self.watching.watched(create_api(context)), self.settings.api))
+        self._routes = create_api(context)
+        self._api = _Server(_uvicorn_config(self.watching.watched(self._routes), self.settings.api))
         self._serving = self._group.create_task(self._api.serve([listening]), name="api")
         while not self._api.started and not self._serving.done():
             await self._clock.sleep(STARTUP_POLL_SECONDS)
+
+    def settle(self) -> None:
+        """For a process that lives long: do now what the first request would wait for. Runs in a thread."""
+        self._routes.openapi()  # the framework works its routes out when they are first asked for
+        gc.collect()
+        gc.freeze()  # what is there by now stays: later collections need not stop everything to look through it
 
     async def _stop(self) -> None:
         self.readiness.draining = True
@@ -313,6 +321,7 @@ async def run(settings: RelaySettings) -> None:
             loop.add_signal_handler(number, stop.set)
         except NotImplementedError:  # Windows: the event loop has no signal handlers
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-    async with RelayApp(settings):
+    async with RelayApp(settings) as relay:
+        await asyncio.to_thread(relay.settle)
         await stop.wait()
         log.info("relay_stopping")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import structlog
@@ -19,6 +19,8 @@ from agent.model.run import rfc3339
 from relay.store.base import Batch, BatchHeader, IndexedRecord, Store
 
 log = structlog.get_logger()
+
+OPEN_BYTES: Final = 32 * 1024 * 1024  # of batches that are rendered together
 
 
 class BatchGone(TransientError):
@@ -121,35 +123,70 @@ class Documents:
         for number, record in enumerate(records):
             if record.document is not None:
                 places[record.document.position].append(number)
-        found: list[dict[str, Any]] = [
-            _only_deleted(record, entity) if record.document is None else {} for record in records
-        ]
-        for position, numbers in places.items():
-            opened = await self.batch(position)
-            if opened.header.damaged:
-                # Only until the index is made again without it.
-                self._note_spoilt(position)
-                raise TransientError(
-                    "A batch was spoilt on the disk, and the index is being made again without it.",
-                    where=f"position {position}",
-                    hint="The same request is answered in a moment. The batch is among the dead letters; its records"
-                    " come again with a full re-sync of the stream.",
-                )
-            rows = [place.row for n in numbers if (place := records[n].document) is not None]
-            documents = await asyncio.to_thread(_rendered, opened, rows, entity, include_raw=include_raw)
-            for number, document in zip(numbers, documents, strict=True):
-                found[number] = document | _deletion(records[number])
-        return found
+        documents = {
+            number: _only_deleted(record, entity)
+            for number, record in enumerate(records)
+            if record.document is None
+        }
+        opened: list[OpenBatch] = []
+        for position in places:
+            opened.append(await self._readable(position))
+            if sum(batch.size for batch in opened) > OPEN_BYTES:
+                documents |= await _rendered(opened, places, records, entity, include_raw)
+                opened = []
+        documents |= await _rendered(opened, places, records, entity, include_raw)
+        return [documents[number] for number in range(len(records))]
+
+    async def _readable(self, position: int) -> OpenBatch:
+        opened = await self.batch(position)
+        if opened.header.damaged:
+            # Only until the index is made again without it.
+            self._note_spoilt(position)
+            raise TransientError(
+                "A batch was spoilt on the disk, and the index is being made again without it.",
+                where=f"position {position}",
+                hint="The same request is answered in a moment. The batch is among the dead letters; its records"
+                " come again with a full re-sync of the stream.",
+            )
+        return opened
 
 
-def _rendered(opened: OpenBatch, rows: list[int], entity: str, *, include_raw: bool) -> list[dict[str, Any]]:
+async def _rendered(
+    opened: Sequence[OpenBatch],
+    places: Mapping[int, Sequence[int]],
+    records: Sequence[IndexedRecord],
+    entity: str,
+    include_raw: bool,  # noqa: FBT001 - handed through
+) -> dict[int, dict[str, Any]]:
+    """By their numbers. In one thread for all of them: each change of threads waits for its turn."""
+
+    def render() -> dict[int, dict[str, Any]]:
+        return {
+            number: document
+            for batch in opened
+            for number, document in _of_batch(
+                batch, places[batch.header.position], records, entity, include_raw=include_raw
+            )
+        }
+
+    return await asyncio.to_thread(render) if opened else {}
+
+
+def _of_batch(
+    opened: OpenBatch,
+    numbers: Sequence[int],
+    records: Sequence[IndexedRecord],
+    entity: str,
+    *,
+    include_raw: bool,
+) -> Iterator[tuple[int, dict[str, Any]]]:
     table = opened.decoded.table
-    if table is None:
-        return []
+    rows = [place.row for number in numbers if (place := records[number].document) is not None]
+    documents = [] if table is None else to_documents(table, rows, include_raw=include_raw, entity=entity)
     shared = provenance(opened)
-    return [
-        document | shared for document in to_documents(table, rows, include_raw=include_raw, entity=entity)
-    ]
+    for number, document in zip(numbers, documents, strict=True):
+        document.update(shared, **_deletion(records[number]))
+        yield number, document
 
 
 def provenance(opened: OpenBatch) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
@@ -44,9 +45,10 @@ class BatchTeller:
             return
         new = [batch for batch in batches if batch.header.position > told]
         # All of them are looked up: those before the new ones may bring a key of theirs.
-        known = await self._living(keys_to_look_up(batches))
+        known = await self._living(await asyncio.to_thread(keys_to_look_up, batches))
         kept = {batch.header.position for batch in new}
-        events = [event for event in events_of(batches, known) if event.source in kept]
+        found = await asyncio.to_thread(events_of, batches, known)
+        events = [event for event in found if event.source in kept]
         await self._store.tell_of_batches(told, new[-1].header.position, events, self._clock.utcnow())
 
     def shown(self) -> None:

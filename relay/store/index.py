@@ -73,6 +73,9 @@ class SqliteRecordIndex(SqlRecordIndex):
     async def _reading(self, work: Callable[[Sql], T]) -> T:
         return await SqliteEngine(self._reader).read(work)
 
+    async def _keeping(self, work: Callable[[Sql], T]) -> T:
+        return await SqliteEngine(self._writer).read(work)
+
     async def _writing(self, work: Callable[[Sql], T]) -> T:
         return await SqliteEngine(self._writer).write(work)
 

@@ -35,6 +35,10 @@ class SqlRecordIndex(ABC):
     @abstractmethod
     async def _reading(self, work: Callable[[Sql], T]) -> T: ...
 
+    async def _keeping(self, work: Callable[[Sql], T]) -> T:
+        """Reads for those who keep the index: many rows at once, behind which no reader should wait."""
+        return await self._reading(work)
+
     @abstractmethod
     async def _writing(self, work: Callable[[Sql], T]) -> T: ...
 
@@ -45,7 +49,7 @@ class SqlRecordIndex(ABC):
     def _reset(self, db: Sql) -> None: ...
 
     async def position(self) -> int:
-        return await self._read(index_writing.position)
+        return await self._look(index_writing.position)
 
     async def apply(self, changes: Changes) -> None:
         await self._write(lambda db: self._apply(db, changes))
@@ -58,7 +62,7 @@ class SqlRecordIndex(ABC):
         keeping.incomplete_until(db, complete_at)
 
     async def needs(self, batches: Sequence[BatchHeader]) -> list[Need]:
-        return await self._read(lambda db: [keeping.need(db, batch) for batch in batches])
+        return await self._look(lambda db: [keeping.need(db, batch) for batch in batches])
 
     async def forget(self, batches: Sequence[BatchHeader]) -> None:
         await self._write(lambda db: keeping.forget(db, batches))
@@ -75,6 +79,10 @@ class SqlRecordIndex(ABC):
     async def _read(self, work: Callable[[Sql], T]) -> T:
         with self._noting_damage():
             return await self._reading(work)
+
+    async def _look(self, work: Callable[[Sql], T]) -> T:
+        with self._noting_damage():
+            return await self._keeping(work)
 
     async def _write(self, work: Callable[[Sql], T]) -> T:
         with self._noting_damage():
@@ -93,7 +101,7 @@ class SqlRecordIndex(ABC):
         return await self._show(lambda db: reading.find(db, tenant, entity, wanted, after, limit))
 
     async def living(self, wanted: Mapping[Scope, Sequence[str]]) -> dict[Scope, set[str]]:
-        return await self._read(lambda db: reading.living(db, wanted))
+        return await self._look(lambda db: reading.living(db, wanted))
 
     async def runs(
         self, tenant: str, *, connection: str, status: str, before: str, limit: int
