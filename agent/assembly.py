@@ -33,10 +33,11 @@ from agent.commands.systems import StatusWithOperations, connect_writes
 from agent.configuration.reload import Reload
 from agent.configuration.watch import ConfigWatcher
 from agent.connections import Connections
-from agent.control import ControlServer, Handler, caller
+from agent.control import ControlServer, Handler, caller, error_document
 from agent.credentials.access import Access
 from agent.credentials.changes import HASHES, PROXY, SecretChanges
 from agent.errors import ConfigurationError, GroundwireError
+from agent.figures import Figures, FlowLog
 from agent.health import HealthWatch, disk_of
 from agent.identity import Identity, IdentityStore
 from agent.kinds import command_kinds
@@ -50,6 +51,7 @@ from agent.protocol.frames import Result
 from agent.relay_address import endpoint_of
 from agent.reloads import Reloads
 from agent.settings import ConnectionSettings, Settings
+from agent.standing import findings_of, verdict_of
 from agent.telemetry.commands import CommandTrace, SpannedCommands
 from agent.telemetry.sending import sink_to
 from agent.telemetry.spans import SpanSink
@@ -112,7 +114,11 @@ class Assembly:
         )
         self.executor = Executor(outbox.journal, [*self._kinds(), *writing], clock, trail, self._send_result)
         self._commands = TracedCommands(self.executor, self.tracing)
+        self._flow = FlowLog(outbox, clock)
         self.health = self._make_health()
+        self.figures = Figures(
+            outbox, self._flow, high_water_bytes=settings.outbox.high_water, disk=lambda: self.health.disk
+        )
         self.link = self._make_link(identity)
         self.reloads = Reloads(watcher, self.connections, group, trail, clock)
         self.control = ControlServer(
@@ -129,6 +135,7 @@ class Assembly:
             high_water_bytes=settings.outbox.high_water,
             disk=partial(disk_of, settings.state_dir),
             changed=self._health_changed,
+            note=self._flow.note,
         )
 
     def _make_link(self, identity: Identity) -> Link:
@@ -186,7 +193,10 @@ class Assembly:
                 "audit": ground.trail.status,
                 "trace": self.tracing.status,
                 "commands": lambda: doubts(ground.outbox.journal),
+                "files": self._faulty_files,
+                "figures": self.figures.document,
             },
+            judge=lambda status: verdict_of(findings_of(status, ground.clock.utcnow())),
         )
         changes = SecretChanges(
             lambda: self._watcher.settings, self.access, ground.trail, ground.clock, apply=self._put_in_force
@@ -204,6 +214,17 @@ class Assembly:
             **CommandCalls(self.executor, journal, self.connections, ground.trail, caller).handlers(),
             **SecretCalls(changes).handlers(),
         }
+
+    def _faulty_files(self) -> list[dict[str, Any]]:
+        """The connection files that cannot be used as they are."""
+        return [
+            {
+                "name": one.name,
+                "in_force": one.in_force,
+                "problems": [error_document(problem) for problem in one.problems],
+            }
+            for one in self._watcher.settings.broken
+        ]
 
     def _status_changed(self) -> None:
         self.link.status_changed()

@@ -30,8 +30,13 @@ class LocalCalls:
         reload: Callable[[Actor], Awaitable[Reload]],
         *,
         sections: Mapping[str, Callable[[], Any]] | None = None,
+        judge: Callable[[Mapping[str, Any]], Any] | None = None,
     ) -> None:
-        """`sections`: further parts of the status, by name; each gives its part, or something to wait for."""
+        """`sections`: further parts of the status, by name; each gives its part, or something to wait for.
+
+        `judge` makes the status' `verdict` of everything else in it.
+        """
+        self._judge = judge
         self._sections = dict(sections or {})
         self._settings = settings
         self._connections = connections
@@ -52,12 +57,13 @@ class LocalCalls:
         }
 
     async def _status(self, args: dict[str, Any], progress: Progress) -> dict[str, Any]:
-        return {
+        status = {
             "relay": _link_document(self._link()),
             "connections": self._connections.local_status(),
             "outbox": await self._outbox_stats(args, progress),
             **{name: await _part_of(section) for name, section in self._sections.items()},
         }
+        return status if self._judge is None else {**status, "verdict": self._judge(status)}
 
     async def _sync(self, args: dict[str, Any], progress: Progress) -> dict[str, Any]:
         return await self._run(args, progress, full=False)
@@ -131,6 +137,7 @@ def _link_document(state: LinkState) -> dict[str, Any]:
         "last_ack": rfc3339(state.last_ack) if state.last_ack else None,
         "retry_at": rfc3339(state.retry_at) if state.retry_at else None,
         "failures": state.failures,
+        "away_since": rfc3339(state.away_since) if state.away_since else None,
         "held_back": {"connections": list(state.held_back), "reason": state.held_back_reason}
         if state.held_back
         else None,

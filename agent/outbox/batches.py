@@ -14,7 +14,16 @@ from agent.outbox.chain import COLUMNS, BatchRow, bridge, values_of
 from agent.outbox.database import Database, Levels
 from agent.outbox.stamps import from_micros, to_micros
 from agent.outbox.streams import StreamRow
-from agent.outbox.values import BatchDraft, BatchKind, BatchTooLarge, Entry, StoredBatch
+from agent.outbox.values import (
+    OF_RECORDS,
+    BatchDraft,
+    BatchKind,
+    BatchTooLarge,
+    Entry,
+    Flow,
+    Moved,
+    StoredBatch,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +67,8 @@ def _enqueue_one(
     stream.last_seq = stream.top_seq = row.seq
     change.pending_bytes += row.bytes
     change.enqueued += 1
+    of_records = draft.kind in OF_RECORDS
+    change.flow = change.flow.plus(Flow(enqueued=Moved(1, draft.count if of_records else 0, row.bytes)))
     return row.seq
 
 

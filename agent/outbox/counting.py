@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from agent.outbox.database import Database, Levels
-from agent.outbox.stamps import maybe_moment
-from agent.outbox.values import OutboxStats, StreamStats, Waiting
+from agent.outbox.stamps import from_micros, maybe_moment
+from agent.outbox.values import LastAcked, OutboxStats, StreamStats, Waiting
 
 
 def count_levels(db: Database) -> Levels:
@@ -53,3 +53,16 @@ def waiting(db: Database) -> dict[str, Waiting]:
         name: Waiting(batches, records, size, maybe_moment(oldest))
         for name, batches, records, size, oldest in rows
     }
+
+
+def last_acked(db: Database) -> LastAcked | None:
+    """Of the batches that are kept: nothing is known of what has left the replay window."""
+    row = db.one(
+        "SELECT s.name, b.seq, b.run, b.kind, b.count, b.enqueued_at, b.settled_at FROM batch b"
+        " INDEXED BY batch_settled JOIN stream s ON s.id = b.stream"
+        " WHERE b.settled_at IS NOT NULL AND b.damaged = 0 ORDER BY b.settled_at DESC, b.seq DESC LIMIT 1"
+    )
+    if row is None:
+        return None
+    stream, seq, run, kind, count, enqueued_at, acked_at = row
+    return LastAcked(stream, seq, run, kind, count, from_micros(enqueued_at), from_micros(acked_at))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -13,6 +13,7 @@ import structlog
 
 from agent.errors import GroundwireError
 from agent.outbox.faults import close_quietly, refusal_of, translate
+from agent.outbox.values import Flow
 
 T = TypeVar("T")
 
@@ -29,12 +30,14 @@ class Levels:
     kept_bytes: int = 0
     damaged: int = 0
     enqueued: int = 0  # batches that became pending since opening; only grows
+    flow: Flow = field(default_factory=Flow)  # since opening; only grows
 
     def add(self, change: Levels) -> None:
         self.pending_bytes += change.pending_bytes
         self.kept_bytes += change.kept_bytes
         self.damaged += change.damaged
         self.enqueued += change.enqueued
+        self.flow = self.flow.plus(change.flow)
 
 
 class Database:

@@ -13,7 +13,7 @@ from agent.outbox.database import Database, Levels
 from agent.outbox.limits import MAX_SEQ
 from agent.outbox.stamps import to_micros
 from agent.outbox.streams import StreamRow
-from agent.outbox.values import UnknownAck
+from agent.outbox.values import OF_RECORDS, Flow, Moved, UnknownAck
 
 log = structlog.get_logger(__name__)
 
@@ -26,12 +26,15 @@ def mark_acked(db: Database, name: str, seq: int, now: datetime) -> int:
         if seq <= stream.acked_seq:
             return 0
         settled = db.all(
-            "UPDATE batch SET settled_at = ? WHERE stream = ? AND seq <= ? AND settled_at IS NULL RETURNING bytes",
-            (to_micros(now), stream.id, seq),
+            "UPDATE batch SET settled_at = ? WHERE stream = ? AND seq <= ? AND settled_at IS NULL"
+            " RETURNING bytes, iif(kind IN (?, ?), count, 0)",
+            (to_micros(now), stream.id, seq, *OF_RECORDS),
         )
         size = sum(row[0] for row in settled)
         change.pending_bytes -= size
         change.kept_bytes += size
+        acked = Moved(len(settled), sum(row[1] for row in settled), size)
+        change.flow = change.flow.plus(Flow(acked=acked))
         stream.acked_seq = seq
         if db.value("SELECT damaged FROM batch WHERE seq = ? AND stream = ?", (seq, stream.id)):
             # The relay had it before it was found damaged here; what follows must name it after all.

@@ -48,6 +48,8 @@ from agent.outbox.values import (
     Entry,
     Fingerprints,
     FingerprintsDamaged,
+    Flow,
+    LastAcked,
     LetterGroup,
     Listed,
     OutboxClosed,
@@ -71,6 +73,8 @@ __all__ = [
     "Entry",
     "Fingerprints",
     "FingerprintsDamaged",
+    "Flow",
+    "LastAcked",
     "LetterGroup",
     "Limits",
     "Listed",
@@ -325,6 +329,15 @@ class Outbox:
     async def waiting(self) -> dict[str, Waiting]:
         """What the relay has not acked, of each stream that has any; less to count than `stats`."""
         return await self._run(lambda: counting.waiting(self._db))
+
+    async def last_acked(self) -> LastAcked | None:
+        """The newest ack of the replay window."""
+        return await self._run(lambda: counting.last_acked(self._db))
+
+    @property
+    def flow(self) -> Flow:
+        """What went in and what was acked since opening, without asking the file."""
+        return self._db.levels.flow
 
     @property
     def file_bytes(self) -> int:

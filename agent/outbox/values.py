@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ class BatchKind(StrEnum):
     TOMBSTONES = "tombstones"
     DEAD_LETTERS = "dead_letters"
     RUN = "run"
+
+
+OF_RECORDS: Final = (BatchKind.RECORDS, BatchKind.TOMBSTONES)  # the others are reports of the agent's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +203,42 @@ class Waiting:
             self.bytes + other.bytes,
             min(moments, default=None),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What passed one place."""
+
+    batches: int = 0
+    records: int = 0  # and tombstones; reports and dead letters are none
+    bytes: int = 0
+
+    def plus(self, other: Moved) -> Moved:
+        return Moved(self.batches + other.batches, self.records + other.records, self.bytes + other.bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What went in and what was acked since the file was opened; what a relay asks for again is acked again."""
+
+    enqueued: Moved = Moved()
+    acked: Moved = Moved()
+
+    def plus(self, other: Flow) -> Flow:
+        return Flow(self.enqueued.plus(other.enqueued), self.acked.plus(other.acked))
+
+
+@dataclass(frozen=True, slots=True)
+class LastAcked:
+    """The batch that was acked last."""
+
+    stream: str
+    seq: int
+    run: str
+    kind: str
+    count: int
+    enqueued_at: datetime
+    acked_at: datetime
 
 
 class UnknownAck(GroundwireError):
