@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
@@ -35,9 +36,13 @@ class MortalPostgres(PostgresServer):
         if not self._start(self.port):
             raise ServerFailed(f"{self.name} did not come back:\n{self._log_tail()}")
 
-    @property
-    def alive(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+    def keep_copy(self) -> None:
+        """Of the folder of a server that does not run."""
+        self._prepare_with(["cp", "-a", str(self.data), str(self.folder / "copy")])
+
+    def put_back(self) -> None:
+        shutil.rmtree(self.data)
+        (self.folder / "copy").rename(self.data)
 
     @property
     def data(self) -> Path:

@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -28,6 +29,7 @@ from agent.clock import SystemClock
 from agent.errors import GroundwireError
 from agent.identity import Identity, IdentityStore
 from agent.model.payload import decode
+from agent.outbox.limits import MiB
 from agent.outbox.store import Limits, Outbox
 from agent.tunnel import reconnect
 from agent.tunnel.endpoint import make_endpoint
@@ -52,6 +54,7 @@ TICK_SECONDS: Final = 0.02
 
 class Pair:
     dying: tuple[str, ...] = ("agent", "relay")  # in this order
+    limits = LIMITS
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.folder = folder
@@ -99,7 +102,7 @@ class Pair:
 
     async def live_as_agent(self) -> None:
         clock = SystemClock()
-        outbox = await Outbox.open(self.outbox, clock=clock, limits=LIMITS)
+        outbox = await Outbox.open(self.outbox, clock=clock, limits=self.limits)
         endpoint = make_endpoint(f"ws://127.0.0.1:{self.ports[0]}", allow_plain_loopback=True)
         identities = IdentityStore(self.outbox.parent)
         link = Link(
@@ -125,6 +128,10 @@ class Pair:
     def run(self, kills: int) -> list[str]:
         asyncio.run(self.found())
         sides = {"relay": self.live_as_relay, "agent": self.live_as_agent}
+        self.live_on(sides, kills)
+        return self.judged(sides)
+
+    def live_on(self, sides: dict[str, Callable[[], Awaitable[None]]], kills: int) -> None:
         for number in range(kills):
             for stream in STREAMS:
                 self.source[stream] += self.dice.randrange(12)
@@ -133,7 +140,6 @@ class Pair:
                     self.start(who, work)
             time.sleep(self.dice.random() * LONGEST_LIFE_SECONDS)
             self.die(self.dying[number % len(self.dying)])
-        return self.judged(sides)
 
     def die(self, who: str) -> None:
         self.kill(who)
@@ -198,6 +204,28 @@ class PairOverPostgres(Pair):
         time.sleep(self.dice.random() * LONGEST_LIFE_SECONDS)
         self._server.revive()
 
+    def restored(self, kills: int) -> list[str]:
+        """After some kills the database is put back to what it was, as where a standby takes over that lacked the end."""
+        self.limits = replace(LIMITS, replay_bytes=MiB)
+        asyncio.run(self.found())
+        sides = {"relay": self.live_as_relay, "agent": self.live_as_agent}
+        self.live_on(sides, kills)
+        self._server.kill()
+        self._server.keep_copy()
+        self._server.revive()
+        before = self._records()
+        self.live_on(sides, kills)
+        while self._records() == before:
+            self.live_on(sides, 1)  # something has to be lost
+        self._server.kill()
+        self._server.put_back()
+        self._server.revive()
+        self.live_on(sides, kills)
+        return self.judged(sides)
+
+    def _records(self) -> int:
+        return sum(len(rows) for rows in self.stored().values())
+
     def stored(self) -> dict[str, list[tuple[int, int, bytes, bytes]]]:
         found: dict[str, list[tuple[int, int, bytes, bytes]]] = {stream: [] for stream in STREAMS}
         rows = self._server.psql(
@@ -220,10 +248,11 @@ def main(folder: Path, kills: int, seed: int, form: str) -> None:
     reconnect.BASE_SECONDS, reconnect.CAP_SECONDS = 0.02, 0.05  # type: ignore[misc]
     reconnect.MAX_RETRY_AFTER_SECONDS = 0.05  # type: ignore[misc]
     database.CHECKPOINT_PAGES = 40  # type: ignore[misc]
-    with MortalPostgres() if form == "postgresql" else nullcontext() as server:
+    with nullcontext() if form == "sqlite" else MortalPostgres() as server:
         pair = Pair(folder, seed) if server is None else PairOverPostgres(folder, seed, server)
         try:
-            faults = pair.run(kills)
+            restored = form == "restored"
+            faults = pair.restored(kills) if restored else pair.run(kills)
         finally:
             pair.kill_all()
     for fault in faults:

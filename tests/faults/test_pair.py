@@ -13,7 +13,7 @@ from tests.servers import PostgresServer
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = int(os.environ.get("GROUNDWIRE_PAIR_KILLS", "200"))
-KILLS_WITH_DATABASE = 30 if KILLS == 200 else KILLS // 4
+KILLS_WITH_DATABASE = 24 if KILLS == 200 else KILLS // 4
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="the two sides are forked"),
     pytest.mark.timeout(0 if KILLS > 200 else 900),
@@ -30,6 +30,13 @@ def test_outbox_relay_and_database_killed_in_turn_lose_and_repeat_nothing(
 ) -> None:
     """`postgres_server` says whether there is one here; the one that dies is another."""
     assert lived(tmp_path, KILLS_WITH_DATABASE, "postgresql") == []
+
+
+@pytest.mark.integration
+def test_what_a_database_lacks_that_was_put_back_to_an_earlier_state_is_sent_again(
+    tmp_path: Path, postgres_server: PostgresServer
+) -> None:
+    assert lived(tmp_path, max(KILLS_WITH_DATABASE // 6, 4), "restored") == []
 
 
 def lived(folder: Path, kills: int, form: str) -> list[str]:

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
-from agent.errors import GroundwireError
-from relay.store.base import Appended, NewBatch
+from agent.errors import GroundwireError, StorageDamaged
+from relay.store import batches
+from relay.store.base import Appended, Batch, NewBatch
 from relay.store.postgresql import parts
 from relay.store.postgresql.address import Address
 from relay.store.postgresql.lanes import Lane, Readers
@@ -57,6 +58,13 @@ class PostgresStore(SqlStore):
     async def failure(self) -> GroundwireError:
         """Nothing that befalls a database is for ever: it is waited out."""
         return await asyncio.get_running_loop().create_future()
+
+    async def batch(self, position: int) -> Batch | None:
+        try:
+            return await super().batch(position)
+        except StorageDamaged:
+            # Its payload lies in pages of its own; what stands before it may be read all the same.
+            return await self._engine.read(lambda db: batches.without_payload(db, position))
 
     async def append_batches(self, new: Sequence[NewBatch]) -> list[Appended]:
         return await self._appending.write(lambda db: self._append_in_parts(db, new))
