@@ -1,9 +1,9 @@
 """How long the API takes for a list of 100 records while batches are being stored.
 
-    python -m bench.api_latency [--seconds 20] [--orders 20000] [--batch 500] [--clients 4]
+    python -m bench.api_latency [--seconds 20] [--orders 20000] [--batch 500] [--clients 4] [--rate 10000]
 
 The relay is a process of its own (`groundwire relay run`), and so is the agent, reduced to its session: it sends
-batches of orders with five lines each as fast as its credit allows. The clients ask for pages of 100, at random places
+batches of orders with five lines each, `--rate` orders a second, or with `--rate 0` as fast as its credit allows. The clients ask for pages of 100, at random places
 of the list and by random filters, one request after the other.
 """
 
@@ -69,7 +69,7 @@ def payload(first: int, count: int) -> bytes:
     return encode_records(pa.table(table_of), {"entity": "purchase_order", "connection": "erp"})
 
 
-async def deliver(url: str, code: str, batch: int, loaded: int, ready: Any, stop: Any) -> int:
+async def deliver(url: str, code: str, batch: int, loaded: int, rate: int, ready: Any, stop: Any) -> int:
     peer = Peer(url)
     assert await peer.enrol(code, "bench") == ""
     payloads = [payload(n * batch, batch) for n in range(max(loaded // batch, 1))]
@@ -80,7 +80,10 @@ async def deliver(url: str, code: str, batch: int, loaded: int, ready: Any, stop
             await peer.send(sender.batch(one, stream="erp/orders"))
         await peer.acked("erp/orders", sender.seq)
         ready.set()
+        begun = time.monotonic()
         while not stop.is_set():
+            if rate and (early := sent / rate - (time.monotonic() - begun)) > 0:
+                await asyncio.sleep(early)
             await peer.send(sender.batch(random.choice(payloads), stream="erp/orders"))
             peer.events.clear()
             sent += batch
@@ -91,9 +94,10 @@ def _agent(agent: str) -> Agent:
     return Agent(agent, "default", "bench", b"", 0, None, 1, "bench", EPOCH, None)
 
 
-def ingest(url: str, code: str, batch: int, loaded: int, ready: Any, stop: Any, told: Any) -> None:
+def ingest(*of: Any) -> None:
+    *delivery, told = of
     begun = time.monotonic()
-    sent = asyncio.run(deliver(url, code, batch, loaded, ready, stop))
+    sent = asyncio.run(deliver(*delivery))
     told.put((sent, time.monotonic() - begun))
 
 
@@ -153,6 +157,7 @@ def main() -> None:
     parser.add_argument("--orders", type=int, default=20_000, help="stored before the first request")
     parser.add_argument("--batch", type=int, default=500, help="records in each batch")
     parser.add_argument("--clients", type=int, default=4, help="requests at once")
+    parser.add_argument("--rate", type=int, default=10_000, help="orders stored a second; 0: all that can be")
     parser.add_argument("--quiet", action="store_true", help="nothing is stored meanwhile")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -168,7 +173,7 @@ def main() -> None:
         told: Any = multiprocessing.Queue()
         try:
             await_start(api, relay)
-            sending = (gateway, code, options.batch, options.orders, ready, stop, told)
+            sending = (gateway, code, options.batch, options.orders, options.rate, ready, stop, told)
             agent = multiprocessing.Process(target=ingest, args=sending)
             before = machine()
             agent.start()

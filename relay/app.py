@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-import socket
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from types import TracebackType
@@ -25,6 +24,7 @@ from relay import local_accounts, local_calls
 from relay.access import AccessWatch
 from relay.api.context import ApiContext
 from relay.api.limits import Limits
+from relay.api.listening import listen
 from relay.api.server import create_api
 from relay.company import alone, among_others
 from relay.cursors import Cursors
@@ -51,7 +51,6 @@ COMMIT_SECONDS: Final = (
     5.0  # for what is queued; what a store that is away does not take stays with the agents
 )
 STARTUP_POLL_SECONDS: Final = 0.01
-BACKLOG: Final = 128
 NOTICE_SECONDS: Final = 3.0  # for the proxy to see that this relay takes nobody new, before its API closes
 
 
@@ -220,7 +219,7 @@ class RelayApp:
             webhooks=self.news.desk,
             prices=self.settings.usage.prices(),
         )
-        listening = _listen(self.settings.api)
+        listening = listen(self.settings.api)
         self._files.callback(listening.close)
         self._api_port = int(listening.getsockname()[1])
         self._routes = create_api(context)
@@ -293,23 +292,6 @@ def _uvicorn_config(app: object, settings: ApiSettings) -> uvicorn.Config:
         ssl_certfile=None if tls is None else tls.certificate,
         ssl_keyfile=None if tls is None else tls.key,
     )
-
-
-def _listen(settings: ApiSettings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((settings.host, settings.port))
-        listening.listen(BACKLOG)
-    except OSError as error:
-        listening.close()
-        raise ConfigurationError(
-            f"The API cannot listen on {settings.host}:{settings.port}: {error.strerror}",
-            where="api.port",
-            hint="Another program may use the port; choose another one in relay.toml.",
-        ) from error
-    return listening
 
 
 async def run(settings: RelaySettings) -> None:
