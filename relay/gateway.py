@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from http import HTTPStatus
 from typing import Final
 
 import structlog
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.http11 import Request, Response
 
 from agent.clock import Clock
 from agent.errors import ConfigurationError
 from agent.protocol.faults import HANDSHAKE_SECONDS, MAX_CONTROL_BYTES
-from agent.websockets import GuardedServerConnection
-from relay.admission import Admission
 from relay.agent_link import AgentLink
 from relay.descriptors import make_room
+from relay.door import Door
 from relay.ingest import Ingest
 from relay.lifecycle import Command
 from relay.members import Members, Own
@@ -32,8 +29,6 @@ log = structlog.get_logger()
 
 DRAIN_SECONDS: Final = 12.0  # for agents to collect their acks and go; the whole shutdown has 25
 CLOSE_SECONDS: Final = 3.0  # for a websocket's closing handshake
-FULL_RETRY_SECONDS: Final = 30
-CROWDED_RETRY_SECONDS: Final = 5  # as long as the queue at the door; each agent adds a random time of its own
 BACKLOG: Final = 512  # of connections that this process has not looked at yet
 QUEUED_FRAMES: Final = 2  # per socket; what the session has not read stays with the sender
 QUIET_LOGGER: Final = "relay.websockets"  # its lines hold peers' request heads; ours say what matters
@@ -64,8 +59,13 @@ class Gateway:
         self._clock = clock
         self._server: Server | None = None
         self._most = settings.max_sessions
-        self._admission = Admission(settings.new_sessions_per_second)
-        self._links: dict[AgentLink, None] = {}  # in the order in which they came
+        self._door = Door(
+            settings,
+            clock=clock,
+            observer=self._observer,
+            has_room=lambda: len(self._links) < self._most,
+        )
+        self._links: dict[AgentLink, ServerConnection] = {}  # in the order in which they came
         self._agents: dict[str, AgentLink] = {}
         self._empty = asyncio.Event()
         self._empty.set()
@@ -84,8 +84,8 @@ class Gateway:
                 ssl=None if tls is None else server_context(tls),
                 ssl_handshake_timeout=None if tls is None else HANDSHAKE_SECONDS,
                 backlog=BACKLOG,
-                create_connection=GuardedServerConnection,
-                process_request=self._let_in,
+                create_connection=self._door.connection,  # type: ignore[arg-type] # made like its class
+                process_request=self._door.let_in,
                 compression=None,  # payloads are compressed; deflate takes a fifth of the speed for nothing
                 ping_interval=None,  # the protocol has a heartbeat of its own
                 open_timeout=HANDSHAKE_SECONDS,
@@ -163,6 +163,8 @@ class Gateway:
         if older is not None:
             older.supersede()
         self._agents[link.agent.id] = link
+        if link in self._links:
+            self._door.goes(self._links[link])
         self._observer.agent_arrived(link.agent)
 
     def left(self, link: AgentLink) -> None:
@@ -202,7 +204,7 @@ class Gateway:
             observer=self._observer,
             prices=self._prices,
         )
-        self._links[link] = None
+        self._links[link] = socket
         self._empty.clear()
         try:
             await link.run()
@@ -213,25 +215,3 @@ class Gateway:
             self._links.pop(link, None)
             if not self._links:
                 self._empty.set()
-
-    async def _let_in(self, socket: ServerConnection, _request: Request) -> Response | None:
-        wait = self._admission.ask(self._clock.monotonic()) if self._has_room else 0.0
-        if wait is None:
-            self._observer.turned_away("crowded")
-            return _later(socket, "Too many agents come at once.\n", CROWDED_RETRY_SECONDS)
-        if wait > 0:
-            await self._clock.sleep(wait)
-        if self._has_room:
-            return None
-        self._observer.turned_away("full")
-        return _later(socket, "The relay has all the agents it can serve.\n", FULL_RETRY_SECONDS)
-
-    @property
-    def _has_room(self) -> bool:
-        return len(self._links) < self._most
-
-
-def _later(socket: ServerConnection, why: str, seconds: int) -> Response:
-    response = socket.respond(HTTPStatus.SERVICE_UNAVAILABLE, why)
-    response.headers["Retry-After"] = str(seconds)
-    return response

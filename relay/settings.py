@@ -37,6 +37,8 @@ class Gateway(Section):
     tls: Tls | None = None
     max_sessions: int = Field(default=1_000, ge=1, le=100_000)
     new_sessions_per_second: float = Field(default=25.0, ge=0.1, le=10_000.0)
+    newcomers_per_address: int = Field(default=64, ge=1, le=100_000)
+    trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
     credit_batches: int = Field(default=16, ge=1, le=256)
     heartbeat_seconds: float = Field(default=15.0, ge=0.05, le=18.0)
     agent_bytes_per_second: int = Field(default=64 * MIB, ge=MIB)
