@@ -15,8 +15,10 @@ from typing import Any, cast
 
 from agent.audit.log import AuditLog
 from agent.audit.trail import Actor, AuditTrail
+from agent.calls.audit import AuditCalls
 from agent.calls.audited import RefusedSignIns, audited
 from agent.calls.commands import CommandCalls, doubts
+from agent.calls.editing import EditingCalls
 from agent.calls.letters import LetterCalls
 from agent.calls.local import LocalCalls
 from agent.calls.mappings import MappingCalls
@@ -209,7 +211,11 @@ class Assembly:
                 ground.outbox, lambda: self.link.state, lambda: self.policies.sending is not None
             ).handlers(),
             **MappingCalls(self.mappings, self.connections, self.connections.needs_remap, caller).handlers(),
-            **PolicyCalls(self.policies, self.connections).handlers(),
+            **EditingCalls(self.mappings, lambda: self.policies.current, ground.outbox).handlers(),
+            **PolicyCalls(
+                self.policies, self.connections, lambda: self._watcher.settings, ground.clock
+            ).handlers(),
+            **AuditCalls(ground.settings.state_dir).handlers(),
             **PreviewCalls(self.connections, ground.outbox, self.policies.leaving, ground.clock).handlers(),
             **CommandCalls(self.executor, journal, self.connections, ground.trail, caller).handlers(),
             **SecretCalls(changes).handlers(),

@@ -69,6 +69,7 @@ def _show_report(
     invocation: Invocation, report: Report, faults: list[Fault], *, trusted: bool, known: int
 ) -> None:
     from agent.audit.signing import fingerprint  # noqa: PLC0415 - heavy
+    from agent.calls.audit import report_document  # noqa: PLC0415
 
     output = invocation.output
     shown = fingerprint(report.public_key) if report.public_key else "none"
@@ -92,33 +93,7 @@ def _show_report(
         output.line(
             "The key is the one that the log names itself; --public-key checks against one kept elsewhere."
         )
-    output.document(
-        {
-            "ok": not faults and not report.more_faults,
-            "lines": report.lines,
-            "first": report.first_n,
-            "last": report.last_n,
-            "hash": report.last_hash,
-            "signatures": report.checkpoints,
-            "unsigned": report.unsigned,
-            "public_key": report.public_key,
-            "fingerprint": shown,
-            "known_faults": known,
-            "faults": [_fault_document(fault) for fault in faults],
-            "more_faults": report.more_faults,
-        }
-    )
-
-
-def _fault_document(fault: Fault) -> dict[str, Any]:
-    return {
-        "kind": fault.kind.value,
-        "file": fault.file,
-        "line": fault.line,
-        "n": fault.n,
-        "message": fault.message,
-        "recorded": fault.recorded,
-    }
+    output.document(report_document(report, faults, known=known))
 
 
 @audit.command()

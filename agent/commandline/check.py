@@ -150,8 +150,8 @@ async def _connection_steps(settings: Settings, name: str, *, running: bool) -> 
 
 def _policy_step(settings: Settings, connection: ConnectionSettings) -> dict[str, Any]:
     """What may leave of the connection. That nothing may is no fault; that nobody can tell is one."""
-    from agent.commandline.policy import agent_user  # noqa: PLC0415 - heavy
     from agent.configuration.policy_file import read_policy  # noqa: PLC0415
+    from agent.policies.notes import agent_user  # noqa: PLC0415 - heavy
     from agent.policy.model import POLICY_FILE  # noqa: PLC0415
 
     entities = sorted({stream.entity for stream in connection.streams.values()})

@@ -33,6 +33,7 @@ def policy() -> None:
 def show(invocation: Invocation) -> None:
     """Print what policy.toml allows, connection by connection."""
     from agent.configuration.policy_file import read_policy  # noqa: PLC0415 - heavy
+    from agent.policies.notes import agent_user  # noqa: PLC0415
 
     found = read_policy(invocation.config_dir, user=agent_user(invocation.settings()))
     output = invocation.output
@@ -57,10 +58,11 @@ def show(invocation: Invocation) -> None:
 def check(invocation: Invocation) -> None:
     """Read policy.toml as the agent does, and compare it with the connections that are configured."""
     from agent.configuration.policy_file import read_policy  # noqa: PLC0415 - heavy
+    from agent.policies.notes import agent_user, notes_of, owner_notes  # noqa: PLC0415
 
     found = read_policy(invocation.config_dir, user=agent_user(invocation.settings()))
     settings = invocation.settings()
-    notes = [*_owner_notes(invocation.config_dir), *_notes(found, settings)]
+    notes = [*owner_notes(invocation.config_dir), *notes_of(found, settings)]
     for note in notes:
         invocation.output.line(f"note: {note}")
     in_force = run_async(_in_force(settings))
@@ -126,6 +128,8 @@ def explain(
     """
     from agent.clock import SystemClock  # noqa: PLC0415 - heavy
     from agent.configuration.policy_file import policy_in  # noqa: PLC0415
+    from agent.policies.explaining import refuse_unknown  # noqa: PLC0415
+    from agent.policies.notes import agent_user  # noqa: PLC0415
     from agent.policy.decide import decide_command, decide_write  # noqa: PLC0415
     from agent.policy.names import AGENT_COMMANDS  # noqa: PLC0415
 
@@ -134,7 +138,9 @@ def explain(
         policy_in(invocation.config_dir, user=agent_user(invocation.settings())),
         SystemClock().utcnow(),
     )
-    _refuse_unknown(invocation.settings(), found, connection, name, entity, operation)
+    refuse_unknown(
+        invocation.settings(), found, connection=connection, command=name, entity=entity, operation=operation
+    )
     if name is not None:
         whose = "" if name in AGENT_COMMANDS else connection
         _tell(invocation, decide_command(found, whose, name, now), (), now)
@@ -150,29 +156,6 @@ def explain(
     stands = _object(whole) if whole is not None else None
     decision = decide_write(found, connection, entity, operation, given, now, writes, whole=stands)
     _tell(invocation, decision, explain_write(found, connection, entity, given), now)
-
-
-def _refuse_unknown(
-    settings: Settings,
-    found: Policy,
-    connection: str,
-    name: str | None,
-    entity: str | None,
-    operation: str | None,
-) -> None:
-    """What does not exist is no question of the policy: it would look as if only a rule were missing."""
-    from agent.model.entities import ENTITIES  # noqa: PLC0415 - heavy
-    from agent.policy.names import AGENT_COMMANDS, COMMANDS, OPERATIONS, nearest, shown  # noqa: PLC0415
-
-    connections = (*settings.connections, *(one.name for one in settings.broken), *found.file.connections)
-    for what, given, known in (
-        ("connection", connection, connections),
-        ("command", name, COMMANDS + AGENT_COMMANDS),
-        ("entity", entity, tuple(ENTITIES)),
-        ("operation", operation, OPERATIONS),
-    ):
-        if given is not None and given not in known:
-            raise ConfigurationError(f"there is no {what} {shown(given)}", hint=nearest(given, known))
 
 
 def _tell(invocation: Invocation, decision: Decision, fields: tuple[FieldWord, ...], now: datetime) -> None:
@@ -235,56 +218,6 @@ async def _in_force(settings: Settings) -> dict[str, Any] | None:
     if not await is_running(settings.state_dir):
         return None
     return dict(await ControlClient(settings.state_dir).ask("policy_state"))
-
-
-def agent_user(settings: Settings) -> int | None:
-    """Whose state folder it is; root asks for the agent."""
-    try:
-        return settings.state_dir.stat().st_uid
-    except OSError:
-        return None  # no agent has run yet: whoever asks
-
-
-def _owner_notes(config_dir: Path) -> list[str]:
-    import os  # noqa: PLC0415
-
-    from agent.configuration.policy_file import ROOT, owner_of  # noqa: PLC0415 - heavy
-
-    owner = owner_of(config_dir)
-    if owner is None or (owner.file, owner.folder) == (ROOT, ROOT):
-        if owner is not None and os.geteuid() == ROOT:
-            return ["root owns the policy; run the agent as another user, or it could change it all the same"]
-        return []
-    own = [what for what, uid in (("the file", owner.file), ("its folder", owner.folder)) if uid != ROOT]
-    note = (
-        f"{' and '.join(own)} belong{'s' if len(own) == 1 else ''} to the agent's user and not to root, so whoever gets "
-        "into the agent's account could change the policy: chown root policy.toml and its folder"
-    )
-    return [note]
-
-
-def _notes(found: Policy, settings: Settings) -> list[str]:
-    """What is no fault and probably not meant."""
-    from agent.policy.names import OPERATIONS, nearest  # noqa: PLC0415 - heavy
-
-    notes: list[str] = []
-    known = [*settings.connections, *(one.name for one in settings.broken)]
-    for name, rule in found.file.connections.items():
-        if name not in known:
-            notes.append(f"there is no connection {name!r}. {nearest(name, tuple(known))}")
-        written = {operation for write in rule.write.values() for operation in write.operations}
-        notes += [
-            f"{name}: {operation} is in `operations` and not in `commands`, so it is refused"
-            for operation in OPERATIONS
-            if operation in written and operation not in rule.commands
-        ]
-    for name, connection in settings.connections.items():
-        notes += [
-            f"{name}/{stream.name} does not run: nothing of {stream.entity} may leave"
-            for stream in connection.streams.values()
-            if found.leave(name, stream.entity) is None
-        ]
-    return notes
 
 
 def _said(rule: Any) -> str:

@@ -16,13 +16,13 @@ from agent.commandline.drivers import as_in_force, find_connection, hosted, tell
 from agent.commandline.exits import ExitCode, code_of, code_of_many
 from agent.commandline.invocation import Invocation, run_async
 from agent.commandline.output import Output
-from agent.commandline.policy import agent_user
 from agent.configuration.policy_file import policy_in
 from agent.control import ControlClient, error_from, is_running
 from agent.errors import AlreadyRunning, ConfigurationError, GroundwireError
 from agent.outbox.store import Outbox
 from agent.policies.in_force import leaving
 from agent.policies.key import PolicyKey
+from agent.policies.notes import agent_user
 from agent.previewing import Wanted, preview, unasked
 from agent.settings import ConnectionSettings, Settings
 from agent.sync.cursor import Checkpoint, read_checkpoint

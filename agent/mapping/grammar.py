@@ -39,7 +39,10 @@ class _Level:
         return _Level({field.alias: field for field in fields}, inside_lines)
 
 
-def read_rules(table: Mapping[str, Any], *, entity: Entity, where: str) -> tuple[Rule, ...]:
+def read_rules(
+    table: Mapping[str, Any], *, entity: Entity, where: str, whole: bool = True
+) -> tuple[Rule, ...]:
+    """`whole`: false for a part of a mapping, in which nothing is missing."""
     place = Place(where)
     if not isinstance(table, Mapping):
         raise place.error("a mapping is a table: unified field = how to make it")
@@ -51,7 +54,8 @@ def read_rules(table: Mapping[str, Any], *, entity: Entity, where: str) -> tuple
     mappable = [field for field in PROVENANCE if field.name in MAPPABLE_PROVENANCE]
     fields = [field for field in entity.fields if field.name != "key"]
     rules = reader.members(rest, _Level.of([*fields, *mappable], inside_lines=False), place)
-    _refuse_missing(entity, rules, place)
+    if whole:
+        _refuse_missing(entity, rules, place)
     return (*rules, *reader.custom(custom, place.at("custom")))
 
 

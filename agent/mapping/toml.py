@@ -34,17 +34,26 @@ def key(name: str) -> str:
 
 def map_table(stream: str, table: Mapping[str, Any]) -> str:
     """A whole `map` table, to be pasted into a connection file."""
-    place = f"streams.{key(stream)}.map"
+    return _tables(f"streams.{key(stream)}.map", table)
+
+
+def alone(table: Mapping[str, Any]) -> str:
+    """A whole `map` table as a document of its own, to be edited."""
+    return _tables("", table)
+
+
+def _tables(place: str, table: Mapping[str, Any]) -> str:
+    below = f"{place}." if place else ""
     own = {name: value for name, value in table.items() if not _is_table_of_its_own(name, value)}
     parts = [_section(place, own)]
     for name, value in table.items():
         if name in _NESTED and _is_table_of_its_own(name, value):
-            parts.append(_section(f"{place}.{name}", value))
+            parts.append(_section(f"{below}{name}", value))
         elif _is_table_of_its_own(name, value):
-            rest = {word: below for word, below in value.items() if word != "map"}
+            rest = {word: inner for word, inner in value.items() if word != "map"}
             parts += [
-                _section(f"{place}.{key(name)}", rest),
-                _section(f"{place}.{key(name)}.map", value["map"]),
+                _section(f"{below}{key(name)}", rest),
+                _section(f"{below}{key(name)}.map", value["map"]),
             ]
     return "\n".join(parts)
 
@@ -56,5 +65,6 @@ def _is_table_of_its_own(name: str, value: Any) -> bool:
 
 
 def _section(place: str, table: Mapping[str, Any]) -> str:
-    lines = [f"[{place}]", *(f"{key(name)} = {inline(value)}" for name, value in table.items())]
+    head = [f"[{place}]"] if place else []
+    lines = [*head, *(f"{key(name)} = {inline(value)}" for name, value in table.items())]
     return "\n".join(lines) + "\n"

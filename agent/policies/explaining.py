@@ -7,11 +7,35 @@ from contextlib import aclosing
 from typing import Any, Protocol
 
 from agent.errors import ConfigurationError, RecordError
+from agent.model.entities import ENTITIES
 from agent.model.render import to_documents
 from agent.policy.leave import EVERYTHING
-from agent.settings import ConnectionSettings
+from agent.policy.model import Policy
+from agent.policy.names import AGENT_COMMANDS, COMMANDS, OPERATIONS, nearest, shown
+from agent.settings import ConnectionSettings, Settings
 from agent.streams import build_stream
 from drivers.contract import Page, ReadMode, ReadRequest
+
+
+def refuse_unknown(
+    settings: Settings,
+    policy: Policy,
+    *,
+    connection: str,
+    command: str | None = None,
+    entity: str | None = None,
+    operation: str | None = None,
+) -> None:
+    """What does not exist is no question of the policy: it would look as if only a rule were missing."""
+    connections = (*settings.connections, *(one.name for one in settings.broken), *policy.file.connections)
+    for what, given, known in (
+        ("connection", connection, connections),
+        ("command", command, COMMANDS + AGENT_COMMANDS),
+        ("entity", entity, tuple(ENTITIES)),
+        ("operation", operation, OPERATIONS),
+    ):
+        if given is not None and given not in known:
+            raise ConfigurationError(f"there is no {what} {shown(given)}", hint=nearest(given, known))
 
 
 class Readable(Protocol):

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from agent.audit.trail import Actor, Origin
+from agent.calls.audit import AuditCalls
 from agent.calls.audited import CHANGING, LINES_A_MINUTE, RefusedSignIns, audited
 from agent.calls.commands import CommandCalls
+from agent.calls.editing import EditingCalls
 from agent.calls.letters import LetterCalls
 from agent.calls.local import LocalCalls
 from agent.calls.mappings import MappingCalls
@@ -25,10 +27,12 @@ EVE = Actor(Origin.LOCAL, "eve")
 
 # They read, or write a line of their own before they change something.
 OTHERS = {
-    "status", "outbox", "dead_letters", "dead_letter", "dead_letter_groups", "in_flight", "batch", "preview", "discover", "check",
+    "status", "outbox", "dead_letters", "dead_letter", "dead_letter_groups", "in_flight", "batch",
+    "preview", "discover", "check",
     "commands", "command", "settle_command", "cancel_command", "pause", "resume",
     "mapping_show", "mapping_preview", "mapping_change", "mapping_revert", "mapping_history", "mapping_adopt",
-    "policy_state", "policy_record",
+    "mapping_text", "mapping_try", "audit_lines", "audit_verify", "audit_head",
+    "policy_state", "policy_record", "policy_words", "policy_explain",
     "secret_set", "secret_list", "secret_remove", "secret_export", "secret_import", "secret_rekey",
 }  # fmt: skip
 
@@ -101,6 +105,8 @@ def test_every_local_call_is_known_to_change_something_or_not_to() -> None:
         QueueCalls,
         CommandCalls,
         MappingCalls,
+        EditingCalls,
+        AuditCalls,
         PolicyCalls,
         SecretCalls,
         PreviewCalls,
