@@ -7,6 +7,7 @@ import hashlib
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +31,7 @@ class Ran:
     failures: tuple[Path, ...]
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--seconds", type=int, default=60, help="for each target")
     parser.add_argument("--target", choices=NAMES, help="only this one")
@@ -40,11 +41,9 @@ def main() -> int:
     parser.add_argument(
         "--repeat", type=Path, metavar="FILE", help="feed one input to --target, and let it raise"
     )
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(arguments)
     if chosen.repeat:
-        target(chosen.target or chosen.repeat.parent.name).feed(chosen.repeat.read_bytes())
-        print("nothing happened that must not")
-        return 0
+        return repeat(parser, chosen.repeat, chosen.target or chosen.repeat.parent.name)
     found = [run(target(name), chosen.seconds) for name in ([chosen.target] if chosen.target else NAMES)]
     print(f"{'target':<16}{'inputs':>12}{'branches':>10}  failures")
     for each in found:
@@ -56,6 +55,19 @@ def main() -> int:
         if chosen.keep:
             keep(target(each.name))
     return 1 if any(each.failures for each in found) else 0
+
+
+def repeat(parser: argparse.ArgumentParser, file: Path, name: str) -> int:
+    """Feed one input; what it raises is the answer."""
+    if name not in NAMES:
+        parser.error(f"--repeat needs --target: {file} lies in no target's folder ({', '.join(NAMES)})")
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        parser.error(f"--repeat {file}: {error.strerror}")
+    target(name).feed(data)
+    print("nothing happened that must not")
+    return 0
 
 
 def run(chosen: Target, seconds: int) -> Ran:

@@ -308,6 +308,18 @@ def test_one_that_waited_late_into_its_night_puts_no_other_off_and_is_not_begun_
     assert not each_night.due(begin, late)
 
 
+def test_without_a_time_between_two_it_is_due_each_time_its_hours_begin_and_never_outside_of_them() -> None:
+    """`reconcile_every = "0s"`."""
+    always = ReconcileSettings(timedelta(0), NIGHT)
+    begin, later = datetime(2026, 1, 5, 21, tzinfo=UTC), datetime(2026, 1, 6, 3, tzinfo=UTC)
+
+    assert always.due(None, begin)
+    assert always.due(begin, later)
+    assert always.due(later, later)
+    assert not always.due(None, datetime(2026, 1, 6, 4, tzinfo=UTC))
+    assert not ReconcileSettings(timedelta(0)).due(None, begin)
+
+
 def test_without_hours_it_is_never_due() -> None:
     assert not ReconcileSettings().due(None, datetime(2026, 1, 5, tzinfo=UTC))
 

@@ -461,6 +461,23 @@ async def test_it_is_not_reconciled_again_before_its_time() -> None:
     assert compared(world) == [False]
 
 
+async def test_without_a_time_between_two_it_is_reconciled_once_for_each_beginning_of_its_hours() -> None:
+    """`reconcile_every = "0s"`: one does not lead to the next."""
+    world = World()
+    reconciling(world, 60)
+    there = world.supervisor.streams["a"]
+    there.reconcile = replace(there.reconcile, every=timedelta(0))  # type: ignore[misc]
+    just_now = Reconciled(world.clock.utcnow(), Differences())
+    world.supervisor.views["a"] = replace(world.supervisor.views["a"], reconciled=just_now)
+    async with alive(world):
+        for times in (1, 2):
+            world.supervisor.look_to_reconcile("a")
+            await world.settle(lambda times=times: len(world.ran()) == times)  # type: ignore[misc]
+        await world.supervisor.ask("a", RunTrigger.MANUAL)
+
+    assert compared(world) == [True, True, False]
+
+
 async def test_a_failure_that_may_pass_is_followed_by_another_try_to_reconcile() -> None:
     world = World()
     reconciling(world, 60)
