@@ -28,6 +28,7 @@ from agent.commandline.status import status
 from agent.commandline.sync import reconcile, resync, sync
 from agent.commandline.system import system
 from agent.commandline.version import version
+from agent.commandline.setup import setup
 from agent.errors import GroundwireError
 
 
@@ -118,6 +119,7 @@ for command in (
 ):
     main.add_command(command)
 
+    setup,
 
 def _tell_whole(group: click.Group) -> None:
     """In the list of commands, each one's first sentence; click itself cuts it where the line ends."""

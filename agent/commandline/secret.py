@@ -138,12 +138,15 @@ def rekey(invocation: Invocation) -> None:
 
 
 async def _call(invocation: Invocation, call: str, args: dict[str, Any]) -> dict[str, Any]:
+    invocation.quiet_logging()
+    return await call_here(invocation.settings(), call, args)
+
+
+async def call_here(settings: Settings, call: str, args: dict[str, Any]) -> dict[str, Any]:
     """Ask the running agent, or do here what it would."""
     from agent.calls.secrets import SecretCalls  # noqa: PLC0415 - heavy
     from agent.control import ControlClient, is_running  # noqa: PLC0415
 
-    invocation.quiet_logging()
-    settings = invocation.settings()
     answer: dict[str, Any]
     if await is_running(settings.state_dir):
         answer = await ControlClient(settings.state_dir).ask(call, args)

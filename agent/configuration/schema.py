@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from agent.configuration.answers import AnswersFile
 from agent.configuration.model import AgentFile, ConnectionFile
 from agent.policy.model import PolicyFile
 
@@ -15,6 +16,7 @@ SCHEMAS: Final[Mapping[str, type[BaseModel]]] = {
     "agent.schema.json": AgentFile,
     "connection.schema.json": ConnectionFile,
     "policy.schema.json": PolicyFile,
+    "setup.schema.json": AnswersFile,
 }
 
 

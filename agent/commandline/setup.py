@@ -1,0 +1,109 @@
+"""`groundwire setup`: from nothing to records that travel, in one sitting or from a file of answers."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from agent.commandline.invocation import Invocation, json_option, pass_invocation, run_async, shared_options
+
+if TYPE_CHECKING:
+    from agent.setup.answers import Remembering
+    from agent.setup.machine import ThisMachine
+
+DRAFT: Final = ".setup-answers.toml"  # of a sitting that was broken off; in the configuration folder
+
+
+@click.command()
+@click.option(
+    "--from",
+    "answers",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="ANSWERS",
+    help="Take the answers from this file, and ask nobody.",
+)
+@click.option(
+    "--save-answers",
+    "save",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the answers down, without secrets, for --from.",
+)
+@click.option("--dry-run", is_flag=True, help="Ask, test and show; write, store, enrol and start nothing.")
+@shared_options
+@json_option
+@pass_invocation
+def setup(invocation: Invocation, answers: Path | None, save: Path | None, *, dry_run: bool) -> None:
+    """Connect this machine to a relay and to the systems to be read: asks, tests every hop, and writes the files.
+
+    Can be left at any time and run again, also to add a connection.
+    """
+    if answers is None and not sys.stdin.isatty():
+        raise click.UsageError(
+            "Standard input is no terminal, so nobody can answer here. Give the answers in a file: --from ANSWERS (docs/setup.md)."
+        )
+    if save is not None and (answers is not None or save.exists()):
+        raise click.UsageError(
+            "--save-answers writes a new file of what was typed: give a name that is not there yet, and no --from."
+        )
+    invocation.quiet_logging()
+    document = (
+        _from_file(invocation, answers, dry_run=dry_run)
+        if answers
+        else _by_hand(invocation, save, dry_run=dry_run)
+    )
+    invocation.output.document(document)
+
+
+def _by_hand(invocation: Invocation, save: Path | None, *, dry_run: bool) -> dict[str, Any]:
+    from agent.commandline.setup_terminal import Terminal  # noqa: PLC0415 - heavy
+    from agent.setup.answers import Remembering, earlier_answers  # noqa: PLC0415
+    from agent.setup.conversation import set_up  # noqa: PLC0415
+    from agent.setup.machine import ThisMachine  # noqa: PLC0415
+
+    machine = ThisMachine(invocation.config_dir)
+    person = Remembering(Terminal(to_stderr=invocation.json), earlier_answers(machine.read(DRAFT) or ""))
+    try:
+        outcome = run_async(set_up(person, machine, dry_run=dry_run))
+    except BaseException:
+        _keep(machine, person, dry_run=dry_run)
+        raise
+    if not dry_run:
+        machine.forget(DRAFT)
+    if save is not None:
+        machine.write_private(save, person.document())
+        invocation.output.note(f"The answers, without secrets: {save}")
+    return outcome.document()
+
+
+def _keep(machine: ThisMachine, person: Remembering, *, dry_run: bool) -> None:
+    """What was answered so far is what Enter means the next time. An answer that cannot be kept is asked for anew."""
+    if person.given and not dry_run:
+        with suppress(Exception):
+            machine.write_private(machine.path_of(DRAFT), person.draft())
+
+
+def _from_file(invocation: Invocation, answers: Path, *, dry_run: bool) -> dict[str, Any]:
+    from agent.commandline.setup_terminal import Lines, Terminal  # noqa: PLC0415 - heavy
+    from agent.setup.asking import Saying, Tone  # noqa: PLC0415
+    from agent.setup.conversation import set_up  # noqa: PLC0415
+    from agent.setup.machine import ThisMachine  # noqa: PLC0415
+    from agent.setup.unattended import FromFile, read_answers  # noqa: PLC0415
+
+    told = Lines(json=invocation.json)
+    prompt = Terminal(to_stderr=True) if sys.stdin.isatty() else None
+    person = FromFile(read_answers(answers), told, prompt)
+    outcome = run_async(set_up(person, ThisMachine(invocation.config_dir), dry_run=dry_run))
+    for place in person.unused():
+        told(
+            Saying(
+                Tone.WARNING,
+                f"{place}: nothing asked for it.",
+                "Look whether it is spelt as docs/setup.md has it.",
+            )
+        )
+    return outcome.document()

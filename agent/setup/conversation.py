@@ -1,0 +1,154 @@
+"""Set-up from its beginning to its end. Read this first: everything else is a part of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from agent.errors import GroundwireError
+from agent.setup.asking import NO, YES, Kind, Person, Question, Saying, Tone, confirmed
+from agent.setup.connection_part import Added, add_connection
+from agent.setup.filing import Filing
+from agent.setup.machine_port import Enrolled, Found, Machine, Service
+from agent.setup.relay_part import reach_relay, tell_error
+
+_WELCOME: Final = (
+    "This connects one machine of your network to one relay: first the way there, then what is to be read, then what of "
+    "it may leave. Nothing leaves before you have said so. Enter takes what stands in brackets. Ctrl-C leaves at any "
+    "point; what is done is kept, and `groundwire setup` goes on from there."
+)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What set-up did, or in a dry run would have done."""
+
+    enrolled: Enrolled | None = None
+    connections: list[Added] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    running: bool = False
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "agent": self.enrolled.agent if self.enrolled else None,
+            "relay_url": self.enrolled.relay_url if self.enrolled else None,
+            "connections": [
+                {"name": one.name, "system": one.system, "streams": list(one.streams), "enabled": one.enabled}
+                for one in self.connections
+            ],
+            "files": self.files,
+            "running": self.running,
+        }
+
+
+async def set_up(person: Person, machine: Machine, *, dry_run: bool = False) -> Outcome:
+    """Raises GroundwireError: with nobody there to mend an answer whatever is wrong, else SetupLeft."""
+    found = await machine.look()
+    _greet(person, found)
+    filing = Filing(person, machine, dry_run)
+    outcome = Outcome(files=filing.written)
+    outcome.enrolled = await reach_relay(person, machine, filing, found)
+    while await _another(person, found, outcome):
+        added = await add_connection(person, machine, filing, found)
+        if added is not None:
+            outcome.connections = [one for one in outcome.connections if one.name != added.name] + [added]
+            found = _with(found, added)
+    await _finish(person, machine, outcome, dry_run=dry_run)
+    return outcome
+
+
+def _greet(person: Person, found: Found) -> None:
+    person.tell(Saying(Tone.STEP, "Groundwire set-up", _WELCOME))
+    person.tell(Saying(Tone.NOTE, f"Configuration: {found.config_dir}"))
+    if found.connections:
+        names = ", ".join(f"{name} ({what})" for name, what in found.connections.items())
+        person.tell(Saying(Tone.DONE, f"Connections already there: {names}."))
+
+
+async def _another(person: Person, found: Found, outcome: Outcome) -> bool:
+    first = not found.connections and not outcome.connections
+    return await confirmed(
+        person,
+        Question(
+            "connection.add",
+            "Connect a system now?" if first else "Connect another system?",
+            kind=Kind.YES,
+            default=YES if first else NO,
+            kept=False,
+        ),
+    )
+
+
+def _with(found: Found, added: Added) -> Found:
+    return Found(
+        found.config_dir,
+        found.state_setting,
+        found.way,
+        found.name,
+        found.configured,
+        found.enrolled,
+        found.running,
+        {**found.connections, added.name: added.system},
+    )
+
+
+async def _finish(person: Person, machine: Machine, outcome: Outcome, *, dry_run: bool) -> None:
+    service = await machine.service()
+    person.tell(Saying(Tone.STEP, "Ready"))
+    if dry_run:
+        person.tell(Saying(Tone.NOTE, "Dry run: nothing was written, stored, enrolled or started."))
+        return
+    outcome.running = service.running or await _started(person, machine, service)
+    if service.running:
+        person.tell(Saying(Tone.DONE, "The agent is running, and takes up what is new within seconds."))
+    elif not outcome.running:
+        person.tell(Saying(Tone.COMMAND, "Run the agent, until Ctrl-C:", lines=(service.run,)))
+    _next(person, outcome, service.option)
+
+
+async def _started(person: Person, machine: Machine, service: Service) -> bool:
+    if not service.installed:
+        return False
+    question = Question(
+        "service.start",
+        f"Start the service {service.installed} now?",
+        why=f"It runs the agent from now on, also after a restart of the machine: {service.start}",
+        kind=Kind.YES,
+        default=YES,
+    )
+    if not await confirmed(person, question):
+        return False
+    try:
+        await machine.start_service()
+    except GroundwireError as error:
+        if not person.present:
+            raise
+        tell_error(person, error)
+        return False
+    person.tell(Saying(Tone.DONE, f"The service {service.installed} is running."))
+    return True
+
+
+def _next(person: Person, outcome: Outcome, option: str) -> None:
+    names = [one.name for one in outcome.connections if one.enabled]
+    commands = [("status", "how it goes, and what needs a person")]
+    if names:
+        commands.append((f"sync {names[0]}", "read it now, instead of with its schedule"))
+        commands.append((f"policy explain {names[0]}", "what of it may leave, and why"))
+    commands.append(("check", "every hop again, whenever something does not work"))
+    resting = [one.name for one in outcome.connections if not one.enabled]
+    for name in resting:
+        person.tell(
+            Saying(
+                Tone.NOTICE,
+                f"{name} rests (enabled = false).",
+                f"`groundwire check {name}{option}` tests it; say enabled = true in connections/{name}.toml once it works.",
+            )
+        )
+    person.tell(Saying(Tone.COMMAND, "Then look at:", lines=tuple(_aligned(commands, option))))
+
+
+def _aligned(commands: list[tuple[str, str]], option: str) -> list[str]:
+    typed = [f"groundwire {command}{option}" for command, _ in commands]
+    width = max(map(len, typed))
+    return [f"{one.ljust(width)}  # {word}" for one, (_, word) in zip(typed, commands, strict=True)]

@@ -1,0 +1,62 @@
+"""The files that set-up writes: each is shown, and one that is there is changed only when somebody says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from agent.errors import NeedsPersonError
+from agent.setup.asking import NO, YES, Kind, Person, Question, Saying, Tone, confirmed
+from agent.setup.files import difference
+from agent.setup.machine_port import Machine
+
+REPLACE: str = "files.replace"  # the key of the answer
+
+
+class NotReplaced(NeedsPersonError):
+    """A file of the configuration is there already, and would have to be changed."""
+
+    code = "setup_file"
+
+
+@dataclass(slots=True)
+class Filing:
+    person: Person
+    machine: Machine
+    dry_run: bool = False
+    written: list[str] = field(default_factory=list)  # or would be, in a dry run
+
+    async def put(self, name: str, text: str) -> bool:
+        """Whether the file says `text` now. Raises NotReplaced where nobody is there to be asked."""
+        before = self.machine.read(name)
+        if before == text:
+            self.person.tell(Saying(Tone.DONE, f"{name} says so already."))
+            return True
+        lines = tuple(difference(name, before, text))
+        self.person.tell(Saying(Tone.FILE, name if before is None else f"{name}, changed", lines=lines))
+        if before is not None and not self.dry_run and not await self._may_change(name):
+            return False
+        self.written.append(name)
+        if self.dry_run:
+            self.person.tell(Saying(Tone.NOTE, f"Dry run: {name} is not written."))
+            return True
+        self.machine.write(name, text)
+        self.person.tell(Saying(Tone.DONE, f"{'Wrote' if before is None else 'Changed'} {name}."))
+        return True
+
+    async def _may_change(self, name: str) -> bool:
+        question = Question(
+            REPLACE,
+            f"{name} is there already. Change it like this?",
+            kind=Kind.YES,
+            default=YES if self.person.present else NO,
+            kept=False,
+        )
+        if await confirmed(self.person, question):
+            return True
+        if not self.person.present:
+            raise NotReplaced(
+                "is there already, and says something else",
+                where=name,
+                hint="Look at the difference with --dry-run; `[files] replace = true` in the file of answers changes it.",
+            )
+        return False

@@ -1,0 +1,63 @@
+"""Whether this machine runs the agent as a service, and how it is started."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from agent.errors import Unreachable
+from agent.settings import default_config_dir
+from agent.setup.machine_port import Service
+
+UNIT: Final = "groundwire.service"
+START_SECONDS: Final = 90.0  # systemd's own limit for a start
+_FOLDERS: Final = (
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+)
+
+
+def look(config_dir: Path, environ: Mapping[str, str], *, running: bool, root: Path = Path("/")) -> Service:
+    """A unit is taken for this agent's where it is there, and systemd runs this machine."""
+    folder = (
+        ""
+        if config_dir == default_config_dir(environ).absolute()
+        else f" --config {shlex.quote(str(config_dir))}"
+    )
+    run = f"groundwire run{folder}"
+    systemd = (root / "run/systemd/system").is_dir()
+    there = any((root / place.lstrip("/") / UNIT).exists() for place in _FOLDERS)
+    if not (systemd and there and shutil.which("systemctl", path=environ.get("PATH"))):
+        return Service(running=running, run=run, option=folder)
+    sudo = "" if os.geteuid() == 0 else "sudo "
+    return Service(UNIT, running, f"{sudo}systemctl enable --now {UNIT}", run, folder)
+
+
+async def start(command: str) -> None:
+    """Raises Unreachable with the command to be given by hand."""
+    hint = f"Start it by hand: {command}"
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *shlex.split(command), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                _, said = await process.communicate()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            raise
+    except (OSError, TimeoutError) as error:
+        raise Unreachable("the service was not started", where=UNIT, hint=hint) from error
+    if process.returncode:
+        words = said.decode("utf-8", "replace").strip().splitlines()
+        raise Unreachable(
+            f"the service was not started: {words[-1] if words else 'no reason given'}", where=UNIT, hint=hint
+        )
