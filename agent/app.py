@@ -138,6 +138,7 @@ class App:
                     group.create_task(trail.mind(), name="audit"),
                     group.create_task(parts.tracing.watch(), name="trace"),
                     group.create_task(parts.control.serve(), name="control"),
+                    group.create_task(parts.console.run(), name="console"),
                     group.create_task(self._prune(outbox), name="prune"),
                     group.create_task(parts.connections.mind_the_clock(), name="clock"),
                 ]

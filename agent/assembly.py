@@ -18,6 +18,7 @@ from agent.audit.trail import Actor, AuditTrail
 from agent.calls.audit import AuditCalls
 from agent.calls.audited import RefusedSignIns, audited
 from agent.calls.commands import CommandCalls, doubts
+from agent.calls.console import ConsoleCalls
 from agent.calls.editing import EditingCalls
 from agent.calls.letters import LetterCalls
 from agent.calls.local import LocalCalls
@@ -35,6 +36,8 @@ from agent.commands.systems import StatusWithOperations, connect_writes
 from agent.configuration.reload import Reload
 from agent.configuration.watch import ConfigWatcher
 from agent.connections import Connections
+from agent.console.password import Password
+from agent.console.service import Console
 from agent.control import ControlServer, Handler, caller, error_document
 from agent.credentials.access import Access
 from agent.credentials.changes import HASHES, PROXY, SecretChanges
@@ -122,9 +125,11 @@ class Assembly:
             outbox, self._flow, high_water_bytes=settings.outbox.high_water, disk=lambda: self.health.disk
         )
         self.link = self._make_link(identity)
+        self.console = self._make_console()
         self.reloads = Reloads(watcher, self.connections, group, trail, clock)
+        self._answers = audited(self._calls(), trail)
         self.control = ControlServer(
-            audited(self._calls(), trail),
+            self._answers,
             settings.state_dir,
             denied=RefusedSignIns(trail, clock).denied,
         )
@@ -139,6 +144,20 @@ class Assembly:
             changed=self._health_changed,
             note=self._flow.note,
         )
+
+    def _make_console(self) -> Console:
+        settings, trail, clock = self._ground.settings, self._ground.trail, self._ground.clock
+        console = Console(
+            settings.console,
+            settings.agent.name,
+            Password(settings.state_dir),
+            lambda: self._answers,
+            trail,
+            RefusedSignIns(trail, clock).denied,
+            clock,
+        )
+        self.connections.watchers.add(lambda _: console.changed())
+        return console
 
     def _make_link(self, identity: Identity) -> Link:
         return Link(
@@ -219,6 +238,7 @@ class Assembly:
             **PreviewCalls(self.connections, ground.outbox, self.policies.leaving, ground.clock).handlers(),
             **CommandCalls(self.executor, journal, self.connections, ground.trail, caller).handlers(),
             **SecretCalls(changes).handlers(),
+            **ConsoleCalls(self.console, Password(ground.settings.state_dir), ground.trail).handlers(),
         }
 
     def _faulty_files(self) -> list[dict[str, Any]]:
@@ -235,9 +255,11 @@ class Assembly:
     def _status_changed(self) -> None:
         self.link.status_changed()
         self.matrices.look()
+        self.console.changed()
 
     def _health_changed(self) -> None:
         self.link.status_changed()
+        self.console.changed()
 
     async def _send_result(self, command: str, state: str, result: Mapping[str, Any]) -> None:
         self._command_spans.ended(command, state)

@@ -14,6 +14,7 @@ from agent.commandline.audit import audit
 from agent.commandline.check import check
 from agent.commandline.commands import commands, pause, resume
 from agent.commandline.configure import config
+from agent.commandline.console import console
 from agent.commandline.discover import discover
 from agent.commandline.enroll import enroll
 from agent.commandline.exits import ExitCode, code_of
@@ -109,6 +110,7 @@ for command in (
     audit,
     policy,
     config,
+    console,
     mapping,
     secret,
     enroll,

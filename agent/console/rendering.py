@@ -1,0 +1,122 @@
+"""Templates and what they say numbers, sizes and moments with."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import resources
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+_TYPES: Final = {
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+_UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+_KIB: Final = 1024.0
+NONE: Final = "\N{EN DASH}"  # where there is no number
+
+
+class Statics:
+    """The console's own files, read once, each under a name that changes with its content."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, tuple[bytes, str]] = {}
+        self._names: dict[str, str] = {}
+        for file in resources.files("agent.console").joinpath("static").iterdir():
+            stem, _, kind = file.name.rpartition(".")
+            if kind in _TYPES:
+                content = file.read_bytes()
+                name = f"{stem}.{hashlib.sha256(content).hexdigest()[:12]}.{kind}"
+                self._files[name], self._names[file.name] = (content, _TYPES[kind]), name
+
+    def get(self, name: str) -> tuple[bytes, str] | None:
+        """Content and type of a file by the name that `address` gave."""
+        return self._files.get(name)
+
+    def address(self, name: str) -> str:
+        return f"/static/{self._names[name]}"
+
+
+def make_environment(statics: Statics) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("agent.console", "templates"),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,  # a name that is wrong in a template is a fault, not an empty place
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {"static": statics.address}
+    environment.filters |= {
+        "number": number,
+        "bytes": size,
+        "moment": moment,
+        "duration": duration,
+        "plural": plural,
+        "ago": ago,
+    }
+    return environment
+
+
+def number(value: float | None) -> str:
+    """With thin spaces between groups of three digits."""
+    if value is None:
+        return NONE
+    text = f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+    return text.replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def size(value: float | None) -> str:
+    if value is None:
+        return NONE
+    amount = float(value)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(amount) < _KIB or unit == "GiB":
+            return f"{amount:.0f} {unit}" if unit in {"B", "KiB"} else f"{amount:.1f} {unit}"
+        amount /= _KIB
+    raise AssertionError
+
+
+def moment(text: str | None) -> str:
+    """A moment of the agent's documents for a person: to the second, in UTC, which it says."""
+    return NONE if text is None else _read(text).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def duration(seconds: float | None) -> str:
+    """The two largest units: 2 d 3 h, 4 min 10 s."""
+    if seconds is None:
+        return NONE
+    left = round(abs(seconds))
+    parts: list[tuple[int, str]] = []
+    for length, unit in _UNITS:
+        count, left = divmod(left, length)
+        if count or parts:
+            parts.append((count, unit))
+    return " ".join(f"{count} {unit}" for count, unit in parts[:2] if count) or "0 s"
+
+
+def ago(text: str | None, now: datetime) -> str:
+    """How far a moment lies back, or ahead."""
+    if text is None:
+        return "never"
+    seconds = (now - _read(text)).total_seconds()
+    if abs(seconds) < 1:
+        return "now"
+    return f"{duration(seconds)} ago" if seconds > 0 else f"in {duration(seconds)}"
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """The number with its noun, as a filter: 3 batches."""
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def _read(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+def title_of(title: str, path: Mapping[str, Any]) -> str:
+    return title.format_map({name: str(value) for name, value in path.items()})

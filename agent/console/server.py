@@ -1,0 +1,114 @@
+"""The console's HTTP server: inside the agent's loop, on loopback, with bounds, and without signals of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import h11
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+MAX_CONNECTIONS: Final = 32
+MAX_HEAD_BYTES: Final = 16 * 1024
+REQUEST_SECONDS: Final = 10.0  # from a connection, or a request's first byte, to the request's last byte
+KEEP_ALIVE_SECONDS: Final = 30
+END_SECONDS: Final = 2  # for requests at work when the console ends
+
+# What a client sends that is no HTTP is its own affair, and no line of the agent's log.
+_SILENT: Final = logging.Logger("groundwire-console")  # noqa: LOG001 - outside of the tree: it has no handlers
+_SILENT.setLevel(logging.CRITICAL)
+
+
+class _Bounded(H11Protocol):
+    """A connection that must say what it wants soon; uvicorn itself waits for ever."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.logger = _SILENT
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
+        super().connection_made(transport)
+        if len(self.connections) > MAX_CONNECTIONS:
+            transport.abort()
+            return
+        self._mind()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._mind()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget()
+        super().connection_lost(exc)
+
+    def _mind(self) -> None:
+        if self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
+            self._forget()
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(REQUEST_SECONDS, self.transport.abort)
+
+    def _forget(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals belong to the agent."""
+        yield
+
+
+async def serve(app: ASGIApp, listening: socket.socket) -> None:
+    """Until cancelled; the socket is closed then, and so is every connection."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=END_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+        http=_Bounded,
+        ws="none",
+    )
+    server = _Server(config)
+    work = asyncio.create_task(server.serve(sockets=[listening]), name="console-server")
+    try:
+        await asyncio.shield(work)
+    finally:
+        server.should_exit = True
+        for connection in list(server.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.close()
+        await asyncio.wait({work}, timeout=END_SECONDS * 2)
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        listening.close()
+
+
+def listen(port: int | None) -> socket.socket:
+    """A socket on 127.0.0.1 that listens. Raises OSError."""
+    # With its protocol stated, else asyncio leaves it to hold small answers back (Nagle).
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(("127.0.0.1", port or 0))
+        listening.listen(MAX_CONNECTIONS)
+        listening.setblocking(False)  # noqa: FBT003 - the standard library's signature
+    except OSError:
+        listening.close()
+        raise
+    return listening

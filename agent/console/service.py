@@ -1,0 +1,152 @@
+"""When the console listens: from the first link that somebody asks for until nobody has used it for an hour.
+
+Light to import: what serves pages is loaded when it is first needed, so that an agent starts as fast without it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from agent.audit.trail import Actor, AuditTrail, Origin
+from agent.clock import Clock
+from agent.console.door import Door
+from agent.console.password import Password
+from agent.control import Handler
+from agent.errors import GroundwireError, TransientError
+from agent.settings import ConsoleTable
+
+if TYPE_CHECKING:
+    from agent.console.site import Site
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS: Final = 30.0  # between two looks whether anybody is in, or whether a port is free by now
+
+
+class ConsoleUnavailable(TransientError):
+    """The console cannot listen."""
+
+    code = "console_unavailable"
+    default_hint = (
+        "Another program may have its port: choose another one as `[console] port` in agent.toml, or take the line "
+        "out for a free one, and start the agent again."
+    )
+
+
+@dataclass(slots=True)
+class _Listening:
+    site: Site
+    root: str
+    port: int
+    server: asyncio.Task[None]
+
+
+class Console:
+    def __init__(
+        self,
+        table: ConsoleTable,
+        name: str,
+        password: Password,
+        handlers: Callable[[], Mapping[str, Handler]],
+        trail: AuditTrail,
+        denied: Callable[[Actor, str], Awaitable[None]],
+        clock: Clock,
+    ) -> None:
+        """`handlers` gives the agent's calls, of which asking for a link is one."""
+        self._table = table
+        self._name = name
+        self._password = password
+        self._handlers = handlers
+        self._trail = trail
+        self._denied = denied
+        self._clock = clock
+        self._door = Door(clock)
+        self._listening: _Listening | None = None
+        self._opening = asyncio.Lock()
+        self._live: Callable[[], None] = lambda: None
+
+    def changed(self) -> None:
+        """Something that a page shows is no longer as it was."""
+        self._live()
+
+    @property
+    def port(self) -> int | None:
+        """Where it listens now, if it does."""
+        return None if self._listening is None else self._listening.port
+
+    async def run(self) -> None:
+        """For ever: listens where it is to listen always, and stops where nobody needs it any more."""
+        try:
+            while True:
+                if self._table.always:
+                    await self._listen_always()
+                elif self._listening is not None and not self._door.in_use:
+                    await self._close()
+                    log.info("console_closed", because="unused")
+                await self._clock.sleep(LOOK_SECONDS)
+        finally:
+            await self._close()
+
+    async def link(self, actor: Actor) -> str:
+        """A link for this person, good once and for a short while. Raises ConsoleUnavailable."""
+        for_console = Actor(Origin.CONSOLE, actor.name)
+        await self._trail.record("console_link_made", actor, {})
+        there = await self._open()
+        token = self._door.make_link(for_console)
+        return f"http://127.0.0.1:{there.port}/{there.root}/open?link={token}"
+
+    def end_sessions(self) -> None:
+        """Whoever is in has to come in anew: the password is another one."""
+        self._door.close()
+
+    async def _listen_always(self) -> None:
+        try:
+            await self._open()
+        except GroundwireError as error:
+            log.warning("console_not_listening", code=error.code, error=str(error), hint=error.hint)
+
+    async def _open(self) -> _Listening:
+        async with self._opening:
+            if self._listening is not None and self._listening.server.done():
+                await self._close()
+            if self._listening is None:
+                self._listening = await self._begin()
+            return self._listening
+
+    async def _begin(self) -> _Listening:
+        from agent.console.live import Live  # noqa: PLC0415 - heavy, and most agents never serve a page
+        from agent.console.server import listen, serve  # noqa: PLC0415
+        from agent.console.signing_in import SigningIn  # noqa: PLC0415
+        from agent.console.site import Place, Site  # noqa: PLC0415
+
+        try:
+            listening = listen(self._table.port)
+        except OSError as error:
+            where = f"127.0.0.1:{self._table.port}" if self._table.port else "127.0.0.1"
+            raise ConsoleUnavailable(
+                f"the console cannot listen: {error.strerror or 'unknown fault'}", where=where
+            ) from error
+        port, root = int(listening.getsockname()[1]), secrets.token_urlsafe(16)
+        live = Live(self._clock)
+        self._live = live.changed
+        signing_in = SigningIn(self._door, self._password, self._trail, self._denied)
+        place = Place(port, root, self._name)
+        site = Site(place, self._door, signing_in, live, self._handlers(), self._clock)
+        server = asyncio.create_task(serve(site.app(), listening), name="console")
+        log.info("console_listening", port=port)
+        return _Listening(site, root, port, server)
+
+    async def _close(self) -> None:
+        there, self._listening = self._listening, None
+        self._live = lambda: None
+        self._door.close()
+        if there is not None:
+            there.server.cancel()
+            await asyncio.gather(there.server, return_exceptions=True)
+            await there.site.begun.aclose()
