@@ -16,6 +16,7 @@ from agent.commandline.commands import commands, pause, resume
 from agent.commandline.configure import config
 from agent.commandline.console import console
 from agent.commandline.discover import discover
+from agent.commandline.doctor import doctor
 from agent.commandline.enroll import enroll
 from agent.commandline.exits import ExitCode, code_of
 from agent.commandline.invocation import Invocation, first_error, shared_options
@@ -99,6 +100,7 @@ for command in (
     run,
     check,
     discover,
+    doctor,
     sync,
     resync,
     reconcile,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 from agent.clock import Clock, SystemClock
-from agent.control import is_running
+from agent.control import ControlClient, is_running
 from agent.errors import GroundwireError
 from agent.identity import Identity, IdentityStore
 from agent.settings import ConnectionSettings, Settings, load
+
+STATUS_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +30,10 @@ class Installation:
     connections: tuple[
         ConnectionSettings, ...
     ] = ()  # the enabled ones that can be read, or the one asked for
+    status: Mapping[str, Any] | None = None  # what the running agent says of itself
     environ: Mapping[str, str]
     clock: Clock
+    root: Path = Path("/")  # below which the system's own files are
 
 
 async def look_at(
@@ -51,6 +57,7 @@ async def look_at(
             clock=clock,
         )
     identity, refused = _identity(settings.state_dir)
+    running = await is_running(settings.state_dir)
     chosen = (
         one
         for one in settings.connections.values()
@@ -62,7 +69,8 @@ async def look_at(
         settings=settings,
         identity=identity,
         identity_error=refused,
-        running=await is_running(settings.state_dir),
+        running=running,
+        status=await _status(settings.state_dir) if running else None,
         connections=tuple(chosen),
         environ=variables,
         clock=clock,
@@ -74,3 +82,13 @@ def _identity(state_dir: Path) -> tuple[Identity | None, GroundwireError | None]
         return IdentityStore(state_dir).load(), None
     except GroundwireError as error:
         return None, error
+
+
+async def _status(state_dir: Path) -> Mapping[str, Any] | None:
+    """None where the agent does not say in time: the check of it tells."""
+    try:
+        async with asyncio.timeout(STATUS_SECONDS):
+            found = await ControlClient(state_dir).ask("status")
+    except (GroundwireError, TimeoutError):
+        return None
+    return found if isinstance(found, dict) else None

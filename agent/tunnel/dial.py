@@ -87,21 +87,26 @@ async def connect_tcp(host: str, port: int, addresses: list[Address]) -> socket.
 async def connect_through(sock: socket.socket, proxy: Proxy, endpoint: Endpoint) -> None:
     """Ask the proxy for a tunnel. Its credentials are in this request and in nothing the relay sees."""
     where = f"proxy {join_host(proxy.host, proxy.port)}"
-    lines = [f"CONNECT {endpoint.authority} HTTP/1.1", f"Host: {endpoint.authority}"]
-    if proxy.user:
-        password = proxy.password.reveal() if proxy.password else ""
-        token = base64.b64encode(f"{proxy.user}:{password}".encode()).decode()
-        lines.append(f"Proxy-Authorization: Basic {token}")
     try:
         async with asyncio.timeout(HOP_SECONDS):
-            request = "\r\n".join([*lines, "", ""]).encode()
-            await asyncio.get_running_loop().sock_sendall(sock, request)
-            reply = await _read_head(sock)
+            reply = await ask_for_tunnel(sock, proxy, endpoint)
     except OSError as error:
         raise Unreachable(
             "the proxy did not answer", where=where, hint="Check the proxy's address."
         ) from error
     _judge(reply, where, endpoint)
+
+
+async def ask_for_tunnel(sock: socket.socket, proxy: Proxy, endpoint: Endpoint) -> bytes:
+    """The head of the proxy's answer to CONNECT, whatever it says."""
+    lines = [f"CONNECT {endpoint.authority} HTTP/1.1", f"Host: {endpoint.authority}"]
+    if proxy.user:
+        password = proxy.password.reveal() if proxy.password else ""
+        token = base64.b64encode(f"{proxy.user}:{password}".encode()).decode()
+        lines.append(f"Proxy-Authorization: Basic {token}")
+    request = "\r\n".join([*lines, "", ""]).encode()
+    await asyncio.get_running_loop().sock_sendall(sock, request)
+    return await _read_head(sock)
 
 
 async def _read_head(sock: socket.socket) -> bytes:
