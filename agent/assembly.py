@@ -15,11 +15,13 @@ from typing import Any, cast
 
 from agent.audit.log import AuditLog
 from agent.audit.trail import Actor, AuditTrail
+from agent.bundle.making import BundleMaker
 from agent.calls.audit import AuditCalls
 from agent.calls.audited import RefusedSignIns, audited
 from agent.calls.commands import CommandCalls, doubts
 from agent.calls.console import ConsoleCalls
 from agent.calls.editing import EditingCalls
+from agent.calls.diagnostics import DiagnosticsCalls
 from agent.calls.letters import LetterCalls
 from agent.calls.local import LocalCalls
 from agent.calls.mappings import MappingCalls
@@ -29,6 +31,7 @@ from agent.calls.queue import QueueCalls
 from agent.calls.secrets import SecretCalls
 from agent.checking import mapping_problems
 from agent.clock import Clock
+from agent.commands.bundles import DiagnosticsBundle
 from agent.commands.executor import Executor
 from agent.commands.mappings import mapping_kinds
 from agent.commands.ports import CommandKind, State
@@ -117,6 +120,7 @@ class Assembly:
             self._status_changed,
             policies.leaving,
         )
+        self.bundles = BundleMaker(lambda: watcher.settings, lambda: self._handlers, clock)
         self.executor = Executor(outbox.journal, [*self._kinds(), *writing], clock, trail, self._send_result)
         self._commands = TracedCommands(self.executor, self.tracing)
         self._flow = FlowLog(outbox, clock)
@@ -127,7 +131,8 @@ class Assembly:
         self.link = self._make_link(identity)
         self.console = self._make_console()
         self.reloads = Reloads(watcher, self.connections, group, trail, clock)
-        self._answers = audited(self._calls(), trail)
+        self._handlers = self._calls()
+        self._answers = audited(self._handlers, trail)
         self.control = ControlServer(
             self._answers,
             settings.state_dir,
@@ -199,6 +204,7 @@ class Assembly:
                 judge,
                 leaving,
             ),
+            DiagnosticsBundle(self.bundles.make, judge),
             *mapping_kinds(self.mappings, judge, leaving, self.connections.needs_remap),
         ]
 
@@ -238,6 +244,7 @@ class Assembly:
             **PreviewCalls(self.connections, ground.outbox, self.policies.leaving, ground.clock).handlers(),
             **CommandCalls(self.executor, journal, self.connections, ground.trail, caller).handlers(),
             **SecretCalls(changes).handlers(),
+            **DiagnosticsCalls(self.bundles.make).handlers(),
             **ConsoleCalls(self.console, Password(ground.settings.state_dir), ground.trail).handlers(),
         }
 

@@ -15,6 +15,7 @@ from agent.commandline.check import check
 from agent.commandline.commands import commands, pause, resume
 from agent.commandline.configure import config
 from agent.commandline.console import console
+from agent.commandline.diagnostics import diagnostics
 from agent.commandline.discover import discover
 from agent.commandline.doctor import doctor
 from agent.commandline.enroll import enroll
@@ -99,6 +100,7 @@ def main() -> None:
 for command in (
     run,
     check,
+    diagnostics,
     discover,
     doctor,
     sync,

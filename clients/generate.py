@@ -22,6 +22,7 @@ CONFIG: Final = {
     "http_timeout": 30,
     "content_type_overrides": {
         "application/x-ndjson": "application/octet-stream",
+        "application/zip": "application/octet-stream",
         "application/vnd.apache.arrow.stream": "application/octet-stream",
         "application/problem+json": "application/json",
     },

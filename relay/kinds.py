@@ -22,6 +22,7 @@ CHANGE_MAPPING: Final = "change_mapping"
 REVERT_MAPPING: Final = "revert_mapping"
 REQUEUE: Final = "requeue"
 DIAGNOSTICS: Final = "diagnostics"
+DIAGNOSTICS_BUNDLE: Final = "diagnostics_bundle"
 CANCEL: Final = "cancel"
 
 _A_DAY: Final = timedelta(hours=24)
@@ -46,6 +47,7 @@ DEADLINES: Final = {
     REVERT_MAPPING: _AN_HOUR,
     REQUEUE: _AN_HOUR,
     DIAGNOSTICS: _A_MOMENT,
+    DIAGNOSTICS_BUNDLE: _A_MOMENT,
     CANCEL: _A_DAY,
 }
 MIN_DEADLINE: Final = timedelta(seconds=5)

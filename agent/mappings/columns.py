@@ -84,6 +84,9 @@ class ColumnWatch:
             return News()
         return News(tuple(name for name in known.new if name not in used), known.gone)
 
+    def known(self, connection: str, stream: str) -> Known | None:
+        return self._of(connection).get(stream)
+
     async def look(self, stream: Stream, source: Asked) -> None:
         """Ask the source, if it is time. Whatever goes wrong, the run that asks goes on."""
         last = self._asked.get(stream.address)

@@ -30,7 +30,7 @@ TOO_MANY: Final = "too_many"
 
 
 def decide_command(policy: Policy, connection: str, name: str, now: datetime) -> Decision:
-    """`connection` is empty for what concerns the agent as a whole: diagnostics, cancel."""
+    """`connection` is empty for what concerns the agent as a whole: diagnostics, diagnostics_bundle, cancel."""
     if policy.fault:
         return _denied_whole(policy)
     if not connection:

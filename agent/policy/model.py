@@ -152,7 +152,8 @@ class PolicyFile(PolicyTable):
     """policy.toml: what may leave, be written and be done. Whatever is not named is not allowed."""
 
     commands: Names = Field(
-        default=(), description="Commands that concern the agent as a whole: diagnostics, cancel."
+        default=(),
+        description="Commands that concern the agent as a whole: diagnostics, diagnostics_bundle, cancel.",
     )
     connections: dict[str, ConnectionRule] = Field(default_factory=dict, description="By connection.")
 

@@ -36,7 +36,7 @@ COMMANDS: Final = (
     "revert_mapping",
     "requeue",
 )
-AGENT_COMMANDS: Final = ("diagnostics", "cancel")  # about the agent as a whole
+AGENT_COMMANDS: Final = ("diagnostics", "diagnostics_bundle", "cancel")  # about the agent as a whole
 OPERATIONS: Final = ("create", "update", "delete", "set_status")
 
 

@@ -102,6 +102,15 @@ class NothingIn(Body):
     """This command has no arguments."""
 
 
+class BundleIn(Body):
+    model_config = _with_example({"list": True})
+    only_list: bool = Field(
+        default=False,
+        alias="list",
+        description="Answer with the list of what would be in it, and nothing of it.",
+    )
+
+
 class DiscoverIn(Body):
     model_config = _with_example({"tables": ["purchasing.purchaseorderheader"]})
     tables: list[Annotated[str, Field(min_length=1, max_length=512)]] | None = Field(

@@ -13,6 +13,7 @@ from agent.model.entities import ENTITIES
 from relay.api import (
     accounts,
     administration,
+    bundles,
     commands,
     events,
     feed,
@@ -71,6 +72,7 @@ def application() -> FastAPI:
         feed.router,
         commands.router,
         commands.asking,
+        bundles.router,
         mappings.router,
         events.router,
         webhooks.router,

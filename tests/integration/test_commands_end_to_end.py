@@ -317,6 +317,11 @@ def test_diagnostics_and_cancelling_are_commands_too(box: Platform, site: Deploy
     agent = box.request("GET", "/agents").json()["items"][0]["id"]
     told = succeeded(box.ended(box.start("POST", f"/agents/{agent}/diagnostics")))
     assert str(site.folder) not in str(told)
+    bundle = succeeded(box.ended(box.start("POST", f"/agents/{agent}/diagnostics-bundle")))
+    files = {file["name"]: file["missing"] for file in bundle["manifest"]["files"]}
+    assert {"health.json", "outbox.json", "configuration.json"} <= {
+        name for name, why in files.items() if not why
+    }
     ended = box.ask("POST", "/test")
     assert box.request("POST", f"/commands/{ended['id']}/cancel").status_code == 409
 

@@ -155,6 +155,7 @@ def arguments(name: str, connection: Any) -> dict[str, Any]:
         "revert_mapping": {**stream, "to": 0},
         "cancel": {"command": "c0"},
         "diagnostics": {},
+        "diagnostics_bundle": {},
     }.get(name, {"connection": connection})
 
 

@@ -83,4 +83,6 @@ ASKED: Final = (
     _write("POST", "/4011/status", "set_status", {"status": "approved"}, key="4011", status="approved"),
     _write("POST", "/4011/read", "read_record", key="4011"),
     Asked("POST", "/agents/{agent}/diagnostics", "diagnostics", {}),
+    Asked("POST", "/agents/{agent}/diagnostics-bundle", "diagnostics_bundle", {}),
+    Asked("POST", "/agents/{agent}/diagnostics-bundle", "diagnostics_bundle", {"list": True}, {"list": True}),
 )  # fmt: skip

@@ -19,6 +19,7 @@ from .audit_line_out import AuditLineOut
 from .audit_line_out_facts import AuditLineOutFacts
 from .audit_list import AuditList
 from .backlog_out import BacklogOut
+from .bundle_in import BundleIn
 from .certificate_out import CertificateOut
 from .change_in import ChangeIn
 from .change_in_changes_item import ChangeInChangesItem
@@ -185,6 +186,7 @@ __all__ = (
     "AuditLineOutFacts",
     "AuditList",
     "BacklogOut",
+    "BundleIn",
     "CertificateOut",
     "ChangeIn",
     "ChangeInChangesItem",
