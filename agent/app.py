@@ -30,6 +30,7 @@ from agent.outbox.store import Limits, Outbox
 from agent.settings import Settings
 from agent.sync.interrupted import close_interrupted_runs
 from agent.sync.runner import RunResult
+from agent.telemetry.logging import Logs, nowhere
 from agent.telemetry.sending import sending
 from agent.version import SOFTWARE
 
@@ -44,7 +45,11 @@ LEAST_DRAIN_SECONDS: Final = 1.0  # for the acks of what is on its way, however 
 class App:
     """One agent. `run` is its life; `stop` asks it to end and may be called from a signal handler."""
 
-    def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, clock: Clock | None = None, logs: Logs | None = None
+    ) -> None:
+        """`logs`: how this process logs, for whoever reads or changes that while the agent runs."""
+        self._logs = logs or nowhere()
         self._settings = settings
         self._clock = clock or SystemClock()
         self._stopping = asyncio.Event()
@@ -131,7 +136,7 @@ class App:
         async with _living_group(outbox) as group:
             policies = make_policies(self._settings, self._clock, trail, outbox)
             await policies.start()
-            ground = Ground(self._settings, self._clock, outbox, trail)
+            ground = Ground(self._settings, self._clock, outbox, trail, self._logs)
             parts = Assembly(ground, self._watcher, policies, identities, group)
             async with sending(parts.spans):
                 background = [

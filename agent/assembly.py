@@ -24,6 +24,7 @@ from agent.calls.editing import EditingCalls
 from agent.calls.diagnostics import DiagnosticsCalls
 from agent.calls.letters import LetterCalls
 from agent.calls.local import LocalCalls
+from agent.calls.logs import LogCalls
 from agent.calls.mappings import MappingCalls
 from agent.calls.policy import PolicyCalls
 from agent.calls.previews import PreviewCalls
@@ -61,6 +62,7 @@ from agent.reloads import Reloads
 from agent.settings import ConnectionSettings, Settings
 from agent.standing import findings_of, verdict_of
 from agent.telemetry.commands import CommandTrace, SpannedCommands
+from agent.telemetry.logging import Logs
 from agent.telemetry.sending import sink_to
 from agent.telemetry.spans import SpanSink
 from agent.tracing.tracing import TracedCommands, TracedOutbox, Tracing
@@ -76,6 +78,7 @@ class Ground:
     clock: Clock
     outbox: Outbox
     trail: AuditLog
+    logs: Logs
 
 
 class Assembly:
@@ -232,6 +235,7 @@ class Assembly:
         return {
             **local.handlers(),
             **LetterCalls(ground.outbox, self.connections).handlers(),
+            **LogCalls(ground.logs, self.files).handlers(),
             **QueueCalls(
                 ground.outbox, lambda: self.link.state, lambda: self.policies.sending is not None
             ).handlers(),

@@ -21,6 +21,7 @@ from agent.commandline.doctor import doctor
 from agent.commandline.enroll import enroll
 from agent.commandline.exits import ExitCode, code_of
 from agent.commandline.invocation import Invocation, first_error, shared_options
+from agent.commandline.log import log
 from agent.commandline.mapping import mapping
 from agent.commandline.outbox import outbox
 from agent.commandline.policy import policy
@@ -110,6 +111,7 @@ for command in (
     resume,
     status,
     outbox,
+    log,
     commands,
     audit,
     policy,

@@ -17,6 +17,7 @@ CHANGING: Final[Mapping[str, tuple[str, ...]]] = {
     "requeue": ("ids", "chosen"),
     "drop": ("ids", "chosen"),
     "mapping_accept_columns": ("connection", "stream"),
+    "log_level": ("name", "level", "seconds"),
     "reload": (),
 }
 

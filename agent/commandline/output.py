@@ -40,6 +40,11 @@ class Output:
         if self.json:
             click.echo(json.dumps(_masked(value), ensure_ascii=False, indent=2, default=str))
 
+    def json_line(self, value: Any) -> None:
+        """One of many documents, each on a line of its own: for what has no end."""
+        if self.json:
+            click.echo(json.dumps(_masked(value), ensure_ascii=False, default=str))
+
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         if self.json or not rows:
             return

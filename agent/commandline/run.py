@@ -12,23 +12,35 @@ from agent.commandline.invocation import Invocation, pass_invocation, run_async,
 
 if TYPE_CHECKING:
     from agent.settings import Settings
+    from agent.telemetry.logging import Logs
 
 
 @click.command()
 @shared_options
 @pass_invocation
 def run(invocation: Invocation) -> None:
-    """Run the agent until it is stopped with Ctrl-C or SIGTERM. It logs to stderr."""
-    from agent.telemetry.logging import configure_logging  # noqa: PLC0415 - heavy
+    """Run the agent until it is stopped with Ctrl-C or SIGTERM. It logs to stderr and to files."""
+    from agent.clock import SystemClock  # noqa: PLC0415
+    from agent.telemetry.logging import configure_logging, log_files  # noqa: PLC0415 - heavy
 
     settings = invocation.settings()
-    configure_logging(
-        level="debug" if invocation.debug else settings.agent.log_level, format=settings.agent.log_format
+    clock = SystemClock()
+    table = settings.log
+    kept = log_files(settings.log_dir, clock, total_bytes=table.total, keep=table.keep)
+    logs = configure_logging(
+        level="debug" if invocation.debug else settings.agent.log_level,
+        format=settings.agent.log_format,
+        files=kept if table.files else None,
+        folder=settings.log_dir if table.files else None,
+        clock=clock,
     )
-    run_async(_run(settings))
+    try:
+        run_async(_run(settings, logs))
+    finally:
+        logs.close()
 
 
-async def _run(settings: Settings) -> None:
+async def _run(settings: Settings, logs: Logs) -> None:
     import asyncio  # noqa: PLC0415 - loaded already by whoever called this
 
     import structlog  # noqa: PLC0415
@@ -45,7 +57,7 @@ async def _run(settings: Settings) -> None:
                 error=problem.message,
                 hint=problem.hint,
             )
-    app = App(settings)
+    app = App(settings, logs=logs)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         try:

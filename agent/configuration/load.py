@@ -20,6 +20,7 @@ from agent.configuration.model import (
     BrokenConnection,
     ConnectionFile,
     ConnectionSettings,
+    LogTable,
     Settings,
     StreamSettings,
     StreamTable,
@@ -61,6 +62,8 @@ def load(config_dir: Path, *, environ: Mapping[str, str] | None = None) -> Setti
         limits=agent.limits,
         telemetry=agent.telemetry,
         console=agent.console,
+        log=_log_table(agent, config_dir, os.environ if environ is None else environ),
+        metrics=agent.metrics,
         connections=connections,
         broken=tuple(broken),
     )
@@ -87,6 +90,20 @@ def _state_dir(named: str | None, config_dir: Path, environ: Mapping[str, str]) 
         return config_dir / Path(named).expanduser()
     from_systemd = environ.get("STATE_DIRECTORY", "").split(":")[0]
     return Path(from_systemd) if from_systemd else platformdirs.user_state_path("groundwire", appauthor=False)
+
+
+def _log_table(agent: AgentFile, config_dir: Path, environ: Mapping[str, str]) -> LogTable:
+    """With its folder, but where that is the one in the state folder."""
+    from_systemd = environ.get("LOGS_DIRECTORY", "").split(":")[0]
+    if agent.log.folder:
+        folder = config_dir / Path(agent.log.folder).expanduser()
+    elif from_systemd:
+        folder = Path(from_systemd)
+    elif agent.agent.state_dir or environ.get("STATE_DIRECTORY"):
+        return agent.log
+    else:
+        folder = platformdirs.user_log_path("groundwire", appauthor=False)
+    return agent.log.model_copy(update={"folder": str(folder)})
 
 
 def _load_connections(config_dir: Path) -> tuple[dict[str, ConnectionSettings], list[BrokenConnection]]:

@@ -239,6 +239,34 @@ class TelemetryTable(Table):
     )
 
 
+class LogTable(Table):
+    """The log's own files, beside what goes to standard error or the journal."""
+
+    files: bool = Field(default=True, description="Whether the agent keeps its log in files.")
+    folder: str | None = Field(
+        default=None,
+        description="Folder of the files. Default: $LOGS_DIRECTORY under systemd, else the platform's, which is `log` in "
+        "the state folder where that one is named. A relative path starts at the folder of agent.toml.",
+    )
+    total: Size = Field(
+        default=parse_size("50MiB"), ge=1024 * 1024, description="Size of all files together; at least 1MiB."
+    )
+    keep: Duration = Field(default=parse_duration("30d"), description="How long lines are kept; at least 1d.")
+
+    @model_validator(mode="after")
+    def _a_day_at_least(self) -> Self:
+        if self.keep < timedelta(days=1):
+            raise ValueError("keep is at least 1d")
+        return self
+
+
+class MetricsTable(Table):
+    """Figures for Prometheus, on this host alone."""
+
+    enabled: bool = Field(default=False, description="Whether the agent listens for Prometheus.")
+    port: int = Field(default=9465, ge=0, le=65_535, description="Its port on 127.0.0.1; 0: any free one.")
+
+
 class ConsoleTable(Table):
     """The local web page; it listens on 127.0.0.1 alone, from the first `groundwire console` on."""
 
@@ -258,6 +286,8 @@ class AgentFile(Table):
     limits: LimitsTable = Field(default_factory=LimitsTable)
     telemetry: TelemetryTable = Field(default_factory=TelemetryTable)
     console: ConsoleTable = Field(default_factory=ConsoleTable)
+    log: LogTable = Field(default_factory=LogTable)
+    metrics: MetricsTable = Field(default_factory=MetricsTable)
 
 
 class SyncSettings(Table):
@@ -456,8 +486,14 @@ class Settings:
     limits: LimitsTable = field(default_factory=LimitsTable)
     telemetry: TelemetryTable = field(default_factory=TelemetryTable)
     console: ConsoleTable = field(default_factory=ConsoleTable)
+    log: LogTable = field(default_factory=LogTable)
+    metrics: MetricsTable = field(default_factory=MetricsTable)
     connections: Mapping[str, ConnectionSettings] = field(default_factory=dict)  # by name, sorted
     broken: tuple[BrokenConnection, ...] = ()
+
+    @property
+    def log_dir(self) -> Path:
+        return Path(self.log.folder) if self.log.folder else self.state_dir / "log"
 
     @property
     def named(self) -> list[str]:

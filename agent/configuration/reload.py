@@ -34,7 +34,18 @@ class Changes:
 def changes(old: Settings, new: Settings) -> Changes:
     """Compare by content: a file that was saved without a change changes nothing."""
     before, after = _fingerprints(old.connections), _fingerprints(new.connections)
-    sections = ("state_dir", "agent", "relay", "outbox", "audit", "limits", "telemetry", "console")
+    sections = (
+        "state_dir",
+        "agent",
+        "relay",
+        "outbox",
+        "audit",
+        "limits",
+        "telemetry",
+        "console",
+        "log",
+        "metrics",
+    )
     return Changes(
         added=tuple(name for name in after if name not in before),
         changed=tuple(name for name in after if name in before and after[name] != before[name]),

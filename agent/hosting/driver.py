@@ -41,7 +41,7 @@ from drivers.contract import (
     WriteCommand,
 )
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 DEFAULT_LIMITS: Final = HostingLimits()
 

@@ -27,7 +27,7 @@ PIPE_BYTES: Final = (
 )  # what an unprivileged process may ask for; at 64 KiB a page takes 150 wake-ups
 F_SETPIPE_SZ: Final = 1031  # linux/fcntl.h
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 
 class ChildEnded(Exception):

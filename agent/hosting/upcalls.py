@@ -18,7 +18,7 @@ import structlog
 from agent.errors import ConfigurationError, GroundwireError, UnexpectedError
 from agent.hosting.output import Redactor
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 
 class Keeper(Protocol):

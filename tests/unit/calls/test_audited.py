@@ -14,6 +14,7 @@ from agent.calls.commands import CommandCalls
 from agent.calls.editing import EditingCalls
 from agent.calls.letters import LetterCalls
 from agent.calls.local import LocalCalls
+from agent.calls.logs import LogCalls
 from agent.calls.mappings import MappingCalls
 from agent.calls.policy import PolicyCalls
 from agent.calls.previews import PreviewCalls
@@ -27,7 +28,7 @@ EVE = Actor(Origin.LOCAL, "eve")
 
 # They read, or write a line of their own before they change something.
 OTHERS = {
-    "status", "outbox", "dead_letters", "dead_letter", "dead_letter_groups", "in_flight", "batch",
+    "log", "log_levels", "status", "outbox", "dead_letters", "dead_letter", "dead_letter_groups", "in_flight", "batch",
     "preview", "discover", "check",
     "commands", "command", "settle_command", "cancel_command", "pause", "resume",
     "mapping_show", "mapping_preview", "mapping_change", "mapping_revert", "mapping_history", "mapping_adopt",
@@ -110,6 +111,7 @@ def test_every_local_call_is_known_to_change_something_or_not_to() -> None:
         PolicyCalls,
         SecretCalls,
         PreviewCalls,
+        LogCalls,
     )
     names = {name for group in groups for name in group.__new__(group).handlers()}
 
