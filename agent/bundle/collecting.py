@@ -103,6 +103,11 @@ def parts_of(site: Site) -> list[Part]:
             health,
         ),
         Part(
+            "findings.json",
+            "what `groundwire doctor` found: codes, levels and what they mean",
+            lambda: findings(site),
+        ),
+        Part(
             "outbox.json",
             "what waits, and dead letters counted by field and reason; no record, no key",
             outbox,
@@ -181,6 +186,29 @@ def _log(path: Path, reason: str) -> Collected:
 
 def _state_dir(site: Site) -> Path | None:
     return None if isinstance(site.settings, ConfigurationError) else site.settings.state_dir
+
+
+async def findings(site: Site) -> dict[str, Any]:
+    """In the words that are the same for everybody: cause and evidence may name what something was seen on."""
+    from agent.doctor.check import examine  # noqa: PLC0415 - heavy, and only for a bundle
+    from agent.doctor.checks import CHECKS, every_known  # noqa: PLC0415
+    from agent.doctor.installation import look_at  # noqa: PLC0415
+
+    meanings = {known.code: known.meaning for known in every_known()}
+    # No source is asked for a bundle: the platform may want one where the policy lets it test no connection.
+    checks = [check for check in CHECKS if check.name != "sources"]
+    report = await examine(await look_at(site.known.config_dir, clock=site.clock), checks)
+    return {
+        "findings": [
+            {
+                **told(
+                    {"code": one.code, "level": one.level.value, "where": one.where, "evidence": one.evidence}
+                ),
+                "meaning": meanings.get(one.code, ""),
+            }
+            for one in report.findings
+        ]
+    }
 
 
 def policy(site: Site) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from tests.unit.bundle.planted import BUSINESS, planted, site
 DOCUMENTS = (
     "manifest.json",
     "health.json",
+    "findings.json",
     "outbox.json",
     "versions.json",
     "system.json",
@@ -99,6 +100,8 @@ async def test_what_helps_is_there(tmp_path: Path) -> None:
     assert told["health.json"]["relay"]["error"]["code"] == "unreachable"
     assert told["health.json"]["connections"][0]["streams"][0]["lastRun"]["counts"] == {"read": 4}
     assert told["outbox.json"]["groups"][0]["reason"] == "not_a_number"
+    found_codes = {one["code"]: one for one in told["findings.json"]["findings"]}
+    assert found_codes["configuration.connection"]["meaning"]
     assert {"id", "vendor", "note"} <= set(told["sources.json"]["erp"]["streams"]["orders"]["used"])
     assert told["versions.json"]["packages"]["pydantic"]
     lines = {line["action"]: line for line in told["audit.json"]["lines"]}
