@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import configparser
 import difflib
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,10 +13,9 @@ from agent.doctor.check import Check, Known, Told
 from agent.doctor.installation import Installation
 from agent.doctor.libraries import kind_of, kind_of_this_process, loading_fails, run_python
 from agent.findings import Level
+from agent.odbc_registry import DRIVERS_FILE, driver_files, registered, sections_of, source_files
 from agent.settings import ConnectionSettings
 
-INI_FILE: Final = "odbcinst.ini"
-_FOLDERS: Final = ("etc", "etc/unixODBC", "usr/local/etc", "opt/homebrew/etc")
 _MANAGER: Final = "import arrow_odbc, pyodbc"
 _LIBRARY_FOLDERS: Final = (
     "usr/lib/x86_64-linux-gnu/odbc",
@@ -91,10 +88,10 @@ def _look(installation: Installation, connections: list[ConnectionSettings], tol
     failed = run_python(_MANAGER, environ=installation.environ)
     if failed:
         told.found("no_manager", "this host", "the ODBC driver manager cannot be loaded", evidence=failed)
-    files = _ini_files(installation)
-    registered = _registered(files)
-    where = ", ".join(map(str, files)) or INI_FILE
-    if not registered and any(_attribute(one, "driver") for one in connections):
+    files = driver_files(installation.environ, installation.root)
+    drivers = registered(files)
+    where = ", ".join(map(str, files)) or DRIVERS_FILE
+    if not drivers and any(_attribute(one, "driver") for one in connections):
         told.found("no_drivers", where, "no ODBC driver is registered")
         return
     looked: set[str] = set()
@@ -102,7 +99,7 @@ def _look(installation: Installation, connections: list[ConnectionSettings], tol
         driver = _attribute(connection, "driver")
         if driver and driver not in looked:
             looked.add(driver)
-            _judge_driver(installation, connection, driver, registered, where, told)
+            _judge_driver(installation, connection, driver, drivers, where, told)
         if not driver:
             _judge_dsn(installation, connection, told)
 
@@ -187,51 +184,12 @@ def _find(installation: Installation, library: str) -> Path | None:
     return None
 
 
-def _ini_files(installation: Installation) -> list[Path]:
-    """Where unixODBC looks for drivers: the user's file too, as its own documentation says."""
-    environ = installation.environ
-    named = environ.get("ODBCINSTINI", INI_FILE)
-    folder = environ.get("ODBCSYSINI")
-    places = [Path(folder)] if folder else [installation.root / one for one in _FOLDERS]
-    files = [Path(named)] if named.startswith("/") else [place / named for place in places]
-    home = environ.get("HOME")
-    if home:
-        files.append(Path(home) / f".{INI_FILE}")
-    return [file for file in files if file.is_file()]
-
-
-def _registered(files: list[Path]) -> dict[str, Mapping[str, str]]:
-    found: dict[str, Mapping[str, str]] = {}
-    for file in files:
-        for name, entry in _sections(file).items():
-            if name.upper() not in {"ODBC", "ODBC DRIVERS"}:
-                found.setdefault(name, entry)
-    return found
-
-
-def _sections(file: Path) -> dict[str, Mapping[str, str]]:
-    parser = configparser.RawConfigParser(strict=False, allow_no_value=True, interpolation=None)
-    try:
-        parser.read_string(file.read_text("utf-8", "replace"))
-    except (OSError, configparser.Error):
-        return {}
-    return {name: {key: value or "" for key, value in parser.items(name)} for name in parser.sections()}
-
-
 def _judge_dsn(installation: Installation, connection: ConnectionSettings, told: Told) -> None:
     name = _attribute(connection, "dsn")
     if not name:
         return
-    environ = installation.environ
-    files = [
-        Path(environ["ODBCINI"])
-        if environ.get("ODBCINI")
-        else Path(environ.get("HOME", os.sep)) / ".odbc.ini",
-        Path(environ["ODBCSYSINI"]) / "odbc.ini"
-        if environ.get("ODBCSYSINI")
-        else installation.root / "etc/odbc.ini",
-    ]
-    if not any(name.lower() == one.lower() for file in files if file.is_file() for one in _sections(file)):
+    files = source_files(installation.environ, installation.root)
+    if not any(name.lower() == one.lower() for one in sections_of(files)):
         place = f"{connection.where}: options.connection.DSN"
         told.found("no_dsn", place, f"no data source is named {name!r}", evidence=", ".join(map(str, files)))
 

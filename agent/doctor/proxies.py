@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import socket
-import urllib.request
-from collections.abc import Mapping
 from typing import Final
-from urllib.parse import urlsplit
 
 from agent.doctor.check import Check, Known, Told
 from agent.doctor.hosts import relay_endpoint
@@ -19,9 +15,9 @@ from agent.errors import ConfigurationError, Unreachable
 from agent.findings import Level
 from agent.tunnel.dial import ask_for_tunnel
 from agent.tunnel.endpoint import Endpoint, Proxy, join_host
+from agent.tunnel.named_proxies import Named, proxies_here
 
 ANSWER_SECONDS: Final = 3.0
-_VARIABLES: Final = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 _BASIC: Final = "basic"
 
 KNOWN: Final = (
@@ -92,8 +88,8 @@ async def check_proxy(installation: Installation, told: Told) -> None:
     if endpoint.proxy is not None:
         await _configured(endpoint, endpoint.proxy, told)
         return
-    found = _of_this_host(installation)
-    if found and not _left_out(endpoint.host, installation.environ):
+    found = proxies_here(endpoint.host, installation.environ, installation.root)
+    if found:
         await _not_configured(endpoint, found, told)
 
 
@@ -148,8 +144,8 @@ def _judge_sign_in(head: str, evidence: str, where: str, proxy: Proxy, told: Tol
         told.found("asks", where, "the proxy wants a user and a password", evidence=evidence)
 
 
-async def _not_configured(endpoint: Endpoint, found: Mapping[str, str], told: Told) -> None:
-    evidence = "; ".join(f"{where}: {_shown(url)}" for where, url in found.items())
+async def _not_configured(endpoint: Endpoint, found: list[Named], told: Told) -> None:
+    evidence = "; ".join(f"{one.where}: {one.url}" for one in found)
     sock: socket.socket | None = None
     try:
         sock = await connected(endpoint.host, endpoint.port, await addresses_of(endpoint.host, endpoint.port))
@@ -160,45 +156,6 @@ async def _not_configured(endpoint: Endpoint, found: Mapping[str, str], told: To
     finally:
         if sock is not None:
             sock.close()
-
-
-def _of_this_host(installation: Installation) -> dict[str, str]:
-    """Where a proxy is named: the environment, the file of it for everybody, and what Windows and macOS keep."""
-    found = {f"${name}": url for name in _VARIABLES if (url := installation.environ.get(name))}
-    for line in _environment_file(installation):
-        name, _, value = line.removeprefix("export ").partition("=")
-        if name.strip() in _VARIABLES and value.strip():
-            found[f"/etc/environment: {name.strip()}"] = value.strip().strip("\"'")
-    if os.name == "nt":
-        found |= {
-            f"the system's settings: {k}": v for k, v in urllib.request.getproxies().items() if k == "https"
-        }
-    return found
-
-
-def _environment_file(installation: Installation) -> list[str]:
-    try:
-        return (installation.root / "etc/environment").read_text("utf-8", "replace").splitlines()
-    except OSError:
-        return []
-
-
-def _left_out(host: str, environ: Mapping[str, str]) -> bool:
-    """Whether the environment says that this host is reached without its proxy."""
-    for word in (environ.get("no_proxy") or environ.get("NO_PROXY") or "").split(","):
-        name = word.strip().lstrip(".").lower()
-        if name and (name == "*" or host.lower() == name or host.lower().endswith(f".{name}")):
-            return True
-    return False
-
-
-def _shown(url: str) -> str:
-    """Without user and password, which such variables often hold."""
-    try:
-        parts = urlsplit(url if "//" in url else f"//{url}")
-        return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
-    except ValueError:
-        return "an address that cannot be read"
 
 
 CHECK: Final = Check(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.util import find_spec
+from importlib import metadata
 from pathlib import Path
 from typing import Final
 
@@ -78,7 +78,9 @@ def _look(installation: Installation, connections: list[ConnectionSettings], tol
 
 def _judge(environ: Mapping[str, str]) -> tuple[str, str, str]:
     """Code (empty: it can be used), cause, evidence."""
-    if find_spec("pyrfcx") is None:
+    try:
+        metadata.version("pyrfcx")
+    except metadata.PackageNotFoundError:
         return "no_package", "the package pyrfcx is not installed", ""
     home = environ.get(HOME, "")
     library = Path(home, LIBRARY)

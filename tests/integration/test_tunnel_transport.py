@@ -7,8 +7,6 @@ import base64
 import contextlib
 import socket
 import ssl
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -27,6 +25,7 @@ from agent.tunnel.diagnose import HopResult, check_tunnel
 from agent.tunnel.endpoint import Endpoint, make_endpoint, make_proxy
 from agent.tunnel.transport import open_channel
 from tests.integration.tunnel_peer import Authority, Peer, listening
+from tests.real_proxy import running_proxy
 
 
 @pytest.fixture
@@ -179,21 +178,8 @@ async def answering(reply: bytes) -> AsyncIterator[Endpoint]:
 @pytest.fixture(scope="module")
 def proxy_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """A real proxy that wants a user and a password."""
-    port_file = tmp_path_factory.mktemp("proxy") / "port"
-    command = [sys.executable, "-m", "proxy", "--hostname", "127.0.0.1", "--port", "0"]
-    command += ["--port-file", str(port_file), "--basic-auth", "plant:s3cret", "--num-workers", "1"]
-    command += ["--num-acceptors", "1", "--log-level", "e", "--data-dir", str(port_file.parent)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(300):
-            if port_file.exists() and port_file.read_text().strip():
-                break
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(0.05)
-        yield int(port_file.read_text().strip())
-    finally:
-        process.terminate()
-        process.wait(10)
+    with running_proxy(tmp_path_factory.mktemp("proxy"), "--basic-auth", "plant:s3cret") as port:
+        yield port
 
 
 class TestProxy:
