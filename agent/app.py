@@ -24,6 +24,7 @@ from agent.configuration.watch import ConfigWatcher
 from agent.credentials.access import Access
 from agent.errors import GroundwireError, NotPermitted
 from agent.identity import IdentityStore
+from agent.memory import give_back_what_is_freed
 from agent.model.run import RunReport, RunTrigger
 from agent.outbox.limits import RESERVE_BYTES
 from agent.outbox.store import Limits, Outbox
@@ -45,10 +46,9 @@ LEAST_DRAIN_SECONDS: Final = 1.0  # for the acks of what is on its way, however 
 class App:
     """One agent. `run` is its life; `stop` asks it to end and may be called from a signal handler."""
 
-    def __init__(
-        self, settings: Settings, *, clock: Clock | None = None, logs: Logs | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, *, clock: Clock | None = None, logs: Logs | None = None) -> None:
         """`logs`: how this process logs, for whoever reads or changes that while the agent runs."""
+        give_back_what_is_freed()
         self._logs = logs or nowhere()
         self._settings = settings
         self._clock = clock or SystemClock()

@@ -23,6 +23,7 @@ import structlog
 from agent.clock import ManualClock, SystemClock
 from agent.identity import IdentityStore
 from agent.mapping.hashes import key_hashes
+from agent.memory import give_back_what_is_freed
 from agent.model.payload import encode_records
 from agent.outbox.store import BatchDraft, BatchKind, Entry, Limits, Outbox, Segment
 from agent.protocol.frames import Command
@@ -160,6 +161,7 @@ async def send(outbox: Outbox, state: Path, url: str, ca_file: Path) -> dict[str
 
 
 async def run(arguments: argparse.Namespace) -> None:
+    give_back_what_is_freed()  # as an agent does when it starts
     clock = ManualClock()
     limits = Limits(high_water_bytes=arguments.high_water)
     async with await Outbox.open(arguments.state / "outbox.db", clock=clock, limits=limits) as outbox:

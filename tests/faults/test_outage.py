@@ -31,7 +31,7 @@ from tests.faults.test_fleet import RelayAlone
 OUTAGE = os.environ.get("GROUNDWIRE_OUTAGE")
 RECORDS = int(OUTAGE or 200_000)
 WEEK_SECONDS = HOURS * 3_600
-AGENT_MIB = 150 if OUTAGE is None else 175  # merging the fingerprints of a long week takes some 35 more
+AGENT_MIB = 150
 GROWTH_MIB = 8.0  # of the second half of the week over the first
 
 pytestmark = pytest.mark.timeout(0 if OUTAGE else 300)
