@@ -35,6 +35,7 @@ from relay.leadership import led
 from relay.materialise import Materialiser
 from relay.news import News
 from relay.readiness import Readiness
+from relay.removal import Remover
 from relay.retention import Sweeper
 from relay.settings import Api as ApiSettings
 from relay.settings import RelaySettings
@@ -185,7 +186,12 @@ class RelayApp:
         """What goes by age, and what an operator on this host asks for."""
         sweeper = Sweeper(self.store, self.index, self.settings.retention, clock=self._clock)
         swept = led(self.company.leadership, "retention", sweeper.run)
-        tasks = [self._group.create_task(swept, name="retention")]
+        remover = Remover(self.store, self.index, clock=self._clock)
+        removed = led(self.company.leadership, "removal", remover.run)
+        tasks = [
+            self._group.create_task(swept, name="retention"),
+            self._group.create_task(removed, name="removal"),
+        ]
         if isinstance(self.store, SqliteStore):
             calls = local_calls.LocalCalls(self.store, self.materialiser, clock=self._clock)
             handlers = {**calls.handlers(), **local_accounts.handlers(self.store, self._clock)}

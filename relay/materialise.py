@@ -162,6 +162,9 @@ class Materialiser:
         began, begun = self._clock.monotonic(), self._clock.utcnow()
         after = await self._index.position()
         headers = await self._store.headers(after, ROUND_BATCHES)
+        if not headers:
+            await self._pass_over(after)
+            return False
         opened: list[OpenBatch] = []
         size = 0
         for header in headers:
@@ -169,8 +172,6 @@ class Materialiser:
                 break
             opened.append(await self._opened(header))
             size += header.size
-        if not opened:
-            return False
         changes = replace(await asyncio.to_thread(changes_of, opened), after=after)
         if self._teller is not None:
             await self._teller.tell(opened)
@@ -182,6 +183,12 @@ class Materialiser:
         self._observer.materialised(Round(done, changes.runs, begun, self._clock.monotonic() - began))
         log.debug("batches_materialised", batches=len(opened), position=changes.upto)
         return True
+
+    async def _pass_over(self, after: int) -> None:
+        """What stood at the end may have been removed with its tenant: the index counts it as done."""
+        last = await self._store.last_position()
+        if last > after and not await self._store.headers(after, 1):
+            await self._index.apply(Changes(last, after=after))
 
     async def _opened(self, header: BatchHeader) -> OpenBatch:
         try:

@@ -65,6 +65,9 @@ class TenantOut(Answer):
     disabled_at: datetime | None = Field(
         description="Its tokens open nothing since then, and its agents wait."
     )
+    remove_after: datetime | None = Field(
+        description="It was deleted: from then on everything of it is removed. null: it stays."
+    )
     credit_pool: int | None = Field(description="Connection credits that it has; null: no bound.")
     credits_in_use: int
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Body, Query
 
@@ -43,6 +44,9 @@ from relay.store.base import Tenant
 
 router = APIRouter(prefix="/admin", tags=["operator"])
 
+GRACE_DAYS: Final = 7
+LEAST_GRACE: Final = timedelta(minutes=2)  # its agents and requests have ended by then, at every relay
+
 
 @router.get("/tenants", summary="List tenants")
 async def list_tenants(ctx: Context, _by: Operator, cursor: Cursor = "", limit: Limit = 100) -> TenantList:
@@ -73,14 +77,38 @@ async def get_tenant(ctx: Context, _by: Operator, tenant: str) -> TenantOut:
 async def change_tenant(
     ctx: Context, _by: Operator, tenant: str, body: Annotated[TenantChange, Body()]
 ) -> TenantOut:
-    """A disabled tenant's tokens open nothing and its agents wait with what they have; nothing of it is lost."""
-    await _known(ctx, tenant)
+    """A disabled tenant's tokens open nothing and its agents wait with what they have; nothing of it is lost.
+
+    A tenant that was deleted and is enabled again stays, unless its removal has begun.
+    """
+    await _staying(ctx, tenant)
     if "credit_pool" in body.model_fields_set:
         await Credits(ctx.store.engine, ctx.prices).resize(tenant, body.credit_pool, ctx.clock.utcnow())
     if body.disabled is not None:
         await Administration(ctx.store.engine).enable_tenant(
             tenant, ctx.clock.utcnow(), enabled=not body.disabled
         )
+    return await _tenant_out(ctx, await _known(ctx, tenant))
+
+
+@router.delete(
+    "/tenants/{tenant}",
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Delete a tenant with everything that it has",
+)
+async def delete_tenant(
+    ctx: Context,
+    _by: Operator,
+    tenant: str,
+    grace_days: Annotated[
+        int, Query(alias="graceDays", ge=0, le=365, description="For how long it can be taken back.")
+    ] = GRACE_DAYS,
+) -> TenantOut:
+    """It is disabled at once. When the grace is over everything of it is removed, by and by; `enable` it to keep it."""
+    await _staying(ctx, tenant)
+    now = ctx.clock.utcnow()
+    remove_after = now + max(timedelta(days=grace_days), LEAST_GRACE)
+    await Administration(ctx.store.engine).delete_tenant(tenant, now, remove_after)
     return await _tenant_out(ctx, await _known(ctx, tenant))
 
 
@@ -96,7 +124,7 @@ async def list_tokens_of_tenant(
 async def create_token_of_tenant(
     ctx: Context, _by: Operator, tenant: str, body: Annotated[TokenIn, Body()]
 ) -> NewTokenOut:
-    await _known(ctx, tenant)
+    await _staying(ctx, tenant)
     return await new_token(ctx, tenant, body)
 
 
@@ -144,12 +172,20 @@ async def _known(ctx: ApiContext, tenant: str) -> Tenant:
     return found
 
 
+async def _staying(ctx: ApiContext, tenant: str) -> Tenant:
+    found = await _known(ctx, tenant)
+    if found.removing:
+        raise Problem(HTTPStatus.CONFLICT, "This tenant is being removed, which cannot be taken back.")
+    return found
+
+
 async def _tenant_out(ctx: ApiContext, tenant: Tenant) -> TenantOut:
     pool = await Credits(ctx.store.engine, ctx.prices).pool(tenant.id)
     return TenantOut(
         id=tenant.id,
         created_at=tenant.created_at,
         disabled_at=tenant.disabled_at,
+        remove_after=tenant.remove_after,
         credit_pool=pool.size,
         credits_in_use=pool.in_use,
     )

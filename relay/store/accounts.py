@@ -17,7 +17,7 @@ from relay.store.base import (
 )
 from relay.store.sql import Sql
 
-_TENANT = "SELECT id, created_at, disabled_at FROM tenants "
+_TENANT = "SELECT id, created_at, disabled_at, remove_after, removing_since FROM tenants "
 FIRST_EPOCH = 0  # an agent counts its welcomes; before the first it has none
 
 
@@ -40,16 +40,23 @@ def tenants(db: Sql, after: str, limit: int) -> list[Tenant]:
 
 
 def save_tenant(db: Sql, tenant: Tenant) -> None:
-    """Whether it is disabled."""
+    """Whether it is disabled, and when it is to go."""
     db.execute(
-        "UPDATE tenants SET disabled_at = ? WHERE id = ?", (optional_micros(tenant.disabled_at), tenant.id)
+        "UPDATE tenants SET disabled_at = ?, remove_after = ? WHERE id = ?",
+        (optional_micros(tenant.disabled_at), optional_micros(tenant.remove_after), tenant.id),
     )
     access_changed(db)
 
 
 def _tenant(row: Any) -> Tenant:
-    tenant_id, created_at, disabled_at = row
-    return Tenant(tenant_id, from_micros(created_at), optional_moment(disabled_at))
+    tenant_id, created_at, disabled_at, remove_after, removing_since = row
+    return Tenant(
+        tenant_id,
+        from_micros(created_at),
+        optional_moment(disabled_at),
+        optional_moment(remove_after),
+        removing=removing_since is not None,
+    )
 
 
 def access_changed(db: Sql) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from agent.model.run import rfc3339
 from relay.acting import acting
 from relay.deeds import Action, Head, Line
 from relay.store import accounts, audit, audited, keys
@@ -22,16 +23,35 @@ class Administration:
         return await self._engine.read(lambda db: accounts.tenants(db, after, limit))
 
     async def enable_tenant(self, tenant: str, now: datetime, *, enabled: bool) -> Tenant | None:
-        """None: there is none."""
+        """None: there is none. One that is enabled is not to be removed any more, unless that has begun."""
         by = acting()
 
         def work(db: Sql) -> Tenant | None:
             known = accounts.tenant(db, tenant)
-            if known is None or (known.disabled_at is None) == enabled:
+            if known is None or known.removing or (known.disabled_at is None) == enabled:
                 return known
-            changed = replace(known, disabled_at=None if enabled else now)
+            changed = replace(
+                known,
+                disabled_at=None if enabled else now,
+                remove_after=None if enabled else known.remove_after,
+            )
             action = Action.TENANT_ENABLED if enabled else Action.TENANT_DISABLED
             audited.change_tenant(db, changed, action, now, by)
+            return changed
+
+        return await self._engine.write(work)
+
+    async def delete_tenant(self, tenant: str, now: datetime, remove_after: datetime) -> Tenant | None:
+        """Disable it, and have it removed then. None: there is none."""
+        by = acting()
+
+        def work(db: Sql) -> Tenant | None:
+            known = accounts.tenant(db, tenant)
+            if known is None or known.removing:
+                return known
+            changed = replace(known, disabled_at=known.disabled_at or now, remove_after=remove_after)
+            facts = {"remove_after": rfc3339(remove_after)}
+            audited.change_tenant(db, changed, Action.TENANT_DELETED, now, by, facts)
             return changed
 
         return await self._engine.write(work)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from relay.acting import Actor
@@ -30,10 +31,12 @@ def add_tenant(db: Sql, tenant: Tenant, by: Actor) -> bool:
     return added
 
 
-def change_tenant(db: Sql, tenant: Tenant, action: Action, now: datetime, by: Actor) -> None:
+def change_tenant(
+    db: Sql, tenant: Tenant, action: Action, now: datetime, by: Actor, facts: Mapping[str, str] | None = None
+) -> None:
     """Written down where the operator looks, and where the tenant does."""
     accounts.save_tenant(db, tenant)
-    audit.note(db, *(Deed(chain, action, tenant.id, now, by) for chain in (OPERATOR, tenant.id)))
+    audit.note(db, *(Deed(chain, action, tenant.id, now, by, facts or {}) for chain in (OPERATOR, tenant.id)))
 
 
 _CREATED = {Kind.TOKEN: Action.TOKEN_CREATED, Kind.ADMIN: Action.ADMIN_KEY_CREATED}

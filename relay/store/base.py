@@ -43,6 +43,10 @@ class Tenant:
     disabled_at: datetime | None = (
         None  # its tokens open nothing and its agents are sent away until it is enabled
     )
+    remove_after: datetime | None = (
+        None  # then everything of it goes; it can be taken back until it has begun
+    )
+    removing: bool = False
 
 
 class TokenScope(StrEnum):
@@ -469,4 +473,5 @@ class RecordIndex(Protocol):
     ) -> list[DeadLetterRow]: ...
     async def needs(self, batches: Sequence[BatchHeader]) -> list[Need]: ...  # one for each
     async def forget(self, batches: Sequence[BatchHeader]) -> None: ...  # their runs and dead letters
+    async def forget_tenant(self, tenant: str, limit: int) -> int: ...  # rows that went; 0: nothing is left
     async def aclose(self) -> None: ...

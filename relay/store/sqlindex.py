@@ -10,7 +10,7 @@ from typing import TypeVar
 from agent.errors import StorageDamaged
 from relay.store import index_keeping as keeping
 from relay.store import index_reading as reading
-from relay.store import index_writing
+from relay.store import index_writing, removing
 from relay.store.base import (
     BatchHeader,
     Changes,
@@ -66,6 +66,9 @@ class SqlRecordIndex(ABC):
 
     async def forget(self, batches: Sequence[BatchHeader]) -> None:
         await self._write(lambda db: keeping.forget(db, batches))
+
+    async def forget_tenant(self, tenant: str, limit: int) -> int:
+        return await self._write(lambda db: removing.remove_from_index(db, tenant, limit))
 
     async def _show(self, work: Callable[[Sql], T]) -> T:
         """For readers: what is not complete would tell them that records are gone."""

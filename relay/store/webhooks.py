@@ -67,6 +67,12 @@ def enabled(sql: Sql, tenants: Collection[str] | None = None) -> list[Endpoint]:
     return [_endpoint(row) for row in rows]
 
 
+def served(sql: Sql) -> list[Endpoint]:
+    """Those that are to be sent to now. What is for those of a disabled tenant waits until it is enabled."""
+    disabled = {name for (name,) in sql.execute("SELECT id FROM tenants WHERE disabled_at IS NOT NULL")}
+    return [endpoint for endpoint in enabled(sql) if endpoint.tenant not in disabled]
+
+
 def change(sql: Sql, known: Endpoint, wish: Wish, *, enabled_now: bool, now: datetime) -> Endpoint | None:
     """None: it was changed or deleted meanwhile. One that is enabled begins with what is told from then on."""
     changed = sql.change(

@@ -187,7 +187,7 @@ class WebhookStore:
 
 def _enabled(sql: Sql) -> list[tuple[Endpoint, list[SealedSecret]]]:
     secrets = webhooks.all_secrets(sql)
-    return [(endpoint, secrets.get(endpoint.id, [])) for endpoint in webhooks.enabled(sql)]
+    return [(endpoint, secrets.get(endpoint.id, [])) for endpoint in webhooks.served(sql)]
 
 
 def _note(sql: Sql, action: Action, tenant: str, endpoint: str, now: datetime, by: Actor) -> None:  # noqa: PLR0913, RUF100 - the parts of a line

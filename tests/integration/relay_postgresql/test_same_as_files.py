@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.integration.relay_postgresql.databases import Databases
-from tests.unit.relay import making, test_materialise, test_retention
+from tests.unit.relay import making, test_materialise, test_removal, test_retention
 from tests.unit.relay.store import test_commands, test_eras, test_sql, test_sqlite
 
 ABOUT_FILES = {
+    "test_every_table_that_has_something_of_a_tenant_is_among_those_that_are_emptied",  # asks the file
     "test_a_file_that_is_no_store_is_refused",
     "test_a_newer_file_is_refused_and_left_as_it_is",
     "test_a_second_process_is_kept_out",
@@ -23,12 +24,22 @@ MANY_STORES = {  # one for each example
     "test_whatever_was_dropped_a_reader_from_any_place_ends_with_what_the_lists_show",
 }
 
-for _module in (test_sqlite, test_sql, test_commands, test_eras, test_materialise, test_retention):
+for _module in (
+    test_sqlite,
+    test_sql,
+    test_commands,
+    test_eras,
+    test_materialise,
+    test_retention,
+    test_removal,
+):
     globals().update(
         {
             name: test
             for name, test in vars(_module).items()
-            if name.startswith("test_") and callable(test) and name not in ABOUT_FILES | MANY_STORES
+            if (name == "relay" or name.startswith("test_"))
+            and callable(test)
+            and name not in ABOUT_FILES | MANY_STORES
         }
     )
 

@@ -17,6 +17,8 @@ class TenantOut:
         id (str):
         created_at (datetime.datetime):
         disabled_at (datetime.datetime | None): Its tokens open nothing since then, and its agents wait.
+        remove_after (datetime.datetime | None): It was deleted: from then on everything of it is removed. null: it
+            stays.
         credit_pool (int | None): Connection credits that it has; null: no bound.
         credits_in_use (int):
     """
@@ -24,6 +26,7 @@ class TenantOut:
     id: str
     created_at: datetime.datetime
     disabled_at: datetime.datetime | None
+    remove_after: datetime.datetime | None
     credit_pool: int | None
     credits_in_use: int
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
@@ -39,6 +42,12 @@ class TenantOut:
         else:
             disabled_at = self.disabled_at
 
+        remove_after: None | str
+        if isinstance(self.remove_after, datetime.datetime):
+            remove_after = self.remove_after.isoformat()
+        else:
+            remove_after = self.remove_after
+
         credit_pool: int | None
         credit_pool = self.credit_pool
 
@@ -51,6 +60,7 @@ class TenantOut:
                 "id": id,
                 "createdAt": created_at,
                 "disabledAt": disabled_at,
+                "removeAfter": remove_after,
                 "creditPool": credit_pool,
                 "creditsInUse": credits_in_use,
             }
@@ -80,6 +90,21 @@ class TenantOut:
 
         disabled_at = _parse_disabled_at(d.pop("disabledAt"))
 
+        def _parse_remove_after(data: object) -> datetime.datetime | None:
+            if data is None:
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                remove_after_type_0 = datetime.datetime.fromisoformat(data)
+
+                return remove_after_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(datetime.datetime | None, data)
+
+        remove_after = _parse_remove_after(d.pop("removeAfter"))
+
         def _parse_credit_pool(data: object) -> int | None:
             if data is None:
                 return data
@@ -93,6 +118,7 @@ class TenantOut:
             id=id,
             created_at=created_at,
             disabled_at=disabled_at,
+            remove_after=remove_after,
             credit_pool=credit_pool,
             credits_in_use=credits_in_use,
         )

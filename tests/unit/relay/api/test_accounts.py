@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,13 @@ import httpx
 import pytest
 from fastapi import APIRouter
 
+from relay.acting import THE_RELAY
 from relay.api.context import Context, Tenant
 from relay.credits import Credits
 from relay.identities import create_admin_key
 from relay.pricing import default_prices
+from relay.removal import Remover
+from relay.store import removing
 from relay.store.base import ConnectionStatus
 from tests.unit.relay.api.serving import Served, filled, served
 from tests.unit.relay.making import NOW
@@ -142,3 +147,44 @@ async def test_usage_and_its_history(api: Served) -> None:
         ("pool_changed", 0),
     ]
     assert (await api.globex.get("/usage/history")).json()["items"] == []
+
+
+async def test_a_deleted_tenant_is_told_so_can_be_taken_back_and_not_once_its_removal_has_begun(
+    api: Served,
+) -> None:
+    """G174."""
+    key = await create_admin_key(api.relay.store, "operator", NOW)
+    remover = Remover(api.relay.store, api.relay.index, clock=api.relay.clock)
+    async with bearing(api, key.text) as operator:
+        deleted = await operator.delete("/admin/tenants/acme", params={"graceDays": 3})
+        assert (deleted.status_code, deleted.json()["removeAfter"]) == (202, "2026-01-08T12:00:00Z")
+        assert (await api.acme.get("/agents")).status_code == 403
+        assert (await operator.post("/admin/tenants", json={"id": "acme"})).status_code == 409
+        kept = await operator.patch("/admin/tenants/acme", json={"disabled": False})
+        assert (kept.json()["disabledAt"], kept.json()["removeAfter"]) == (None, None)
+        assert (await api.acme.get("/agents")).status_code == 200
+
+        await operator.delete("/admin/tenants/acme", params={"graceDays": 0})
+        await api.relay.store.engine.write(
+            lambda db: removing.begin(db, "acme", NOW + timedelta(minutes=2), THE_RELAY)
+        )
+        for refused in (
+            await operator.patch("/admin/tenants/acme", json={"disabled": False}),
+            await operator.post("/admin/tenants/acme/tokens", json={"name": "t", "scopes": ["read"]}),
+            await operator.delete("/admin/tenants/acme"),
+        ):
+            assert refused.status_code == 409, refused.text
+        api.relay.clock.step_wall_clock(120)
+        await _ended(remover, api)
+        assert (await operator.get("/admin/tenants/acme")).status_code == 404
+        assert (await operator.delete("/admin/tenants/nobody")).status_code == 404
+    assert (await api.acme.get("/agents")).status_code == 401
+    assert (await api.globex.get("/agents")).status_code == 200
+
+
+async def _ended(remover: Remover, api: Served) -> None:
+    removed = asyncio.create_task(remover.look())
+    while not removed.done():
+        api.relay.clock.advance(1.0)
+        await asyncio.sleep(0)  # noqa: TID251 - a turn for the others
+    await removed

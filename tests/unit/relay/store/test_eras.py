@@ -11,13 +11,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, multiple, rule
 
-from relay.store import eras
+from relay.store import eras, numbering
 from relay.store.sql import Parameters
 
 SCHEMA = """
 CREATE TABLE eras (number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, mark TEXT NOT NULL,
                    began_after INTEGER NOT NULL);
-CREATE TABLE batches (position INTEGER PRIMARY KEY AUTOINCREMENT, content TEXT NOT NULL);
+CREATE TABLE batches (position INTEGER PRIMARY KEY, content TEXT NOT NULL);
+CREATE TABLE numbering (name TEXT PRIMARY KEY, last INTEGER NOT NULL);
+INSERT INTO numbering VALUES ('batches', 0);
 """
 
 
@@ -83,7 +85,8 @@ class Stores(RuleBasedStateMachine):
         eras.note(self.sql, self.mark)
         for _ in range(count):
             self.written += 1
-            self.sql.change("INSERT INTO batches (content) VALUES (?)", (f"batch {self.written}",))
+            position = numbering.take(self.sql, "batches", 1)
+            self.sql.change("INSERT INTO batches VALUES (?, ?)", (position, f"batch {self.written}"))
 
     @rule(target=copies)
     def copy(self) -> bytes:

@@ -18,6 +18,8 @@ import pytest
 from agent.errors import TransientError
 from relay.bus.base import Hint
 from relay.events import EventType
+from relay.store.administration import Administration
+from relay.store.base import Tenant
 from relay.webhooks.base import DeliveryState, Result
 from relay.webhooks.courier import Outcome
 from relay.webhooks.dispatcher import SECRET_UNREADABLE, Dispatcher
@@ -405,3 +407,29 @@ async def test_a_clock_that_jumps_back_puts_nothing_off(there: Hooks) -> None:
 
         assert attempts == 2
         assert there.clock.monotonic() < 86_400
+
+
+async def test_nothing_is_sent_for_a_disabled_tenant_and_what_came_meanwhile_follows_when_it_is_enabled(
+    there: Hooks,
+) -> None:
+    """G175: what was on its way ends; nobody else waits."""
+    administration = Administration(there.store.engine)
+    for tenant, name in (("acme", "a"), ("globex", "b")):
+        await there.store.add_tenant(Tenant(tenant, NOW))
+        await there.endpoint(name=name, tenant=tenant, ordered=True)
+        await there.tell(tenant=tenant)
+    async with dispatching(there, well) as running:
+        await running.settled(1)
+        await running.settled(1, "globex", "b")
+        await administration.enable_tenant("acme", NOW, enabled=False)
+        for tenant in ("acme", "globex"):
+            await there.tell("nav", "nav", tenant=tenant)
+        running.bus.publish("events")
+        await running.settled(3, "globex", "b")
+        assert running.courier.numbers("a") == [1]
+
+        await administration.enable_tenant("acme", NOW, enabled=True)
+        running.bus.publish("events")
+        await running.settled(3)
+
+        assert running.courier.numbers("a") == [1, 3, 4]

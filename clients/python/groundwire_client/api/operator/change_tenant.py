@@ -119,6 +119,8 @@ def sync_detailed(
      A disabled tenant's tokens open nothing and its agents wait with what they have; nothing of it is
     lost.
 
+    A tenant that was deleted and is enabled again stays, unless its removal has begun.
+
     Args:
         tenant (str):
         idempotency_key (str | Unset):
@@ -157,6 +159,8 @@ def sync(
      A disabled tenant's tokens open nothing and its agents wait with what they have; nothing of it is
     lost.
 
+    A tenant that was deleted and is enabled again stays, unless its removal has begun.
+
     Args:
         tenant (str):
         idempotency_key (str | Unset):
@@ -189,6 +193,8 @@ async def asyncio_detailed(
 
      A disabled tenant's tokens open nothing and its agents wait with what they have; nothing of it is
     lost.
+
+    A tenant that was deleted and is enabled again stays, unless its removal has begun.
 
     Args:
         tenant (str):
@@ -225,6 +231,8 @@ async def asyncio(
 
      A disabled tenant's tokens open nothing and its agents wait with what they have; nothing of it is
     lost.
+
+    A tenant that was deleted and is enabled again stays, unless its removal has begun.
 
     Args:
         tenant (str):
