@@ -102,7 +102,7 @@ class Question:
 
 
 def _begins(choice: Choice, text: str) -> bool:
-    return choice.value.lower().startswith(text.lower())
+    return any(words.lower().startswith(text.lower()) for words in (choice.value, choice.text))
 
 
 def _yes_or_no(text: str) -> str:

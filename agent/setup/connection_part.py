@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from agent.control import error_from
 from agent.errors import ConfigurationError, GroundwireError
+from agent.odbc_registry import OdbcSources
 from agent.setup.asking import NO, YES, Choice, Kind, Person, Question, Saying, Tone, chosen, confirmed
 from agent.setup.drafts import Draft, connection_text
 from agent.setup.files import CAREFUL, EVERYTHING, NOTHING, names_connection, policy_text
@@ -15,7 +16,6 @@ from agent.setup.filing import Filing
 from agent.setup.gathering import Gatherer, connection_name, free_name
 from agent.setup.machine_port import Found, Machine
 from agent.setup.needs import ANY_DATABASE
-from agent.setup.odbc_sources import OdbcSources
 from agent.setup.records import shown
 from agent.setup.relay_part import tell_error
 from drivers.contract import CheckStep

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -103,7 +104,7 @@ async def _finish(person: Person, machine: Machine, outcome: Outcome, *, dry_run
         person.tell(Saying(Tone.DONE, "The agent is running, and takes up what is new within seconds."))
     elif not outcome.running:
         person.tell(Saying(Tone.COMMAND, "Run the agent, until Ctrl-C:", lines=(service.run,)))
-    _next(person, outcome, service.option)
+    _next(person, outcome, service.folder)
 
 
 async def _started(person: Person, machine: Machine, service: Service) -> bool:
@@ -129,7 +130,7 @@ async def _started(person: Person, machine: Machine, service: Service) -> bool:
     return True
 
 
-def _next(person: Person, outcome: Outcome, option: str) -> None:
+def _next(person: Person, outcome: Outcome, folder: str) -> None:
     names = [one.name for one in outcome.connections if one.enabled]
     commands = [("status", "how it goes, and what needs a person")]
     if names:
@@ -142,13 +143,14 @@ def _next(person: Person, outcome: Outcome, option: str) -> None:
             Saying(
                 Tone.NOTICE,
                 f"{name} rests (enabled = false).",
-                f"`groundwire check {name}{option}` tests it; say enabled = true in connections/{name}.toml once it works.",
+                f"`groundwire check {name}` tests it; say enabled = true in connections/{name}.toml once it works.",
             )
         )
-    person.tell(Saying(Tone.COMMAND, "Then look at:", lines=tuple(_aligned(commands, option))))
+    person.tell(Saying(Tone.COMMAND, "Then look at:", lines=tuple(_aligned(commands, folder))))
 
 
-def _aligned(commands: list[tuple[str, str]], option: str) -> list[str]:
-    typed = [f"groundwire {command}{option}" for command, _ in commands]
+def _aligned(commands: list[tuple[str, str]], folder: str) -> list[str]:
+    typed = [f"groundwire {command}" for command, _ in commands]
     width = max(map(len, typed))
-    return [f"{one.ljust(width)}  # {word}" for one, (_, word) in zip(typed, commands, strict=True)]
+    told = [f"export GROUNDWIRE_CONFIG={shlex.quote(folder)}"] if folder else []
+    return [*told, *(f"{one.ljust(width)}  # {word}" for one, (_, word) in zip(typed, commands, strict=True))]

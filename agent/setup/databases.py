@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from agent.odbc_registry import OdbcSources
 from agent.setup.needs import Need
-from agent.setup.odbc_sources import OdbcSources
 
 SOURCE: Final = "odbc"  # the need that names the driver or data source
 DSN: Final = "dsn:"  # before the name of a data source
@@ -54,10 +54,10 @@ _OTHER: Final = Family(_named(""), None, port_name="", tls=())
 def choices_of(sources: OdbcSources) -> dict[str, str]:
     """Data sources first: somebody has made each of them for a purpose."""
     named = {
-        f"{DSN}{name}": f"data source {name}" + (f" ({driver})" if driver else "")
+        f"{DSN}{name}": f"{name}, a data source" + (f" of {driver}" if driver else "")
         for name, driver in sources.sources.items()
     }
-    return {**named, **{f"{DRIVER}{name}": f"driver {name}" for name in _best_first(sources.drivers)}}
+    return {**named, **{f"{DRIVER}{name}": f"{name}, a driver" for name in _best_first(sources.drivers)}}
 
 
 def needs_of(source: str) -> tuple[Need, ...]:

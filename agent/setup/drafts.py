@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import tomlkit
-from tomlkit.items import Table
+from tomlkit.items import InlineTable, Table
 
 from agent.secrets import Secret
 from agent.setup.needs import Need, System
@@ -90,7 +90,7 @@ def connection_text(draft: Draft) -> str:
 
 
 def _head(draft: Draft) -> list[str]:
-    lines = [f"{draft.system.title}, as answered to `groundwire setup`."]
+    lines = [f"{draft.system.title}: as answered to `groundwire setup`."]
     if draft.system.page:
         lines.append(f"Every setting: {draft.system.page}, and docs/configuration.md.")
     return lines
@@ -100,18 +100,20 @@ def _table(value: Any, path: str, words: Mapping[str, str]) -> Table:
     table = tomlkit.table()
     for key, below in value.items():
         at = f"{path}.{key}"
-        if isinstance(below, dict) and any(isinstance(one, dict) for one in below.values()):
-            table[key] = _table(below, at, words)
-            continue
         if isinstance(below, dict):
-            inline = tomlkit.inline_table()
-            inline.update(below)
-            table[key] = inline
-        else:
-            table[key] = below
-        if at in words:
+            table[key] = _reference(below) if "secret" in below else _table(below, at, words)
+            continue
+        table[key] = below
+        if at in words and not words[at].endswith("?"):
             table[key].comment(words[at])
     return table
+
+
+def _reference(value: Mapping[str, Any]) -> InlineTable:
+    """`{ secret = "password" }` in the options of a driver stands in one line."""
+    inline = tomlkit.inline_table()
+    inline.update(value)
+    return inline
 
 
 def _chosen_streams(draft: Draft) -> str:

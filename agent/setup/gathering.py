@@ -10,13 +10,13 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from agent.configuration.model import NAME_PATTERN
+from agent.odbc_registry import OdbcSources
 from agent.secrets import Secret
 from agent.setup.asking import Choice, Kind, Person, Question, Saying, Tone, Unfit
 from agent.setup.databases import SOURCE, needs_of, source_need
 from agent.setup.drafts import Draft
 from agent.setup.machine_port import Machine
 from agent.setup.needs import Need, System
-from agent.setup.odbc_sources import OdbcSources
 
 _NEAR: Final = re.compile(r"^(127\.|localhost$|::1$|/)")
 _NAME: Final = re.compile(NAME_PATTERN)
@@ -56,7 +56,7 @@ class Gatherer:
     def mendable(self, draft: Draft) -> list[Choice]:
         """The answers that could be given otherwise, as choices."""
         return [
-            Choice(need.name, f"{need.text}: {_shown(draft, need)}")
+            Choice(need.name, f"{need.text.rstrip('?')}: {_shown(draft, need)}")
             for need in draft.needs
             if need.kind != "fixed"
         ]

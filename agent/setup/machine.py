@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-import urllib.request
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlsplit
 
 from agent.audit.log import open_trail
@@ -22,10 +21,10 @@ from agent.configuration.policy_file import policy_in
 from agent.control import is_running
 from agent.credentials.access import Access
 from agent.errors import AlreadyRunning, ConfigurationError, GroundwireError
-from agent.findings import Finding, Level
 from agent.hosting.codec import from_plain, to_plain
 from agent.hosting.driver import HostedDriver
 from agent.identity import IdentityStore
+from agent.odbc_registry import OdbcSources, offered
 from agent.policies.in_force import leaving
 from agent.policies.key import PolicyKey
 from agent.previewing import Wanted, preview
@@ -38,27 +37,16 @@ from agent.setup.asking import Unfit
 from agent.setup.drafts import Draft, connection_text
 from agent.setup.machine_port import Enrolled, Found, FoundProxy, Proposed, RelayTest, RelayWay, Service
 from agent.setup.needs import System, any_database, system_of
-from agent.setup.odbc_sources import OdbcSources, files_of, sources_in
+from agent.setup.way import proxy_of, test_way
 from agent.setup.writing import write_file
 from agent.sync.cursor import Checkpoint
 from agent.systems import known, profile
-from agent.telemetry.text import clean_text
-from agent.tunnel.diagnose import check_tunnel
-from agent.tunnel.endpoint import Endpoint, Proxy, make_endpoint, make_proxy
 from agent.tunnel.enroll import enroll
-from agent.tunnel.named_proxies import proxies_for
+from agent.tunnel.named_proxies import proxies_here
 from agent.vault.references import resolve
 from agent.vault.store import Vault
 from agent.version import SOFTWARE
 from drivers.contract import Catalogue, CheckStep
-
-MAX_FILE_BYTES: Final = 1024 * 1024
-_PROXY_FILES: Final = (
-    "/etc/environment",
-    "/etc/profile.d/proxy.sh",
-    "/etc/apt/apt.conf",
-    "/etc/apt/apt.conf.d/proxy.conf",
-)
 
 
 class ThisMachine:
@@ -110,9 +98,7 @@ class ThisMachine:
     # --- the relay
 
     def proxies(self, url: str) -> Sequence[FoundProxy]:
-        files = {path: text for path in _PROXY_FILES if (text := _text(Path(path)))}
-        registered = urllib.request.getproxies() if os.name == "nt" else {}
-        found = proxies_for(urlsplit(url).hostname or "", self._environ, files, registered)
+        found = proxies_here(urlsplit(url).hostname or "", self._environ)
         for one in found:
             learn(Secret(one.password))
         return [
@@ -131,25 +117,7 @@ class ThisMachine:
         return str(path)
 
     async def test_relay(self, way: RelayWay) -> RelayTest:
-        found: list[Finding] = []
-        for hop in await check_tunnel(_endpoint(way)):
-            level = Level.OK if hop.ok else Level.PROBLEM
-            detail = clean_text(hop.detail)
-            found.append(
-                Finding(
-                    f"relay.{hop.name}",
-                    level,
-                    hop.name,
-                    detail,
-                    next_step="" if hop.ok else clean_text(hop.hint),
-                )
-            )
-            if not hop.ok:
-                from agent.control import error_from  # noqa: PLC0415 - only where something failed
-
-                error = error_from({"code": hop.code, "message": hop.detail, "hint": hop.hint})
-                return RelayTest(tuple(found), hop.name, error)
-        return RelayTest(tuple(found))
+        return await test_way(way, self._config_dir, self._environ, self._clock)
 
     async def enrol(self, way: RelayWay, code: str, name: str) -> Enrolled:
         settings = load(self._config_dir, environ=self._environ)
@@ -166,7 +134,7 @@ class ThisMachine:
                 settings.state_dir,
                 software=SOFTWARE,
                 ca_file=Path(way.ca_file) if way.ca_file else None,
-                proxy=_proxy(way),
+                proxy=proxy_of(way),
             )
             facts = {"agent": made.agent, "tenant": made.tenant, "relay": made.relay_url}
             await trail.happened("enrolled", actor, facts)
@@ -182,8 +150,7 @@ class ThisMachine:
         return sorted([*found, any_database()], key=_place)
 
     async def odbc_sources(self) -> OdbcSources:
-        drivers, sources = files_of(self._environ, str(Path.home()))
-        return sources_in(_text(Path(drivers)), tuple(_text(Path(path)) for path in sources))
+        return offered(self._environ)
 
     async def streams_of(self, draft: Draft) -> Mapping[str, str]:
         with _staged(self._config_dir, draft) as (settings, _):
@@ -281,22 +248,6 @@ class ThisMachine:
 
     async def start_service(self) -> None:
         await services.start((await self.service()).start)
-
-
-def _endpoint(way: RelayWay) -> Endpoint:
-    return make_endpoint(way.url, ca_file=Path(way.ca_file) if way.ca_file else None, proxy=_proxy(way))
-
-
-def _proxy(way: RelayWay) -> Proxy | None:
-    return make_proxy(way.proxy, user=way.proxy_user, password=way.proxy_password) if way.proxy else None
-
-
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return file.read(MAX_FILE_BYTES).decode("utf-8", "replace")
-    except OSError:
-        return ""
 
 
 def _place(system: System) -> tuple[int, str, str]:

@@ -9,10 +9,10 @@ from typing import Any, Protocol
 
 from agent.errors import GroundwireError
 from agent.findings import Finding
+from agent.odbc_registry import OdbcSources
 from agent.secrets import Secret
 from agent.setup.drafts import Draft
 from agent.setup.needs import System
-from agent.setup.odbc_sources import OdbcSources
 from drivers.contract import CheckStep
 
 
@@ -72,7 +72,7 @@ class Service:
     running: bool = False
     start: str = ""  # the command that starts it
     run: str = ""  # the command that runs the agent in a terminal
-    option: str = ""  # behind every command, where the configuration is not in its usual place
+    folder: str = ""  # of the configuration, where a command has to be told
 
 
 @dataclass(frozen=True, slots=True)

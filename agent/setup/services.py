@@ -26,18 +26,14 @@ _FOLDERS: Final = (
 
 def look(config_dir: Path, environ: Mapping[str, str], *, running: bool, root: Path = Path("/")) -> Service:
     """A unit is taken for this agent's where it is there, and systemd runs this machine."""
-    folder = (
-        ""
-        if config_dir == default_config_dir(environ).absolute()
-        else f" --config {shlex.quote(str(config_dir))}"
-    )
-    run = f"groundwire run{folder}"
+    apart = "" if config_dir == default_config_dir(environ).absolute() else str(config_dir)
+    run = "groundwire run" + (f" --config {shlex.quote(apart)}" if apart else "")
     systemd = (root / "run/systemd/system").is_dir()
     there = any((root / place.lstrip("/") / UNIT).exists() for place in _FOLDERS)
     if not (systemd and there and shutil.which("systemctl", path=environ.get("PATH"))):
-        return Service(running=running, run=run, option=folder)
+        return Service(running=running, run=run, folder=apart)
     sudo = "" if os.geteuid() == 0 else "sudo "
-    return Service(UNIT, running, f"{sudo}systemctl enable --now {UNIT}", run, folder)
+    return Service(UNIT, running, f"{sudo}systemctl enable --now {UNIT}", run, apart)
 
 
 async def start(command: str) -> None:

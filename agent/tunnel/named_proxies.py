@@ -1,11 +1,14 @@
-"""The proxies that a machine names for an address: in the environment and in its files. Pure."""
+"""The proxies that a machine names for an address: in the environment, in its files, in what the system keeps."""
 
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
+import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -14,6 +17,15 @@ _ASSIGNMENT: Final = re.compile(
     r"""^\s*(?:export\s+)?([A-Za-z_]+)\s*=\s*["']?([^"'\s#]+)["']?""", re.MULTILINE
 )
 _APT: Final = re.compile(r"""Acquire::https?::Proxy\s+"([^"]+)"\s*;""", re.IGNORECASE)
+
+
+MAX_FILE_BYTES: Final = 256 * 1024
+_FILES: Final = (
+    "etc/environment",
+    "etc/profile.d/proxy.sh",
+    "etc/apt/apt.conf",
+    "etc/apt/apt.conf.d/proxy.conf",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +38,17 @@ class Named:
     password: str = ""
 
 
+def proxies_here(host: str, environ: Mapping[str, str], root: Path = Path("/")) -> list[Named]:
+    """Those of this machine; `root` is where its files begin."""
+    files = {f"/{name}": text for name in _FILES if (text := _read(root / name))}
+    registered = urllib.request.getproxies() if os.name == "nt" else {}
+    return proxies_for(host, environ, files, registered)
+
+
 def proxies_for(
     host: str, environ: Mapping[str, str], files: Mapping[str, str], registered: Mapping[str, str]
 ) -> list[Named]:
-    """The likeliest first, each once. `files` are texts by path; `registered` what the system itself keeps, by scheme.
+    """Pure: the likeliest first, each once. `files` are texts by path; `registered` what the system itself keeps, by scheme.
 
     Empty where the host is one that no proxy is to be asked for.
     """
@@ -77,3 +96,11 @@ def _is_near(host: str, exceptions: str) -> bool:
     if "*" in exceptions.split(","):
         return True
     return any(part and (host == part or host.endswith(f".{part}")) for part in parts)
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_FILE_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return ""
