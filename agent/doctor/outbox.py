@@ -12,7 +12,7 @@ from agent.doctor.check import Check, Known, Told
 from agent.doctor.installation import Installation
 from agent.errors import GroundwireError, NotPermitted, VersionMismatch
 from agent.findings import Level
-from agent.outbox.inspecting import holder, inspect
+from agent.outbox.inspecting import can_inspect, holder, inspect
 
 OLD: Final = timedelta(hours=1)  # a relay that is there takes a batch within seconds
 NEARLY_FULL: Final = 0.8  # of the high-water mark
@@ -109,6 +109,8 @@ def _judge_file(installation: Installation, path: Path, told: Told) -> None:
     process = holder(path)
     if process is not None:
         told.found("held", str(path), "a process holds the outbox", evidence=f"process {process}")
+        return
+    if not can_inspect(path):
         return
     try:
         found = inspect(path)

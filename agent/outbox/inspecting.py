@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,12 +30,16 @@ class Inspected:
 def inspect(path: Path) -> Inspected:
     """Only for a file that no agent has open: a writer beside it would make it look damaged.
 
+    Nor in the agent's own process: closing the file here would drop the locks that it holds.
+
     Raises StorageDamaged, VersionMismatch, NotPermitted.
     """
     connection: apsw.Connection | None = None
     try:
-        # Without locks, and so without the shared memory that a reader of a write-ahead log would otherwise create.
-        name = f"{path.absolute().as_uri()}?mode=ro&nolock=1"
+        # With a log: no locks of the file system's, and so no shared memory that a reader would otherwise create. Without
+        # one the file is whole as it stands.
+        how = "vfs=unix-none" if _has_log(path) else "immutable=1"
+        name = f"{path.absolute().as_uri()}?mode=ro&{how}"
         connection = apsw.Connection(name, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
         connection.execute("PRAGMA locking_mode=EXCLUSIVE")
         connection.execute("PRAGMA temp_store=MEMORY")
@@ -44,6 +49,16 @@ def inspect(path: Path) -> Inspected:
     finally:
         if connection is not None:
             close_quietly(connection, keep_wal=True)
+
+
+def can_inspect(path: Path) -> bool:
+    """Elsewhere than on Unix a file with its log cannot be read without locks."""
+    return os.name == "posix" or not _has_log(path)
+
+
+def _has_log(path: Path) -> bool:
+    log = wal_of(path)
+    return log.exists() and log.stat().st_size > 0
 
 
 def _inspect(connection: apsw.Connection, path: Path) -> Inspected:
@@ -89,7 +104,6 @@ def holder(path: Path) -> int | None:
     """The process that has the outbox open, as the locks on the file say; asking takes none."""
     with suppress(ImportError, OSError):
         import fcntl  # noqa: PLC0415 - exists on Unix only
-        import os  # noqa: PLC0415
         import struct  # noqa: PLC0415
 
         # SQLite's own lock bytes: https://sqlite.org/fileformat.html#the_lock_byte_page
