@@ -2,75 +2,125 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import click
 
+from agent.commandline import overview
 from agent.commandline.invocation import Invocation, json_option, pass_invocation, run_async, shared_options
-from agent.commandline.progress import describe, differences
+from agent.commandline.progress import differences
+from agent.errors import GroundwireError
+from agent.telemetry.text import clean_text
+
+OK, WARNING, PROBLEM, NOT_KNOWN = range(4)  # exit codes of --check: what monitoring systems take
+_CHECK_CODES: Final = {"warning": WARNING, "problem": PROBLEM}
 
 
 @click.command()
+@click.option("--watch", is_flag=True, help="Go on showing it, in place, until q or Ctrl-C.")
+@click.option(
+    "--every",
+    type=click.FloatRange(0.2, 3_600),
+    default=2.0,
+    show_default=True,
+    help="Seconds, with --watch.",
+)
+@click.option(
+    "--check",
+    is_flag=True,
+    help="For monitoring: one line, and exit code 0 well, 1 warning, 2 problem or no agent, 3 not known.",
+)
 @shared_options
 @json_option
 @pass_invocation
-def status(invocation: Invocation) -> None:
-    """Show the link to the relay, every stream, and what waits in the outbox."""
+def status(invocation: Invocation, *, watch: bool, every: float, check: bool) -> None:
+    """Show at a glance what runs and what is wrong: the link to the relay, every stream, what waits in the outbox."""
+    if watch and (check or invocation.json):
+        raise click.UsageError("--watch goes with neither --check nor --json.")
+    if check:
+        click.get_current_context().exit(_check(invocation))
+    if watch:
+        from agent.commandline.watching import watch as go_on  # noqa: PLC0415 - rich, and only here
+
+        run_async(go_on(invocation.client(), every))
+        return
     answer = run_async(invocation.client().ask("status"))
-    relay, waiting = answer["relay"], answer["outbox"]
+    show(invocation, answer)
+    invocation.output.document(answer)
+
+
+def _check(invocation: Invocation) -> int:
+    from agent.control import NoAgentRunning  # noqa: PLC0415 - heavy
+
+    try:
+        answer = run_async(invocation.client().ask("status"))
+        verdict = answer["verdict"]
+    except NoAgentRunning as error:
+        click.echo(f"GROUNDWIRE CRITICAL - {clean_text(error.message)}")
+        return PROBLEM
+    except (GroundwireError, KeyError) as error:
+        click.echo(f"GROUNDWIRE UNKNOWN - {clean_text(str(error))}")
+        return NOT_KNOWN
+    click.echo(clean_text(overview.check_line(verdict, answer["outbox"])))
+    return _CHECK_CODES.get(verdict["level"], OK)
+
+
+def show(invocation: Invocation, answer: dict[str, Any]) -> None:
+    """All of it once, in lines."""
+    from agent.clock import SystemClock  # noqa: PLC0415 - asyncio is slow to load
+
     output = invocation.output
-    output.line(f"Relay: {relay['phase']} since {relay['since']}; last ack {relay['last_ack'] or 'never'}")
+    found = overview.head(answer)
+    for line in found:
+        output.line(line.text, bold=line.bold, colour=line.colour)
+    if found:
+        output.line()
+    output.line(overview.tunnel(answer).text)
+    if not found:
+        _show_relay_trouble(invocation, answer["relay"])
+    for line in overview.backlog(answer):
+        output.line(line.text)
+    if answer["outbox"].get("reading_paused"):
+        output.line(
+            "  Reading is paused at the outbox's high-water mark, until the relay has taken enough", bold=True
+        )
+    if not found:
+        _show_doubts(invocation, answer.get("commands") or {})
+        _show_audit(invocation, answer.get("audit") or {})
+    _show_trace(invocation, answer.get("trace") or {})
+    output.line()
+    rows = overview.rows(answer, SystemClock().utcnow())
+    output.table(["STREAM", "STATE", "DONE", "LAST RUN", "NEXT"], [row.cells() for row in rows])
+    _show_connections(invocation, answer["connections"], told=bool(found))
+
+
+def _show_relay_trouble(invocation: Invocation, relay: dict[str, Any]) -> None:
+    output = invocation.output
     if relay.get("error"):
         output.line(f"  {relay['error']['message']}", colour="red")
         output.line(f"  What to do: {relay['error']['hint']}")
     if held_back := relay.get("held_back"):
         names = ", ".join(held_back["connections"])
         output.line(f"  The relay takes nothing of {names}: {held_back['reason']}", colour="red")
-    output.line(
-        f"Outbox: {waiting['pending_batches']} batches wait ({_size(waiting['pending_bytes'])}), "
-        f"{waiting['dead_letters']} dead letters"
-    )
-    if waiting.get("reading_paused"):
-        output.line(
-            "  Reading is paused at the outbox's high-water mark, until the relay has taken enough", bold=True
-        )
-    _show_doubts(invocation, answer.get("commands") or {})
-    _show_audit(invocation, answer.get("audit") or {})
-    _show_trace(invocation, answer.get("trace") or {})
-    output.line()
-    output.table(
-        ["STREAM", "STATE", "LAST RUN", "DONE", "NEXT"],
-        [
-            _row(connection, stream)
-            for connection in answer["connections"]
-            for stream in connection["streams"]
-        ],
-    )
-    for connection in answer["connections"]:
+
+
+def _show_connections(invocation: Invocation, connections: list[dict[str, Any]], *, told: bool) -> None:
+    """`told`: what is wrong stands above already."""
+    output = invocation.output
+    for connection in connections:
         if connection.get("paused"):
             name = connection["name"]
             output.line(f"{name} is paused: `groundwire resume {name}` lets it run again", bold=True)
         _show_limits(invocation, connection["name"], connection.get("limits") or {})
         for stream in connection["streams"]:
             name = f"{connection['name']}/{stream['name']}"
-            _show_error(invocation, name, stream.get("error"))
+            if not told:
+                _show_error(invocation, name, stream.get("error"))
             if stream.get("quietUntil"):
                 output.line(f"{name}: quiet hours until {stream['quietUntil']}")
             if (reconciled := stream.get("reconciled")) is not None:
                 output.line(f"{name}: compared {reconciled['at']}, {differences(stream)}")
             _show_offers(invocation, name, stream)
-    output.document(answer)
-
-
-def _row(connection: dict[str, Any], stream: dict[str, Any]) -> list[Any]:
-    last = stream.get("lastRun")
-    return [
-        f"{connection['name']}/{stream['name']}",
-        "paused" if connection.get("paused") else stream["state"],
-        f"{last['status']} {last['finishedAt'] or last['startedAt']}" if last else None,
-        describe(last) if last else None,
-        stream.get("nextRunAt"),
-    ]
 
 
 def _show_error(invocation: Invocation, stream: str, error: dict[str, Any] | None) -> None:
@@ -140,12 +190,3 @@ def _show_trace(invocation: Invocation, trace: dict[str, Any]) -> None:
     elif trace.get("error"):
         invocation.output.line(f"No payloads are traced: {trace['error']['message']}", colour="red")
         invocation.output.line(f"  What to do: {trace['error']['hint']}")
-
-
-def _size(value: int) -> str:
-    size = float(value)
-    for unit in ("B", "KiB", "MiB"):
-        if size < 1024:  # noqa: PLR2004 - bytes of a KiB
-            return f"{size:.0f} {unit}"
-        size /= 1024
-    return f"{size:.1f} GiB"

@@ -10,14 +10,13 @@ from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from agent.measures import NONE, duration, size
+
 _TYPES: Final = {
     "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
 }
-_UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
-_KIB: Final = 1024.0
-NONE: Final = "\N{EN DASH}"  # where there is no number
 
 
 class Statics:
@@ -69,33 +68,9 @@ def number(value: float | None) -> str:
     return text.replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
-def size(value: float | None) -> str:
-    if value is None:
-        return NONE
-    amount = float(value)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if abs(amount) < _KIB or unit == "GiB":
-            return f"{amount:.0f} {unit}" if unit in {"B", "KiB"} else f"{amount:.1f} {unit}"
-        amount /= _KIB
-    raise AssertionError
-
-
 def moment(text: str | None) -> str:
     """A moment of the agent's documents for a person: to the second, in UTC, which it says."""
     return NONE if text is None else _read(text).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def duration(seconds: float | None) -> str:
-    """The two largest units: 2 d 3 h, 4 min 10 s."""
-    if seconds is None:
-        return NONE
-    left = round(abs(seconds))
-    parts: list[tuple[int, str]] = []
-    for length, unit in _UNITS:
-        count, left = divmod(left, length)
-        if count or parts:
-            parts.append((count, unit))
-    return " ".join(f"{count} {unit}" for count, unit in parts[:2] if count) or "0 s"
 
 
 def ago(text: str | None, now: datetime) -> str:

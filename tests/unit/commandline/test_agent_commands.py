@@ -183,7 +183,7 @@ def test_status_shows_the_link_the_outbox_and_what_is_wrong(
         "waiting",
         "Open the firewall.",
         "3 batches",
-        "5 MiB",
+        "4.8 MiB",
         "aw/orders",
         "\naw/orders: no such column",  # and not twice whose it is
         "Add it.",
