@@ -19,9 +19,10 @@ from agent.bundle.making import BundleMaker
 from agent.calls.audit import AuditCalls
 from agent.calls.audited import RefusedSignIns, audited
 from agent.calls.commands import CommandCalls, doubts
+from agent.calls.configured import ConfiguredCalls, broken_document
 from agent.calls.console import ConsoleCalls
-from agent.calls.editing import EditingCalls
 from agent.calls.diagnostics import DiagnosticsCalls
+from agent.calls.editing import EditingCalls
 from agent.calls.letters import LetterCalls
 from agent.calls.local import LocalCalls
 from agent.calls.logs import LogCalls
@@ -29,6 +30,7 @@ from agent.calls.mappings import MappingCalls
 from agent.calls.policy import PolicyCalls
 from agent.calls.previews import PreviewCalls
 from agent.calls.queue import QueueCalls
+from agent.calls.runs import RunCalls
 from agent.calls.secrets import SecretCalls
 from agent.checking import mapping_problems
 from agent.clock import Clock
@@ -42,7 +44,7 @@ from agent.configuration.watch import ConfigWatcher
 from agent.connections import Connections
 from agent.console.password import Password
 from agent.console.service import Console
-from agent.control import ControlServer, Handler, caller, error_document
+from agent.control import ControlServer, Handler, caller
 from agent.credentials.access import Access
 from agent.credentials.changes import HASHES, PROXY, SecretChanges
 from agent.errors import ConfigurationError, GroundwireError
@@ -248,20 +250,15 @@ class Assembly:
             **PreviewCalls(self.connections, ground.outbox, self.policies.leaving, ground.clock).handlers(),
             **CommandCalls(self.executor, journal, self.connections, ground.trail, caller).handlers(),
             **SecretCalls(changes).handlers(),
-            **DiagnosticsCalls(self.bundles.make).handlers(),
+            **RunCalls(ground.outbox).handlers(),
+            **ConfiguredCalls(ground.settings, lambda: self._watcher.settings).handlers(),
             **ConsoleCalls(self.console, Password(ground.settings.state_dir), ground.trail).handlers(),
+            **DiagnosticsCalls(self.bundles.make).handlers(),
         }
 
     def _faulty_files(self) -> list[dict[str, Any]]:
         """The connection files that cannot be used as they are."""
-        return [
-            {
-                "name": one.name,
-                "in_force": one.in_force,
-                "problems": [error_document(problem) for problem in one.problems],
-            }
-            for one in self._watcher.settings.broken
-        ]
+        return [broken_document(one) for one in self._watcher.settings.broken]
 
     def _status_changed(self) -> None:
         self.link.status_changed()

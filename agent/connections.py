@@ -30,6 +30,7 @@ from agent.stream_status import (
     last_complete,
     limits_status,
     report_of,
+    schedule_document,
     state_of,
     stream_status,
 )
@@ -378,6 +379,7 @@ class Connections:
                 error = there.supervisor.views[stream["name"]].error
                 stream["error"] = error_document(error) if error else None
                 stream["quietUntil"] = self._quiet_until(there, stream["name"])
+                stream["schedule"] = schedule_document(there.settings.streams[stream["name"]].sync)
         return found
 
     def column_news(self, connection: str, stream: str) -> News:

@@ -31,6 +31,7 @@ from agent.policies.in_force import Leaves
 from agent.policy.leave import EVERYTHING
 from agent.policy.treatment import Treatment
 from agent.settings import ConnectionSettings, StreamSettings, SyncSettings
+from agent.stream_status import schedule_document
 from agent.streams import build_stream
 from agent.sync.cursor import Checkpoint, Pass
 from agent.sync.hours import quiet_until
@@ -152,15 +153,7 @@ async def _look(
 
 def _schedule(sync: SyncSettings, now: datetime) -> Document:
     until = quiet_until(now, ZoneInfo(sync.time_zone), sync.quiet_hours)
-    said = sync.model_dump(mode="json", exclude_none=True)
-    return {
-        "every": said.get("every"),
-        "cron": said.get("cron"),
-        "manual": sync.manual,
-        "quiet_hours": [str(part) for part in sync.quiet_hours],
-        "time_zone": sync.time_zone,
-        "quiet_until": rfc3339(until) if until is not None else None,
-    }
+    return {**schedule_document(sync), "quiet_until": rfc3339(until) if until is not None else None}
 
 
 # --- what is asked of the source

@@ -10,7 +10,7 @@ from typing import Any, Final
 from agent.errors import GroundwireError, PolicyDenied
 from agent.model.run import RunCounts, RunMode, RunReport, RunStatus, RunTrigger, rfc3339
 from agent.outbox.values import RunRecord
-from agent.settings import ConnectionSettings
+from agent.settings import ConnectionSettings, SyncSettings
 from agent.sync.supervisor import StreamState, StreamView
 
 PAUSED: Final = "paused"  # the state of a connection of which nothing runs, whatever its streams' states
@@ -55,6 +55,18 @@ def stream_status(view: StreamView, next_look: datetime | None) -> dict[str, Any
         "reconciled": view.reconciled.to_document() if view.reconciled else None,
         "nextRunAt": rfc3339(next_look) if next_look else None,
         "lastRun": None if report is None else {**report.to_document(), "error": None},
+    }
+
+
+def schedule_document(sync: SyncSettings) -> dict[str, Any]:
+    """When a stream is read, as its settings say."""
+    said = sync.model_dump(mode="json", exclude_none=True)
+    return {
+        "every": said.get("every"),
+        "cron": said.get("cron"),
+        "manual": sync.manual,
+        "quiet_hours": [str(part) for part in sync.quiet_hours],
+        "time_zone": sync.time_zone,
     }
 
 

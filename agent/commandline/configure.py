@@ -96,20 +96,14 @@ def show(invocation: Invocation) -> None:
 
 
 def _document(settings: Settings) -> dict[str, Any]:
-    def table(model: Any) -> dict[str, Any]:
-        return dict(model.model_dump(mode="json"))
-
     from agent.commandline.drivers import as_in_force  # noqa: PLC0415 - heavy
+    from agent.configuration.shown import sections_of  # noqa: PLC0415
 
     connections = {name: as_in_force(settings, one) for name, one in settings.connections.items()}
     return {
         "config_dir": str(settings.config_dir),
         "state_dir": str(settings.state_dir),
-        "agent": {**table(settings.agent), "state_dir": str(settings.state_dir)},
-        "relay": table(settings.relay),
-        "outbox": table(settings.outbox),
-        "audit": table(settings.audit),
-        "limits": table(settings.limits),
+        **sections_of(settings),
         "connections": {name: one.as_document() for name, one in connections.items()},
         "broken": [
             {"name": broken.name, "problems": [str(problem) for problem in broken.problems]}

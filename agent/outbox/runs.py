@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -43,6 +44,41 @@ def newest(db: Database, stream: str | None, limit: int) -> list[RunRecord]:
     bindings = (limit,) if stream is None else (stream, limit)
     rows = db.all(f"SELECT {_COLUMNS} FROM run {where} ORDER BY started_at DESC, run DESC LIMIT ?", bindings)  # noqa: S608 - constant text
     return [_record(row) for row in rows]
+
+
+def listed(
+    db: Database,
+    *,
+    connection: str | None,
+    stream: str | None,
+    status: str | None,
+    before: str | None,
+    limit: int,
+) -> list[RunRecord]:
+    """The newest first, of those of which each that is given here is true, behind the run `before`."""
+    wanted = {"connection": connection, "stream": stream, "status": status}
+    chosen = {name: value for name, value in wanted.items() if value is not None}
+    conditions = [f"{name} = ?" for name in chosen]
+    bindings: list[Any] = list(chosen.values())
+    if before is not None:
+        conditions.append("(started_at, run) < (SELECT started_at, run FROM run WHERE run = ?)")
+        bindings.append(before)
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    rows = db.all(
+        f"SELECT {_COLUMNS} FROM run {where} ORDER BY started_at DESC, run DESC LIMIT ?",  # noqa: S608 - constant names
+        (*bindings, limit),
+    )
+    return [_record(row) for row in rows]
+
+
+def complete(db: Database, connection: str | None) -> dict[str, datetime]:
+    """Of each stream, when its last run that reached its end began."""
+    where, bindings = ("AND connection = ?", (connection,)) if connection is not None else ("", ())
+    rows = db.all(
+        f"SELECT stream, max(started_at) FROM run WHERE status = 'succeeded' {where} GROUP BY stream",  # noqa: S608 - constant text
+        bindings,
+    )
+    return {stream: from_micros(started_at) for stream, started_at in rows}
 
 
 def unfinished(db: Database) -> list[RunRecord]:

@@ -237,6 +237,26 @@ class Outbox:
         """List runs, newest first."""
         return await self._run(lambda: runs.newest(self._db, stream, limit))
 
+    async def listed_runs(
+        self,
+        *,
+        connection: str | None = None,
+        stream: str | None = None,
+        status: str | None = None,
+        before: str | None = None,
+        limit: int,
+    ) -> list[RunRecord]:
+        """As `runs`, of those that are meant; the last one's id is `before` of the next page."""
+        return await self._run(
+            lambda: runs.listed(
+                self._db, connection=connection, stream=stream, status=status, before=before, limit=limit
+            )
+        )
+
+    async def complete_runs(self, connection: str | None = None) -> dict[str, datetime]:
+        """Of each stream, when its last run that reached its end began."""
+        return await self._run(lambda: runs.complete(self._db, connection))
+
     async def unfinished_runs(self) -> list[RunRecord]:
         return await self._run(lambda: runs.unfinished(self._db))
 

@@ -72,3 +72,32 @@ async def test_a_run_is_saved_with_the_entry_that_ends_it(outbox):
 
     assert await outbox.runs() == [record(1)]
     assert await outbox.checkpoint(STREAM) == "c1"
+
+
+async def test_runs_are_listed_in_pages_by_connection_stream_and_outcome(outbox):
+    for number in range(4):
+        await outbox.save_run(record(number))
+    await outbox.save_run(record(4, stream="erp/vendors", finished=False))
+    await outbox.save_run(replace(record(5, stream="other/vendors"), connection="other"))
+
+    first = await outbox.listed_runs(connection="erp", limit=3)
+    rest = await outbox.listed_runs(connection="erp", before=first[-1].run, limit=3)
+
+    assert [run.run for run in (*first, *rest)] == [
+        "run-0004",
+        "run-0003",
+        "run-0002",
+        "run-0001",
+        "run-0000",
+    ]
+    assert await outbox.listed_runs(stream="erp/vendors", status="succeeded", limit=3) == []
+    assert [run.run for run in await outbox.listed_runs(status="running", limit=3)] == ["run-0004"]
+
+
+async def test_a_run_that_did_not_reach_its_end_makes_nothing_complete(outbox):
+    await outbox.save_run(record(1))
+    await outbox.save_run(replace(record(2), status="failed"))
+    await outbox.save_run(replace(record(3, stream="other/vendors"), connection="other"))
+
+    assert await outbox.complete_runs("erp") == {STREAM: record(1).started_at}
+    assert set(await outbox.complete_runs()) == {STREAM, "other/vendors"}
