@@ -21,6 +21,15 @@ class OutlivedCursor(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """What a reader's cursor says; whether the store bears it out is another question."""
+
+    place: Place
+    era: bytes | None  # None: it is the beginning, which every store has
+    about: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Bookmark:
     """One reader's place, and the means to give it later ones."""
 
@@ -46,17 +55,28 @@ class Cursors:
             key = await engine.write(eras.make_seal_key)
         return cls(engine, Seals(key))
 
-    async def read(self, cursor: str, *about: str) -> Bookmark:
-        """`about`: the tenant first. An empty cursor is the beginning. Raises StrangeCursor and OutlivedCursor."""
+    def take(self, cursor: str, *about: str) -> Taken:
+        """`about`: the tenant first. An empty cursor is the beginning. Raises StrangeCursor."""
         if not cursor:
-            return Bookmark(Place(), await self._standing(None), self.seals, about)
+            return Taken(Place(), None, about)
         kept = open_place(self.seals, cursor, *about)
         if kept is None:
             raise StrangeCursor
-        standing = await self._standing(kept.era)
-        if not standing.bears_out(kept.place.position):
+        return Taken(kept.place, kept.era, about)
+
+    async def bear_out(self, taken: Taken) -> Bookmark:
+        """For the places that were found behind it before this is called: later ones may be of another era.
+
+        Raises OutlivedCursor.
+        """
+        standing = await self._standing(taken.era)
+        if taken.era is not None and not standing.bears_out(taken.place.position):
             raise OutlivedCursor
-        return Bookmark(kept.place, standing, self.seals, about)
+        return Bookmark(taken.place, standing, self.seals, taken.about)
+
+    async def read(self, cursor: str, *about: str) -> Bookmark:
+        """Raises StrangeCursor and OutlivedCursor."""
+        return await self.bear_out(self.take(cursor, *about))
 
     async def renewed(self, bookmark: Bookmark) -> Bookmark:
         """For the places that were found since it was read: the first append behind an opening began another era.

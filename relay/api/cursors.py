@@ -16,19 +16,25 @@ import orjson
 
 from relay.acting import acting
 from relay.api.problems import Problem
-from relay.cursors import Bookmark, Cursors, OutlivedCursor, StrangeCursor
+from relay.cursors import Bookmark, Cursors, OutlivedCursor, StrangeCursor, Taken
 
 _MAX_LENGTH: Final = 200  # characters; ours are under 80
 _MARK_BYTES: Final = 6
 LIST: Final = "list"  # what cursors of lists in change order are good for
 
 
-async def place_of(cursors: Cursors, tenant: str, cursor: str) -> Bookmark:
-    """Where a list in change order goes on, and the means to say where it goes on next."""
+def place_of(cursors: Cursors, tenant: str, cursor: str) -> Taken:
+    """Where a list in change order goes on."""
     try:
-        return await cursors.read(cursor, tenant, LIST)
+        return cursors.take(cursor, tenant, LIST)
     except StrangeCursor as error:
         raise _strange() from error
+
+
+async def bookmark_of(cursors: Cursors, taken: Taken) -> Bookmark:
+    """The means to say where the list goes on behind a page. To be asked for when the page was read."""
+    try:
+        return await cursors.bear_out(taken)
     except OutlivedCursor as error:
         raise outlived() from error
 

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from agent.model.entities import Entity
 from relay.api.command_schemas import MAX_KEY, RFC_3339
 from relay.api.context import Context, Tenant
-from relay.api.cursors import place_of
+from relay.api.cursors import bookmark_of, place_of
 from relay.api.paths import KeyPath
 from relay.api.problems import Problem, not_found
 from relay.api.records import schema_name
@@ -105,8 +105,9 @@ def entity_router(entity: Entity) -> APIRouter:
     async def list_records(
         ctx: Context, tenant: Tenant, query: Annotated[ListQuery, Depends(list_query)]
     ) -> Response:
-        there = await place_of(ctx.cursors, tenant, query.cursor)
-        found = await ctx.index.find(tenant, entity.name, query.wanted, there.place, query.limit)
+        taken = place_of(ctx.cursors, tenant, query.cursor)
+        found = await ctx.index.find(tenant, entity.name, query.wanted, taken.place, query.limit)
+        there = await bookmark_of(ctx.cursors, taken)
         items = await ctx.documents.render(found.records, entity.name, include_raw=query.include_raw)
         return json_response(
             {"items": items, "nextCursor": there.cursor(found.reached), "hasMore": found.more}

@@ -18,7 +18,7 @@ from relay.api.commanding import (
     synced,
 )
 from relay.api.context import ApiContext, CommandingTenant, Context, Tenant
-from relay.api.cursors import decode_id, encode_id, place_of
+from relay.api.cursors import bookmark_of, decode_id, encode_id, place_of
 from relay.api.exact import exact_body
 from relay.api.problems import Problem, not_found
 from relay.api.running import RUNNING, SYNC_KINDS, runs_under_way, starter_of
@@ -138,8 +138,9 @@ async def list_dead_letters(
     limit: Limit = 100,
 ) -> DeadLetterList:
     """Records that could not pass. One is settled, and no longer listed, when its record or its tombstone comes."""
-    there = await place_of(ctx.cursors, tenant, cursor)
-    found = await ctx.index.dead_letters(tenant, connection=connection, after=there.place, limit=limit + 1)
+    taken = place_of(ctx.cursors, tenant, cursor)
+    found = await ctx.index.dead_letters(tenant, connection=connection, after=taken.place, limit=limit + 1)
+    there = await bookmark_of(ctx.cursors, taken)
     page = found[:limit]
     reached = Place(page[-1].position, page[-1].row) if page else there.place
     return DeadLetterList(

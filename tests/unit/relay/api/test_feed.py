@@ -154,6 +154,29 @@ async def test_now_is_a_cursor_behind_what_the_lists_show(api: Served) -> None:
     assert reader.keys == ["stored, and not shown yet"]
 
 
+async def test_a_page_that_is_read_while_the_first_change_behind_a_start_comes_can_be_gone_on_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That change began another era of the store: the page's cursor is one of it."""
+    async with served(tmp_path) as api:
+        sender = await filled(api)
+    async with served(tmp_path) as api:
+        find = api.relay.index.find
+
+        async def found(*asked: Any) -> Any:
+            await api.store(sender.batch(orders(["later"])))
+            return await find(*asked)
+
+        with monkeypatch.context() as while_it_comes:
+            while_it_comes.setattr(api.relay.index, "find", found)
+            page = await api.acme.get("/purchase-orders")
+        assert "later" in [item["key"] for item in page.json()["items"]]
+
+        behind = await api.acme.get("/purchase-orders", params={"cursor": page.json()["nextCursor"]})
+
+        assert (behind.status_code, behind.json()["items"]) == (200, [])
+
+
 async def test_who_waits_while_the_first_change_behind_a_start_comes_goes_on_from_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
