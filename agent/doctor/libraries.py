@@ -46,7 +46,7 @@ def loading_fails(library: str, environ: Mapping[str, str]) -> str:
 
 
 def run_python(program: str, *arguments: str, environ: Mapping[str, str]) -> str:
-    """The last line of what went wrong in a short program of a process of its own; empty where nothing did."""
+    """What went wrong in a short program of a process of its own; empty where nothing did."""
     try:
         done = subprocess.run(  # noqa: S603 - this very interpreter, and a program of ours
             [sys.executable, "-I", "-c", program, *arguments],
@@ -64,5 +64,12 @@ def run_python(program: str, *arguments: str, environ: Mapping[str, str]) -> str
         return ""
     if done.returncode < 0:
         return f"loading it ended the process with signal {-done.returncode}"
-    lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-    return lines[-1].partition(": ")[2] if lines else "it cannot be loaded"
+    return _said(done.stderr.decode("utf-8", "replace")) or "it cannot be loaded"
+
+
+def _said(stderr: str) -> str:
+    """The words of the exception that a traceback ends with, on one line."""
+    lines = stderr.strip().splitlines()
+    ends = (number for number, line in enumerate(lines) if number and not line.startswith((" ", "Traceback")))
+    words = " ".join(lines[next(ends, 0) :])
+    return words.partition(": ")[2] or words

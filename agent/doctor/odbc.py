@@ -74,18 +74,29 @@ KNOWN: Final = (
 )
 
 
-async def check_odbc(installation: Installation, told: Told) -> None:
+def with_manager(program: str) -> Check:
+    """The check, with the program that loads the driver manager."""
+
+    async def run(installation: Installation, told: Told) -> None:
+        await _check(installation, told, program)
+
+    return Check("odbc", "ODBC: driver manager, drivers and their libraries", run, KNOWN)
+
+
+async def _check(installation: Installation, told: Told, program: str) -> None:
     connections = [one for one in installation.connections if one.driver == "odbc"]
     if not connections:
         told.fine("this host", "no connection uses ODBC")
         return
     if sys.platform == "win32":
         return  # the driver manager is a part of Windows, and `sources` tells what it says
-    await beside(lambda: _look(installation, connections, told), name="odbc")
+    await beside(lambda: _look(installation, connections, told, program), name="odbc")
 
 
-def _look(installation: Installation, connections: list[ConnectionSettings], told: Told) -> None:
-    failed = run_python(_MANAGER, environ=installation.environ)
+def _look(
+    installation: Installation, connections: list[ConnectionSettings], told: Told, program: str
+) -> None:
+    failed = run_python(program, environ=installation.environ)
     if failed:
         told.found("no_manager", "this host", "the ODBC driver manager cannot be loaded", evidence=failed)
     files = driver_files(installation.environ, installation.root)
@@ -194,4 +205,4 @@ def _judge_dsn(installation: Installation, connection: ConnectionSettings, told:
         told.found("no_dsn", place, f"no data source is named {name!r}", evidence=", ".join(map(str, files)))
 
 
-CHECK: Final = Check("odbc", "ODBC: driver manager, drivers and their libraries", check_odbc, KNOWN)
+CHECK: Final = with_manager(_MANAGER)
