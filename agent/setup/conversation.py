@@ -49,7 +49,9 @@ async def set_up(person: Person, machine: Machine, *, dry_run: bool = False) -> 
     filing = Filing(person, machine, dry_run)
     outcome = Outcome(files=filing.written)
     outcome.enrolled = await reach_relay(person, machine, filing, found)
-    while await _another(person, found, outcome):
+    asked = False
+    while await _another(person, first=not (found.connections or asked)):
+        asked = True
         added = await add_connection(person, machine, filing, found)
         if added is not None:
             outcome.connections = [one for one in outcome.connections if one.name != added.name] + [added]
@@ -66,8 +68,7 @@ def _greet(person: Person, found: Found) -> None:
         person.tell(Saying(Tone.DONE, f"Connections already there: {names}."))
 
 
-async def _another(person: Person, found: Found, outcome: Outcome) -> bool:
-    first = not found.connections and not outcome.connections
+async def _another(person: Person, *, first: bool) -> bool:
     return await confirmed(
         person,
         Question(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import tomlkit
-from tomlkit.items import InlineTable, Table
+from tomlkit.items import InlineTable, Item, Table
 
 from agent.secrets import Secret
 from agent.setup.needs import Need, System
@@ -68,9 +68,8 @@ def connection_text(draft: Draft) -> str:
     made.add(tomlkit.nl())
     for key in ("driver", "system", "enabled"):
         if key in whole:
-            made[key] = whole.pop(key)
-    if not draft.enabled:
-        made["enabled"].comment("it rests until this says true; `groundwire check` tests it meanwhile")
+            resting = "it rests until this says true; `groundwire check` tests it meanwhile"
+            made[key] = _item(whole.pop(key), resting if key == "enabled" else "")
     words = {need.into: need.text for need in draft.needs if need.into}
     for key, value in whole.items():
         if key == "streams":
@@ -103,10 +102,13 @@ def _table(value: Any, path: str, words: Mapping[str, str]) -> Table:
         if isinstance(below, dict):
             table[key] = _reference(below) if "secret" in below else _table(below, at, words)
             continue
-        table[key] = below
-        if at in words and not words[at].endswith("?"):
-            table[key].comment(words[at])
+        table[key] = _item(below, "" if words.get(at, "?").endswith("?") else words[at])
     return table
+
+
+def _item(value: Any, comment: str) -> Item:
+    item: Item = tomlkit.item(value)
+    return item.comment(comment) if comment else item
 
 
 def _reference(value: Mapping[str, Any]) -> InlineTable:
