@@ -15,7 +15,7 @@ CHANGING: Final[Mapping[str, tuple[str, ...]]] = {
     "resync": ("streams", "accept_deletions"),
     "reconcile": ("streams", "accept_deletions"),
     "requeue": ("ids", "chosen"),
-    "drop": ("ids", "chosen"),
+    "drop": ("ids", "chosen", "why"),
     "mapping_accept_columns": ("connection", "stream"),
     "log_level": ("name", "level", "seconds"),
     "reload": (),

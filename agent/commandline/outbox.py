@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from agent.commandline.exits import ExitCode, code_of_many
 from agent.commandline.invocation import Invocation, json_option, pass_invocation, run_async, shared_options
+from agent.commandline.letters import drop, export_letters, reasons, requeue, show_letter
+from agent.measures import size
 
 
 @click.group(invoke_without_command=True)
@@ -13,7 +14,7 @@ from agent.commandline.invocation import Invocation, json_option, pass_invocatio
 @json_option
 @click.pass_context
 def outbox(context: click.Context) -> None:
-    """Show what waits for the relay; the commands below are about dead letters."""
+    """Show what waits for the relay, and what cannot pass."""
     if context.invoked_subcommand is None:
         _show(context.ensure_object(Invocation))
 
@@ -24,7 +25,7 @@ def _show(invocation: Invocation) -> None:
         [
             name,
             one["pending_batches"],
-            one["pending_bytes"],
+            size(one["pending_bytes"]),
             one["oldest_enqueued_at"],
             one["acked_seq"],
             one["dead_letters"],
@@ -33,24 +34,74 @@ def _show(invocation: Invocation) -> None:
     ]
     invocation.output.table(["STREAM", "WAITING", "BYTES", "OLDEST", "LAST ACKED", "DEAD LETTERS"], rows)
     invocation.output.line(
-        f"In all: {stats['pending_batches']} batches, {stats['pending_bytes']} bytes waiting; "
-        f"file of {stats['file_bytes']} bytes"
+        f"In all: {stats['pending_batches']} batches, {size(stats['pending_bytes'])} waiting; "
+        f"file of {size(stats['file_bytes'])}"
     )
+    if stats["pending_batches"]:
+        invocation.output.line("`groundwire outbox in-flight` says why they wait.")
+    if stats.get("dead_letters"):
+        invocation.output.line("`groundwire outbox reasons` says why records cannot pass, and what to do.")
     invocation.output.document(stats)
+
+
+@outbox.command("in-flight")
+@click.argument("stream", required=False)
+@click.option("--limit", type=click.IntRange(1, 1_000), default=50, show_default=True)
+@click.option("--after", "after_seq", type=click.IntRange(0), default=0, help="Go on behind this number.")
+@shared_options
+@json_option
+@pass_invocation
+def in_flight(invocation: Invocation, stream: str | None, limit: int, after_seq: int) -> None:
+    """Say why what waits is still here, and list the batches, oldest first."""
+    args = {"stream": stream, "limit": limit, "after_seq": after_seq}
+    answer = run_async(invocation.client().ask("in_flight", args))
+    output, batches = invocation.output, answer["batches"]
+    rows = [
+        [one["seq"], one["stream"], one["kind"], one["count"], size(one["bytes"]), one["enqueued_at"]]
+        for one in batches
+    ]
+    output.table(["BATCH", "STREAM", "KIND", "COUNT", "BYTES", "ENQUEUED"], rows)
+    if batches:
+        output.line(f"They wait: {answer['why']['text']}", bold=True)
+        if answer["why"].get("hint"):
+            output.line(f"  What to do: {answer['why']['hint']}")
+    else:
+        output.line("Nothing waits: the relay has acked everything.")
+    for name, reason in answer["held"].items():
+        output.line(f"The relay takes nothing of {name}: {reason}", colour="red")
+    if answer["next"] is not None:
+        output.line(f"There are more: --after {answer['next']}")
+    output.document(answer)
 
 
 @outbox.command("dead-letters")
 @click.argument("stream", required=False)
+@click.option("--connection", metavar="NAME", help="Only of this connection.")
+@click.option("--field", metavar="FIELD", help="Only of this field.")
+@click.option("--reason", metavar="REASON", help="Only with this reason.")
 @click.option("--limit", type=click.IntRange(1, 1_000), default=100, show_default=True)
 @click.option("--after", "after_id", type=click.IntRange(0), default=0, help="Go on behind this id.")
 @click.option("--raw", is_flag=True, help="With the source record as it was read. It may hold personal data.")
 @shared_options
 @json_option
 @pass_invocation
-def dead_letters(invocation: Invocation, stream: str | None, limit: int, after_id: int, *, raw: bool) -> None:
+def dead_letters(
+    invocation: Invocation,
+    stream: str | None,
+    connection: str | None,
+    field: str | None,
+    reason: str | None,
+    limit: int,
+    after_id: int,
+    *,
+    raw: bool,
+) -> None:
     """List the records that cannot pass, with the reason."""
+    choice = {"connection": connection, "field": field, "reason": reason}
     args = {"stream": stream, "limit": limit, "after_id": after_id, "raw": raw}
-    letters = run_async(invocation.client().ask("dead_letters", args))["dead_letters"]
+    args |= {name: value for name, value in choice.items() if value is not None}
+    answer = run_async(invocation.client().ask("dead_letters", args))
+    letters, following = answer["dead_letters"], answer.get("next")
     rows = [[one["id"], one["stream"], one["key"], one["field"], one["message"]] for one in letters]
     invocation.output.table(["ID", "STREAM", "KEY", "FIELD", "REASON"], rows)
     if raw:
@@ -58,37 +109,10 @@ def dead_letters(invocation: Invocation, stream: str | None, limit: int, after_i
             invocation.output.line(f"{one['id']}: {one['raw'] or 'not kept'}")
     if not letters:
         invocation.output.line("No dead letters.")
-    invocation.output.document({"dead_letters": letters})
+    if following is not None:
+        invocation.output.line(f"There are more: --after {following}")
+    invocation.output.document({"dead_letters": letters, "next": following})
 
 
-@outbox.command()
-@click.argument("ids", nargs=-1, required=True, type=click.IntRange(1))
-@shared_options
-@json_option
-@pass_invocation
-def requeue(invocation: Invocation, ids: tuple[int, ...]) -> None:
-    """Read the records of these dead letters again, with the mapping that is in force now."""
-    answer = run_async(invocation.client().ask("requeue", {"ids": list(ids)}))
-    runs = answer.get("runs", [])
-    invocation.output.line(f"{answer['requeued']} requeued.")
-    for run in runs:
-        if run.get("error"):
-            invocation.output.line(f"{run['stream']}: {run['error']['message']}", colour="red")
-    invocation.output.document(answer)
-    codes = [ExitCode.OK if run["status"] == "succeeded" else ExitCode.FAILED for run in runs]
-    click.get_current_context().exit(code_of_many(codes))
-
-
-@outbox.command()
-@click.argument("ids", nargs=-1, required=True, type=click.IntRange(1))
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@shared_options
-@json_option
-@pass_invocation
-def drop(invocation: Invocation, ids: tuple[int, ...], *, yes: bool) -> None:
-    """Forget these dead letters; their records stay as they are at the source."""
-    if not yes:
-        click.confirm(f"Forget {len(ids)} dead letters?", abort=True, err=True)
-    answer = run_async(invocation.client().ask("drop", {"ids": list(ids)}))
-    invocation.output.line(f"{answer['dropped']} dropped.")
-    invocation.output.document(answer)
+for command in (reasons, show_letter, requeue, drop, export_letters):
+    outbox.add_command(command)

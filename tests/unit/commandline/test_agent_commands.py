@@ -32,7 +32,7 @@ UNREACHABLE = {
 
 
 @pytest.mark.parametrize(
-    "words", [("status",), ("outbox",), ("outbox", "dead-letters"), ("outbox", "drop", "1", "--yes")]
+    "words", [("status",), ("outbox",), ("outbox", "dead-letters"), ("outbox", "drop", "1", "--yes", "--why", "old")]
 )
 def test_without_an_agent_the_command_says_so(shell: Shell, words: tuple[str, ...]) -> None:
     result = shell.run(*words)
@@ -230,8 +230,8 @@ def test_dead_letters_are_listed_requeued_and_dropped(shell: Shell, running_agen
         assert "dueAt" in listed
         assert "\x1b" not in listed
         assert "1 requeued" in shell.run("outbox", "requeue", "7").stdout
-        assert "1 dropped" in shell.run("outbox", "drop", "7", answer="y\n").stdout
-        assert shell.run("outbox", "drop", "7", answer="n\n").exit_code == 1
+        assert "1 dropped" in shell.run("outbox", "drop", "7", answer="old ones\ny\n").stdout
+        assert shell.run("outbox", "drop", "7", answer="old ones\nn\n").exit_code == 1
 
     assert [name for name, _ in agent.calls] == ["dead_letters", "requeue", "drop"]
     assert agent.calls[0][1] == {"stream": "aw/orders", "limit": 100, "after_id": 0, "raw": True}
