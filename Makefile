@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test check faults network faults-scaled relay-scaled sim security fuzz bugs bench lock schemas client packages clean
+.PHONY: help demo test check faults network faults-scaled relay-scaled sim security fuzz bugs bench lock schemas messages client packages clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -77,6 +77,9 @@ lock: ## write the lock files anew
 
 schemas: .venv/run ## write config/schemas/ anew from the settings
 	$(BIN)/groundwire config schema --write config/schemas
+
+messages: .venv/dev ## write docs/messages.md and what `groundwire explain` reads anew from the code
+	$(BIN)/python -m docs.generate
 
 client: .venv/dev ## write clients/python anew from the API's description
 	$(BIN)/python -m clients.generate

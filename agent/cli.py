@@ -20,6 +20,7 @@ from agent.commandline.discover import discover
 from agent.commandline.doctor import doctor
 from agent.commandline.enroll import enroll
 from agent.commandline.exits import ExitCode, code_of
+from agent.commandline.explain import explain
 from agent.commandline.invocation import Invocation, first_error, shared_options
 from agent.commandline.log import log
 from agent.commandline.mapping import mapping
@@ -28,11 +29,11 @@ from agent.commandline.policy import policy
 from agent.commandline.relay import relay
 from agent.commandline.run import driver_host, run
 from agent.commandline.secret import secret
+from agent.commandline.setup import setup
 from agent.commandline.status import status
 from agent.commandline.sync import reconcile, resync, sync
 from agent.commandline.system import system
 from agent.commandline.version import version
-from agent.commandline.setup import setup
 from agent.errors import GroundwireError
 
 
@@ -104,6 +105,7 @@ for command in (
     diagnostics,
     discover,
     doctor,
+    explain,
     sync,
     resync,
     reconcile,
@@ -119,6 +121,7 @@ for command in (
     console,
     mapping,
     secret,
+    setup,
     enroll,
     relay,
     system,
@@ -127,7 +130,6 @@ for command in (
 ):
     main.add_command(command)
 
-    setup,
 
 def _tell_whole(group: click.Group) -> None:
     """In the list of commands, each one's first sentence; click itself cuts it where the line ends."""

@@ -70,6 +70,7 @@ class Throttled(TransientError):
     """The other side asked for a pause."""
 
     code = "throttled"
+    default_hint = "Nothing to do: it is tried again after the pause that was asked for. If a source asks for it often, sync it less often or read fewer streams at a time."
 
     def __init__(self, message: str = "", *, retry_after: float, where: str = "", hint: str = "") -> None:
         super().__init__(message, where=where, hint=hint)
@@ -122,6 +123,7 @@ class NeedsPersonError(GroundwireError):
     """Somebody has to change something first."""
 
     code = "needs_person"
+    default_hint = "Change what is named here, and ask again."
 
 
 class ConfigurationError(NeedsPersonError):
@@ -170,6 +172,7 @@ class DeletionsHeld(NeedsPersonError):
     """More records are gone at the source than may be marked as deleted without a person."""
 
     code = "deletions_held"
+    default_hint = "Look at the source. If they are gone on purpose: `groundwire sync CONNECTION/STREAM --accept-deletions`."
 
 
 class Stale(NeedsPersonError):
@@ -220,6 +223,7 @@ class RecordError(GroundwireError):
     """This record cannot pass; the others go on."""
 
     code = "record"
+    default_hint = "`groundwire outbox dead-letters` shows field and reason. Correct the record or the mapping, then `groundwire outbox requeue ID`."
 
 
 def _tree(root: type[GroundwireError]) -> dict[str, type[GroundwireError]]:

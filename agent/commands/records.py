@@ -37,6 +37,7 @@ class RecordRejected(RecordError):
     """The record does not fit the unified model as its stream maps it."""
 
     code = "record_rejected"
+    default_hint = "`groundwire mapping preview CONNECTION/STREAM --key KEY` shows which field, and why."
 
     def __init__(self, field: str, reason: str, *, where: str) -> None:
         super().__init__(where=where)

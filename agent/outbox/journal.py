@@ -71,18 +71,21 @@ class JournalConflict(GroundwireError):
     """A command is not in the state that this step needs."""
 
     code = "journal_conflict"
+    default_hint = "`groundwire commands show ID` has its state now. Nothing was done twice."
 
 
 class CommandTooLarge(RecordError):
     """A command or its answer does not fit into one frame."""
 
     code = "command_too_large"
+    default_hint = "Ask for less at once: fewer lines of a record, fewer tables, fewer keys."
 
 
 class JournalFull(TransientError):
     """Too many commands wait for an answer or its ack."""
 
     code = "journal_full"
+    default_hint = "Nothing to do: commands are taken again as the relay confirms earlier ones; `groundwire status` shows the link."
 
 
 class Runner(Protocol):

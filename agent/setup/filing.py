@@ -16,6 +16,9 @@ class NotReplaced(NeedsPersonError):
     """A file of the configuration is there already, and would have to be changed."""
 
     code = "setup_file"
+    default_hint = (
+        "Keep the file, or move it away and begin again: set-up never writes over what somebody wrote."
+    )
 
 
 @dataclass(slots=True)

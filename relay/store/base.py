@@ -435,12 +435,14 @@ class OutcomeUnknown(TransientError):
     """What was to be written may stand or not: the database went away at its commit."""
 
     code = "outcome_unknown"
+    default_hint = "Ask again with the same idempotency key: it is done once at most."
 
 
 class IndexIncomplete(TransientError):
     """The index is being made anew."""
 
     code = "index_incomplete"
+    default_hint = "Nothing to do: ask again in a few seconds."
 
 
 class RecordIndex(Protocol):
