@@ -22,6 +22,7 @@ from agent.calls.commands import CommandCalls, doubts
 from agent.calls.configured import ConfiguredCalls, broken_document
 from agent.calls.console import ConsoleCalls
 from agent.calls.diagnostics import DiagnosticsCalls
+from agent.calls.doctor import DoctorCalls
 from agent.calls.editing import EditingCalls
 from agent.calls.letters import LetterCalls
 from agent.calls.local import LocalCalls
@@ -247,6 +248,7 @@ class Assembly:
                 self.policies, self.connections, lambda: self._watcher.settings, ground.clock
             ).handlers(),
             **AuditCalls(ground.settings.state_dir).handlers(),
+            **DoctorCalls(ground.settings.config_dir, ground.clock).handlers(),
             **PreviewCalls(self.connections, ground.outbox, self.policies.leaving, ground.clock).handlers(),
             **CommandCalls(self.executor, journal, self.connections, ground.trail, caller).handlers(),
             **SecretCalls(changes).handlers(),

@@ -1,6 +1,7 @@
 """A mapping edited as text: what is wrong with it, what it would make of real records, and what saving it would do.
 
-    mapping_text  {connection, stream}  -> {text, version}: the table in force, to be edited
+    mapping_text  {connection, stream, add?}  -> {text, version}: the table in force, to be edited; with a column that
+                  no field uses as a custom field
     mapping_try   {connection, stream, text, based_on?, rows?, keys?}
                   -> {version, faults: [{line, place, message, hint}], changes, preview, more_rejects, error, effects}
 
@@ -14,13 +15,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, Protocol
 
-from agent.calls.arguments import number, text, texts
+from agent.calls.arguments import maybe_text, number, text, texts
 from agent.calls.mappings import comparison_document
 from agent.control import Handler, Progress, error_document
 from agent.errors import GroundwireError, SourceChanged, Stale
 from agent.mapping.compile import compile_mapping
 from agent.mapping.describe import describe
-from agent.mapping.editing import Edited, EditFault, editable, line_of, read_edited
+from agent.mapping.editing import Edited, EditFault, editable, line_of, read_edited, with_column
 from agent.mapping.overlay import Action, Change, apply, changed, to_plain
 from agent.mapping.paths import text_of
 from agent.mappings.probe import with_line_sets
@@ -51,7 +52,9 @@ class EditingCalls:
 
     async def _text(self, args: dict[str, Any], _progress: Progress) -> dict[str, Any]:
         reading = self._mappings.read(text(args, "connection"), text(args, "stream"))
-        return {"text": editable(reading.table), "version": reading.history.number}
+        added = maybe_text(args, "add")
+        table = with_column(reading.table, added) if added else reading.table
+        return {"text": editable(table), "version": reading.history.number}
 
     async def _try(self, args: dict[str, Any], _progress: Progress) -> dict[str, Any]:
         connection, stream, written = (

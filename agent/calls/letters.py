@@ -10,7 +10,7 @@ The command line (`groundwire outbox`) and the console use the same calls, whose
                         -> {requeued, left, runs, streams}; wait = false does not wait for the end of the runs
     drop                {ids} or {chosen}  -> {dropped, left}
 
-`left`: how many of the chosen ones remain, for at most MAX_AT_ONCE are taken at a time.
+Each letter and each group says what to do about it, as `remedy`. `left`: how many of the chosen ones remain, for at most MAX_AT_ONCE are taken at a time.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from agent.calls.arguments import maybe_text, number, numbers
 from agent.calls.running import ended, left_alone, result_document
 from agent.control import Handler, Progress
 from agent.errors import ConfigurationError, GroundwireError
+from agent.mapping.faults import REMEDIES
 from agent.model.run import RunTrigger, rfc3339
 from agent.outbox.values import Choice, LetterGroup, StoredLetter
 from agent.sync.runner import RunResult
@@ -155,12 +156,13 @@ def letter_document(letter: StoredLetter) -> dict[str, Any]:
     document = {**asdict(letter), "created_at": rfc3339(letter.created_at)}
     document["requeued_at"] = rfc3339(letter.requeued_at) if letter.requeued_at else None
     document["raw"] = letter.raw.decode("utf-8", "replace") if letter.raw is not None else None
+    document["remedy"] = REMEDIES.get(letter.reason, "")
     return document
 
 
 def _group_document(group: LetterGroup) -> dict[str, Any]:
     moments = {"oldest_at": rfc3339(group.oldest_at), "newest_at": rfc3339(group.newest_at)}
-    return {**asdict(group), **moments}
+    return {**asdict(group), **moments, "remedy": REMEDIES.get(group.reason, "")}
 
 
 def _pair(address: str) -> tuple[str, str]:

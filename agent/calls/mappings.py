@@ -11,7 +11,7 @@ import orjson
 from agent.audit.trail import Actor
 from agent.calls.arguments import number, texts
 from agent.control import Handler, Progress, error_document
-from agent.errors import ConfigurationError
+from agent.errors import ConfigurationError, GroundwireError
 from agent.mapping.describe import FieldLine, describe, sample_of
 from agent.mapping.paths import read_changes
 from agent.mapping.raw import raw_json
@@ -44,6 +44,7 @@ class MappingCalls:
 
     def handlers(self) -> Mapping[str, Handler]:
         return {
+            "mappings": self._all,
             "mapping_show": self._show,
             "mapping_preview": self._preview,
             "mapping_change": self._change,
@@ -53,8 +54,33 @@ class MappingCalls:
             "mapping_accept_columns": self._accept_columns,
         }
 
+    async def _all(self, _args: dict[str, Any], _progress: Progress) -> dict[str, Any]:
+        """Every stream with the version in force, and what somebody should look at. Asks no source."""
+        return {
+            "mappings": [self._line_of(connection, stream) for connection, stream in self._mappings.every()]
+        }
+
+    def _line_of(self, connection: str, stream: str) -> dict[str, Any]:
+        try:
+            reading = self._mappings.read(connection, stream)
+        except GroundwireError as error:
+            return {"connection": connection, "stream": stream, "error": error_document(error)}
+        newest = reading.history.versions[-1] if reading.history.versions else None
+        news = self._news.column_news(connection, stream)
+        return {
+            "connection": connection,
+            "stream": stream,
+            "entity": reading.stream.entity,
+            "version": reading.history.number,
+            "changed": newest.to_document() if newest is not None else None,
+            "error": error_document(reading.error) if reading.error is not None else None,
+            "edited": len(reading.edited),
+            "new_columns": len(news.new),
+            "remap": "offered" if self._needs_remap(connection, stream) else None,
+        }
+
     async def _show(self, args: dict[str, Any], _progress: Progress) -> dict[str, Any]:
-        """`samples`: how many records to show with it, read from the source now."""
+        """`samples`: how many records to show with it, read from the source now; `keys`: which, instead of the first."""
         connection, stream = _address(args)
         reading = self._mappings.read(connection, stream)
         wanted = min(number(args, "samples", 0), MAX_SAMPLES)
@@ -69,7 +95,8 @@ class MappingCalls:
             base=reading.stream.map,
         )
         news = self._news.column_news(connection, stream)
-        samples = await self._samples(connection, stream, wanted) if wanted else _Samples((), ())
+        keys = texts(args, "keys")
+        samples = await self._samples(connection, stream, wanted, keys) if wanted else _Samples((), ())
         return {
             "connection": connection,
             "stream": stream,
@@ -95,8 +122,8 @@ class MappingCalls:
             "remap": "offered" if self._needs_remap(connection, stream) else None,
         }
 
-    async def _samples(self, connection: str, stream: str, count: int) -> _Samples:
-        comparison, page = await self._mappings.sample(connection, stream, count)
+    async def _samples(self, connection: str, stream: str, count: int, keys: Sequence[str]) -> _Samples:
+        comparison, page = await self._mappings.sample(connection, stream, count, keys)
         sources = [orjson.loads(raw) for raw in raw_json(page)][:count]
         if comparison is None:
             return _Samples((), sources)

@@ -3,7 +3,7 @@
 The command line and the console use the same calls, whose documents docs/cli.md has:
 
     in_flight  {connection?, stream?, after_seq?, limit?}
-               -> {batches: [...], next, why: {code, text, hint}, held: {connection: reason}, waiting: {stream: ...}}
+               -> {batches: [...], next, why: {code, text, hint, retry_at}, held: {connection: reason}, waiting: {stream: ...}}
     batch      {seq, offset?, limit?}  -> the batch, with its records (or keys) from `offset` on, and `next`
 
 Contents are of the business: they are shown here and never logged.
@@ -128,18 +128,18 @@ def contents_of(batch: StoredBatch, offset: int, limit: int) -> dict[str, Any]:
 def why_waiting(state: LinkState, *, settled: bool) -> dict[str, str | None]:
     """Why the oldest batch is still here. Pure."""
     if not settled:
-        return {
-            "code": "policy",
-            "text": "Nothing is sent until the policy is in force.",
-            "hint": "`groundwire policy check` says what is wrong with policy.toml, if anything is.",
-        }
+        return _why(
+            "policy",
+            "Nothing is sent until the policy is in force.",
+            "`groundwire policy check` says what is wrong with policy.toml, if anything is.",
+        )
     if state.phase is LinkPhase.CONNECTED:
-        return {
-            "code": "on_its_way",
-            "text": "The relay takes batches in order and acks each once it is on its disk.",
-            "hint": None,
-        }
+        return _why("on_its_way", "The relay takes batches in order and acks each once it is on its disk.")
     if state.error_code:
-        again = f" Tried again at {rfc3339(state.retry_at)}." if state.retry_at else ""
-        return {"code": state.error_code, "text": f"{state.error}.{again}", "hint": state.hint or None}
-    return {"code": "connecting", "text": "The link to the relay is being opened.", "hint": None}
+        retry_at = rfc3339(state.retry_at) if state.retry_at else None
+        return _why(state.error_code, f"The relay cannot be reached: {state.error}.", state.hint, retry_at)
+    return _why("connecting", "The link to the relay is being opened.")
+
+
+def _why(code: str, text: str, hint: str = "", retry_at: str | None = None) -> dict[str, str | None]:
+    return {"code": code, "text": text, "hint": hint or None, "retry_at": retry_at}

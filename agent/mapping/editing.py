@@ -49,6 +49,13 @@ def editable(table: Mapping[str, Any]) -> str:
     return alone(table)
 
 
+def with_column(table: Mapping[str, Any], column: str) -> dict[str, Any]:
+    """The table with a column of the source as a custom field of the same name."""
+    custom = table.get(CUSTOM)
+    there = dict(custom) if isinstance(custom, Mapping) else {}
+    return {**table, CUSTOM: {**there, column.rpartition(".")[2]: column}}
+
+
 def read_edited(text: str, in_force: Mapping[str, Any], *, entity: str) -> Edited:
     """Hold an edited text against the table in force."""
     try:

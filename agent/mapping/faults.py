@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +22,23 @@ NOT_AN_INTEGER: Final = "not_an_integer"
 NOT_TEXT: Final = "not_text"
 UNMAPPED_VALUE: Final = "unmapped_value"
 MISSING: Final = "missing"
+
+# What to do about each, for whoever finds a record that cannot pass.
+REMEDIES: Final[Mapping[str, str]] = {
+    NOT_A_DECIMAL: 'The mapping reads a number here. Say how numbers are written, such as decimal_separator = ",", or'
+    " correct the value at the source.",
+    DOES_NOT_FIT: "The number is longer or finer than the field holds. Correct it at the source, or map another column.",
+    NOT_A_DATE: 'The mapping reads a date here. Say how dates are written, such as date = "dd.mm.yyyy", or correct the'
+    " value at the source.",
+    NOT_A_TIME: "The mapping reads a moment here. Say how it is written, or correct the value at the source.",
+    OUT_OF_RANGE: "The value lies outside of what can be kept. Correct it at the source.",
+    NOT_A_BOOLEAN: "The mapping reads yes or no here. Name the codes of the source in the field's values, or correct the"
+    " value there.",
+    NOT_AN_INTEGER: "The mapping reads a whole number here. Correct the value at the source, or map another column.",
+    NOT_TEXT: "The value is no readable text. Correct it at the source.",
+    UNMAPPED_VALUE: "The source has a code that the mapping does not translate. Add it to the values of the field.",
+    MISSING: "A value that no record is without is empty. Fill it at the source, or give the field a default.",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,17 +134,23 @@ class Mappings:
             return Reading(settings, history, table, None, error)
         return Reading(settings, history, table, mapping)
 
+    def every(self) -> list[tuple[str, str]]:
+        """Each (connection, stream) that is configured."""
+        return [(name, stream) for name, one in self._files().items() for stream in one.streams]
+
     async def columns(self, connection: str, stream: str) -> tuple[str, ...]:
         """What the source has, by its driver."""
         settings = self._stream(connection, stream)
         async with self._aside(connection) as driver:
             return await column_names(driver, settings)
 
-    async def sample(self, connection: str, stream: str, count: int) -> tuple[Comparison | None, Any]:
-        """The first records as the mapping in force makes them, and the source's rows."""
+    async def sample(
+        self, connection: str, stream: str, count: int, keys: Sequence[str] = ()
+    ) -> tuple[Comparison | None, Any]:
+        """The first records, or those of `keys`, as the mapping in force makes them, and the source's rows."""
         reading = self.read(connection, stream)
         async with self._aside(connection) as driver:
-            page = await rows(driver, reading.stream, None, min(count, MAX_PREVIEW_ROWS), ())
+            page = await rows(driver, reading.stream, None, min(count, MAX_PREVIEW_ROWS), keys)
         if reading.mapping is None:
             return None, page
         return await asyncio.to_thread(compare, None, reading.mapping, page), page

@@ -11,6 +11,7 @@ from agent.audit.trail import Actor, Origin
 from agent.calls.audit import AuditCalls
 from agent.calls.audited import CHANGING, LINES_A_MINUTE, RefusedSignIns, audited
 from agent.calls.commands import CommandCalls
+from agent.calls.doctor import DoctorCalls
 from agent.calls.editing import EditingCalls
 from agent.calls.letters import LetterCalls
 from agent.calls.local import LocalCalls
@@ -32,7 +33,7 @@ OTHERS = {
     "preview", "discover", "check",
     "commands", "command", "settle_command", "cancel_command", "pause", "resume",
     "mapping_show", "mapping_preview", "mapping_change", "mapping_revert", "mapping_history", "mapping_adopt",
-    "mapping_text", "mapping_try", "audit_lines", "audit_verify", "audit_head",
+    "mappings", "mapping_text", "mapping_try", "audit_lines", "audit_verify", "audit_head", "doctor",
     "policy_state", "policy_record", "policy_words", "policy_explain",
     "secret_set", "secret_list", "secret_remove", "secret_export", "secret_import", "secret_rekey",
 }  # fmt: skip
@@ -108,6 +109,7 @@ def test_every_local_call_is_known_to_change_something_or_not_to() -> None:
         MappingCalls,
         EditingCalls,
         AuditCalls,
+        DoctorCalls,
         PolicyCalls,
         SecretCalls,
         PreviewCalls,

@@ -92,3 +92,12 @@ def test_what_is_taken_out_or_only_a_default_is_not_said_to_stay_here() -> None:
 
     assert kept_here(Policy.nothing("none"), "erp", "purchase_order", changes) == ["title"]
     assert kept_here(policy(fields="all"), "erp", "purchase_order", changes) == []
+
+
+async def test_a_column_that_no_field_uses_is_offered_as_a_custom_field(world: World) -> None:
+    text = (await ask(world, "mapping_text", add="region"))["text"]
+
+    found = await ask(world, "mapping_try", text=text)
+
+    assert found["faults"] == []
+    assert [change["path"] for change in found["changes"]] == [["custom", "region"]]
