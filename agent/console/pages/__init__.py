@@ -5,6 +5,28 @@ from __future__ import annotations
 from typing import Final
 
 from agent.console.page import Page
-from agent.console.pages import overview
+from agent.console.pages import (
+    audit,
+    dead_letters,
+    in_flight,
+    mapping,
+    mapping_edit,
+    overview,
+    policy,
+    security,
+)
 
-PAGES: Final[tuple[Page, ...]] = (overview.PAGE,)
+PAGES: Final[tuple[Page, ...]] = (
+    overview.PAGE,
+    in_flight.PAGE,
+    in_flight.BATCH,
+    dead_letters.PAGE,
+    dead_letters.LETTER,
+    mapping.ALL,
+    mapping.MAPPING,
+    mapping.HISTORY,
+    mapping_edit.PAGE,
+    policy.PAGE,
+    audit.PAGE,
+    security.PAGE,
+)

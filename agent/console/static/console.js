@@ -21,6 +21,38 @@
     });
   }
 
+  // A line of an edited text: chosen where a mistake names it, or the field that somebody came for.
+  const text = document.getElementById("text");
+  function chooseLine(number) {
+    const lines = text.value.split("\n");
+    const start = lines.slice(0, number - 1).join("\n").length + (number > 1 ? 1 : 0);
+    text.focus();
+    text.setSelectionRange(start, start + (lines[number - 1] || "").length);
+    text.scrollTop = Math.max(0, (number - 4) * (text.scrollHeight / lines.length));
+  }
+  if (text) {
+    for (const link of document.querySelectorAll("a[data-line]")) {
+      link.addEventListener("click", (event) => { event.preventDefault(); chooseLine(Number(link.dataset.line)); });
+    }
+    const wanted = (text.dataset.find || "").split(".").pop();
+    const place = wanted ? text.value.split("\n").findIndex((line) => line.trimStart().startsWith(wanted)) : -1;
+    if (place >= 0) chooseLine(place + 1);
+    // What was typed and not saved is not lost by a click beside it.
+    let saved = text.value;
+    text.form.addEventListener("submit", () => { saved = text.value; });
+    addEventListener("beforeunload", (event) => { if (text.value !== saved) event.preventDefault(); });
+  }
+  const result = document.getElementById("result") || document.getElementById("answer");
+  if (result) result.focus();
+  // Of a form whose first question decides: the fields that belong to the answer.
+  for (const chooser of document.querySelectorAll("select[data-shows]")) {
+    const show = () => {
+      for (const part of chooser.form.querySelectorAll("[data-shown-for]")) part.hidden = !part.dataset.shownFor.split(" ").includes(chooser.value);
+    };
+    chooser.addEventListener("change", show);
+    show();
+  }
+
   const source = document.body.dataset.liveFrom;
   if (!source || !document.querySelector("[data-live]")) return;
   const state = document.getElementById("live-state");
