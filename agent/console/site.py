@@ -227,6 +227,7 @@ class Site:
             "page": page,
             "title": title_of(page.title, visit.path),
             "pages": self._pages,
+            "places": {page.path for page in self._pages},
             "here": request.url.path.removeprefix(f"/{self._place.root}/"),
             "query": visit.query,
             "path": visit.path,

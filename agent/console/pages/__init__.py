@@ -7,17 +7,23 @@ from typing import Final
 from agent.console.page import Page
 from agent.console.pages import (
     audit,
+    connection,
     dead_letters,
     in_flight,
+    logs,
     mapping,
     mapping_edit,
     overview,
     policy,
+    runs,
     security,
+    settings,
 )
 
 PAGES: Final[tuple[Page, ...]] = (
     overview.PAGE,
+    connection.PAGE,
+    runs.PAGE,
     in_flight.PAGE,
     in_flight.BATCH,
     dead_letters.PAGE,
@@ -29,4 +35,6 @@ PAGES: Final[tuple[Page, ...]] = (
     policy.PAGE,
     audit.PAGE,
     security.PAGE,
+    logs.PAGE,
+    settings.PAGE,
 )
