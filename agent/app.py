@@ -161,6 +161,7 @@ class App:
                     group.create_task(parts.health.run(), name="health"),
                     group.create_task(parts.reloads.watch(), name="configuration"),
                     group.create_task(parts.watch_policy(), name="policy"),
+                    group.create_task(parts.serve_metrics(), name="metrics"),
                 ]
                 log.info(
                     "agent_started",

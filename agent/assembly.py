@@ -198,6 +198,17 @@ class Assembly:
         """For ever."""
         await self.policies.watch(self.files, self.reloads.restart, self._take_back)
 
+    async def serve_metrics(self) -> None:
+        """Until cancelled, if agent.toml wants it."""
+        table = self._ground.settings.metrics
+        if not table.enabled:
+            return
+        from agent.metrics import Metrics  # noqa: PLC0415 - only where it is asked for
+
+        metrics = Metrics(lambda: self._handlers["status"]({}, lambda _: None), self._ground.clock)
+        self.connections.watchers.add(metrics.run_told)
+        await metrics.serve(table.port)
+
     def _kinds(self) -> list[CommandKind[Any]]:
         judge, leaving = self.policies.judge, self.policies.leaving
         return [
