@@ -39,7 +39,10 @@ class LetterUnknown(GroundwireError):
     """There is no such dead letter any more."""
 
     code = "not_found"
-    default_hint = "Its record has passed meanwhile, is gone at the source, or was dropped."
+    default_hint = (
+        "Its record has passed meanwhile, is gone at the source, or was dropped; if it was read again and still cannot "
+        "pass, the list has it anew."
+    )
 
 
 class Letters(Protocol):
