@@ -26,7 +26,7 @@ from agent.errors import GroundwireError, NotPermitted
 from agent.identity import IdentityStore
 from agent.memory import give_back_what_is_freed
 from agent.model.run import RunReport, RunTrigger
-from agent.outbox.limits import RESERVE_BYTES
+from agent.outbox.limits import OUTBOX_FILE, RESERVE_BYTES
 from agent.outbox.store import Limits, Outbox
 from agent.settings import Settings
 from agent.sync.interrupted import close_interrupted_runs
@@ -37,7 +37,6 @@ from agent.version import SOFTWARE
 
 log = structlog.get_logger(__name__)
 
-OUTBOX_FILE: Final = "outbox.db"
 PRUNE_SECONDS: Final = 300.0  # between two looks at what has left the replay window
 WIND_UP_SECONDS: Final = 5.0  # of the limit for stopping: kept for what comes before and after the drain
 LEAST_DRAIN_SECONDS: Final = 1.0  # for the acks of what is on its way, however long the runs took to stop

@@ -144,12 +144,12 @@ async def _answer(settings: Settings, call: str, args: Mapping[str, Any]) -> Any
 
 async def _without_agent(settings: Settings, call: str, args: dict[str, Any]) -> Any:
     """On the files themselves; what is changed is told to the relay when the agent runs."""
-    from agent.app import OUTBOX_FILE  # noqa: PLC0415 - heavy
     from agent.audit.log import open_trail  # noqa: PLC0415
     from agent.audit.who import current_actor  # noqa: PLC0415
     from agent.calls.commands import CommandCalls  # noqa: PLC0415
     from agent.clock import SystemClock  # noqa: PLC0415
     from agent.commands.executor import Executor  # noqa: PLC0415
+    from agent.outbox.limits import OUTBOX_FILE  # noqa: PLC0415
     from agent.outbox.store import Outbox  # noqa: PLC0415
 
     clock = SystemClock()

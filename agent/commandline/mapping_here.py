@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from agent.app import OUTBOX_FILE
 from agent.audit.log import open_trail
 from agent.audit.trail import Actor, AuditTrail
 from agent.audit.who import current_actor
@@ -20,6 +19,7 @@ from agent.errors import AuditUnavailable
 from agent.mappings.columns import ColumnWatch, News
 from agent.mappings.probe import Probed
 from agent.mappings.service import Mappings
+from agent.outbox.limits import OUTBOX_FILE
 from agent.outbox.store import Outbox
 from agent.settings import Settings
 from agent.sync.cursor import read_checkpoint

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import click
 
-from agent.app import OUTBOX_FILE
 from agent.clock import SystemClock
 from agent.commandline.drivers import as_in_force, find_connection, hosted, tell_left_out
 from agent.commandline.exits import ExitCode, code_of, code_of_many
@@ -19,6 +18,7 @@ from agent.commandline.output import Output
 from agent.configuration.policy_file import policy_in
 from agent.control import ControlClient, error_from, is_running
 from agent.errors import AlreadyRunning, ConfigurationError, GroundwireError
+from agent.outbox.limits import OUTBOX_FILE
 from agent.outbox.store import Outbox
 from agent.policies.in_force import leaving
 from agent.policies.key import PolicyKey

@@ -111,9 +111,28 @@ def _look(installation: Installation, folder: Path, told: Told) -> None:
             return
         if found.f_files and inodes < LEAST_INODES:
             told.found("inodes", where, f"room for {inodes} more files", evidence=f"of {found.f_files}")
+        _heed_the_agent(installation, where, told)
         if not _try_write(folder, where, f"{_size(free)} free", told):
             return
         _judge_room(installation, free, where, told)
+
+
+def _heed_the_agent(installation: Installation, where: str, told: Told) -> None:
+    """Room that it gave back for emptying the outbox looks like room, and is none for what is new."""
+    streams = [
+        (f"{connection.get('name')}/{stream.get('name')}", stream.get("error") or {})
+        for connection in (installation.status or {}).get("connections") or []
+        for stream in connection.get("streams") or []
+    ]
+    for name, error in streams:
+        if error.get("code") == "storage_full":
+            told.found(
+                "full",
+                where,
+                f"the running agent finds no room for {name}",
+                evidence=error.get("message", ""),
+            )
+            return
 
 
 def _judge_room(installation: Installation, free: int, where: str, told: Told) -> None:

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from agent.app import OUTBOX_FILE
 from agent.beside import beside
 from agent.doctor.check import Check, Known, Told
 from agent.doctor.installation import Installation
 from agent.errors import GroundwireError, NotPermitted, VersionMismatch
 from agent.findings import Level
 from agent.outbox.inspecting import can_inspect, holder, inspect
+from agent.outbox.limits import OUTBOX_FILE
 
 OLD: Final = timedelta(hours=1)  # a relay that is there takes a batch within seconds
 NEARLY_FULL: Final = 0.8  # of the high-water mark

@@ -8,6 +8,8 @@ from typing import Final
 
 from agent.errors import ConfigurationError
 
+OUTBOX_FILE: Final = "outbox.db"  # in the state folder
+
 KiB: Final = 1024
 MiB: Final = 1024 * KiB
 GiB: Final = 1024 * MiB

@@ -10,11 +10,12 @@ from pathlib import Path
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent.app import OUTBOX_FILE, App
+from agent.app import App
 from agent.clock import SystemClock
 from agent.configuration.load import load
 from agent.control import ControlClient, NoAgentRunning
 from agent.identity import Identity, IdentityStore
+from agent.outbox.limits import OUTBOX_FILE
 from agent.outbox.store import Outbox
 from agent.settings import Settings
 from tests.permissive import allow_everything

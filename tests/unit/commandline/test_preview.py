@@ -9,7 +9,7 @@ from typing import Any
 import apsw
 import pytest
 
-from agent.app import OUTBOX_FILE
+from agent.outbox.limits import OUTBOX_FILE
 from tests.permissive import allow_everything
 
 from .conftest import RunningAgent, Shell
