@@ -9,6 +9,7 @@ from collections.abc import Collection, Hashable, Sequence
 from typing import Final
 
 LONGEST_WAIT_SECONDS: Final = 5.0  # at the door; an agent gives its handshake 15 s
+LATEST_SECONDS: Final = 60.0  # the latest that one who finds the queue full is told to come again
 _HOME_BITS: Final = 64  # what one customer of a provider has of IPv6
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -18,12 +19,14 @@ class Admission:
     """A queue, so that a thousand agents that come at once come in one after the other.
 
     The gap is counted from when somebody really went in: a relay that was held up lets nobody in faster afterwards.
+    Those who find the queue full are told each another time, at the same gap.
     """
 
     def __init__(self, per_second: float) -> None:
         self._gap = 1.0 / per_second
         self._next = -math.inf  # when the next newcomer may begin
         self._queue = 0
+        self._appointed = -math.inf  # until when others have been told to come again
 
     def join(self, now: float) -> bool:
         """False: too many wait already. Whoever has joined leaves, in whatever way it goes on."""
@@ -31,6 +34,12 @@ class Admission:
             return False
         self._queue += 1
         return True
+
+    def appointment(self, now: float) -> float:
+        """Seconds after which one that could not join comes again; another one's are others."""
+        at = min(max(self._appointed, now + LONGEST_WAIT_SECONDS), now + LATEST_SECONDS)
+        self._appointed = at + self._gap
+        return at - now
 
     def leave(self) -> None:
         self._queue -= 1

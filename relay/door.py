@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
@@ -17,7 +18,7 @@ from relay.observing import Observer
 from relay.settings import Gateway
 
 FULL_RETRY_SECONDS: Final = 30
-CROWDED_RETRY_SECONDS: Final = 5  # as long as the queue; each agent adds a random time of its own
+ADDRESS_RETRY_SECONDS: Final = 5  # each agent adds a random time of its own
 SILENT: Final = (
     4  # times as many of one address may be there that have asked for nothing yet: they hold no place
 )
@@ -57,12 +58,14 @@ class Door:
         address = address_behind(_peer(socket), forwarded, self._proxies)
         if address is not None and not self._newcomers.come(socket, place_of(address)):
             return self._later(
-                socket, "address", "Too many come from this address at once.\n", CROWDED_RETRY_SECONDS
+                socket, "address", "Too many come from this address at once.\n", ADDRESS_RETRY_SECONDS
             )
         if not self._has_room():
             return self._full(socket)
-        if not self._admission.join(self._clock.monotonic()):
-            return self._later(socket, "crowded", "Too many agents come at once.\n", CROWDED_RETRY_SECONDS)
+        now = self._clock.monotonic()
+        if not self._admission.join(now):
+            again = math.ceil(self._admission.appointment(now))
+            return self._later(socket, "crowded", "Too many agents come at once.\n", again)
         try:
             async with self._first:
                 await self._take_turn(socket)

@@ -133,8 +133,9 @@ class Link:
                 error = await self._one_connection()
                 if self._stopping.is_set():
                     return
-                backoff = backoff.after(self._held_seconds())
-                await self._pause(backoff, error)
+                wish = error.retry_after if isinstance(error, Throttled) else 0.0
+                backoff = backoff.after(self._held_seconds(), appointed=wish > 0)
+                await self._pause(backoff, error, wish)
         finally:
             self._become(LinkPhase.STOPPED)
             self._ended.set()
@@ -196,8 +197,7 @@ class Link:
         finally:
             self._connection = None
 
-    async def _pause(self, backoff: Backoff, error: GroundwireError | None) -> None:
-        wish = error.retry_after if isinstance(error, Throttled) else 0.0
+    async def _pause(self, backoff: Backoff, error: GroundwireError | None, wish: float) -> None:
         patient = isinstance(error, NeedsPersonError)
         seconds = backoff.delay(self._fraction(), retry_after=wish, patient=patient)
         if error is not None:

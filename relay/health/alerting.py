@@ -19,7 +19,7 @@ from relay.leadership import Leadership, led
 log = structlog.get_logger()
 
 LOOK_SECONDS: Final = 30.0
-FIRST_LOOK_SECONDS: Final = 120.0  # behind a start: agents take up to 90 s to come back
+FIRST_LOOK_SECONDS: Final = 120.0  # behind a start: agents take about a minute to come back
 
 
 class Alerting:
