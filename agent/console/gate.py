@@ -6,6 +6,7 @@ Another host's name (DNS rebinding), another site's request, an oversized or end
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -15,6 +16,8 @@ MAX_BODY_BYTES: Final = 256 * 1024  # the largest is a mapping
 MAX_AT_WORK: Final = 16  # requests; live pages beside them
 BODY_SECONDS: Final = 10.0
 WRITE_SECONDS: Final = 30.0  # for a client to take a part of an answer
+MAX_PASSED_BY: Final = 4 * 1024 * 1024  # bytes that are read and thrown away before a refusal
+PASS_BY_SECONDS: Final = 2.0
 METHODS: Final = frozenset({"GET", "HEAD", "POST"})
 
 CONTENT_SECURITY_POLICY: Final = (
@@ -50,6 +53,7 @@ class Gate:
             return
         answer = _Answer(send)
         if (refusal := self._refusal(scope)) is not None:
+            await _pass_by(receive)
             await answer.refuse(*refusal)
             return
         live = scope["path"].endswith(self._live_path)
@@ -62,6 +66,7 @@ class Gate:
         except (TooLarge, TimeoutError) as error:
             if not answer.begun:
                 large = isinstance(error, TooLarge)
+                await _pass_by(receive)
                 await answer.refuse(413 if large else 408, "Too large." if large else "Too slow.")
         finally:
             self._at_work -= not live
@@ -101,6 +106,18 @@ def _headers(scope: Scope) -> dict[str, list[str]]:
     for name, value in scope["headers"]:
         found.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
     return found
+
+
+async def _pass_by(receive: Receive) -> None:
+    """Read past a body that nobody wants: a client that is still sending would not see the answer."""
+    left = MAX_PASSED_BY
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(PASS_BY_SECONDS):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
 
 
 class _Body:

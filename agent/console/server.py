@@ -45,6 +45,11 @@ class _Bounded(H11Protocol):
         super().data_received(data)
         self._mind()
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.conn.trailing_data[0]:
+            self._mind()  # the next request has begun already
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget()
         super().connection_lost(exc)

@@ -68,7 +68,7 @@ class Console:
         self._clock = clock
         self._door = Door(clock)
         self._listening: _Listening | None = None
-        self._opening = asyncio.Lock()
+        self._changing = asyncio.Lock()
         self._live: Callable[[], None] = lambda: None
 
     def changed(self) -> None:
@@ -87,11 +87,11 @@ class Console:
                 if self._table.always:
                     await self._listen_always()
                 elif self._listening is not None and not self._door.in_use:
-                    await self._close()
+                    await self.aclose()
                     log.info("console_closed", because="unused")
                 await self._clock.sleep(LOOK_SECONDS)
         finally:
-            await self._close()
+            await self.aclose()
 
     async def link(self, actor: Actor) -> str:
         """A link for this person, good once and for a short while. Raises ConsoleUnavailable."""
@@ -112,9 +112,9 @@ class Console:
             log.warning("console_not_listening", code=error.code, error=str(error), hint=error.hint)
 
     async def _open(self) -> _Listening:
-        async with self._opening:
+        async with self._changing:
             if self._listening is not None and self._listening.server.done():
-                await self._close()
+                await self._end(self._listening)
             if self._listening is None:
                 self._listening = await self._begin()
             return self._listening
@@ -142,11 +142,16 @@ class Console:
         log.info("console_listening", port=port)
         return _Listening(site, root, port, server)
 
-    async def _close(self) -> None:
-        there, self._listening = self._listening, None
+    async def aclose(self) -> None:
+        """Listen no more, end every session and what was begun; again changes nothing."""
+        async with self._changing:
+            if self._listening is not None:
+                await self._end(self._listening)
+
+    async def _end(self, there: _Listening) -> None:
         self._live = lambda: None
         self._door.close()
-        if there is not None:
-            there.server.cancel()
-            await asyncio.gather(there.server, return_exceptions=True)
-            await there.site.begun.aclose()
+        there.server.cancel()
+        await asyncio.wait({there.server})
+        await there.site.begun.aclose()
+        self._listening = None
