@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +13,8 @@ from agent.commandline.invocation import Invocation, json_option, pass_invocatio
 
 if TYPE_CHECKING:
     from agent.setup.answers import Remembering
+    from agent.setup.asking import Person
+    from agent.setup.conversation import Outcome
     from agent.setup.machine import ThisMachine
 
 DRAFT: Final = ".setup-answers.toml"  # of a sitting that was broken off; in the configuration folder
@@ -62,13 +64,12 @@ def setup(invocation: Invocation, answers: Path | None, save: Path | None, *, dr
 def _by_hand(invocation: Invocation, save: Path | None, *, dry_run: bool) -> dict[str, Any]:
     from agent.commandline.setup_terminal import Terminal  # noqa: PLC0415 - heavy
     from agent.setup.answers import Remembering, earlier_answers  # noqa: PLC0415
-    from agent.setup.conversation import set_up  # noqa: PLC0415
     from agent.setup.machine import ThisMachine  # noqa: PLC0415
 
     machine = ThisMachine(invocation.config_dir)
     person = Remembering(Terminal(to_stderr=invocation.json), earlier_answers(machine.read(DRAFT) or ""))
     try:
-        outcome = run_async(set_up(person, machine, dry_run=dry_run))
+        outcome = run_async(_sitting(person, machine, dry_run=dry_run))
     except BaseException:
         _keep(machine, person, dry_run=dry_run)
         raise
@@ -78,6 +79,13 @@ def _by_hand(invocation: Invocation, save: Path | None, *, dry_run: bool) -> dic
         machine.write_private(save, person.document())
         invocation.output.note(f"The answers, without secrets: {save}")
     return outcome.document()
+
+
+async def _sitting(person: Person, machine: ThisMachine, *, dry_run: bool) -> Outcome:
+    from agent.setup.conversation import set_up  # noqa: PLC0415 - heavy
+
+    async with aclosing(machine):
+        return await set_up(person, machine, dry_run=dry_run)
 
 
 def _keep(machine: ThisMachine, person: Remembering, *, dry_run: bool) -> None:
@@ -90,14 +98,14 @@ def _keep(machine: ThisMachine, person: Remembering, *, dry_run: bool) -> None:
 def _from_file(invocation: Invocation, answers: Path, *, dry_run: bool) -> dict[str, Any]:
     from agent.commandline.setup_terminal import Lines, Terminal  # noqa: PLC0415 - heavy
     from agent.setup.asking import Saying, Tone  # noqa: PLC0415
-    from agent.setup.conversation import set_up  # noqa: PLC0415
     from agent.setup.machine import ThisMachine  # noqa: PLC0415
     from agent.setup.unattended import FromFile, read_answers  # noqa: PLC0415
 
     told = Lines(json=invocation.json)
     prompt = Terminal(to_stderr=True) if sys.stdin.isatty() else None
     person = FromFile(read_answers(answers), told, prompt)
-    outcome = run_async(set_up(person, ThisMachine(invocation.config_dir), dry_run=dry_run))
+    machine = ThisMachine(invocation.config_dir)
+    outcome = run_async(_sitting(person, machine, dry_run=dry_run))
     for place in person.unused():
         told(
             Saying(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import shutil
 import signal
 import sys
@@ -10,12 +11,12 @@ import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import click
 
-from agent.commandline.output import Output
 from agent.errors import NeedsPersonError
+from agent.secrets import redact
 from agent.setup.asking import NO, YES, Kind, Question, Saying, Tone, Unfit
 from agent.telemetry.text import clean_text
 
@@ -177,21 +178,15 @@ class Lines:
 
     def __call__(self, saying: Saying) -> None:
         if self.json:
-            import json  # noqa: PLC0415 - only here
-
-            document = {"tone": saying.tone.value, "text": saying.text, "hint": saying.hint}
-            more = {
-                name: value
-                for name, value in (
-                    ("lines", saying.lines),
-                    ("columns", saying.columns),
-                    ("rows", saying.rows),
-                )
-                if value
-            }
-            Output().note(json.dumps({"progress": {**document, **more}}, ensure_ascii=False))
+            click.echo(redact(json.dumps({"progress": _document(saying)}, ensure_ascii=False)), err=True)
             return
         Terminal(to_stderr=True).tell(saying)
+
+
+def _document(saying: Saying) -> dict[str, Any]:
+    more = {"lines": saying.lines, "columns": saying.columns, "rows": saying.rows}
+    filled = {name: value for name, value in more.items() if value}
+    return {"tone": saying.tone.value, "text": saying.text, "hint": saying.hint, **filled}
 
 
 def _fold(text: str, indent: str, hang: int) -> Iterator[str]:

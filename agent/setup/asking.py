@@ -49,7 +49,6 @@ class Question:
     example: str = ""
     read: Callable[[str], str] = _as_it_is  # raises Unfit
     kept: bool = True  # whether the answer is worth remembering; of a secret it never is
-    kept_secret: bool = False  # Enter keeps the secret that is there
 
     def answer(self, text: str) -> str:
         """What the typed text means. Raises Unfit with a sentence for whoever typed it."""

@@ -54,6 +54,7 @@ class ThisMachine:
         self._config_dir = config_dir.absolute()
         self._environ = os.environ if environ is None else environ
         self._clock = SystemClock()
+        self._hosted: tuple[tuple[Any, ...], HostedDriver] | None = None  # by what it was started with
 
     # --- what there is
 
@@ -159,9 +160,13 @@ class ThisMachine:
     async def try_connection(self, draft: Draft) -> Sequence[CheckStep]:
         try:
             async with self._driver(draft) as (driver, settings, _):
-                return await check_connection(driver, settings)
+                steps = await check_connection(driver, settings)
         except GroundwireError as error:
+            await self.aclose()
             return [CheckStep("connection", ok=False, detail=str(error), hint=error.hint, code=error.code)]
+        if any(not step.ok and not step.stream for step in steps):
+            await self.aclose()  # what was wrong may be mended outside: the next try begins anew
+        return steps
 
     async def propose(self, draft: Draft) -> Proposed:
         async with self._driver(draft) as (driver, _, _):
@@ -187,23 +192,28 @@ class ThisMachine:
 
     @asynccontextmanager
     async def _driver(self, draft: Draft) -> AsyncIterator[tuple[HostedDriver, ConnectionSettings, Path]]:
-        """A driver for a look, with the values that were typed; nothing of them is kept."""
+        """A driver for a look, with the values that were typed; nothing of them is kept.
+
+        Between one look and the next at the same connection its process stays.
+        """
         with _staged(self._config_dir, draft) as (settings, folder):
-            present = self._settings()
-            access = Access(
-                present.limits if present else LimitsTable(),
-                present.state_dir if present else folder,
-                self._clock,
-            )
-            typed = {draft.reference(name): value.reveal() for name, value in draft.secrets.items()}
             for value in draft.secrets.values():
                 learn(value)
-            driver = access.trial(settings, typed)
-            try:
-                yield driver, settings, folder
-            finally:
-                await driver.aclose()
-                await access.settled()
+            typed = {draft.reference(name): value.reveal() for name, value in draft.secrets.items()}
+            present = self._settings()
+            limits, state_dir = (present.limits, present.state_dir) if present else (LimitsTable(), folder)
+            access = Access(limits, state_dir, self._clock)
+            key = (settings.name, settings.driver, dict(settings.options), access.secrets_of(settings, typed))
+            if self._hosted is None or self._hosted[0] != key:
+                await self.aclose()
+                self._hosted = key, access.trial(settings, typed)
+            yield self._hosted[1], settings, folder
+
+    async def aclose(self) -> None:
+        """End the driver's process, if there is one."""
+        hosted, self._hosted = self._hosted, None
+        if hosted is not None:
+            await hosted[1].aclose()
 
     # --- files and secrets
 

@@ -71,6 +71,16 @@ async def test_a_second_time_nothing_changes(tmp_path: Path) -> None:
     assert machine.done == ["previewed vendors"]
 
 
+async def test_a_policy_that_only_gets_more_is_not_replaced(tmp_path: Path) -> None:
+    before = '[connections.other.leave.vendor]\nfields = ["key"]\n'
+    machine = FakeMachine(found=ENROLLED, files={"policy.toml": before})
+
+    await set_up(person_of(tmp_path / "a.toml", SANDBOX), machine)
+
+    assert machine.files["policy.toml"].startswith(before.rstrip())
+    assert "connections.demo.leave.vendor" in machine.files["policy.toml"]
+
+
 async def test_a_secret_comes_from_where_the_file_says_and_goes_into_the_vault(tmp_path: Path) -> None:
     value = canary("-answers")
     (tmp_path / "pw.secret").write_text(f"{value}\n")
