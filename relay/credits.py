@@ -194,7 +194,7 @@ class Credits:
 
         def change(db: Sql) -> None:
             ledger = usage.open_ledger(db, tenant, (), self._prices.default_pool)
-            if ledger.pool != size:
+            if ledger.pool != size or not ledger.given:
                 ledger.resize(size)
                 self._save(db, tenant, ledger, by, now)
 

@@ -107,6 +107,7 @@ class Ledger:
     connections: dict[str, UsedConnection]
     changed: dict[str, UsedConnection] = field(default_factory=dict)
     history: list[UsageChange] = field(default_factory=list)
+    given: bool = False  # the pool is this tenant's own, and not what the settings say for everybody
 
     def fits(self, credits_more: int) -> bool:
         return self.pool is None or self.in_use + credits_more <= self.pool
@@ -161,7 +162,7 @@ class Ledger:
 
     def resize(self, pool: int | None) -> None:
         """Below what is in use it touches nothing that runs: only new connections are refused."""
-        self.pool = pool
+        self.pool, self.given = pool, True
         self._note(UsageAction.POOL_CHANGED, "", 0, "set")
 
     def _known(self, connection_ids: Iterable[str]) -> list[UsedConnection]:

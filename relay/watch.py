@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -11,7 +12,8 @@ from agent.clock import Clock, wait_at_most
 from relay.bus.base import Bus
 from relay.bus.subjects import COMMANDS_CHANGED, command_changed
 
-MAX_WAITING: Final = 24  # requests; the API answers others meanwhile. Further ones are answered at once
+MAX_WAITING: Final = 32  # requests; the API answers others meanwhile. Further ones are answered at once
+MAX_WAITING_OF_TENANT: Final = 16  # of them, so that nobody takes all
 MAX_WAIT_SECONDS: Final = 30.0
 LOOK_SECONDS: Final = 2.0  # between looks at the store, where other processes change it too
 
@@ -22,29 +24,31 @@ class CommandWatch:
         self._clock = clock
         self._bus = bus
         self._waiting: dict[str, set[asyncio.Event]] = {}
-        self._count = 0
+        self._counts: Counter[str] = Counter()  # by tenant
         self._closed = False
 
-    @property
-    def room(self) -> bool:
-        """Whether the newest to come in may stay."""
-        return self._count <= MAX_WAITING and not self._closed
+    def room(self, tenant: str) -> bool:
+        """Whether the tenant's newest to come in may stay."""
+        few = self._counts.total() <= MAX_WAITING and self._counts[tenant] <= MAX_WAITING_OF_TENANT
+        return few and not self._closed
 
     @property
     def closed(self) -> bool:
         return self._closed
 
     @contextmanager
-    def watching(self, command: str) -> Iterator[asyncio.Event]:
+    def watching(self, command: str, tenant: str) -> Iterator[asyncio.Event]:
         """The event is set when the command may have changed. To be entered before it is looked at."""
         changed = asyncio.Event()
         watchers = self._waiting.setdefault(command, set())
         watchers.add(changed)
-        self._count += 1
+        self._counts[tenant] += 1
         try:
             yield changed
         finally:
-            self._count -= 1
+            self._counts[tenant] -= 1
+            if not self._counts[tenant]:
+                del self._counts[tenant]
             watchers.discard(changed)
             if not watchers and self._waiting.get(command) is watchers:
                 del self._waiting[command]

@@ -286,9 +286,9 @@ def refuse_admission(admission: Admission) -> None:
 async def awaited(ctx: ApiContext, command: Command, seconds: float) -> Command:
     """The command as it stands, or with its outcome if that comes in time."""
     ends = ctx.clock.monotonic() + seconds
-    with ctx.waiters.watching(command.id) as changed:
+    with ctx.waiters.watching(command.id, command.tenant) as changed:
         found = await _fresh(ctx, command)
-        if not ctx.waiters.room or not ctx.agents.connected(command.agent):
+        if not ctx.waiters.room(command.tenant) or not ctx.agents.connected(command.agent):
             return found
         while found.state.open and (left := ends - ctx.clock.monotonic()) > 0:
             await ctx.waiters.wait(changed, left)

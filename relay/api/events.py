@@ -126,9 +126,9 @@ async def _found(
         indexed = await ctx.index.position()
         return await store.find(tenant, wanted, after, limit, indexed=indexed, now=ctx.clock.utcnow())
 
-    with ctx.bus.subscribe(EVENTS) as hints, ctx.waiters.watching(PURPOSE):
+    with ctx.bus.subscribe(EVENTS) as hints, ctx.waiters.watching(PURPOSE, tenant):
         found = await look()
-        while not found.events and not found.more and ctx.waiters.room:
+        while not found.events and not found.more and ctx.waiters.room(tenant):
             left = until - ctx.clock.monotonic()
             if left <= 0:
                 break

@@ -147,9 +147,9 @@ async def _begun(ctx: ApiContext, wanted: Wanted, bookmark: Bookmark, limit: int
         return Following(ctx.store, ctx.documents, ctx.clock, wanted, bookmark.place, limit)
 
     # Counted among those who wait for commands: the API answers others meanwhile.
-    with ctx.bus.subscribe(POSITIONS) as hints, ctx.waiters.watching(PURPOSE):
+    with ctx.bus.subscribe(POSITIONS) as hints, ctx.waiters.watching(PURPOSE, wanted.tenant):
         found = following()
-        while not await found.begin() and not found.more and ctx.waiters.room:
+        while not await found.begin() and not found.more and ctx.waiters.room(wanted.tenant):
             left = until - ctx.clock.monotonic()
             if left <= 0:
                 break

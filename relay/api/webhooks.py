@@ -27,6 +27,7 @@ from relay.api.webhook_schemas import (
     WebhookEndpointPatch,
     WebhookTestOut,
 )
+from relay.events import EventType
 from relay.webhooks.base import DeliveryState, Endpoint, ShownDelivery, Wish
 from relay.webhooks.desk import MOST_ENDPOINTS, TooManyTests
 from relay.webhooks.plan import Verdict, verdict_of
@@ -273,7 +274,7 @@ def _endpoint_out(endpoint: Endpoint) -> WebhookEndpointOut:
         id=endpoint.id,
         url=wish.url,
         description=wish.description,
-        types=sorted(wish.types),
+        types=[known for known in EventType if known in wish.types],
         connections=sorted(wish.connections),
         ordered=wish.ordered,
         enabled=endpoint.enabled,

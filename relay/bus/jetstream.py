@@ -91,6 +91,7 @@ class JetStreamBus:
         self._to_send = asyncio.Event()
         self._delivered = 0  # by the consumer in use
         self.connected = False
+        self._to_refill = False
         self.refill: Callable[[], Awaitable[None]] = _nothing  # announces from the store what waits there
 
     def publish(self, subject: str, data: Mapping[str, Any] | None = None) -> None:
@@ -153,8 +154,10 @@ class JetStreamBus:
         self.connected = True
         log.info("bus_connected", stream=self._access.stream, stream_made=made)
         self._local.deliver(Hint(""))
-        if made:
+        self._to_refill |= made
+        if self._to_refill:
             await self.refill()
+            self._to_refill = False
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._send(client), name="bus-send")

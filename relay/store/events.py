@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from relay.events import Event, EventType, StoredEvent
+from relay.events import Event, EventType, StoredEvent, kind_of
 from relay.store.base import from_micros, to_micros
 from relay.store.sql import Sql, Value
 
@@ -129,7 +129,7 @@ def stored_event(row: Any) -> StoredEvent:
         id=event_id,
         tenant=tenant,
         at=from_micros(at),
-        type=EventType(kind),
+        type=kind_of(kind),
         data=orjson.loads(data),
         connection=connection,
         agent=agent,

@@ -21,6 +21,7 @@ _CONNECTION: Final = (
 class Pool:
     size: int | None  # None: no bound
     in_use: int
+    given: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,11 @@ class HistoryLine:
 
 
 def pool(db: Sql, tenant: str, default: int | None) -> Pool:
-    row = db.row("SELECT pool, in_use FROM usage_pools WHERE tenant = ?", (tenant,))
-    return Pool(default, 0) if row is None else Pool(*row)
+    row = db.row("SELECT pool, in_use, given FROM usage_pools WHERE tenant = ?", (tenant,))
+    if row is None:
+        return Pool(default, 0)
+    size, in_use, given = row
+    return Pool(size if given else default, in_use, bool(given))
 
 
 def of_agent(db: Sql, agent: str) -> list[UsedConnection]:
@@ -83,7 +87,7 @@ def open_ledger(db: Sql, tenant: str, connection_ids: Collection[str], default: 
         if (found := connection(db, tenant, connection_id)) is not None:
             known[connection_id] = found.connection
     stands = pool(db, tenant, default)
-    return Ledger(stands.size, stands.in_use, known)
+    return Ledger(stands.size, stands.in_use, known, given=stands.given)
 
 
 def save(db: Sql, tenant: str, ledger: Ledger, by: Actor, now: datetime) -> None:
@@ -92,10 +96,11 @@ def save(db: Sql, tenant: str, ledger: Ledger, by: Actor, now: datetime) -> None
     for one in ledger.changed.values():
         _save_connection(db, tenant, one, now)
     changes = db.value(
-        "INSERT INTO usage_pools (tenant, pool, in_use, changes) VALUES (?, ?, ?, ?) "
+        "INSERT INTO usage_pools (tenant, pool, in_use, changes, given) VALUES (?, ?, ?, ?, ?) "
         "ON CONFLICT (tenant) DO UPDATE SET pool = excluded.pool, in_use = excluded.in_use, "
-        "changes = usage_pools.changes + excluded.changes RETURNING changes",
-        (tenant, ledger.pool, ledger.in_use, len(ledger.history)),
+        "changes = usage_pools.changes + excluded.changes, "
+        "given = excluded.given RETURNING changes",
+        (tenant, ledger.pool, ledger.in_use, len(ledger.history), int(ledger.given)),
     )
     db.change_many(
         "INSERT INTO usage_history (tenant, n, at, action, connection, credits, in_use, pool, why, by_kind, by_name) "
@@ -112,7 +117,8 @@ def save(db: Sql, tenant: str, ledger: Ledger, by: Actor, now: datetime) -> None
 
 def disconnect_agent(db: Sql, tenant: str, agent: str, by: Actor, now: datetime) -> None:
     """Its connections are no more."""
-    ledger = open_ledger(db, tenant, [one.id for one in of_agent(db, agent)], None)
+    known = db.value("SELECT pool FROM usage_pools WHERE tenant = ?", (tenant,))
+    ledger = open_ledger(db, tenant, [one.id for one in of_agent(db, agent)], known)
     ledger.gone(list(ledger.connections), "agent revoked")
     save(db, tenant, ledger, by, now)
 

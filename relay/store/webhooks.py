@@ -219,7 +219,7 @@ def _endpoint(row: Any) -> Endpoint:
         wish=Wish(
             url,
             description,
-            frozenset(map(EventType, orjson.loads(types))),
+            frozenset(orjson.loads(types)),
             frozenset(orjson.loads(connections)),
             bool(ordered),
         ),

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from relay.events import Event, EventType, StoredEvent
+from relay.events import Event, StoredEvent
 
 
 class DeliveryState(StrEnum):
@@ -31,7 +31,7 @@ class Wish:
 
     url: str
     description: str = ""
-    types: frozenset[EventType] = frozenset()  # empty: all
+    types: frozenset[str] = frozenset()  # empty: all; a later version of the relay may know more
     connections: frozenset[str] = frozenset()  # empty: all, and what belongs to none
     ordered: bool = False  # per connection: one after the other
 

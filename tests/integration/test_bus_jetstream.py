@@ -14,6 +14,7 @@ import pytest
 import trustme
 
 from agent.clock import SystemClock
+from agent.errors import Unreachable
 from relay.bus.base import Hint, Hints
 from relay.bus.jetstream import MAX_UNSENT, JetStreamBus, NatsAccess
 from tests.nats_server import NatsServer
@@ -106,6 +107,24 @@ async def test_a_wiped_nats_is_filled_again_and_everybody_is_told_to_look(nats_s
             # Who is back behind what was filled in does not hear of it, and is told to look instead.
             await told_of_missed(at_b)
             await until("filled again", lambda: len(refilled) >= 2)
+
+
+async def test_what_could_not_be_filled_in_once_is_filled_in_with_the_next_connection(
+    nats_server: NatsServer,
+) -> None:
+    bus = JetStreamBus(access(nats_server), relay="rly_a", clock=CLOCK)
+    tried = []
+
+    async def refill() -> None:
+        tried.append(True)
+        if len(tried) == 1:
+            raise Unreachable("The database does not answer.")
+
+    bus.refill = refill
+    async with running(bus):
+        await until("filled again", lambda: len(tried) == 2)
+        await until("connected", lambda: bus.connected)
+    assert len(tried) == 2
 
 
 async def test_what_is_told_while_nats_is_away_arrives_when_it_is_back(nats_server: NatsServer) -> None:

@@ -208,3 +208,16 @@ async def test_another_tenants_connections_take_nothing_of_the_pool(relay: Relay
 
     assert set((await standings(relay)).values()) == {Standing.ESTABLISHED}
     assert await credits_of(relay).release("globex", "nav", NOW) is None
+
+
+async def test_what_the_settings_say_holds_for_whoever_was_given_no_pool_of_its_own(relay: Relay) -> None:
+    """Also behind the first change, and until the operator gives one."""
+    agent = await enrolled(relay.store)
+    await tell(relay, agent, "nav")
+    larger = Credits(relay.store.engine, replace(PRICES, default_pool=99))
+
+    assert (await larger.pool("acme")).size == 99
+    await credits_of(relay).resize("acme", 12, NOW)
+    assert (await larger.pool("acme")).size == 12
+    await credits_of(relay).resize("acme", None, NOW)
+    assert (await larger.pool("acme")).size is None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.events import EventType
+from relay.events import EventType, event_document
 from relay.store.events import HELD_BACK, EventFilter
 from relay.webhooks.attempts import result_of
 from relay.webhooks.base import DeliveryState, DisabledReason, Due, Endpoint
@@ -435,3 +435,26 @@ async def test_the_deliveries_of_a_deleted_endpoint_go_by_and_by(there: Hooks) -
 
     assert removed == [2, 2, 1, 0, 0]
     assert await there.webhooks.secrets(endpoint.id) == []
+
+
+async def test_an_event_that_only_a_newer_relay_knows_is_listed_and_delivered_like_others(
+    there: Hooks,
+) -> None:
+    """While relays are upgraded one after the other."""
+    endpoint = await there.endpoint()
+    (told,) = await there.tell()
+    await there.store.engine.write(
+        lambda db: [
+            db.change("UPDATE events SET type = 'warehouse.flooded'"),
+            db.change("UPDATE webhook_endpoints SET types = ?", ('["warehouse.flooded"]',)),
+        ]
+    )
+
+    assert await there.fan_out() == 1
+    look = await there.webhooks.look(endpoint.id, NOW, 10, ())
+    assert [due.event.event.type for due in look.due] == ["warehouse.flooded"]
+    found = await there.events.event("acme", told.id)
+    assert found is not None
+    assert event_document(found.event)["type"] == "warehouse.flooded"
+    ((known, _),) = await there.webhooks.enabled()
+    assert known.wish.takes(found.event)
