@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test check faults network faults-scaled relay-scaled sim security fuzz bugs bench lock schemas messages client packages clean
+.PHONY: help demo test check faults network faults-scaled relay-scaled sim security fuzz bugs bench lock schemas messages docs client packages clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -80,6 +80,9 @@ schemas: .venv/run ## write config/schemas/ anew from the settings
 
 messages: .venv/dev ## write docs/messages.md and what `groundwire explain` reads anew from the code
 	$(BIN)/python -m docs.generate
+
+docs: .venv/dev ## the documentation as a site in build/site; a broken link fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 client: .venv/dev ## write clients/python anew from the API's description
 	$(BIN)/python -m clients.generate
