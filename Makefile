@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test check faults network faults-scaled relay-scaled sim security fuzz bugs bench lock schemas messages docs client packages clean
+.PHONY: help demo quick-start test check faults network faults-scaled relay-scaled sim security fuzz bugs bench lock schemas messages docs client packages clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ help: ## show the targets
 
 demo: .venv/run ## relay, agent and a sandbox ERP on this machine; Ctrl-C ends it. ONCE=1: one round, a summary, and out
 	@$(BIN)/python examples/demo/demo.py $(if $(ONCE),--once)
+
+quick-start: .venv/dev ## README's quick start as it stands, with the installation; says the seconds
+	GROUNDWIRE_QUICK_START=1 $(BIN)/pytest -q -n 0 tests/integration/test_quick_start.py
 
 test: .venv/dev packages check ## everything that CI runs
 	$(BIN)/pytest -q -m "not slow" --numprocesses 4 --dist loadfile --no-loadscope-reorder --durations 40 --durations-min 3

@@ -19,6 +19,8 @@ from typing import Self
 SECONDS = 90.0  # for what is awaited; a machine that does other things besides takes its time
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
+_PROMPT = re.compile(r"\n  (\[[^\n]*\] )?> \Z")
+
 
 class PseudoTerminal:
     """Runs `command` on a terminal of 120 columns until it ends, or the test does."""
@@ -70,6 +72,16 @@ class PseudoTerminal:
         self.expect(question)
         self.expect("> ")
         self.type(typed + "\n")
+
+    def prompt(self) -> str | None:
+        """What came since the last answer, once something is asked; None where it ended instead."""
+        deadline = time.monotonic() + SECONDS
+        while not _PROMPT.search(self.screen[self._seen :]):
+            assert time.monotonic() < deadline, f"nothing was asked:\n{self.screen[-4000:]}"
+            if not self._read():
+                return None
+        said, self._seen = self.screen[self._seen :], len(self.screen)
+        return said
 
     def type(self, text: str) -> None:
         os.write(self._keys, text.encode())
