@@ -9,6 +9,7 @@ from importlib import resources
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup, escape
 
 from agent.measures import NONE, duration, size
 
@@ -56,6 +57,7 @@ def make_environment(statics: Statics) -> Environment:
         "duration": duration,
         "plural": plural,
         "ago": ago,
+        "spoken": spoken,
     }
     return environment
 
@@ -81,6 +83,17 @@ def ago(text: str | None, now: datetime) -> str:
     if abs(seconds) < 1:
         return "now"
     return f"{duration(seconds)} ago" if seconds > 0 else f"in {duration(seconds)}"
+
+
+def spoken(text: str) -> Markup:
+    """A sentence of the agent: what it has between backticks is a command or a name of a file."""
+    parts = str(text).split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else escape(part)
+        for place, part in enumerate(parts)
+    )
 
 
 def plural(count: int, one: str, many: str = "") -> str:
