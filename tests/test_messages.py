@@ -50,7 +50,7 @@ def test_no_text_is_about_what_is_not_there_any_more(name: str, known: object) -
 def test_every_error_is_raised_somewhere() -> None:
     called, raised = set(), set()
     for path in sources():
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in ast.walk(messages.parsed(path)):
             if isinstance(node, ast.Call):
                 called.add(ast.unparse(node.func).rpartition(".")[2])
             elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Name):

@@ -7,6 +7,7 @@ configuration passes `configured`; and all of it passes the redaction of secrets
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
@@ -31,7 +32,7 @@ from agent.vault.store import Vault
 
 PART_SECONDS: Final = 15.0
 OUTBOX_FILE: Final = "outbox.db"
-LOG_FOLDER: Final = "logs"
+LOG_FOLDER: Final = "logs"  # of the bundle
 AUDIT_LINES: Final = 500  # the newest
 
 Ask = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
@@ -164,18 +165,20 @@ async def _collected(part: Part) -> Collected:
 async def _logs(site: Site) -> list[Collected]:
     reason = "the newest lines: events, names, counts, codes; no sentence of an error"
     try:
-        files = await asyncio.to_thread(logs.newest_files, site.state_dir / LOG_FOLDER)
+        files = await asyncio.to_thread(logs.newest_files, site.known.log_dir)
     except (OSError, GroundwireError):
-        return [Collected(f"{LOG_FOLDER}/", reason, b"", "there are no log files in the state folder")]
+        files = []
+    if not files:
+        return [Collected(f"{LOG_FOLDER}/", reason, b"", "there are no log files that can be read")]
     return [await asyncio.to_thread(_log, path, reason) for path in files]
 
 
 def _log(path: Path, reason: str) -> Collected:
-    name = f"{LOG_FOLDER}/{plain(path.name)}"
+    name = f"{LOG_FOLDER}/{plain(path.name).removesuffix('.gz')}"
     try:
         content = "\n".join(logs.told_lines(logs.tail_of(path))).encode("utf-8", "replace")
-    except OSError as error:
-        return Collected(name, reason, b"", f"it cannot be read: {error.strerror or type(error).__name__}")
+    except (OSError, EOFError, zlib.error) as error:
+        return Collected(name, reason, b"", f"it cannot be read: {type(error).__name__}")
     return Collected(
         name,
         reason,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -11,8 +12,10 @@ from typing import Any, Final
 
 from agent.bundle.masking import LEFT_OUT, last_redaction, sized, told
 from agent.secrets import open_at_once
+from agent.telemetry.files import CURRENT, numbered
 
 TAIL_BYTES: Final = 1024 * 1024  # of each file, as it is; less than half of it stays
+MAX_UNPACKED: Final = 64 * 1024 * 1024  # of one file that was packed when it was full
 MAX_FILES: Final = 8  # the newest
 _EVENT: Final = re.compile(r"[a-z][a-z0-9_]{0,79}")
 _FRAME: Final = re.compile(r'\s*File "([^"]+)", line (\d+), in ([\w<>]+)')
@@ -23,18 +26,23 @@ _ABOVE_PACKAGES: Final = re.compile(r".*[/\\](?=(?:site-packages|agent|drivers|r
 
 
 def newest_files(folder: Path) -> list[Path]:
-    """Those that were written last come first."""
-    found = [path for path in folder.iterdir() if path.is_file() and not path.is_symlink()]
-    return sorted(found, key=lambda path: (-path.stat().st_mtime_ns, path.name))[:MAX_FILES]
+    """The file that is written, then the older ones, the newest of them first."""
+    current = folder / CURRENT
+    files = [current] if current.is_file() else []
+    return [*files, *reversed(numbered(folder).values())][:MAX_FILES]
 
 
 def tail_of(path: Path, most: int = TAIL_BYTES) -> list[str]:
     """The last whole lines."""
     with open(path, "rb", opener=open_at_once) as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - most))
-        lines = file.read(most).decode("utf-8", "replace").splitlines()
-    return lines[1:] if size > most else lines
+        if path.suffix == ".gz":
+            with gzip.open(file) as unpacked:
+                content = unpacked.read(MAX_UNPACKED)
+        else:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - most - 1))
+            content = file.read(most + 1)
+    lines = content[-most - 1 :].decode("utf-8", "replace").splitlines()
+    return lines[1:] if len(content) > most else lines
 
 
 def told_lines(lines: Iterable[str]) -> Iterator[str]:

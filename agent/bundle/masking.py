@@ -23,7 +23,7 @@ _OWN_WORDS: Final = (
     "name newColumns new_columns nextRunAt oldest oldest_enqueued_at operation origin phase platform "
     "protection python rcvd reason received_at release retry_at run run_id since "
     "software startedAt started_at state status step stream streams system timestamp "
-    "trace_id trigger type until updated_at verb "
+    "part trace trace_id trigger type until updated_at verb "
 )
 OWN: Final = frozenset(_OWN_WORDS.split())
 _OWN_TEXT: Final = re.compile(r"(?=[^a-z]*[a-z])[a-z0-9][a-z0-9_.:/+-]{0,127}")

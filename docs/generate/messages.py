@@ -61,10 +61,11 @@ class Entry:
     level: str = ""
 
 
-def entries() -> list[Entry]:
+@cache
+def entries() -> tuple[Entry, ...]:
     """Sorted by kind as on the page, then by code."""
     order = list(KINDS_IN_WORDS)
-    return sorted(_entries(), key=lambda entry: (order.index(entry.kind), entry.code))
+    return tuple(sorted(_entries(), key=lambda entry: (order.index(entry.kind), entry.code)))
 
 
 def _entries() -> Iterator[Entry]:
@@ -134,7 +135,7 @@ def events() -> Mapping[str, tuple[str, str]]:
     """Every event that is logged at warning or above, with its level and one place."""
     found: dict[str, tuple[str, str]] = {}
     for path in sources():
-        tree = ast.parse(path.read_text("utf-8"))
+        tree = parsed(path)
         named = _constants(tree)
         for call in ast.walk(tree):
             if _logs(call):
@@ -148,6 +149,11 @@ def events() -> Mapping[str, tuple[str, str]]:
 def sources() -> list[Path]:
     """Drivers log through the standard library, in sentences: they stand in the log with the driver's process."""
     return sorted(path for folder in ("agent", "relay") for path in (ROOT / folder).rglob("*.py"))
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
 
 
 def _logs(node: ast.AST) -> bool:

@@ -69,4 +69,4 @@ def test_the_bundle_of_a_running_agent_is_whole(site: Deployment, tmp_path: Path
         assert '"phase"' in archive.read("health.json").decode()
         assert "box/purchase_orders" in archive.read("outbox.json").decode()
     missing = set(re.findall(r'"missing": "([^"]+)"', manifest))
-    assert missing <= {"there are no log files in the state folder"}
+    assert missing <= {"there are no log files that can be read"}

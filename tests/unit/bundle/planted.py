@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -170,8 +171,10 @@ async def planted(folder: Path) -> Path:
     state.mkdir(mode=0o700)
     Vault(state).put({"erp": Secret(KEPT), "proxy": Secret(canary("-proxy"))}, by="me", at=NOW)
     await _fill_outbox(state / "outbox.db")
-    (state / "logs").mkdir()
-    (state / "logs" / "agent.jsonl").write_text("\n".join(log_lines()) + "\n")
+    (state / "log").mkdir()
+    (state / "log" / "agent.log").write_text("\n".join(log_lines()) + "\n")
+    (state / "log" / "agent-000001.log.gz").write_bytes(gzip.compress("\n".join(log_lines()).encode()))
+    (state / "log" / "agent-000002.log.gz").write_bytes(b"damaged " + UNKNOWN.encode())
     clock = ManualClock()
     async with open_trail(state, clock, timedelta(days=365)) as trail:
         facts = {

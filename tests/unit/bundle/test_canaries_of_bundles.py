@@ -30,7 +30,7 @@ DOCUMENTS = (
     "audit.json",
     "state-folder.json",
 )
-FILES = (*DOCUMENTS, "logs/agent.jsonl")
+FILES = (*DOCUMENTS, "logs/agent.log", "logs/agent-000001.log")
 STATES = ("running", "stopped", "sent")
 
 Opened = Mapping[str, str]
@@ -75,7 +75,7 @@ async def test_a_bundle_of_a_stopped_agent_says_what_could_not_be_had(tmp_path: 
     assert outbox["streams"][0]["pending_batches"] == 1
     assert outbox["runs"][0]["code"] == "source_changed"
     missing = {file["name"] for file in json.loads(found["manifest.json"])["files"] if file["missing"]}
-    assert missing == {"health.json"}
+    assert missing == {"health.json", "logs/agent-000002.log"}
 
 
 async def test_what_helps_is_there(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ async def test_what_helps_is_there(tmp_path: Path) -> None:
     lines = {line["action"]: line for line in told["audit.json"]["lines"]}
     assert lines["command_settled"]["facts"]["state"] == "succeeded"
     assert any(file["name"] == "vault.json" for file in told["state-folder.json"]["files"])
-    logged = [json.loads(line) for line in found["logs/agent.jsonl"].splitlines()]
+    logged = [json.loads(line) for line in found["logs/agent.log"].splitlines()]
     assert (logged[0]["event"], logged[0]["rows"], logged[0]["stream"]) == ("run_failed", 12, "erp/orders")
     assert logged[1]["exception"] == ["agent/app.py:7 run", "(left out):3 y", "agent.errors.Unreachable"]
     assert "SQLSTATE 28000, HTTP 401" in logged[6]["error"]
