@@ -37,6 +37,7 @@ from agent.protocol.pace import BytePace, cost_of_part
 from agent.protocol.parts import PART_BYTES, parts_of
 from agent.protocol.relay_session import is_ahead
 from agent.protocol.session import KnownAgent, RelaySession
+from agent.telemetry.context import told_of_command, told_of_run
 from agent.websockets import next_message
 from relay.acting import Actor, ActorKind, now_acting
 from relay.credits import Credits
@@ -373,7 +374,7 @@ class AgentLink:
             return
         self._progress.forget(result.command)
         await self._store_answer(result.command, state, result.result, acked_as=result.state)
-        self._log.info("result_received", command=result.command, state=state.value)
+        self._log.info("result_received", state=state.value, **told_of_command(result.command))
 
     async def _store_answer(
         self, command: str, state: CommandState, result: Mapping[str, Any], *, acked_as: str
@@ -455,15 +456,16 @@ class AgentLink:
                     "batch_quarantined",
                     stream=batch.stream,
                     seq=batch.seq,
-                    run=batch.run,
                     reason=batch.damaged,
+                    **told_of_run(batch.run),
                 )
             self._session.acknowledge(batch.stream, batch.seq)
             self._session.grant(1)
         elif outcome is AppendOutcome.SUPERSEDED:
             self.supersede()
         else:
-            self._log.warning("batch_not_appended", stream=batch.stream, seq=batch.seq, outcome=outcome.value)
+            told = {"stream": batch.stream, "seq": batch.seq, **told_of_run(batch.run)}
+            self._log.warning("batch_not_appended", outcome=outcome.value, **told)
             self.end(
                 outcome.value, f"{batch.stream} {batch.seq} does not follow what is stored", retry_after=5.0
             )

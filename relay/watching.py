@@ -23,6 +23,7 @@ from relay.health.keeping import HealthStore
 from relay.health.notes import HealthNotes
 from relay.health.outlook import Outlook, OwnCertificate, none
 from relay.leadership import Leadership
+from relay.log_lines import LogLines, log_lines_wanted
 from relay.observing import Observer, Observers
 from relay.settings import RelaySettings
 from relay.store.base import Store
@@ -67,6 +68,8 @@ class Watching:
             watchers.append(self._metrics)
         if not isinstance(self._spans, Nowhere):
             watchers.append(Traces(self._spans, clock))
+        if log_lines_wanted():
+            watchers.append(LogLines())
         self.observer: Observer = Observers(*watchers)
 
     @property

@@ -61,12 +61,19 @@ def init(
 @click.option(
     "--log-format", type=click.Choice(["auto", "json", "console"]), default="auto", show_default=True
 )
-def run(config: Path, log_format: str) -> None:
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="Least level that is logged; debug has a line for each batch.",
+)
+def run(config: Path, log_format: str, log_level: str) -> None:
     """Run the relay of CONFIG, a relay.toml or its folder, until Ctrl-C or SIGTERM."""
     from agent.telemetry.logging import configure_logging  # noqa: PLC0415 - heavy
 
     commands = _commands()
-    configure_logging(format=log_format)  # type: ignore[arg-type]  # click has checked the choice
+    configure_logging(format=log_format, level=log_level)  # type: ignore[arg-type]  # click has checked both
     commands.run(_config_file(config))
 
 

@@ -33,6 +33,7 @@ def run(invocation: Invocation) -> None:
         files=kept if table.files else None,
         folder=settings.log_dir if table.files else None,
         clock=clock,
+        adjustable=True,
     )
     try:
         run_async(_run(settings, logs))

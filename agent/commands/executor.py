@@ -42,6 +42,7 @@ from agent.errors import AuditUnavailable, GroundwireError, StorageFull
 from agent.outbox.journal import RECEIVED, STARTED, CommandJournal, CommandRecord
 from agent.policy.decision import Decision
 from agent.protocol.frames import Command
+from agent.telemetry.context import of_command
 from agent.unbroken import to_its_end
 
 log = structlog.get_logger(__name__)
@@ -232,7 +233,8 @@ class Executor:
 
         one = Underway(record, Progress(running, self._clock))
         self._underway[record.id] = one
-        one.task = self._spawn(record.id, self._live(one))
+        with of_command(record.id):
+            one.task = self._spawn(record.id, self._live(one))  # its lines name it, and its trace
 
     def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         assert self._group is not None  # noqa: S101 - every caller has looked

@@ -9,10 +9,13 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import Context
+from functools import partial
 from typing import Any, Final, cast
 
 import psutil
 import structlog
+from structlog.contextvars import get_contextvars
 
 from agent.clock import Clock
 from agent.hosting.environment import child_environment
@@ -42,6 +45,7 @@ class ChildProcess(asyncio.SubprocessProtocol):
     ) -> None:
         self._log = log.bind(connection=name)
         self._upcalls = upcalls
+        self._works_for: dict[str, Any] = {}
         self._limits = limits
         self._clock = clock
         self._assembler = FrameAssembler()
@@ -54,8 +58,8 @@ class ChildProcess(asyncio.SubprocessProtocol):
         self._memory_due = 0.0
         self._lines = LineReporter(
             redact,
-            lambda line: self._log.info("driver_printed", line=line),
-            lambda count: self._log.info("driver_output_suppressed", lines=count),
+            lambda line: self._tell("driver_printed", line=line),
+            lambda count: self._tell("driver_output_suppressed", lines=count),
         )
 
     @classmethod
@@ -134,7 +138,12 @@ class ChildProcess(asyncio.SubprocessProtocol):
     def ended(self) -> bool:
         return self._exited.is_set()
 
+    def _tell(self, event: str, **facts: Any) -> None:
+        """A line for what the child does just now, whatever the loop's callback was begun in."""
+        Context().run(partial(self._log.info, event, **{**self._works_for, **facts}))
+
     def request(self, header: Mapping[str, Any]) -> None:
+        self._works_for = get_contextvars()  # the run or the command that asks
         pipe = cast("asyncio.WriteTransport | None", self._transport.get_pipe_transport(STDIN))
         if pipe is not None and not pipe.is_closing():
             pipe.write(encode_head(header))  # a child that is gone is noticed by the wait for its answer

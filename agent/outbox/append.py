@@ -11,6 +11,7 @@ from agent.outbox import batches, letters, runs, segments, streams
 from agent.outbox.database import Database
 from agent.outbox.limits import SEGMENTS_AT_MOST, Limits
 from agent.outbox.values import Entry
+from agent.telemetry.context import told_of_run
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +31,8 @@ def append(db: Database, entry: Entry, *, limits: Limits, now: datetime) -> tupl
         if entry.checkpoint is not None and entry.stream not in db.restarted:
             stream.checkpoint = entry.checkpoint
         streams.save(db, stream)
+    for seq in seqs:
+        log.debug("batch_enqueued", stream=entry.stream, seq=seq, **told_of_run(entry.run))
     if entry.segment is not None:
         _keep_segments_few(db, entry.stream)
     return seqs

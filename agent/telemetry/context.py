@@ -11,11 +11,15 @@ from agent.telemetry.spans import trace_of_command, trace_of_run
 
 def of_run(run: str, stream: str) -> AbstractContextManager[object]:
     """Lines from inside of it, from whatever part, name the run, its stream and its trace."""
-    return bound_contextvars(run=run, stream=stream, trace=trace_of_run(run).hex())
+    return bound_contextvars(stream=stream, **told_of_run(run))
 
 
 def of_command(command: str) -> AbstractContextManager[object]:
-    return bound_contextvars(command=command, trace=trace_of_command(command).hex())
+    return bound_contextvars(**told_of_command(command))
+
+
+def told_of_command(command: str) -> dict[str, str]:
+    return {"command": command, "trace": trace_of_command(command).hex()}
 
 
 def told_of_run(run: str) -> dict[str, str]:

@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+import structlog
+
 from agent.clock import Clock
+from agent.telemetry.context import told_of_run
 from agent.telemetry.spans import Nowhere, Span, SpanSink, span_of_delivery, span_of_run, trace_of_run
+
+log = structlog.get_logger(__name__)
 
 
 class Sent(Protocol):
@@ -48,8 +53,6 @@ class DeliveryTrace:
         self._on_their_way: dict[str, deque[_OnItsWay]] = {}
 
     def sent(self, batch: Sent) -> None:
-        if self._off:
-            return
         waiting = self._on_their_way.setdefault(batch.stream, deque())
         size = len(batch.payload)
         waiting.append(_OnItsWay(batch.seq, batch.run, batch.kind, batch.count, size, self._clock.utcnow()))
@@ -59,6 +62,9 @@ class DeliveryTrace:
         now = self._clock.utcnow()
         while waiting and waiting[0].seq <= seq:
             one = waiting.popleft()
+            log.debug("batch_acked", stream=stream, seq=one.seq, **told_of_run(one.run))
+            if self._off:
+                continue
             attributes: dict[str, str | int] = {
                 "stream": stream,
                 "seq": one.seq,

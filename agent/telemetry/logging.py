@@ -24,7 +24,7 @@ from agent.secrets import redact
 from agent.telemetry.event_log import EventLogSink, event_log
 from agent.telemetry.files import FileSink, RotatedFile
 from agent.telemetry.journal import journal_sink
-from agent.telemetry.levels import LIBRARIES, LevelName, Levels, part_of
+from agent.telemetry.levels import LEVELS, LIBRARIES, LevelName, Levels, part_of
 from agent.telemetry.sinks import Sink, StreamSink, as_json, console_renderer
 from agent.telemetry.text import clean_text
 
@@ -63,15 +63,21 @@ def configure_logging(
     folder: Path | None = None,
     clock: Clock | None = None,
     environ: Mapping[str, str] | None = None,
+    adjustable: bool = False,
 ) -> Logs:
-    """Set structlog and the standard library's logging up for this process. Call once, at start."""
+    """Set structlog and the standard library's logging up for this process. Call once, at start.
+
+    `adjustable`: whether somebody may want more of it while the process runs; looking at what nobody wants costs time.
+    """
     target = sys.stderr if stream is None else stream
     sinks: list[Sink] = [stream_sink(target, format, os.environ if environ is None else environ)]
     if files is not None:
         sinks.append(FileSink(files))
         if (system := event_log()) is not None:
             sinks.append(EventLogSink(system))
-    return install(Levels(level, clock or SystemClock()), sinks, folder=folder)
+    levels = Levels(level, clock or SystemClock())
+    least = logging.DEBUG if adjustable else LEVELS[level]
+    return install(levels, sinks, folder=folder, least=least)
 
 
 def log_files(folder: Path, clock: Clock, *, total_bytes: int, keep: timedelta) -> RotatedFile:
@@ -86,8 +92,10 @@ def stream_sink(target: TextIO, chosen: Format, environ: Mapping[str, str]) -> S
     return journal or StreamSink(target, as_json)
 
 
-def install(levels: Levels, sinks: Sequence[Sink], *, folder: Path | None = None) -> Logs:
-    """Everything that is logged from now on goes to these sinks."""
+def install(
+    levels: Levels, sinks: Sequence[Sink], *, folder: Path | None = None, least: int = logging.DEBUG
+) -> Logs:
+    """Everything that is logged from now on goes to these sinks; below `least` nothing can be made to be."""
     pipeline: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -99,7 +107,7 @@ def install(levels: Levels, sinks: Sequence[Sink], *, folder: Path | None = None
     ]
     structlog.configure(
         processors=pipeline,
-        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),  # `_Wanted` decides
+        wrapper_class=structlog.make_filtering_bound_logger(least),  # the rest `_Wanted` decides
         logger_factory=_named,
         cache_logger_on_first_use=False,
     )

@@ -14,6 +14,7 @@ from agent.outbox.values import UnknownAck
 from agent.protocol.faults import MIB, Fault, ProtocolFault
 from agent.protocol.frames import Batch, BatchKindName
 from agent.protocol.session import AgentSession
+from agent.telemetry.context import told_of_run
 from agent.tunnel.ports import BatchQueue, PendingBatch
 
 READ_AHEAD_BATCHES: Final = 32  # one read of the outbox; enough to keep the socket busy
@@ -135,9 +136,10 @@ class BatchFeed:
             return False
         batch = _to_frame(stored)
         if not self._session.fits(batch):
-            self._block(stored.stream, "batch_above_relay_limit", stored.seq)
+            self._block(stored.stream, "batch_above_relay_limit", stored.seq, **told_of_run(stored.run))
             return False
         self._session.send_batch(batch)
+        log.debug("batch_sent", stream=stored.stream, seq=stored.seq, **told_of_run(stored.run))
         self._sent(batch)
         self._tail[stored.stream] = stored.seq
         return True
@@ -171,9 +173,9 @@ class BatchFeed:
         self._read_to = min(self._read_to, seq)
         self._exhausted = False
 
-    def _block(self, stream: str, why: str, seq: int) -> None:
+    def _block(self, stream: str, why: str, seq: int, **told: str) -> None:
         self._blocked.add(stream)
-        log.error("stream_blocked", stream=stream, reason=why, seq=seq)
+        log.error("stream_blocked", stream=stream, reason=why, seq=seq, **told)
 
 
 def _to_frame(stored: PendingBatch) -> Batch:
