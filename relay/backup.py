@@ -20,6 +20,7 @@ from relay.settings import RelaySettings, load_settings
 from relay.store.copying import Copied, Progress, copy_store, look_at, nobody_watches
 from relay.store.opening import log_of, sync_folder
 from relay.store.sqlite import STORE_FILE, SqliteStore
+from relay.store.storage import restored_beside
 
 CONFIG: Final = "relay.toml"
 STORE: Final = "relay.db"
@@ -51,11 +52,16 @@ async def back_up(
     settings = load_settings(config)
     with _told(target):
         await asyncio.to_thread(_make, target)
-        started = clock.utcnow()
-        copied = await copy_store(store.database, target / STORE, progress)
-        left_out = await asyncio.to_thread(_add_files, settings, config, target)
-        _write_private(target / MANIFEST, _manifest(copied, started, left_out))
-        sync_folder(target)
+        try:
+            started = clock.utcnow()
+            copied = await copy_store(store.database, target / STORE, progress)
+            left_out = await asyncio.to_thread(_add_files, settings, config, target)
+            _write_private(target / MANIFEST, _manifest(copied, started, left_out))
+            sync_folder(target)
+        except BaseException:
+            # Half a backup is none, and its name is wanted for the next attempt.
+            shutil.rmtree(target, ignore_errors=True)
+            raise
     return BackedUp(target, copied.position, left_out)
 
 
@@ -83,7 +89,7 @@ def restore(backup: Path, folder: Path, *, now: datetime, replace: bool = False)
         _put_missing(backup, folder)
         settings = load_settings(folder / CONFIG)
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        arrived = settings.data / f"{STORE}.restored"
+        arrived = restored_beside(settings.store_path)
         _copy_private(backup / STORE, arrived)
         copied = look_at(arrived)
         if copied.version > STORE_FILE.version:
@@ -161,14 +167,22 @@ def _clear(settings: RelaySettings, now: datetime, *, replace: bool) -> Path | N
                 where=str(store),
                 hint="With --replace it is moved aside, and what came to it behind the backup is asked for again.",
             )
-        moved = settings.data / f"replaced-{now:%Y%m%dT%H%M%S}"
-        moved.mkdir(mode=0o700)
+        moved = _parted_from(settings, there) or settings.data / f"replaced-{now:%Y%m%dT%H%M%S}"
+        moved.mkdir(mode=0o700, exist_ok=True)
         for path in there:
             path.replace(moved / path.name)
     index = settings.index_path
     for path in (index, log_of(index), index.with_name(f"{index.name}-shm")):
         path.unlink(missing_ok=True)
     return moved
+
+
+def _parted_from(settings: RelaySettings, there: Iterable[Path]) -> Path | None:
+    """Where the store is whose log alone is left, because the restore before this one was cut off."""
+    if list(there) != [log_of(settings.store_path)]:
+        return None
+    aside = sorted(settings.data.glob("replaced-*"), reverse=True)
+    return next((one for one in aside if not (one / log_of(settings.store_path).name).exists()), None)
 
 
 def _copy_private(source: Path, target: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from agent.errors import ConfigurationError, GroundwireError
@@ -54,10 +55,26 @@ async def open_store(settings: RelaySettings) -> OpenedStore:
     """Raises GroundwireError."""
     address = address_of(settings)
     if address is None:
+        _refuse_half_restored(settings.store_path)
         return await SqliteStore.open(settings.store_path)
     from relay.store.postgresql.store import PostgresStore  # noqa: PLC0415 - see above
 
     return await PostgresStore.open(address)
+
+
+def restored_beside(store: Path) -> Path:
+    """Where a restore puts the store that is to take the place of this one."""
+    return store.with_name(f"{store.name}.restored")
+
+
+def _refuse_half_restored(store: Path) -> None:
+    """Else an empty store would be made where one was about to come back."""
+    if restored_beside(store).exists() and not store.exists():
+        raise ConfigurationError(
+            "A restore was cut off before the store was in its place.",
+            where=str(store),
+            hint="Run `groundwire relay restore` again, with --replace.",
+        )
 
 
 async def open_storage(settings: RelaySettings) -> Storage:

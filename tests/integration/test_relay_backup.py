@@ -12,13 +12,15 @@ import httpx
 import pytest
 
 from agent.control import SOCKET_FILE, is_running
-from agent.errors import AlreadyRunning, ConfigurationError, StorageDamaged
+from agent.errors import AlreadyRunning, ConfigurationError, NotPermitted, StorageDamaged
 from relay import backup, commands
 from relay.app import RelayApp
 from relay.identities import NewSecret
 from relay.settings import RelaySettings, load_settings
 from relay.store import copying
 from relay.store.base import Agent
+from relay.store.opening import log_of
+from relay.store.storage import open_store
 from tests.integration.relay_peer import Peer, client_of, enrolled_peer, eventually, made
 from tests.unit.relay.making import NOW, Sender, orders
 
@@ -136,6 +138,56 @@ async def test_a_data_folder_that_takes_no_socket_costs_no_relay(place: Place) -
     async with RelayApp(place.settings) as relay, client_of(relay, place.token) as client:
         for _ in range(3):
             assert await listed(client) == set()
+
+
+class CutOff(BaseException):
+    """The process was killed there."""
+
+
+@pytest.mark.parametrize("moves", range(3))
+async def test_a_restore_that_is_cut_off_between_its_moves_is_done_again_and_no_relay_starts_empty(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moves: int
+) -> None:
+    await asyncio.to_thread(commands.back_up, place.config, tmp_path / "backup")
+    store = place.settings.store_path
+    log_of(store).write_bytes(b"")  # as a relay that was killed leaves one
+    replace, left = Path.replace, [moves]
+
+    def cut_off(path: Path, target: Path) -> Path:
+        left[0] -= 1
+        if left[0] < 0:
+            raise CutOff
+        return replace(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", cut_off)
+        with pytest.raises(CutOff):
+            await asyncio.to_thread(commands.restore, tmp_path / "backup", place.folder, replace=True)
+    if not store.exists():
+        with pytest.raises(ConfigurationError, match="cut off"):
+            await open_store(place.settings)
+
+    await asyncio.to_thread(commands.restore, tmp_path / "backup", place.folder, replace=True)
+
+    aside = sorted(path.name for path in place.settings.data.glob("replaced-*/*"))
+    assert aside == ["relay.db", "relay.db-wal"]
+    async with RelayApp(place.settings) as relay, client_of(relay, place.token) as client:
+        assert await listed(client) == set()
+
+
+async def test_a_backup_that_fails_leaves_nothing_and_its_name_is_free(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("relay.backup._write_private", full)
+        with pytest.raises(NotPermitted, match="No space left"):
+            await asyncio.to_thread(commands.back_up, place.config, tmp_path / "backup")
+    assert not (tmp_path / "backup").exists()
+
+    await asyncio.to_thread(commands.back_up, place.config, tmp_path / "backup")
 
 
 @pytest.mark.parametrize("fault", ["spoilt", "missing"])
