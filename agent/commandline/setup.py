@@ -70,8 +70,10 @@ def _by_hand(invocation: Invocation, save: Path | None, *, dry_run: bool) -> dic
     person = Remembering(Terminal(to_stderr=invocation.json), earlier_answers(machine.read(DRAFT) or ""))
     try:
         outcome = run_async(_sitting(person, machine, dry_run=dry_run))
-    except BaseException:
+    except BaseException as error:
         _keep(machine, person, dry_run=dry_run)
+        if isinstance(error, KeyboardInterrupt):
+            invocation.output.note("\nWhat is done is kept. `groundwire setup` goes on from here.")
         raise
     if not dry_run:
         machine.forget(DRAFT)

@@ -17,7 +17,7 @@ from agent.setup.gathering import Gatherer, connection_name, free_name
 from agent.setup.machine_port import Found, Machine
 from agent.setup.needs import ANY_DATABASE
 from agent.setup.records import shown
-from agent.setup.relay_part import tell_error
+from agent.setup.relay_part import SetupLeft, tell_error
 from drivers.contract import CheckStep
 
 POLICY: Final = "policy.toml"
@@ -33,6 +33,7 @@ class Added:
     system: str
     streams: tuple[str, ...]
     enabled: bool
+    leaves: bool  # whether anything of it may leave this host
 
 
 class _GivenUp(Exception):
@@ -56,7 +57,9 @@ async def add_connection(person: Person, machine: Machine, filing: Filing, found
     except _GivenUp:
         person.tell(Saying(Tone.NOTE, "Left out; nothing of it was written."))
         return None
-    except ConfigurationError as error:
+    except SetupLeft:
+        raise
+    except GroundwireError as error:
         if not person.present:
             raise
         tell_error(person, error)
@@ -345,7 +348,8 @@ class _Connection:
         if not await self.filing.put(name, connection_text(draft)):
             self.person.tell(Saying(Tone.NOTE, f"{name} stays as it is."))
             return None
-        return Added(draft.name, draft.system.name, tuple(draft.streams or ()), draft.enabled)
+        streams = tuple(draft.streams or ())
+        return Added(draft.name, draft.system.name, streams, draft.enabled, leaves=how != NOTHING)
 
 
 def _as_error(step: CheckStep, draft: Draft) -> GroundwireError:

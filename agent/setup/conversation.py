@@ -135,9 +135,10 @@ def _next(person: Person, outcome: Outcome, folder: str) -> None:
     names = [one.name for one in outcome.connections if one.enabled]
     commands = [("status", "how it goes, and what needs a person")]
     if names:
-        commands.append((f"sync {names[0]}", "read it now, instead of with its schedule"))
+        commands.append((f"sync {names[0]}", "read it now"))
         commands.append((f"policy explain {names[0]}", "what of it may leave, and why"))
-    commands.append(("check", "every hop again, whenever something does not work"))
+    commands.append(("console", "the same in a browser"))
+    commands.append(("doctor", "what is wrong, and what to do about it"))
     resting = [one.name for one in outcome.connections if not one.enabled]
     for name in resting:
         person.tell(
@@ -147,6 +148,15 @@ def _next(person: Person, outcome: Outcome, folder: str) -> None:
                 f"`groundwire check {name}` tests it; say enabled = true in connections/{name}.toml once it works.",
             )
         )
+    for one in outcome.connections:
+        if one.enabled and not one.leaves:
+            person.tell(
+                Saying(
+                    Tone.NOTICE,
+                    f"Nothing of {one.name} may leave yet, so none of its streams runs.",
+                    f"`groundwire policy suggest {one.name}` prints what would let it; it belongs into policy.toml.",
+                )
+            )
     person.tell(Saying(Tone.COMMAND, "Then look at:", lines=tuple(_aligned(commands, folder))))
 
 

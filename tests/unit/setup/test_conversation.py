@@ -241,10 +241,12 @@ class TestAConnection:
 
     async def test_nothing_is_allowed_where_nothing_is_to_leave(self) -> None:
         machine = FakeMachine(found=ENROLLED)
+        person = Scripted(answers(connections__sandbox__leave="nothing"))
 
-        await set_up(Scripted(answers(connections__sandbox__leave="nothing")), machine)
+        await set_up(person, machine)
 
         assert tomllib.loads(machine.files["policy.toml"]) == {}
+        assert "policy suggest sandbox" in " ".join(person.texts(Tone.NOTICE))
 
     async def test_a_policy_that_names_the_connection_stays_as_it_is(self) -> None:
         policy = '[connections.sandbox.leave.vendor]\nfields = ["key"]\n'
