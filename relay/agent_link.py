@@ -6,11 +6,10 @@ What is said and when is decided in `agent.protocol`; what is stored, in `ingest
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from secrets import token_bytes
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import structlog
 from websockets.asyncio.server import ServerConnection
@@ -32,22 +31,21 @@ from agent.protocol.events import (
     StatusReceived,
 )
 from agent.protocol.faults import MAX_BATCH_BYTES, ProtocolFault
-from agent.protocol.frames import Batch, Hello, Result, Status
+from agent.protocol.frames import Batch, Hello, Status
 from agent.protocol.pace import BytePace, cost_of_part
 from agent.protocol.parts import PART_BYTES, parts_of
 from agent.protocol.relay_session import is_ahead
 from agent.protocol.session import KnownAgent, RelaySession
-from agent.telemetry.context import told_of_command, told_of_run
+from agent.telemetry.context import told_of_run
 from agent.websockets import next_message
 from relay.acting import Actor, ActorKind, now_acting
+from relay.agent_commands import AgentCommands
 from relay.credits import Credits
 from relay.ids import new_id
 from relay.ingest import Ingest, examine
-from relay.lifecycle import Command, CommandState
 from relay.members import Members, Own
-from relay.observing import Observer, Outcome, Settled, Word
+from relay.observing import Observer, Settled, Word
 from relay.pricing import default_prices
-from relay.progress import Progress
 from relay.settings import Gateway as GatewaySettings
 from relay.statuses import connection_statuses
 from relay.store.base import (
@@ -60,7 +58,6 @@ from relay.store.base import (
 )
 from relay.usage import Prices
 from relay.watch import CommandWatch
-from relay.wire import command_frame
 
 log = structlog.get_logger()
 
@@ -104,7 +101,6 @@ class AgentLink:
         self._ingest = ingest
         self._presence = presence
         self._members = members
-        self._waiters = waiters
         self._clock = clock
         self._session = RelaySession(
             relay=relay,
@@ -120,13 +116,20 @@ class AgentLink:
         self._writing = asyncio.Lock()
         self._looking = asyncio.Lock()
         self._written = asyncio.Event()
-        self._progress = Progress()
-        self._progress_came = asyncio.Event()
         self._pace = BytePace(settings.agent_bytes_per_second)
         self._spent = 0  # of what came since the last pause
         self.id = new_id("ses", clock.utcnow())
         self.own: Own | None = None  # once it is confirmed
         self._log = log.bind(session=self.id)
+        self._commands = AgentCommands(
+            self._session,
+            self.id,
+            store=store,
+            waiters=waiters,
+            observer=self._observer,
+            clock=clock,
+            wake=self._wake.set,
+        )
 
     async def run(self) -> None:
         """Until the session or the socket ends."""
@@ -138,7 +141,7 @@ class AgentLink:
                         ("write", self._write()),
                         ("watch", self._watch()),
                         ("store", self._store_all()),
-                        ("progress", self._store_progress()),
+                        ("progress", self._keep_progress()),
                     )
                 ]
                 await self._read()
@@ -165,21 +168,7 @@ class AgentLink:
 
     async def send_command(self, command: str) -> bool:
         """False: not now; it is sent when the agent is back, unless it has been sent already."""
-        if not self._session.open:
-            return False
-        outgoing = await self._store.send_command(
-            self._known(), command, self._clock.utcnow(), session=self.id
-        )
-        if outgoing is not None:
-            self._say(outgoing)
-            self._observer.command_sent(outgoing)
-        return outgoing is not None
-
-    def _say(self, command: Command) -> None:
-        """Its store knows it as sent: should the session have ended meanwhile, the next one sends it again."""
-        if self._session.live:
-            self._session.send_command(command_frame(command))
-            self._wake.set()
+        return self._session.open and await self._commands.send(self._known(), command)
 
     async def _read(self) -> None:
         try:
@@ -248,7 +237,7 @@ class AgentLink:
                 self._unstored += 1
                 self._to_store.put_nowait(event.batch)
             case ResultReceived():
-                await self._result(event.result)
+                await self._commands.answered(self._known(), event.result)
             case StatusReceived():
                 await self._told(event.status)
             case DrainStarted():
@@ -353,55 +342,13 @@ class AgentLink:
             self.drain()
             return
         await self.look_again()
-        for command in await self._store.send_commands(agent, self._clock.utcnow(), session=self.id):
-            self._say(command)
-            self._observer.command_sent(command)
-            self._waiters.changed(command.id)
+        await self._commands.send_waiting(agent)
 
-    async def _result(self, result: Result) -> None:
+    async def _keep_progress(self) -> None:
         try:
-            state = CommandState(result.state)
-        except ValueError:
-            # A word of a later version. Taken for an outcome it would be a guess.
-            self._log.warning("result_not_understood", command=result.command, state=result.state)
-            await self._store_answer(
-                result.command, CommandState.RUNNING, result.result, acked_as=result.state
-            )
-            return
-        if state is CommandState.RUNNING:
-            self._progress.put(result.command, result.result)
-            self._progress_came.set()
-            return
-        self._progress.forget(result.command)
-        await self._store_answer(result.command, state, result.result, acked_as=result.state)
-        self._log.info("result_received", state=state.value, **told_of_command(result.command))
-
-    async def _store_answer(
-        self, command: str, state: CommandState, result: Mapping[str, Any], *, acked_as: str
-    ) -> None:
-        agent = self._known()
-        changed = await self._store.answer_command(agent.id, command, state, result, self._clock.utcnow())
-        if changed:
-            self._waiters.changed(command)
-            if not state.open:
-                self._observer.command_answered(Outcome(agent, command, state))
-        self._session.send_result_ack(command, acked_as)
-        self._wake.set()
-
-    async def _store_progress(self) -> None:
-        while True:
-            due = self._progress.next_due()
-            if due is None:
-                await self._progress_came.wait()
-                self._progress_came.clear()
-                continue
-            await self._clock.sleep(max(due - self._clock.monotonic(), 0.0))
-            try:
-                for command, told in self._progress.take(self._clock.monotonic()):
-                    await self._store_answer(command, CommandState.RUNNING, told, acked_as="running")
-            except GroundwireError as error:
-                self._fail(error)
-                return
+            await self._commands.keep_progress()
+        except GroundwireError as error:
+            self._fail(error)
 
     def _fail(self, error: GroundwireError) -> None:
         self._log.error("session_failed", code=error.code, error=str(error), hint=error.hint)
