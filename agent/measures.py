@@ -24,6 +24,8 @@ def duration(seconds: float | None) -> str:
     """The two largest units: 2 d 3 h, 4 min 10 s."""
     if seconds is None:
         return NONE
+    if 0 < abs(seconds) < 1:
+        return "under 1 s"
     left = round(abs(seconds))
     parts: list[tuple[int, str]] = []
     for length, unit in _UNITS:

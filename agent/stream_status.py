@@ -7,6 +7,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final
 
+from agent.configuration.units import render_duration
 from agent.errors import GroundwireError, PolicyDenied
 from agent.model.run import RunCounts, RunMode, RunReport, RunStatus, RunTrigger, rfc3339
 from agent.outbox.values import RunRecord
@@ -60,10 +61,9 @@ def stream_status(view: StreamView, next_look: datetime | None) -> dict[str, Any
 
 def schedule_document(sync: SyncSettings) -> dict[str, Any]:
     """When a stream is read, as its settings say."""
-    said = sync.model_dump(mode="json", exclude_none=True)
     return {
-        "every": said.get("every"),
-        "cron": said.get("cron"),
+        "every": render_duration(sync.every) if sync.every is not None else None,
+        "cron": sync.cron,
         "manual": sync.manual,
         "quiet_hours": [str(part) for part in sync.quiet_hours],
         "time_zone": sync.time_zone,

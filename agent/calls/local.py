@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from agent.audit.trail import Actor
@@ -15,7 +15,7 @@ from agent.configuration.reload import Reload
 from agent.connections import Connections
 from agent.control import Handler, Progress, caller, error_document
 from agent.model.run import RunReport, RunTrigger, rfc3339
-from agent.outbox.store import Outbox
+from agent.outbox.store import Outbox, OutboxStats, StreamStats
 from agent.settings import Settings
 from agent.tunnel.link import LinkState
 
@@ -100,8 +100,14 @@ class LocalCalls:
         return {"runs": [result_document(result) for result in results]}
 
     async def _outbox_stats(self, _args: dict[str, Any], _progress: Progress) -> dict[str, Any]:
-        stats = asdict(await self._outbox.stats())
-        return {**stats, "damaged": self._outbox.damaged, "reading_paused": self._outbox.reading_paused}
+        stats = await self._outbox.stats()
+        streams = {name: _shallow(one) for name, one in stats.streams.items()}
+        return {
+            **_shallow(stats),
+            "streams": streams,
+            "damaged": self._outbox.damaged,
+            "reading_paused": self._outbox.reading_paused,
+        }
 
     async def _discover(self, args: dict[str, Any], _progress: Progress) -> dict[str, Any]:
         """Through a driver of its own: no run under way has to end first, and none is cut by a change of the file."""
@@ -128,6 +134,11 @@ class LocalCalls:
             "changes": asdict(found.changes),
             "problems": [error_document(problem) for problem in found.problems],
         }
+
+
+def _shallow(stats: OutboxStats | StreamStats) -> dict[str, Any]:
+    """`asdict` copies values one by one, which of hundreds of streams takes most of a status."""
+    return {item.name: getattr(stats, item.name) for item in fields(stats)}
 
 
 def _link_document(state: LinkState) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 WIDTH: Final = 640
 HEIGHT: Final = 120
 GAP: Final = 2.0
+LEAST_PLACES: Final = 30
 LEAST_HEIGHT: Final = 2.0  # of a bar that is not nothing
 
 
@@ -27,10 +28,10 @@ class Bar:
 def bars(found: Sequence[Bar], *, title: str, height: int = HEIGHT) -> Markup:
     """Bars side by side, the newest at the right. Each tells its label; screen readers get `title` and the table below."""
     most = max((sum(bar.values) for bar in found), default=0.0) or 1.0
-    step = WIDTH / max(len(found), 1)
+    step = WIDTH / max(len(found), LEAST_PLACES)  # a few bars stay bars, at the right
     parts = []
     for place, bar in enumerate(found):
-        x, bottom, inner = place * step, float(height), []
+        x, bottom, inner = WIDTH - (len(found) - place) * step, float(height), []
         for value, kind in zip(bar.values, bar.classes, strict=True):
             if value <= 0:
                 continue

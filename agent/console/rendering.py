@@ -81,8 +81,13 @@ def ago(text: str | None, now: datetime) -> str:
         return "never"
     seconds = (now - _read(text)).total_seconds()
     if abs(seconds) < 1:
-        return "now"
+        return "just now"
     return f"{duration(seconds)} ago" if seconds > 0 else f"in {duration(seconds)}"
+
+
+def lasting(text: str | None, now: datetime) -> str:
+    """For how long something has been so."""
+    return NONE if text is None else f"for {duration(max((now - _read(text)).total_seconds(), 0.0))}"
 
 
 def spoken(text: str) -> Markup:

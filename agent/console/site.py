@@ -23,7 +23,7 @@ from agent.console.gate import Gate, TooLarge
 from agent.console.live import Live
 from agent.console.page import Confirm, GoTo, Outcome, Page, Show, Visit
 from agent.console.pages import PAGES
-from agent.console.rendering import Statics, ago, make_environment, title_of
+from agent.console.rendering import Statics, ago, lasting, make_environment, title_of
 from agent.console.signing_in import COOKIE, SigningIn
 from agent.control import Handler, error_document
 from agent.errors import ConfigurationError, GroundwireError, TransientError, UnexpectedError
@@ -253,6 +253,7 @@ class Site:
                 "now": now,
                 "theme": theme if theme in THEMES else "auto",
                 "ago": lambda text: ago(text, now),
+                "lasting": lambda text: lasting(text, now),
                 **data,
             }
         )

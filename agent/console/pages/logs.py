@@ -47,7 +47,9 @@ def line_of(line: Mapping[str, Any]) -> dict[str, Any]:
         "level": line.get("level", "info"),
         "event": str(line.get("event", "")).replace("_", " "),
         "where": line.get("stream") or line.get("connection") or "",
-        "facts": [(name, value) for name, value in line.items() if name not in _SHOWN_APART],
+        "facts": [
+            (name, value) for name, value in line.items() if name not in _SHOWN_APART and value is not None
+        ],
         "exception": line.get("exception"),
     }
 
