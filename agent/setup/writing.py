@@ -12,7 +12,7 @@ from typing import Final
 from agent.errors import NotPermitted
 
 _FILE_MODE: Final = 0o644  # others may read: no file of the configuration holds a secret
-_FOLDER_MODE: Final = 0o755
+_FOLDER_MODE: Final = 0o755  # at most, whatever the umask lets others do: what they may write to is not read
 
 
 def write_file(path: Path, text: str, *, mode: int = _FILE_MODE) -> None:
@@ -45,7 +45,6 @@ def _make_folder(folder: Path) -> None:
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     for one in reversed(missing):
         one.mkdir(mode=_FOLDER_MODE)
-        one.chmod(_FOLDER_MODE)  # whatever the umask lets others do: what others may write to is not read
 
 
 def _dress(made: Path, before: os.stat_result | None, mode: int) -> None:
