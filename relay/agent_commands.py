@@ -72,12 +72,14 @@ class AgentCommands:
 
     async def answered(self, agent: Agent, result: Result) -> None:
         self._answering = agent
-        told = log.bind(session=self._session_id, agent=agent.id, tenant=agent.tenant)
+        session_log = log.bind(session=self._session_id, agent=agent.id, tenant=agent.tenant)
         try:
             state = CommandState(result.state)
         except ValueError:
             # A word of a later version. Taken for an outcome it would be a guess.
-            told.warning("result_not_understood", state=result.state, **told_of_command(result.command))
+            session_log.warning(
+                "result_not_understood", state=result.state, **told_of_command(result.command)
+            )
             await self._keep(
                 agent, result.command, CommandState.RUNNING, result.result, acked_as=result.state
             )
@@ -88,7 +90,7 @@ class AgentCommands:
             return
         self._progress.forget(result.command)
         await self._keep(agent, result.command, state, result.result, acked_as=result.state)
-        told.info("result_received", state=state.value, **told_of_command(result.command))
+        session_log.info("result_received", state=state.value, **told_of_command(result.command))
 
     async def _keep(
         self, agent: Agent, command: str, state: CommandState, result: Mapping[str, Any], *, acked_as: str

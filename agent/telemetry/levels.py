@@ -23,7 +23,7 @@ EVERYTHING: Final = ""  # the name of the level that nothing more special stands
 # Part -> modules whose lines are its own. The rest is `agent`, and what is not ours `libraries`.
 PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "sync": ("agent.sync", "agent.connections", "agent.streams"),
-    "tunnel": ("agent.tunnel",),
+    "tunnel": ("agent.tunnel", "agent.telemetry.deliveries"),
     "outbox": ("agent.outbox",),
     "drivers": ("agent.hosting",),
     "commands": ("agent.commands",),
