@@ -23,13 +23,26 @@ WIDTH: Final = 110  # of the lines of one finding; a narrow terminal wraps them 
 @click.option(
     "--connection", metavar="NAME", help="Look at this connection alone, also where it is not enabled."
 )
+@click.option(
+    "--patience",
+    type=click.FloatRange(min=1.0, max=100.0),
+    default=1.0,
+    metavar="N",
+    help="Wait N times as long for everything, over a slow line or on a busy machine.",
+)
 @click.option("--list", "listed", is_flag=True, help="List the checks, and do nothing.")
 @click.option("--verbose", "-v", is_flag=True, help="Tell of what is fine, too.")
 @shared_options
 @json_option
 @pass_invocation
 def doctor(
-    invocation: Invocation, names: tuple[str, ...], connection: str | None, *, listed: bool, verbose: bool
+    invocation: Invocation,
+    names: tuple[str, ...],
+    connection: str | None,
+    *,
+    patience: float,
+    listed: bool,
+    verbose: bool,
 ) -> None:
     """Look for what is wrong with this installation, and say what to do about it.
 
@@ -42,7 +55,7 @@ def doctor(
         _list(invocation, CHECKS)
         return
     invocation.quiet_logging()
-    report = run_async(_examine(invocation, _chosen(names, CHECKS), connection or ""))
+    report = run_async(_examine(invocation, _chosen(names, CHECKS), connection or "", patience))
     _show(invocation.output, report, {check.name: check.title for check in CHECKS}, verbose=verbose)
     invocation.output.document(_document(report))
     click.get_current_context().exit(ExitCode.FAILED if _has_problem(report) else ExitCode.OK)
@@ -61,7 +74,7 @@ def _chosen(names: tuple[str, ...], checks: tuple[Check, ...]) -> list[Check]:
     return [check for check in checks if not names or check.name in names]
 
 
-async def _examine(invocation: Invocation, checks: list[Check], connection: str) -> Report:
+async def _examine(invocation: Invocation, checks: list[Check], connection: str, patience: float) -> Report:
     from agent.commandline.drivers import find_connection  # noqa: PLC0415 - heavy
     from agent.doctor.check import examine  # noqa: PLC0415
     from agent.doctor.installation import look_at  # noqa: PLC0415
@@ -70,7 +83,7 @@ async def _examine(invocation: Invocation, checks: list[Check], connection: str)
     settings = installation.settings
     if connection and settings is not None and not any(one.name == connection for one in settings.broken):
         find_connection(settings, connection)  # a name that does not exist is no finding
-    return await examine(installation, checks)
+    return await examine(installation, checks, patience=patience)
 
 
 def _has_problem(report: Report) -> bool:

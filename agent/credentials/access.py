@@ -87,6 +87,7 @@ class Access:
             on_refused=refused,
             on_accepted=on_accepted,
             rows_per_call=settings.limits.rows_per_call,
+            credentials_hint=where_to_set(settings),
             child_command=self._driver_command,
         )
 
@@ -102,6 +103,7 @@ class Access:
             limits,
             clock=self._clock,
             rows_per_call=settings.limits.rows_per_call,
+            credentials_hint=where_to_set(settings),
             child_command=self._driver_command,
         )
 
@@ -165,6 +167,17 @@ class Access:
             log.warning(
                 "credentials_not_remembered", connection=connection, code=error.code, error=str(error)
             )
+
+
+def where_to_set(settings: ConnectionSettings) -> str:
+    """What a person does to set the secrets of a connection anew, in a sentence; empty where it has none."""
+    ways = {
+        "secret": "`groundwire secret set {}`",
+        "file": "the file {}",
+        "env": "the variable {} and a restart",
+    }
+    told = dict.fromkeys(ways[ref.kind].format(ref.name) for ref in settings.secrets.values())
+    return f"To set it anew: {', '.join(told)}." if told else ""
 
 
 def hosting_limits(limits: LimitsTable) -> HostingLimits:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from agent.doctor.installation import Installation
+from agent.doctor.patience import PATIENCE, patient
 from agent.errors import GroundwireError
 from agent.findings import Finding, Level, gravest_first
 from agent.telemetry.text import clean_text
@@ -88,9 +89,17 @@ class Report:
 
 
 async def examine(
-    installation: Installation, checks: Sequence[Check], *, seconds: float | None = None
+    installation: Installation,
+    checks: Sequence[Check],
+    *,
+    seconds: float | None = None,
+    patience: float = 1.0,
 ) -> Report:
-    """Run the checks, each within its own seconds or `seconds`. Raises nothing: what goes wrong is a finding."""
+    """Run the checks, each within its own seconds, or `seconds` where that is less; `patience` times as long.
+
+    Raises nothing: what goes wrong is a finding.
+    """
+    PATIENCE.set(patience)  # of the caller's task and those that it makes
     began = installation.clock.monotonic()
     found = await asyncio.gather(
         *(_run(installation, check, min(check.seconds, seconds or check.seconds)) for check in checks)
@@ -106,10 +115,10 @@ async def _run(installation: Installation, check: Check, seconds: float) -> list
     told = Told(check.name, check.known)
     itself = Told("doctor", KNOWN)
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(patient(seconds)):
             await check.run(installation, told)
     except TimeoutError:
-        itself.found("unfinished", check.name, f"the check was not done after {seconds:g} s")
+        itself.found("unfinished", check.name, f"the check was not done after {patient(seconds):g} s")
     except GroundwireError as error:
         itself.found("failed", check.name, str(error), next_step=error.hint)
     except Exception as error:  # noqa: BLE001 - one check must not keep the others from being told

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from agent.doctor.patience import patient
+
 LOAD_SECONDS: Final = 4.0
 _ELF: Final = b"\x7fELF"
 _MACHINES: Final[Mapping[int, str]] = {
@@ -46,18 +48,18 @@ def loading_fails(library: str, environ: Mapping[str, str]) -> str:
 
 
 def run_python(program: str, *arguments: str, environ: Mapping[str, str]) -> str:
-    """What went wrong in a short program of a process of its own; empty where nothing did."""
+    """What went wrong in a short program of a process of its own; empty where nothing did. Raises TimeoutError."""
     try:
         done = subprocess.run(  # noqa: S603 - this very interpreter, and a program of ours
             [sys.executable, "-I", "-c", program, *arguments],
             env=dict(environ),
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=LOAD_SECONDS,
+            timeout=patient(LOAD_SECONDS),
             check=False,
         )
-    except subprocess.TimeoutExpired:
-        return f"it did not load within {LOAD_SECONDS:g} s"
+    except subprocess.TimeoutExpired as error:
+        raise TimeoutError from error  # a machine that is busy: nothing is known of the library
     except OSError as error:
         return str(error.strerror)
     if done.returncode == 0:

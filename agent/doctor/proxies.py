@@ -10,6 +10,7 @@ from typing import Final
 from agent.doctor.check import Check, Known, Told
 from agent.doctor.hosts import relay_endpoint
 from agent.doctor.installation import Installation
+from agent.doctor.patience import patient
 from agent.doctor.reaching import addresses_of, connected, no_answer
 from agent.errors import ConfigurationError, Unreachable
 from agent.findings import Level
@@ -102,7 +103,7 @@ async def _configured(endpoint: Endpoint, proxy: Proxy, told: Told) -> None:
         told.found("unreachable", where, cause, evidence=str(error))
         return
     try:
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(patient(ANSWER_SECONDS)):
             answer = await ask_for_tunnel(sock, proxy, endpoint)
     except (OSError, TimeoutError):
         told.found("no_proxy", where, "the proxy took the connection and did not answer CONNECT")

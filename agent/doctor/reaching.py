@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from agent.beside import beside
+from agent.doctor.patience import patient
 from agent.errors import Unreachable
 from agent.tunnel.dial import Address, connect_tcp, resolve
 
@@ -49,6 +50,7 @@ class Secured:
 
 async def addresses_of(host: str, port: int, *, seconds: float = HOP_SECONDS) -> list[Address]:
     """Raises Unreachable."""
+    seconds = patient(seconds)
     try:
         async with asyncio.timeout(seconds):
             return await resolve(host, port)
@@ -62,6 +64,7 @@ async def connected(
     host: str, port: int, found: list[Address], *, seconds: float = HOP_SECONDS
 ) -> socket.socket:
     """Raises Unreachable; `no_answer` tells a silent host from one that refuses."""
+    seconds = patient(seconds)
     try:
         async with asyncio.timeout(seconds):
             return await connect_tcp(host, port, found)
@@ -80,7 +83,7 @@ async def secured(
     sock: socket.socket, context: ssl.SSLContext, host: str, *, path: str = "/", seconds: float = HOP_SECONDS
 ) -> Secured:
     """TLS over a connected socket, checked as always, and one HEAD request for the server's clock; closes the socket."""
-    return await beside(lambda: _secured(sock, context, host, path, seconds), name="tls")
+    return await beside(lambda: _secured(sock, context, host, path, patient(seconds)), name="tls")
 
 
 def _secured(sock: socket.socket, context: ssl.SSLContext, host: str, path: str, seconds: float) -> Secured:
@@ -141,7 +144,7 @@ async def plain_date(
 
     def ask() -> datetime | None:
         with sock:
-            sock.settimeout(seconds)
+            sock.settimeout(patient(seconds))
             return _date(sock, host, path)
 
     return await beside(ask, name="http")

@@ -12,6 +12,7 @@ from agent.doctor.check import Check, Known, Told
 from agent.doctor.hosts import relay_endpoint
 from agent.doctor.inspection import inspecting_product
 from agent.doctor.installation import Installation
+from agent.doctor.patience import patient
 from agent.doctor.reaching import Shown, addresses_of, connected, no_answer, secured
 from agent.errors import ConfigurationError, GroundwireError, Throttled, Unreachable
 from agent.findings import Level
@@ -155,7 +156,7 @@ async def _tcp(endpoint: Endpoint, told: Told) -> socket.socket | None:
     if sock is None or proxy is None:
         return sock
     try:
-        async with asyncio.timeout(HANDSHAKE_SECONDS):
+        async with asyncio.timeout(patient(HANDSHAKE_SECONDS)):
             await connect_through(sock, proxy, endpoint)
     except (GroundwireError, TimeoutError):
         sock.close()
@@ -286,7 +287,7 @@ async def _upgrade(endpoint: Endpoint, told: Told) -> None:
     where = f"relay: {endpoint.url}"
     sock: socket.socket | None = None
     try:
-        async with asyncio.timeout(HANDSHAKE_SECONDS):
+        async with asyncio.timeout(patient(HANDSHAKE_SECONDS)):
             proxy = endpoint.proxy
             host, port = (proxy.host, proxy.port) if proxy else (endpoint.host, endpoint.port)
             sock = await connected(host, port, await addresses_of(host, port))
@@ -300,7 +301,7 @@ async def _upgrade(endpoint: Endpoint, told: Told) -> None:
     except GroundwireError as error:
         told.found("upgrade", where, error.message, evidence=str(error), next_step=error.hint)
     except TimeoutError:
-        told.found("upgrade", where, f"the websocket was not open after {HANDSHAKE_SECONDS:g} s")
+        told.found("upgrade", where, f"the websocket was not open after {patient(HANDSHAKE_SECONDS):g} s")
     else:
         told.fine(where, "the websocket opens")
     finally:

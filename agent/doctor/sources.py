@@ -13,6 +13,7 @@ from agent.credentials.access import Access
 from agent.doctor.check import Check, Known, Told
 from agent.doctor.hosts import source_hosts
 from agent.doctor.installation import Installation
+from agent.doctor.patience import patient
 from agent.doctor.reaching import addresses_of, connected
 from agent.errors import ConfigurationError, GroundwireError, Unreachable
 from agent.findings import Level
@@ -102,10 +103,12 @@ async def _in_turn(
         return
     async with turns:
         try:
-            async with asyncio.timeout(SOURCE_SECONDS):
+            async with asyncio.timeout(patient(SOURCE_SECONDS)):
                 steps = await _steps(installation, connection)
         except TimeoutError:
-            told.found("slow", connection.name, f"it was not tried to the end within {SOURCE_SECONDS:g} s")
+            told.found(
+                "slow", connection.name, f"it was not tried to the end within {patient(SOURCE_SECONDS):g} s"
+            )
         except _Refused:
             told.found("untried", connection.name, "its credentials were refused, and are not tried again")
         except GroundwireError as error:

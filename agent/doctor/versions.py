@@ -19,6 +19,7 @@ import apsw
 from agent.beside import beside
 from agent.doctor.check import Check, Known, Told
 from agent.doctor.installation import Installation
+from agent.doctor.patience import patient
 from agent.findings import Level
 from agent.version import VERSION
 
@@ -130,7 +131,7 @@ def _unixodbc() -> dict[str, str]:
             [tool, "--version"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=TOOL_SECONDS,
+            timeout=patient(TOOL_SECONDS),
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):

@@ -66,12 +66,14 @@ class HostedDriver:
         on_refused: Callable[[CredentialsRefused], None] = lambda _: None,
         on_accepted: Callable[[], None] = lambda: None,
         rows_per_call: int | None = None,
+        credentials_hint: str = "",
         child_command: Sequence[str] = (),
     ) -> None:
         """`secrets` holds revealed values; each new child is opened with those it holds then.
 
         `keeper` stores what the source rotates. `on_refused` is told of each refusal, and `on_accepted` of each check
-        that found the way to the source open. `rows_per_call` bounds every read, whoever asks. `child_command` replaces the child's program, and is for tests alone.
+        that found the way to the source open. `rows_per_call` bounds every read, whoever asks. `credentials_hint` follows the hint of
+        each refusal: a driver does not know where its secrets come from. `child_command` replaces the child's program, and is for tests alone.
         """
         self._name = name
         self._opening = {"driver": driver, "connection": name, "options": to_plain(options)}
@@ -82,6 +84,7 @@ class HostedDriver:
         self._redact = Redactor(secrets.values())
         self._limits = limits
         self._rows_per_call = rows_per_call
+        self._credentials_hint = credentials_hint
         self._clock = clock
         self._command = tuple(child_command)
         self._log = log.bind(connection=name, driver=driver)
@@ -112,7 +115,8 @@ class HostedDriver:
     async def check(self, streams: Sequence[StreamSpec] = ()) -> Sequence[CheckStep]:
         told: Sequence[CheckStep] = await self._ask(Sequence[CheckStep], "check", streams=streams)
         steps = tuple(
-            replace(step, detail=self._redact(step.detail), hint=self._redact(step.hint)) for step in told
+            replace(step, detail=self._redact(step.detail), hint=self._with_cure(step.code, step.hint))
+            for step in told
         )
         refused = next((step for step in steps if step.code == CredentialsRefused.code), None)
         if refused is not None:
@@ -372,8 +376,14 @@ class HostedDriver:
         if traceback:
             self._log.debug("driver_raised", traceback=traceback)
         if isinstance(failure, CredentialsRefused):
+            failure.hint = self._with_cure(failure.code, failure.hint)
             self._on_refused(failure)
         return failure
+
+    def _with_cure(self, code: str, hint: str) -> str:
+        """The hint, and for a refusal where the secrets are set."""
+        cure = self._credentials_hint if code == CredentialsRefused.code else ""
+        return " ".join(filter(None, (self._redact(hint), cure)))
 
     def _broken_promise(self, child: ChildProcess | None, fault: WireFault) -> DriverCrashed:
         self._forget(child, f"sent {fault}")
