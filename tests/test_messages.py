@@ -97,7 +97,9 @@ def explained(*words: str) -> tuple[int, str]:
     return done.exit_code, done.output
 
 
-@pytest.mark.parametrize("code", sorted({one.code for one in entries() if one.kind != "doctor"})[::17])
+@pytest.mark.parametrize(
+    "code", sorted({one["code"] for one in json.loads(REFERENCE.read_text("utf-8"))})[::23]
+)
 def test_a_code_is_explained(code: str) -> None:
     exit_code, said = explained(code)
 

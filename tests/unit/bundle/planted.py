@@ -185,7 +185,9 @@ async def planted(folder: Path) -> Path:
             "fields": ["title", WORDS],
         }
         await trail.record("command_settled", Actor(Origin.LOCAL, NAME), facts)
-        await trail.record("sign_in_refused", Actor(Origin.LOCAL, NAME), {"why": WORDS, "error": WORDS})
+        await trail.record(
+            "sign_in_refused", Actor(Origin.LOCAL, NAME.lower()), {"why": WORDS, "error": WORDS}
+        )
     return config
 
 

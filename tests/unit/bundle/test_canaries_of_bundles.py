@@ -8,12 +8,15 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from agent import secrets
 from agent.bundle.archive import packed
 from agent.bundle.collecting import collect
 from agent.commands.bundles import ZIP_BYTES
+from agent.secrets import Redaction
 from tests.canaries import betrayed
 from tests.unit.bundle.planted import BUSINESS, planted, site
 
@@ -37,7 +40,9 @@ Opened = Mapping[str, str]
 
 
 async def opened(folder: Path, state: str) -> Opened:
-    bundle = await collect(site(await planted(folder), running=state != "stopped"))
+    config = await planted(folder)
+    with patch.object(secrets, "REDACTION", Redaction()):  # one that has learned nothing yet
+        bundle = await collect(site(config, running=state != "stopped"))
     content = packed(bundle, ZIP_BYTES)[1] if state == "sent" else bundle.zipped()
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return {name: archive.read(name).decode() for name in archive.namelist()}
