@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo quick-start test check faults network faults-scaled relay-scaled sim security fuzz bugs bench lock schemas messages docs client packages clean
+.PHONY: help demo quick-start test check faults network faults-scaled relay-scaled sim security fuzz bugs bench lock screenshots schemas messages docs client packages clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -77,6 +77,9 @@ lock: ## write the lock files anew
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml --extra relay -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --group fuzz -o requirements-fuzz.lock
+
+screenshots: .venv/dev ## the pictures of docs/images, from a sandbox
+	$(BIN)/python -m tests.console.screenshots
 
 schemas: .venv/run ## write config/schemas/ anew from the settings
 	$(BIN)/groundwire config schema --write config/schemas

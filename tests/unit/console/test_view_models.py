@@ -12,7 +12,7 @@ from agent.console.rendering import spoken
 from agent.errors import ConfigurationError
 
 
-@pytest.mark.parametrize("text", ["-1", "1.5", "١", "9" * 19, "1 or 1"])
+@pytest.mark.parametrize("text", ["-1", "1.5", "\N{ARABIC-INDIC DIGIT ONE}", "9" * 19, "1 or 1"])
 def test_what_is_no_number_in_an_address_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError):
         whole_number(text)
