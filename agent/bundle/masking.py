@@ -64,7 +64,8 @@ def plain(text: str) -> str:
     text = _PEM.sub(MASK, redact(text))
     text = _USER_INFO.sub(f"{MASK}@", text)
     text = _URL.sub(lambda found: _without_query(found[0]), text)
-    text = _SIGNED_IN.sub(rf"\1 {MASK}", text)  # before the next one, which would take the scheme for the value
+    # Before the next one, which would take the scheme for the value.
+    text = _SIGNED_IN.sub(rf"\1 {MASK}", text)
     text = _ASSIGNED.sub(rf"\1\2{MASK}", text)
     text = _RANDOM.sub(MASK, text)
     return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}... ({len(text)} characters)"
