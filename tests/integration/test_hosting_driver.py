@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from agent.clock import ManualClock, SystemClock
 from agent.errors import ConfigurationError, DriverCrashed, NotPermitted, Throttled
 from agent.hosting.driver import HostedDriver
 from agent.hosting.limits import HostingLimits
+from agent.telemetry.context import of_run
 from drivers.contract import (
     Mark,
     MarkKind,
@@ -246,6 +247,23 @@ async def test_what_a_driver_prints_is_logged_bounded_and_without_secrets():
     assert len(printed) <= 60
     assert sum(entry["lines"] for entry in logs if entry["event"] == "driver_output_suppressed") > 400
     assert SECRET not in repr(logs)
+
+
+@pytest.mark.parametrize(("started_in", "asked_in"), [("run-1", None), (None, "run-2"), ("run-1", "run-2")])
+async def test_what_a_driver_prints_names_the_run_that_asks_and_not_the_one_that_started_it(
+    started_in: str | None, asked_in: str | None
+):
+    def within(run: str | None):
+        return of_run(run, "erp/orders") if run else nullcontext()
+
+    with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logs:
+        async with hosted("talkative") as driver:
+            with within(started_in):
+                await driver.start()
+            with within(asked_in):
+                await driver.check()
+
+    assert {entry.get("run") for entry in logs if entry["event"] == "driver_printed"} == {asked_in}
 
 
 async def test_a_driver_error_becomes_the_agents_error_of_that_code():
