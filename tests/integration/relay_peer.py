@@ -83,6 +83,7 @@ class Peer:
     key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     agent: str = ""
     epoch: int = 0
+    capabilities: tuple[str, ...] = ()  # none: as an agent of before there were any
     events: list[Any] = field(default_factory=list)
     session: AgentSession | None = None
     socket: ClientConnection | None = None
@@ -111,9 +112,8 @@ class Peer:
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[Welcomed]:
-        session = AgentSession(
-            Hello(1, 1, self.agent, self.epoch, "test"), sign=self.key.sign, now=time.monotonic()
-        )
+        hello = Hello(1, 1, self.agent, self.epoch, "test", self.capabilities)
+        session = AgentSession(hello, sign=self.key.sign, now=time.monotonic())
         async with self._running(session):
             welcomed = await self.until(Welcomed, Refused)
             assert isinstance(welcomed, Welcomed), welcomed
