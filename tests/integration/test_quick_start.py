@@ -35,7 +35,9 @@ class Reader:
         self.folder = folder
         text = (ROOT / "README.md").read_text("utf-8").split("## Quick start", 1)[1].split("\n## ", 1)[0]
         self.ports = {"8443": str(free_port()), "8080": str(free_port())}
-        self.blocks = [block.splitlines() for block in re.findall(r"```sh\n(.*?)```", self._here(text), re.DOTALL)]
+        self.blocks = [
+            block.splitlines() for block in re.findall(r"```sh\n(.*?)```", self._here(text), re.DOTALL)
+        ]
         rows = re.findall(r"^\| (.*?) \| (.*?) \|$", self._here(text), re.MULTILINE)
         self.answers = {asked: typed.strip("`") for asked, typed in rows if asked not in ("it asks for", "---", "everything else")}  # fmt: skip
         kept = {
