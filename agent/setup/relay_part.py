@@ -166,23 +166,33 @@ async def _ask_proxy(person: Person, machine: Machine, way: RelayWay, *, offered
 
 
 async def _ask_proxy_user(person: Person, way: RelayWay, named: FoundProxy | None) -> RelayWay:
-    if named is not None and named.user:
-        person.tell(Saying(Tone.NOTE, f"With the user {named.user} and the password that {named.where} has."))
-        return replace(way, proxy_user=named.user, proxy_password=named.password)
+    """What the machine says of the proxy is tried once as it is; then, or with nobody present, it is the default."""
+    known = named if named is not None and named.user and named.password is not None else None
+    tried = known is not None and way.proxy_user == known.user
+    if known is not None and person.present and not tried:
+        person.tell(Saying(Tone.NOTE, f"With the user {known.user} and the password that {known.where} has."))
+        return replace(way, proxy_user=known.user, proxy_password=known.password)
     user = await person.ask(
         Question(
             "relay.proxy_user",
             "User at the proxy",
-            why="Enter: it wants none. Only basic authentication is spoken.",
-            default=way.proxy_user,
+            why="Enter: it wants none. Only basic authentication is spoken." if known is None else "",
+            default=way.proxy_user or (known.user if known is not None else ""),
         )
     )
     if not user:
         return replace(way, proxy_user="", proxy_password=None)
-    password = await person.ask(
-        Question("relay.proxy_password", f"Password of {user} at the proxy", why="It goes into the vault.", kind=Kind.SECRET)
-    )  # fmt: skip
-    return replace(way, proxy_user=user, proxy_password=Secret(password))
+    usual = known.password if known is not None and known.user == user and not tried else None
+    typed = await person.ask(
+        Question(
+            "relay.proxy_password",
+            f"Password of {user} at the proxy",
+            why="It goes into the vault; it is not shown.",
+            kind=Kind.SECRET,
+            default=None if usual is None else "",
+        )
+    )
+    return replace(way, proxy_user=user, proxy_password=Secret(typed) if typed else usual)
 
 
 async def _keep(machine: Machine, filing: Filing, found: Found, way: RelayWay, name: str) -> None:

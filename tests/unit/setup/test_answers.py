@@ -9,9 +9,10 @@ import pytest
 
 from agent.configuration.schema import schema_texts
 from agent.errors import ConfigurationError, CredentialsRefused
+from agent.secrets import Secret
 from agent.setup.answers import Remembering, earlier_answers
 from agent.setup.conversation import set_up
-from agent.setup.machine_port import Found, Proposed
+from agent.setup.machine_port import Found, FoundProxy, Proposed
 from agent.setup.unattended import FromFile, read_answers
 from drivers.contract import CheckStep
 from tests.canaries import canary
@@ -69,6 +70,21 @@ async def test_a_second_time_nothing_changes(tmp_path: Path) -> None:
     await set_up(person_of(tmp_path / "a.toml", SANDBOX), machine)
 
     assert machine.done == ["previewed vendors"]
+
+
+async def test_a_proxy_in_the_file_is_taken_as_it_says_and_else_as_the_machine_does(tmp_path: Path) -> None:
+    named = FoundProxy("http://proxy:3128", "$HTTPS_PROXY", "joe", Secret("of the machine"))
+    own = 'code = "env:CODE"\nproxy_user = "jane"\nproxy_password = "env:PROXY"'
+    for text, user, password in (
+        (SANDBOX, "joe", "of the machine"),
+        (SANDBOX.replace('code = "env:CODE"', own), "jane", "p"),
+    ):
+        machine = FakeMachine(known=[named])
+
+        await set_up(person_of(tmp_path / "a.toml", text, {"CODE": "x", "PROXY": "p"}), machine)
+
+        assert tomllib.loads(machine.files["agent.toml"])["relay"]["proxy_user"] == user
+        assert machine.vault == {"relay-proxy": password}
 
 
 async def test_a_policy_that_only_gets_more_is_not_replaced(tmp_path: Path) -> None:

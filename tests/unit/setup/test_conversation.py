@@ -112,6 +112,18 @@ class TestTheWayToTheRelay:
         assert machine.vault == {"relay-proxy": password}
         assert password not in person.everything()
 
+    async def test_a_password_of_the_machine_that_the_proxy_refuses_is_typed_anew(self) -> None:
+        def judge(way: RelayWay) -> CredentialsRefused | None:
+            right = way.proxy_password is not None and way.proxy_password.reveal() == "right"
+            return None if right else CredentialsRefused("the proxy refused", where="proxy")
+
+        named = FoundProxy("http://proxy:3128", "$HTTPS_PROXY", "joe", Secret("old"))
+        machine = FakeMachine(judge=judge, known=[named])
+
+        await set_up(Scripted(answers(relay__proxy_password="right")), machine)
+
+        assert machine.vault == {"relay-proxy": "right"}
+
     async def test_a_proxy_that_wants_a_user_is_asked_for_one(self) -> None:
         def judge(way: RelayWay) -> CredentialsRefused | None:
             right = way.proxy_password is not None and way.proxy_password.reveal() == "right"
