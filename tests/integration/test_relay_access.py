@@ -84,6 +84,8 @@ async def test_agents_of_a_disabled_tenant_are_sent_away_and_served_again_when_i
     async with at_a_relay(tmp_path) as (relay, peer, sender):
         administration = Administration(relay.store.engine)
         async with peer.connected():
+            await peer.send(sender.batch(orders(["1"])))
+            await peer.acked(STREAM, 1)  # by now it was looked at
             await administration.enable_tenant("default", NOW, enabled=False)
             refused = await peer.until(Refused)
             assert refused.error.code == "tenant_disabled"
@@ -93,8 +95,8 @@ async def test_agents_of_a_disabled_tenant_are_sent_away_and_served_again_when_i
         await administration.enable_tenant("default", NOW, enabled=True)
 
         async with peer.connected():
-            await peer.send(sender.batch(orders(["1"])))
-            await peer.acked(STREAM, 1)
+            await peer.send(sender.batch(orders(["2"])))
+            await peer.acked(STREAM, 2)
 
 
 async def _is(condition: bool) -> bool:
