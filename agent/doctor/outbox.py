@@ -70,7 +70,7 @@ KNOWN: Final = (
         "outbox.dead_letters",
         Level.WARNING,
         "Records cannot pass, and wait for a person",
-        "`groundwire outbox dead-letters` says why; after mending the mapping or the record, `groundwire outbox requeue ID`.",
+        "`groundwire outbox reasons` says why, what to do, and the command that asks for them again.",
     ),
 )
 
