@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.canaries import betrayed
 from tests.conftest import PACKAGES_STATE
 from tests.deployment import GROUNDWIRE, Deployment
 
 PATIENCE_MS = 60_000  # for whatever a page waits for; a machine may be slow
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="module")

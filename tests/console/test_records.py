@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.console.conftest import Visited
+
+pytestmark = pytest.mark.timeout(300)
 
 ORDERS = "mapping/erp/purchase_orders"
 EDIT = f"{ORDERS}/edit"
