@@ -6,9 +6,12 @@ Light to import: what serves pages is loaded when it is first needed, so that an
 from __future__ import annotations
 
 import asyncio
+import importlib
 import secrets
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -86,9 +89,8 @@ class Console:
             while True:
                 if self._table.always:
                     await self._listen_always()
-                elif self._listening is not None and not self._door.in_use:
-                    await self.aclose()
-                    log.info("console_closed", because="unused")
+                else:
+                    await self._close_unused()
                 await self._clock.sleep(LOOK_SECONDS)
         finally:
             await self.aclose()
@@ -120,10 +122,10 @@ class Console:
             return self._listening
 
     async def _begin(self) -> _Listening:
-        from agent.console.live import Live  # noqa: PLC0415 - heavy, and most agents never serve a page
-        from agent.console.server import listen, serve  # noqa: PLC0415
-        from agent.console.signing_in import SigningIn  # noqa: PLC0415
-        from agent.console.site import Place, Site  # noqa: PLC0415
+        # In a thread: loading all of it takes a while, in which the tunnel and the runs go on.
+        await asyncio.to_thread(importlib.import_module, "agent.console.site")
+        await asyncio.to_thread(importlib.import_module, "agent.console.server")
+        from agent.console.server import listen  # noqa: PLC0415 - heavy, and most agents never serve a page
 
         try:
             listening = listen(self._table.port)
@@ -132,12 +134,25 @@ class Console:
             raise ConsoleUnavailable(
                 f"the console cannot listen: {error.strerror or 'unknown fault'}", where=where
             ) from error
+        try:
+            return await self._serve(listening)
+        except BaseException:
+            listening.close()
+            raise
+
+    async def _serve(self, listening: socket.socket) -> _Listening:
+        from agent.console.live import Live  # noqa: PLC0415 - heavy, and most agents never serve a page
+        from agent.console.server import serve  # noqa: PLC0415
+        from agent.console.signing_in import SigningIn  # noqa: PLC0415
+        from agent.console.site import Place, Site  # noqa: PLC0415
+
         port, root = int(listening.getsockname()[1]), secrets.token_urlsafe(16)
         live = Live(self._clock)
         self._live = live.changed
         signing_in = SigningIn(self._door, self._password, self._trail, self._denied)
         place = Place(port, root, self._name)
-        site = Site(place, self._door, signing_in, live, self._handlers(), self._clock)
+        make = partial(Site, place, self._door, signing_in, live, self._handlers(), self._clock)
+        site = await asyncio.to_thread(make)  # which compiles every template
         server = asyncio.create_task(serve(site.app(), listening), name="console")
         log.info("console_listening", port=port)
         return _Listening(site, root, port, server)
@@ -147,6 +162,12 @@ class Console:
         async with self._changing:
             if self._listening is not None:
                 await self._end(self._listening)
+
+    async def _close_unused(self) -> None:
+        async with self._changing:  # inside it: a link that is being made counts as use
+            if self._listening is not None and not self._door.in_use:
+                await self._end(self._listening)
+                log.info("console_closed", because="unused")
 
     async def _end(self, there: _Listening) -> None:
         self._live = lambda: None

@@ -69,6 +69,8 @@ class Site:
         self._pages = pages
         self._statics = Statics()
         self._templates = make_environment(self._statics)
+        for page in pages:
+            self._templates.get_template(page.template)
         self.begun = Begun()
 
     def app(self) -> Gate:
