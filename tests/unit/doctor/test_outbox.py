@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 import subprocess
@@ -244,25 +243,21 @@ def agents_word(**figures: Any) -> dict[str, Any]:
 
 
 WRITER = """
-import asyncio, os, sys
+import asyncio, sys
+from datetime import datetime
 from pathlib import Path
 from agent.clock import ManualClock
-from tests.unit.doctor.test_outbox import held
-asyncio.run(held(Path(sys.argv[1])))
-"""
-
-
-async def held(path: Path) -> None:
-    """For a process of its own: fill the outbox, and hold it open until killed."""
-    box = await Outbox.open(path, clock=ManualClock(MOMENT), limits=Limits())
+from agent.outbox.store import BatchDraft, BatchKind, Entry, Limits, Outbox
+async def hold(path):
+    clock = ManualClock(datetime.fromisoformat("2026-01-05T12:00:00+00:00"))
+    box = await Outbox.open(path, clock=clock, limits=Limits())
     for number in range(2):
         draft = BatchDraft(BatchKind.RECORDS, 1, b"x" * 100)
-        await box.append(
-            Entry("erp/orders", f"run-{number}", "purchase_order", (draft,), None, (), None, None)
-        )
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
+        await box.append(Entry("erp/orders", f"run-{number}", "purchase_order", (draft,)))
+    print("ready", flush=True)
     await asyncio.Event().wait()
+asyncio.run(hold(Path(sys.argv[1])))
+"""  # fills an outbox, and holds it open until it is killed; of the tests it loads nothing, to start quickly
 
 
 class holding:  # noqa: N801 - used as a function
