@@ -271,7 +271,7 @@ class holding:  # noqa: N801 - used as a function
             cwd=Path(__file__).parents[3],
         )
         assert self._process.stdout is not None
-        assert self._process.stdout.readline() == b"ready\n"
+        assert any(line == b"ready\n" for line in self._process.stdout), "it ended"
         return self._process.pid
 
     def __exit__(self, *_: object) -> None:
