@@ -24,7 +24,7 @@ class Progress:
 
     def take(self, now: float) -> list[tuple[str, Mapping[str, Any]]]:
         """What may be written now, and counts as written with that."""
-        self._written = {c: at for c, at in self._written.items() if now - at < SECONDS_BETWEEN_WRITES}
+        self._written = {c: at for c, at in self._written.items() if now < at + SECONDS_BETWEEN_WRITES}
         due = [(command, told) for command, told in self._waiting.items() if command not in self._written]
         for command, _ in due:
             del self._waiting[command]

@@ -65,3 +65,16 @@ def test_no_command_is_written_twice_within_a_second_and_the_newest_word_gets_th
     assert stored == newest
     for moments in written.values():
         assert all(b - a >= SECONDS_BETWEEN_WRITES - 1e-9 for a, b in itertools.pairwise(moments))
+
+
+def test_what_is_due_may_be_written_then_wherever_the_clock_began() -> None:
+    """`0.763 + 1.0 - 0.763` is less than 1.0: who waits for that moment must not wait on."""
+    for began in (0.763, 15.159, 1.305, 7.659):
+        progress = Progress()
+        progress.put("c", {"done": 1})
+        progress.take(began)
+        progress.put("c", {"done": 2})
+        due = progress.next_due()
+        assert due is not None
+
+        assert progress.take(due) == [("c", {"done": 2})]
