@@ -1,4 +1,4 @@
-"""A mortal process that is forked from one which has imported everything: half of a start is imports."""
+"""A process that is forked from one which has imported everything: half of a start is imports."""
 
 from __future__ import annotations
 
@@ -15,17 +15,27 @@ from tests.deployment import ROOT
 IMPORTED: Final = ("agent.app", "agent.assembly", "agent.cli", "relay.app", "tests.faults.mortal")
 
 
+FORKS: Final = "forkserver" in multiprocessing.get_all_start_methods()
+
+
 class Life(subprocess.Popen[bytes]):
     """What a site asks of a process, of one whose parent is the server that forked it."""
 
     def __init__(
-        self, words: Sequence[str], environment: Mapping[str, str], log: Path, output: Path | None = None
+        self,
+        words: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        output: Path | None = None,
+        *,
+        mortal: bool = True,
     ) -> None:
+        """`mortal`: it dies where its environment says so; otherwise it is the `groundwire` command as it is."""
         log.touch(0o600)
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(list(IMPORTED))
         self._process = context.Process(
-            target=_live, args=(tuple(words), dict(environment), output or log, log), daemon=True
+            target=_live, args=(tuple(words), dict(environment), output or log, log, mortal), daemon=True
         )
         self._process.start()
         assert self._process.pid is not None
@@ -44,6 +54,10 @@ class Life(subprocess.Popen[bytes]):
             raise subprocess.TimeoutExpired(self.args, timeout or 0.0)
         return code
 
+    def send_signal(self, sig: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, sig)
+
     def kill(self) -> None:
         self._process.kill()
 
@@ -60,12 +74,20 @@ def started_whole(words: Sequence[str], environment: Mapping[str, str], log: Pat
         )
 
 
-def _live(words: tuple[str, ...], environment: dict[str, str], output: Path, log: Path) -> None:
-    from tests.faults import mortal
+def _live(
+    words: tuple[str, ...],
+    environment: dict[str, str],
+    output: Path,
+    log: Path,
+    mortal: bool,
+) -> None:
+    from agent import cli
+    from tests.faults import mortal as dying
 
     for stream, file in ((1, output), (2, log)):
         os.dup2(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), stream)
     os.environ.clear()
     os.environ.update(environment)
+    os.chdir(ROOT)
     sys.argv = ["groundwire", *words]
-    mortal.main()
+    dying.main() if mortal else cli.main()

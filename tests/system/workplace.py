@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -21,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.control import ControlClient, NoAgentRunning
 from agent.identity import Identity, IdentityStore
+from tests.faults.life import FORKS, Life
 from tests.permissive import allow_everything
 from tests.servers import free_port
 
@@ -101,6 +103,25 @@ class Workplace:
         IdentityStore(self.state).save(Identity(agent, "default", relay_url, 1, Ed25519PrivateKey.generate()))
 
     def run(self, *words: str) -> Answer:
+        answer = self._run_forked(words) if self._forks else self._run_whole(words)
+        assert "Traceback" not in answer.stdout + answer.stderr, answer.stderr
+        return answer
+
+    @property
+    def _forks(self) -> bool:
+        return FORKS and self.command is GROUNDWIRE
+
+    def _run_forked(self, words: Sequence[str]) -> Answer:
+        with tempfile.TemporaryDirectory(prefix="groundwire-said-") as folder:
+            out, err = Path(folder, "out"), Path(folder, "err")
+            life = Life([*words, "--config", str(self.folder)], self.environment, err, out, mortal=False)
+            try:
+                code = life.wait(PATIENCE_SECONDS)
+            finally:
+                life.kill()
+            return Answer(code, out.read_text(), err.read_text())
+
+    def _run_whole(self, words: Sequence[str]) -> Answer:
         done = subprocess.run(
             [*self.command, *words, "--config", str(self.folder)],
             env=self.environment,
@@ -111,28 +132,33 @@ class Workplace:
             timeout=PATIENCE_SECONDS,
             check=False,
         )
-        assert "Traceback" not in done.stdout + done.stderr, done.stderr
         return Answer(done.returncode, done.stdout, done.stderr)
 
     @contextmanager
     def agent(self) -> Iterator[Agent]:
         log = self.folder / "agent.log"
-        with log.open("wb") as file:
-            process = subprocess.Popen(
-                [*self.command, "run", "--config", str(self.folder)],
-                env=self.environment,
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=file,
-            )
-        agent = Agent(process, self.state, log)
+        agent = Agent(self._started(log), self.state, log)
         try:
             agent.wait_until(agent.answers)
             yield agent
         finally:
             agent.stop()
         assert "Traceback" not in agent.log(), agent.log()
+
+    def _started(self, log: Path) -> subprocess.Popen[bytes]:
+        log.write_bytes(b"")
+        words = ["run", "--config", str(self.folder)]
+        if self._forks:
+            return Life(words, self.environment, log, mortal=False)
+        with log.open("ab") as file:
+            return subprocess.Popen(
+                [*self.command, *words],
+                env=self.environment,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+            )
 
 
 class Agent:
