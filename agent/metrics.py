@@ -77,7 +77,7 @@ class Metrics:
         server: WSGIServer
         thread: threading.Thread
         try:
-            server, thread = await asyncio.to_thread(start_http_server, port, HOST, self.registry)
+            server, thread = await asyncio.to_thread(lambda: start_http_server(port, HOST, self.registry))
         except OSError as error:
             log.warning(
                 "metrics_not_served",

@@ -24,6 +24,7 @@ LISTENERS = {
     "agent/console/server.py",
     "agent/console/service.py",
     "agent/metrics.py",
+    "relay/metrics.py",
     "relay/api/listening.py",
     "relay/app.py",
     "relay/gateway.py",
