@@ -48,6 +48,7 @@ class Site:
     settings: Settings | ConfigurationError  # the error: why there are none
     ask: Ask
     clock: Clock
+    inside: bool = False  # whether this is that agent's own process
 
     @property
     def known(self) -> Settings:
@@ -200,7 +201,8 @@ async def findings(site: Site) -> dict[str, Any]:
     meanings = {known.code: known.meaning for known in every_known()}
     # No source is asked for a bundle: the platform may want one where the policy lets it test no connection.
     checks = [check for check in CHECKS if check.name != "sources"]
-    report = await examine(await look_at(site.known.config_dir, clock=site.clock), checks)
+    installation = await look_at(site.known.config_dir, clock=site.clock, inside=site.inside)
+    report = await examine(installation, checks)
     return {
         "findings": [
             {

@@ -26,7 +26,7 @@ class BundleMaker:
 
     async def make(self) -> Bundle:
         async with self._one_at_a_time:
-            return await collect(Site(self._settings(), self._ask, self._clock))
+            return await collect(Site(self._settings(), self._ask, self._clock, inside=True))
 
     async def _ask(self, name: str, args: Mapping[str, Any]) -> Any:
         handler = self._calls().get(name)

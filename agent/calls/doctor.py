@@ -47,7 +47,7 @@ class DoctorCalls:
                 and self._clock.monotonic() - kept[0] < KEPT_SECONDS
             ):
                 return kept[1]
-            installation = await look_at(self._config_dir, clock=self._clock)
+            installation = await look_at(self._config_dir, clock=self._clock, inside=True)
             report = await examine(installation, chosen)
             answer = {**report_document(report), "at": rfc3339(self._clock.utcnow())}
             self._kept[names] = (self._clock.monotonic(), answer)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.audit.who import user_name
+from agent.beside import beside
 from agent.configuration.document import refuse_exposed
 from agent.configuration.load import AGENT_FILE, CONNECTIONS
 from agent.doctor.check import Check, Known, Told
@@ -58,6 +59,10 @@ KNOWN: Final = (
 async def check_files(installation: Installation, told: Told) -> None:
     if not _POSIX:
         return  # access lists decide there: docs/secrets.md
+    await beside(lambda: _look(installation, told), name="files")
+
+
+def _look(installation: Installation, told: Told) -> None:
     _configuration(installation, told)
     _state(installation, told)
     _secret_files(installation, told)

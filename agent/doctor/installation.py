@@ -42,8 +42,13 @@ async def look_at(
     connection: str = "",
     environ: Mapping[str, str] | None = None,
     clock: Clock | None = None,
+    inside: bool = False,
 ) -> Installation:
-    """Read the files; changes nothing. Nothing that is wrong with them is raised: the checks tell of it."""
+    """Read the files; changes nothing. Nothing that is wrong with them is raised: the checks tell of it.
+
+    `inside`: this is the agent's own process. It runs, whether its control socket answers or not: taken for one that
+    does not, its outbox would be opened and closed once more here, which drops the locks that it holds.
+    """
     clock, variables = clock or SystemClock(), os.environ if environ is None else environ
     try:
         settings = load(config_dir)
@@ -57,7 +62,7 @@ async def look_at(
             clock=clock,
         )
     identity, refused = _identity(settings.state_dir)
-    running = await is_running(settings.state_dir)
+    running = inside or await is_running(settings.state_dir)
     chosen = (
         one
         for one in settings.connections.values()
