@@ -337,19 +337,21 @@ class _Connection:
     # --- and down
 
     async def written(self, draft: Draft, how: str, policy: str) -> Added | None:
+        # Asked before anything is done: a connection that stays as it is keeps its password, and its policy.
+        name, text = f"connections/{draft.name}.toml", connection_text(draft)
+        if not await self.filing.agreed(name, text):
+            self.person.tell(Saying(Tone.NOTE, f"{name} stays as it is."))
+            return None
         if not self.filing.dry_run:
             for need, value in draft.secrets.items():
                 await self.machine.store(draft.vault_name(need), value)
                 self.person.tell(Saying(Tone.DONE, f"Stored {draft.vault_name(need)} in the vault."))
         # The policy first: an agent that runs takes the connection up the moment it is there.
-        if how != NOTHING or self.machine.read(POLICY) is None:
-            await self.filing.put(POLICY, policy)
-        name = f"connections/{draft.name}.toml"
-        if not await self.filing.put(name, connection_text(draft)):
-            self.person.tell(Saying(Tone.NOTE, f"{name} stays as it is."))
-            return None
-        streams = tuple(draft.streams or ())
-        return Added(draft.name, draft.system.name, streams, draft.enabled, leaves=how != NOTHING)
+        leaves = how != NOTHING
+        if leaves or self.machine.read(POLICY) is None:
+            leaves = await self.filing.put(POLICY, policy) and leaves
+        self.filing.write(name, text)
+        return Added(draft.name, draft.system.name, tuple(draft.streams or ()), draft.enabled, leaves=leaves)
 
 
 def _as_error(step: CheckStep, draft: Draft) -> GroundwireError:

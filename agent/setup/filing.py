@@ -30,27 +30,40 @@ class Filing:
 
     async def put(self, name: str, text: str) -> bool:
         """Whether the file says `text` now. Raises NotReplaced where nobody is there to be asked."""
+        if not await self.agreed(name, text):
+            return False
+        self.write(name, text)
+        return True
+
+    async def agreed(self, name: str, text: str) -> bool:
+        """Whether the file may say `text`: shown and asked for, and not written yet. Raises as `put`."""
         before = self.machine.read(name)
         if before == text:
-            self.person.tell(Saying(Tone.DONE, f"{name} says so already."))
             return True
         lines = tuple(difference(name, before, text))
         self.person.tell(Saying(Tone.FILE, name if before is None else f"{name}, changed", lines=lines))
-        if not self.dry_run and not await self._may(name, before, text):
-            return False
+        return self.dry_run or await self._may(name, before, text)
+
+    def write(self, name: str, text: str) -> None:
+        """What was agreed to."""
+        before = self.machine.read(name)
+        if before == text:
+            self.person.tell(Saying(Tone.DONE, f"{name} says so already."))
+            return
         self.written.append(name)
         if self.dry_run:
             self.person.tell(Saying(Tone.NOTE, f"Dry run: {name} is not written."))
-            return True
+            return
         self.machine.write(name, text)
         self.person.tell(Saying(Tone.DONE, f"{'Wrote' if before is None else 'Changed'} {name}."))
-        return True
 
     async def _may(self, name: str, before: str | None, text: str) -> bool:
         """What only gets more at its end is not replaced: with nobody present it is what the answers ask for."""
         if before is None:
             return True
-        grows = text.startswith(before.rstrip())
+        grows = (
+            text.startswith(f"{before.rstrip()}\n") or not before.strip()
+        )  # whole lines: 14 is no longer 1
         if grows and (name in self.written or not self.person.present):
             return True
         return await self._may_change(name)

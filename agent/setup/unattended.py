@@ -68,6 +68,11 @@ class FromFile:
                     hint=question.why or "docs/setup.md lists what each system needs.",
                 )
             return question.default
+        if isinstance(value, Mapping):
+            raise ConfigurationError(
+                "holds the value of a secret, and this answer is none: it is shown, and written into the file",
+                where=self._place(question.key),
+            )
         try:
             return question.answer(_text(value, question))
         except Unfit as error:
@@ -119,6 +124,12 @@ class FromFile:
             reference = SecretRef.parse(value)
         except ValueError as error:
             raise ConfigurationError(str(error), where=where, hint='Or "prompt".') from None
+        if reference.kind == "secret" and not question.key.startswith("connections."):
+            raise ConfigurationError(
+                "cannot come from the vault, which is opened later",
+                where=where,
+                hint='Write "env:NAME", "file:/path" or "prompt".',
+            )
         if reference.kind == "secret":
             return str(reference)  # it is where the connection looks for it
         return resolve(reference, state_dir=Path(), where=where, environ=self.environ).reveal()

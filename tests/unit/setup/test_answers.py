@@ -268,3 +268,27 @@ def test_the_example_of_the_page_is_a_file_of_answers(tmp_path: Path) -> None:
 
     jsonschema.validate(tomllib.loads(text), SCHEMA)
     assert read_answers(tmp_path / "answers.toml").content["connections"]["erp"]["system"] == "database"
+
+
+async def test_a_value_of_a_secret_for_what_is_none_is_refused_and_written_nowhere(tmp_path: Path) -> None:
+    value, path, machine = canary("-misplaced"), tmp_path / "a.secret", FakeMachine(found=ENROLLED)
+    path.touch(mode=0o600)
+    text = DATABASE.format(password='"env:PW"').replace('"reader"', f'{{ value = "{value}" }}')
+
+    with pytest.raises(ConfigurationError, match="this answer is none") as refused:
+        await set_up(person_of(path, text, {"PW": "x"}), machine)
+
+    assert value not in str(refused.value)
+    assert machine.files == {}
+
+
+async def test_a_name_in_the_vault_is_never_taken_for_the_proxy_s_password(tmp_path: Path) -> None:
+    own = 'code = "env:CODE"\nproxy = "http://proxy:3128"\nproxy_user = "jane"\nproxy_password = "secret:relay-proxy"'
+    machine = FakeMachine()
+
+    with pytest.raises(ConfigurationError, match="cannot come from the vault"):
+        await set_up(
+            person_of(tmp_path / "a.toml", SANDBOX.replace('code = "env:CODE"', own), {"CODE": "x"}), machine
+        )
+
+    assert machine.ways == []

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tomllib
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -315,6 +316,35 @@ class TestFiles:
         assert outcome.connections == []
         shown = next(one for one in person.said if one.tone is Tone.FILE)
         assert "-enabled = false" in shown.lines
+
+    async def test_a_connection_that_stays_as_it_is_keeps_its_password_and_its_policy(self) -> None:
+        policy = '[connections.other.leave.vendor]\nfields = "all"\n'
+        for present in (True, False):
+            machine = FakeMachine(
+                found=replace(ENROLLED, connections={"erp": "odbc"}),
+                files={"connections/erp.toml": 'driver = "odbc"\nenabled = false\n', "policy.toml": policy},
+                vault={"erp-password": "of the live connection"},
+                proposed=Proposed({"orders": "t"}, "", 1),
+            )
+            before = dict(machine.files)
+            typed = database(connections__erp__answers__password="another", files__replace="no")
+            typed |= {"connection.again": ["yes"], "connection.add": ["yes"]}
+
+            with suppress(NotReplaced):
+                await set_up(Scripted(typed, present=present), machine)
+
+            assert machine.files == before
+            assert machine.vault == {"erp-password": "of the live connection"}
+
+    async def test_a_line_that_would_only_get_longer_is_a_changed_one(self) -> None:
+        machine = FakeMachine(found=ENROLLED)
+        await set_up(Scripted(answers()), machine)
+        whole = machine.files["connections/sandbox.toml"]
+        machine.files["connections/sandbox.toml"] = whole.rstrip()[:-1]  # its last line, cut short
+        typed = {**answers(), "connection.add": ["yes"]}
+
+        with pytest.raises(NotReplaced):
+            await set_up(Scripted(typed, present=False), machine)
 
     async def test_with_nobody_present_it_stays_and_the_error_says_how_to_allow_it(self) -> None:
         machine = FakeMachine(files={"agent.toml": '[agent]\nname = "old"\n'})
