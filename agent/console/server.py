@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -16,6 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 MAX_CONNECTIONS: Final = 32
 MAX_HEAD_BYTES: Final = 16 * 1024
+STALLED_SECONDS: Final = 40.0  # for a client to take what waits for it: what an answer has, and a little more
 REQUEST_SECONDS: Final = 10.0  # from a connection, or a request's first byte, to the request's last byte
 KEEP_ALIVE_SECONDS: Final = 30
 END_SECONDS: Final = 2  # for requests at work when the console ends
@@ -29,6 +31,7 @@ class _Bounded(H11Protocol):
     """A connection that must say what it wants soon; uvicorn itself waits for ever."""
 
     _deadline: asyncio.TimerHandle | None = None
+    _stalled: asyncio.TimerHandle | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -50,9 +53,24 @@ class _Bounded(H11Protocol):
         if self.conn.trailing_data[0]:
             self._mind()  # the next request has begun already
 
+    def pause_writing(self) -> None:
+        """Closing is not enough for a client that takes nothing: what it was to get would wait for ever."""
+        super().pause_writing()
+        self._stalled = self.loop.call_later(STALLED_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._flows()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget()
+        self._flows()
         super().connection_lost(exc)
+
+    def _flows(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
 
     def _mind(self) -> None:
         if self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
@@ -99,6 +117,9 @@ async def serve(app: ASGIApp, listening: socket.socket) -> None:
             if connection.transport is not None:
                 connection.transport.close()
         await asyncio.wait({work}, timeout=END_SECONDS * 2)
+        for connection in list(server.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.abort()  # who takes nothing keeps nothing open
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
         listening.close()
@@ -109,7 +130,10 @@ def listen(port: int | None) -> socket.socket:
     # With its protocol stated, else asyncio leaves it to hold small answers back (Nagle).
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform == "win32":  # where the other option would let anybody listen at the same port
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", port or 0))
         listening.listen(MAX_CONNECTIONS)
         listening.setblocking(False)  # noqa: FBT003 - the standard library's signature

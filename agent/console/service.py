@@ -73,6 +73,8 @@ class Console:
         self._listening: _Listening | None = None
         self._changing = asyncio.Lock()
         self._live: Callable[[], None] = lambda: None
+        self._ended = False
+        self._told = ""  # the trouble that was told of last and still goes on
 
     def changed(self) -> None:
         """Something that a page shows is no longer as it was."""
@@ -84,15 +86,16 @@ class Console:
         return None if self._listening is None else self._listening.port
 
     async def run(self) -> None:
-        """For ever: listens where it is to listen always, and stops where nobody needs it any more."""
+        """For ever: listens where it is to listen always, and stops where nobody needs it any more.
+
+        Whatever goes wrong with it is told and tried again: no fault of the console ends the agent.
+        """
         try:
             while True:
-                if self._table.always:
-                    await self._listen_always()
-                else:
-                    await self._close_unused()
+                await self._look()
                 await self._clock.sleep(LOOK_SECONDS)
         finally:
+            self._ended = True
             await self.aclose()
 
     async def link(self, actor: Actor) -> str:
@@ -107,15 +110,32 @@ class Console:
         """Whoever is in has to come in anew: the password is another one."""
         self._door.close()
 
-    async def _listen_always(self) -> None:
+    async def _look(self) -> None:
         try:
-            await self._open()
+            if self._table.always:
+                await self._open()
+            else:
+                await self._close_unused()
         except GroundwireError as error:
-            log.warning("console_not_listening", code=error.code, error=str(error), hint=error.hint)
+            if self._begins(error.code):
+                log.warning("console_not_listening", code=error.code, error=str(error), hint=error.hint)
+        except Exception as error:
+            if self._begins(type(error).__name__):
+                log.exception("console_failed")
+        else:
+            self._told = ""
+
+    def _begins(self, trouble: str) -> bool:
+        """Whether this is new: a trouble is told once, however long it goes on."""
+        new, self._told = trouble != self._told, trouble
+        return new
 
     async def _open(self) -> _Listening:
         async with self._changing:
+            if self._ended:
+                raise ConsoleUnavailable("the agent is stopping", hint="Ask again when it has started.")
             if self._listening is not None and self._listening.server.done():
+                log.warning("console_closed", because="fault", exc_info=_fault_of(self._listening.server))
                 await self._end(self._listening)
             if self._listening is None:
                 self._listening = await self._begin()
@@ -176,3 +196,7 @@ class Console:
         await asyncio.wait({there.server})
         await there.site.begun.aclose()
         self._listening = None
+
+
+def _fault_of(server: asyncio.Task[None]) -> BaseException | None:
+    return None if server.cancelled() else server.exception()

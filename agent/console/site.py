@@ -113,7 +113,7 @@ class Site:
     async def _open(self, request: Request) -> Response:
         form = dict(await _form(request)) if request.method == "POST" else {}
         token = str(form.get("link") or request.query_params.get("link", ""))
-        cookie = request.cookies.get(COOKIE, "")
+        cookie = _cookie_of(request)
         if self._door.came_from(cookie, token):
             return self._go("")
         if request.method != "POST":
@@ -135,14 +135,15 @@ class Site:
         async def endpoint(request: Request) -> Response:
             by_page = LIVE_HEADER in request.headers
             try:
-                session = self._door.session(request.cookies.get(COOKIE, ""), by_person=not by_page)
-            except SignedOut:
-                return await self._closed(request)
+                session = self._door.session(_cookie_of(request), by_person=not by_page)
+            except SignedOut as error:
+                return await self._lost(request, "closed.html", 401, error=error_document(error))
             form = await _form(request) if request.method == "POST" else []
             visit = self._visit(request, session, form)
             try:
                 if request.method == "POST":
-                    _require_token(form, session)
+                    if not _has_token(form, session):
+                        return await self._lost(request, "missing.html", 403, code=403)
                     return await self._act(page, request, visit, dict(form).get("do", ""))
                 return await self._shown(page, request, visit)
             except GroundwireError as error:
@@ -154,6 +155,11 @@ class Site:
                 return self._error(page, request, visit, UnexpectedError(), 500)
 
         return endpoint
+
+    async def _lost(self, request: Request, template: str, status: int, **data: Any) -> Response:
+        """A form that comes too late: nothing is done, but what a person has typed goes back."""
+        form = dict(await _form(request)) if request.method == "POST" else {}
+        return self._bare(request, template, status=status, typed=form.get("text", ""), **data)
 
     def _visit(self, request: Request, session: Session, form: Sequence[tuple[str, str]]) -> Visit:
         own = {"token", "do", "confirmed"}
@@ -262,14 +268,14 @@ class Site:
         return HTMLResponse(html, status)
 
     async def _leave(self, request: Request) -> Response:
-        session = self._door.session(request.cookies.get(COOKIE, ""))
+        session = self._door.session(_cookie_of(request))
         _require_token(await _form(request), session)
         await self._signing_in.leave(session)
         return self._bare(request, "closed.html", error=None, status=200)
 
     async def _theme(self, request: Request) -> Response:
         form = dict(await _form(request))
-        _require_token(list(form.items()), self._door.session(request.cookies.get(COOKIE, "")))
+        _require_token(list(form.items()), self._door.session(_cookie_of(request)))
         answer = self._go(form.get("back", ""))
         if form.get("theme") in THEMES:
             answer.set_cookie(
@@ -306,7 +312,7 @@ class _Feed:
         self._live = live
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        cookie = Request(scope, receive).cookies.get(COOKIE, "")
+        cookie = _cookie_of(Request(scope, receive))
 
         def signed_in() -> bool:
             try:
@@ -319,6 +325,16 @@ class _Feed:
             await Response(status_code=503 if signed_in() else 401)(scope, receive, send)
             return
         await self._live.feed(receive, send, wanted=signed_in)
+
+
+def _cookie_of(request: Request) -> str:
+    """The first of that name, which is the one of the longest path: a server on another port may have set one too."""
+    for header in request.headers.getlist("cookie"):
+        for part in header.split(";"):
+            name, _, value = part.strip().partition("=")
+            if name == COOKIE:
+                return value
+    return ""
 
 
 async def _form(request: Request) -> list[tuple[str, str]]:
@@ -334,9 +350,12 @@ async def _form(request: Request) -> list[tuple[str, str]]:
 
 
 def _require_token(form: Sequence[tuple[str, str]], session: Session) -> None:
-    given = dict(form).get("token", "")
-    if not hmac.compare_digest(given.encode(), session.token.encode()):
+    if not _has_token(form, session):
         raise HTTPException(403)
+
+
+def _has_token(form: Sequence[tuple[str, str]], session: Session) -> bool:
+    return hmac.compare_digest(dict(form).get("token", "").encode(), session.token.encode())
 
 
 def _status(page: Page, error: GroundwireError) -> int:

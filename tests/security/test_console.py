@@ -13,6 +13,8 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
 from agent.audit.trail import Actor, Origin
 from agent.clock import ManualClock
@@ -21,7 +23,7 @@ from agent.console.door import IDLE_SECONDS, LINK_SECONDS, LONGEST_SECONDS, WRON
 from agent.console.live import MAX_PAGES
 from agent.console.pages import PAGES
 from agent.console.password import Password
-from agent.console.service import Console
+from agent.console.service import Console, ConsoleUnavailable
 from agent.control import caller
 from agent.settings import ConsoleTable
 from tests.canaries import canary
@@ -557,3 +559,85 @@ async def test_no_other_method_is_answered(besieged: Besieged, method: str) -> N
         )
 
     assert answer.status_code == 405
+
+
+async def test_wrong_passwords_beside_each_other_are_counted_too(besieged: Besieged) -> None:
+    await asyncio.to_thread(besieged.password.keep, canary("-console"))
+    link = httpx.URL(await besieged.link())
+    async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client:
+        form = {"link": link.params["link"], "password": "wrong"}
+        address, headers = f"{besieged.origin}{link.path}", {"origin": besieged.origin}
+        tries = (client.post(address, data=form, headers=headers) for _ in range(WRONG_PASSWORDS + 3))
+        answers = await asyncio.gather(*tries)
+
+    assert sorted(answer.status_code for answer in answers) == [403] * WRONG_PASSWORDS + [410] * 3
+
+
+async def test_a_cookie_that_another_port_has_set_signs_nobody_out(besieged: Besieged) -> None:
+    async with besieged.signed_in() as inside:
+        own = inside.cookie.split(";")[0]
+        async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client:
+            # As browsers send them: the longer path first.
+            headers = {"cookie": f"{own}; groundwire=of-another-port"}
+            answer = await client.get(f"{besieged.origin}{inside.root}settings", headers=headers)
+
+    assert answer.status_code == 200
+
+
+async def test_a_form_that_comes_too_late_does_nothing_and_loses_nothing(besieged: Besieged) -> None:
+    form = {"do": "pause", "text": f"title = 1 {HOSTILE}"}
+    async with besieged.signed_in() as inside:
+        address, headers = f"{inside.root}connections/erp", {"origin": besieged.origin}
+        of_another = await inside.client.post(address, data={**form, "token": "x"}, headers=headers)
+        besieged.clock.advance(IDLE_SECONDS)
+        ended = await inside.client.post(address, data={**form, "token": inside.token}, headers=headers)
+
+    assert (of_another.status_code, ended.status_code) == (403, 401)
+    for answer in (of_another, ended):
+        assert "title = 1 &lt;script&gt;" in answer.text
+    assert besieged.paused == []
+
+
+async def test_a_client_that_takes_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "STALLED_SECONDS", 0.01)
+    aborted = asyncio.Event()
+
+    class Stuck(asyncio.Transport):
+        def abort(self) -> None:
+            aborted.set()
+
+    config = uvicorn.Config(lambda: None, log_config=None)
+    protocol = server._Bounded(config=config, server_state=ServerState(), app_state={})
+    protocol.connection_made(Stuck())
+    protocol.pause_writing()
+
+    async with asyncio.timeout(server.REQUEST_SECONDS / 2):
+        await aborted.wait()
+    protocol.connection_lost(OSError())
+
+
+async def test_no_fault_of_the_console_ends_the_agent(tmp_path: Path) -> None:
+    trail, faults = Trail(), [RuntimeError("a broken file of it"), RuntimeError("still broken")]
+    asked = 0
+
+    def handlers() -> dict[str, Any]:
+        nonlocal asked
+        asked += 1
+        if faults:
+            raise faults.pop()
+        return {}
+
+    table, console_clock = ConsoleTable(always=True), ManualClock()
+    console = Console(table, "berlin", Password(tmp_path), handlers, trail, trail.deny, console_clock)
+    living = asyncio.create_task(console.run())
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while console.port is None:
+            assert not living.done()
+            await console_clock.sleep(0)
+    living.cancel()
+    await asyncio.gather(living, return_exceptions=True)
+
+    assert asked == 3
+    assert console.port is None
+    with pytest.raises(ConsoleUnavailable):
+        await console.link(ALICE)

@@ -87,6 +87,7 @@
   async function ask() {
     if (asking || document.hidden) { again = true; return; }
     asking = true;
+    const began = performance.now();
     try {
       const answer = await fetch(location.href, { headers: { "X-Live": "1" }, cache: "no-store" });
       if (answer.status === 401) { feed.close(); say("Signed out", "off"); return; }
@@ -100,8 +101,11 @@
     } catch {
       say("Not live: the agent does not answer", "off");
     } finally {
-      asking = false;
-      if (again && !document.hidden) { again = false; setTimeout(ask, 1000); }
+      // What takes the agent long is asked for less often: looking at it must not slow its work.
+      setTimeout(() => {
+        asking = false;
+        if (again && !document.hidden) { again = false; ask(); }
+      }, Math.min(60000, Math.max(1000, 9 * (performance.now() - began))));
     }
   }
 
