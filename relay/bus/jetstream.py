@@ -108,18 +108,22 @@ class JetStreamBus:
     async def run(self) -> None:
         pause, told = FIRST_PAUSE_SECONDS, ""
         while True:
-            try:
-                async with self._client() as client:
-                    pause, told = FIRST_PAUSE_SECONDS, ""
-                    await self._carry(client)
-            except Exception as error:  # noqa: BLE001 - also what is no NATS, or speaks it wrongly, costs latency alone
-                reason = f"{type(error).__name__}: {error}"
-                if reason != told:
-                    log.warning("bus_away", error=reason, servers=self._access.servers)
-                told = reason
+            reached = asyncio.Event()
+            error = await _end_of(asyncio.create_task(self._connect(reached), name="bus-connection"))
+            if reached.is_set():
+                pause, told = FIRST_PAUSE_SECONDS, ""
+            reason = f"{type(error).__name__}: {error}"
+            if reason != told:
+                log.warning("bus_away", error=reason, servers=self._access.servers)
+            told = reason
             self.connected = False
             await self._clock.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    async def _connect(self, reached: asyncio.Event) -> None:
+        async with self._client() as client:
+            reached.set()
+            await self._carry(client)
 
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[Client]:
@@ -141,7 +145,8 @@ class JetStreamBus:
             yield client
         finally:
             with suppress(Exception):  # it is given up; whatever it says to that
-                await client.close()
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    await client.close()
 
     async def _carry(self, client: Client) -> None:
         made = await self._ensure_stream(client)
@@ -158,6 +163,7 @@ class JetStreamBus:
         if self._to_refill:
             await self.refill()
             self._to_refill = False
+        _heed_cancellation()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._send(client), name="bus-send")
@@ -205,10 +211,12 @@ class JetStreamBus:
             while self._unsent:
                 oldest = self._unsent[0]
                 await client.publish(*oldest, headers={ORIGIN: self._relay})
+                _heed_cancellation()
                 if self._unsent and self._unsent[0] is oldest:  # it may have given way meanwhile
                     self._unsent.popleft()
             self._to_send.clear()
             await client.flush(int(CONNECT_SECONDS))
+            _heed_cancellation()
             if not self._unsent:
                 await self._to_send.wait()
 
@@ -218,6 +226,7 @@ class JetStreamBus:
                 message = await incoming.next_msg(SILENT_SECONDS)
             except TimeoutError:
                 raise _Broken("the consumer is silent") from None
+            _heed_cancellation()
             self._take(message)
 
     def _take(self, message: Msg) -> None:
@@ -240,6 +249,26 @@ class JetStreamBus:
             log.warning("hint_not_understood", bytes=len(message.data))
             return
         self._local.deliver(hint)
+
+
+async def _end_of(connection: asyncio.Task[None]) -> BaseException | None:
+    """What ended it; also what is no NATS, or speaks it wrongly, costs latency alone.
+
+    It is a task of its own: one in which a task group failed counts as cancelled ever after.
+    """
+    try:
+        await asyncio.wait({connection})
+    finally:
+        connection.cancel()
+        await asyncio.wait({connection})
+    return None if connection.cancelled() else connection.exception()
+
+
+def _heed_cancellation() -> None:
+    """After whatever waits inside the NATS client: it loses a cancellation that comes with what it waited for."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

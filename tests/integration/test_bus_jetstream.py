@@ -166,6 +166,24 @@ async def test_a_stream_that_somebody_removes_is_made_again(nats_server: NatsSer
             assert found == Hint("positions", {"position": 9})
 
 
+async def test_a_bus_that_is_ended_amid_its_traffic_ends(nats_server: NatsServer) -> None:
+    for turns in range(24):
+        a, b = pair(nats_server)
+        with b.subscribe("positions") as at_b:
+            tasks = [asyncio.create_task(bus.run()) for bus in (a, b)]
+            await until("connected", lambda a=a, b=b: a.connected and b.connected)  # type: ignore[misc]
+            for number in range(3):
+                a.publish("positions", {"position": number})
+            await heard(at_b)
+            for _ in range(turns % 6):
+                await CLOCK.sleep(0)
+
+            for task in tasks:
+                task.cancel()
+            _, pending = await asyncio.wait(tasks, timeout=PATIENCE_SECONDS)
+            assert not pending
+
+
 async def test_without_nats_hints_go_round_in_the_process_and_no_queue_grows(nats_server: NatsServer) -> None:
     nats_server.kill()
     bus = JetStreamBus(access(nats_server), relay="rly_a", clock=CLOCK)
