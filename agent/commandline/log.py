@@ -205,6 +205,6 @@ def _seconds(span: str | None) -> int:
     if span is None:
         return 0
     try:
-        return round(parse_duration(span).total_seconds())
+        return max(1, round(parse_duration(span).total_seconds()))  # 0 would be for as long as the agent runs
     except ValueError as error:
         raise ConfigurationError(str(error), where="--for", hint="Such as 30m or 2h.") from None

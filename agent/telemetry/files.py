@@ -150,7 +150,10 @@ class RotatedFile:
         """Compress what is full, and let go of what is too old or too much. What fails is tried again with the next."""
         self._tidied = self._clock.monotonic()
         for path in list(numbered(self._folder).values()):
-            if path.suffix != ".gz":
+            if path.suffix == ".gz":
+                with contextlib.suppress(OSError):
+                    path.with_suffix("").unlink()  # its plain form: a process ended before that was gone
+            else:
                 with contextlib.suppress(OSError):
                     _compress(path)
         self._drop_old()
@@ -171,12 +174,11 @@ def _compress(path: Path) -> None:
     stamp = path.stat().st_mtime
     try:
         descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with (
-            path.open("rb") as plain,
-            os.fdopen(descriptor, "wb") as raw,
-            gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=6, filename="") as packed,
-        ):
-            shutil.copyfileobj(plain, packed)
+        with path.open("rb") as plain, os.fdopen(descriptor, "wb") as raw:
+            with gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=6, filename="") as packed:
+                shutil.copyfileobj(plain, packed)
+            raw.flush()
+            os.fsync(raw.fileno())  # before its plain form goes
         os.utime(half, (stamp, stamp))
         half.replace(target)
     except OSError:

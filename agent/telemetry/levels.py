@@ -55,30 +55,29 @@ class Levels:
     def __init__(self, configured: str, clock: Clock) -> None:
         self._configured = configured
         self._clock = clock
-        self._special: dict[str, _Special] = {}
+        self._special: Mapping[str, _Special] = {}  # replaced as a whole: lines come from several threads
 
     def set(self, name: str, level: str, seconds: float | None = None) -> None:
         """For so many seconds, or until the process ends. `name`: a part, a connection, or EVERYTHING."""
         until = None if seconds is None else self._clock.monotonic() + seconds
-        self._special[name] = _Special(level, until)
+        self._special = {**self._special, name: _Special(level, until)}
 
     def reset(self, name: str) -> None:
-        self._special.pop(name, None)
+        self._special = {other: one for other, one in self._special.items() if other != name}
 
     def logs(self, level: str, part: str, event: Mapping[str, Any]) -> bool:
         """Whether a line of this level is wanted."""
         least = self._configured
         if self._special:
-            self._forget_what_is_over()
+            special = self._in_force()
             for name in (_connection_of(event), part, EVERYTHING):
-                if name is not None and name in self._special:
-                    least = self._special[name].level
+                if name is not None and name in special:
+                    least = special[name].level
                     break
         return LEVELS.get(level, LEVELS["info"]) >= LEVELS[least]
 
     def document(self) -> dict[str, Any]:
         """For whoever asks how they stand."""
-        self._forget_what_is_over()
         now = self._clock.monotonic()
         return {
             "configured": self._configured,
@@ -88,16 +87,15 @@ class Levels:
                     "level": one.level,
                     "seconds_left": None if one.until is None else round(one.until - now),
                 }
-                for name, one in sorted(self._special.items())
+                for name, one in sorted(self._in_force().items())
             ],
             "parts": [AGENT, *PARTS],
         }
 
-    def _forget_what_is_over(self) -> None:
+    def _in_force(self) -> Mapping[str, _Special]:
+        """Without what is over; that is forgotten by nobody but `set` and `reset`, and there are few."""
         now = self._clock.monotonic()
-        over = [name for name, one in self._special.items() if one.until is not None and one.until <= now]
-        for name in over:
-            del self._special[name]
+        return {name: one for name, one in self._special.items() if one.until is None or one.until > now}
 
 
 def _connection_of(event: Mapping[str, Any]) -> str | None:

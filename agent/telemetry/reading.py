@@ -7,6 +7,7 @@ it stopped before it had found enough, `before` is the place to go on from.
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -164,7 +165,7 @@ def _read(path: Path) -> bytes:
             where=str(path),
             hint="Ask as the agent's user or as root.",
         ) from error
-    except (OSError, EOFError):
+    except (OSError, EOFError, zlib.error):
         return b""  # a file that is damaged hides no other
 
 

@@ -79,12 +79,14 @@ def test_a_level_is_changed_for_a_while(shell: Shell, running_agent: RunningAgen
     }
     with running_agent(log_level=answer, log_levels=answer) as agent:
         done = shell.run("log", "level", "erp", "debug", "--for", "30m")
+        shell.run("log", "level", "sync", "debug", "--for", "300ms")
         shell.run("log", "level", "info")
         shell.run("log", "level")
 
     assert "erp: debug, for 1800 s more" in done.stdout
     assert agent.calls == [
         ("log_level", {"level": "debug", "seconds": 1800, "name": "erp"}),
+        ("log_level", {"level": "debug", "seconds": 1, "name": "sync"}),  # and not for ever
         ("log_level", {"level": "info", "seconds": 0}),
         ("log_levels", {}),
     ]

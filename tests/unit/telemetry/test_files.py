@@ -223,3 +223,14 @@ def test_an_error_of_the_disk_is_an_oserror_here_too() -> None:
         Path("/dev/full").open("wb", buffering=0) as full,
     ):
         full.write(b"x")
+
+
+def test_the_plain_form_of_what_was_compressed_goes_though_a_process_ended_in_between(tmp_path: Path) -> None:
+    plain, packed = tmp_path / "agent-000001.log", tmp_path / "agent-000001.log.gz"
+    plain.write_bytes(line_of(0))
+    packed.write_bytes(gzip.compress(line_of(0)))
+
+    made(tmp_path).tidy()
+
+    assert not plain.exists()
+    assert packed.exists()

@@ -47,6 +47,27 @@ def test_a_level_for_a_while_falls_back_by_itself() -> None:
     assert levels.document()["changed"] == []
 
 
+def test_a_level_that_ends_while_another_thread_logs_ends_no_line() -> None:
+    levels = Levels("info", ManualClock())
+
+    class Part(str):
+        """A name at whose second look another thread has taken the level back."""
+
+        looked = 0
+        __slots__ = ()
+
+        def __hash__(self) -> int:
+            Part.looked += 1
+            if Part.looked == 2:
+                levels.reset("sync")
+            return str.__hash__(self)
+
+    levels.set("sync", "debug")
+
+    assert levels.logs("debug", Part("sync"), {})
+    assert not levels.logs("debug", "sync", {})
+
+
 def test_the_clock_on_the_wall_moves_no_level() -> None:
     clock = ManualClock()
     levels = Levels("info", clock)

@@ -103,8 +103,16 @@ def test_a_line_that_is_being_written_is_not_shown_before_it_is_whole(folder: Pa
     assert numbers(newest(folder, Query(), limit=1)) == [1_000]
 
 
-def test_a_damaged_file_hides_no_other(folder: Path) -> None:
-    next(iter(folder.glob("agent-000002.*"))).write_bytes(b"not what it was")
+@pytest.mark.parametrize("damage", ["replaced", "inside", "cut"])
+def test_a_damaged_file_hides_no_other(folder: Path, damage: str) -> None:
+    path = next(iter(folder.glob("agent-000002.*")))
+    whole = path.read_bytes()
+    changed = {
+        "replaced": b"not what it was",
+        "inside": whole[:10] + b"\xff" * 40 + whole[50:],  # its head says that it is whole
+        "cut": whole[: len(whole) // 2],
+    }
+    path.write_bytes(changed[damage])
 
     found = numbers(newest(folder, Query(), limit=1_000))
 
