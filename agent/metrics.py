@@ -10,8 +10,9 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from socketserver import ThreadingMixIn
 from typing import Any, Final
-from wsgiref.simple_server import WSGIServer
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import structlog
 from prometheus_client import (
@@ -21,7 +22,7 @@ from prometheus_client import (
     PlatformCollector,
     ProcessCollector,
     disable_created_metrics,
-    start_http_server,
+    make_wsgi_app,
 )
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -36,6 +37,10 @@ log = structlog.get_logger(__name__)
 
 PREFIX: Final = "groundwire_agent"
 HOST: Final = "127.0.0.1"
+NAMES: Final = frozenset(
+    {HOST, "localhost", "[::1]", ""}
+)  # in the Host header; a tunnel's port may be another
+SILENT_SECONDS: Final = 10.0  # of whoever connects and asks nothing
 SCRAPE_SECONDS: Final = 8.0  # for the agent to say how it stands; Prometheus waits ten
 RUN_SECONDS: Final = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0, 3_000.0, 10_000.0)
 MOVED: Final = ("batches", "records", "bytes")
@@ -77,7 +82,7 @@ class Metrics:
         server: WSGIServer
         thread: threading.Thread
         try:
-            server, thread = await asyncio.to_thread(lambda: start_http_server(port, HOST, self.registry))
+            server, thread = await asyncio.to_thread(_started, port, self.registry)
         except OSError as error:
             log.warning(
                 "metrics_not_served",
@@ -92,6 +97,41 @@ class Metrics:
         finally:
             self._status.end()
             await asyncio.to_thread(_close, server, thread)
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Whoever left in the middle is no news, and standard error belongs to the log."""
+
+
+class _Handler(WSGIRequestHandler):
+    timeout = SILENT_SECONDS
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it
+        """No line for each request."""
+
+
+def _started(port: int, registry: CollectorRegistry) -> tuple[WSGIServer, threading.Thread]:
+    server = make_server(HOST, port, _by_its_own_name(make_wsgi_app(registry)), _Server, _Handler)
+    thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
+    thread.start()
+    return server, thread
+
+
+def _by_its_own_name(app: Callable[..., Any]) -> Callable[..., Any]:
+    """A page in a browser of this host that has its own name lead here reads nothing."""
+
+    def answer(environ: dict[str, Any], start: Callable[..., Any]) -> Any:
+        host = str(environ.get("HTTP_HOST", "")).lower()
+        name, colon, port = host.rpartition(":")
+        if (name if colon and port.isdecimal() else host) in NAMES:
+            return app(environ, start)
+        start("421 Misdirected Request", [("Content-Type", "text/plain")])
+        return [b"This answers to 127.0.0.1 and localhost alone.\n"]
+
+    return answer
 
 
 def _close(server: WSGIServer, thread: threading.Thread) -> None:

@@ -37,6 +37,7 @@ LISTENING = frozenset(
         "create_unix_server",
         "listen",
         "start_http_server",
+        "make_server",
     }
 )
 LOOKED_AT = (ast.Import, ast.ImportFrom, ast.Call, ast.Attribute, ast.Assign)

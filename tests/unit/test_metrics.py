@@ -194,6 +194,17 @@ async def test_prometheus_is_answered_on_loopback_alone_and_nobody_afterwards() 
         assert afterwards.connect_ex(("127.0.0.1", port)) != 0
 
 
+async def test_a_page_that_leads_a_name_of_its_own_here_reads_nothing() -> None:
+    async with served(metrics_of(STATUS)) as port, httpx.AsyncClient(trust_env=False) as client:
+        asked = {
+            name: await client.get(f"http://127.0.0.1:{port}/metrics", headers={"Host": name})
+            for name in (f"evil.example:{port}", "evil.example", f"localhost:{port}", "127.0.0.1:9")
+        }
+
+    assert [answer.status_code for answer in asked.values()] == [421, 421, 200, 200]
+    assert "groundwire_agent" not in asked["evil.example"].text
+
+
 async def test_a_port_that_is_taken_is_told_of_and_ends_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, capture_logs() as logs:
         await metrics_of(STATUS).serve(taken.getsockname()[1])
