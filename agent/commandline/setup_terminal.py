@@ -146,7 +146,7 @@ class Terminal:
     def _records(self, saying: Saying) -> None:
         self._line()
         self._wrapped(saying.text, "  ", bold=True)
-        for line in _grid(saying, _width() - 4):
+        for line in _grid(saying, _width() - 4) if saying.columns else ():
             self._line(f"    {line}")
         for note in saying.lines:
             self._wrapped(note, "    ", dim=True)

@@ -312,7 +312,7 @@ class _Connection:
             if document["error"]:
                 tell_error(self.person, error_from(document["error"]))
             else:
-                for saying in shown(document):
+                for saying in shown(document, values=self.person.present):
                     self.person.tell(saying)
 
     async def _content(self, draft: Draft) -> str:

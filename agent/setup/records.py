@@ -23,8 +23,11 @@ _WORDS: Final = {
 }
 
 
-def shown(document: Mapping[str, Any]) -> Iterator[Saying]:
-    """What of one stream's document (agent/previewing.py) a person wants to see."""
+def shown(document: Mapping[str, Any], *, values: bool = True) -> Iterator[Saying]:
+    """What of one stream's document (agent/previewing.py) a person wants to see.
+
+    Without `values` nothing of a record: where nobody is present, what is said ends in somebody's log.
+    """
     sample = document["sample"]
     name = document["stream"]
     if sample is None or not sample["tried"]:
@@ -32,18 +35,20 @@ def shown(document: Mapping[str, Any]) -> Iterator[Saying]:
         return
     leaves = document["policy"]["leaves"]
     records: Sequence[Mapping[str, Any]] = sample["records"]
-    columns = _columns(records)
+    columns = _columns(records) if values else ()
     yield Saying(
         Tone.RECORDS,
         f"{name}: {_count(sample)}, {'as they would leave' if leaves else 'as they are mapped; nothing of them leaves'}",
         columns=columns,
-        rows=tuple(tuple(_cell(record.get(column)) for column in columns) for record in records),
+        rows=tuple(tuple(_cell(record.get(column)) for column in columns) for record in records if values),
         lines=tuple(_notes(sample, records, columns)),
     )
     for reject in sample["rejects"][:3]:
         yield Saying(
             Tone.WARNING,
-            f"{name}: record {reject['key']} does not map: {reject['field']} {reject['message']}",
+            f"{name}: record {reject['key']} does not map: {reject['field']} {reject['message']}"
+            if values
+            else f"{name}: a record does not map: {reject['field']}",
             "It becomes a dead letter, with its reason, and the others go on.",
         )
 
@@ -81,7 +86,7 @@ def _notes(
     lines = [len(value) for record in records for value in record.values() if _is_lines(value)]
     if others:
         more = f", and {sum(lines)} lines" if lines else ""
-        yield f"and {len(others)} more fields{more}"
+        yield f"and {len(others)} more fields{more}" if columns else f"{len(others)} fields{more}"
     for treatment, paths in sample["withheld_fields"].items():
         tops = [path for path in paths if path.rpartition(".")[0] not in paths]
         yield f"{_WORDS.get(treatment, treatment)}: {', '.join(tops)}"

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -11,13 +13,15 @@ from agent.configuration.schema import schema_texts
 from agent.errors import ConfigurationError, CredentialsRefused
 from agent.secrets import Secret
 from agent.setup.answers import Remembering, earlier_answers
+from agent.setup.asking import Saying
 from agent.setup.conversation import set_up
+from agent.setup.drafts import Draft
 from agent.setup.machine_port import Found, FoundProxy, Proposed
 from agent.setup.unattended import FromFile, read_answers
 from drivers.contract import CheckStep
 from tests.canaries import canary
 from tests.unit.setup.test_conversation import ENROLLED, answers, database
-from tests.unit.setup.world import FOLDER, FakeMachine, Scripted
+from tests.unit.setup.world import FOLDER, FakeMachine, Scripted, preview_document
 
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMA = json.loads(schema_texts()["setup.schema.json"])
@@ -292,3 +296,23 @@ async def test_a_name_in_the_vault_is_never_taken_for_the_proxy_s_password(tmp_p
         )
 
     assert machine.ways == []
+
+
+async def test_with_nobody_present_no_value_of_a_record_is_said(tmp_path: Path) -> None:
+    class Full(FakeMachine):
+        async def preview(
+            self, draft: Draft, policy: str, streams: Sequence[str], records: int
+        ) -> list[dict[str, Any]]:
+            reject = {"key": "V-77", "field": "name", "message": "'ACME' is too long"}
+            sample = {"records": [{"key": "V-42", "name": "ACME"}], "rejects": [reject]}
+            return [preview_document(f"{draft.name}/{name}", **sample) for name in streams]
+
+    said: list[Saying] = []
+    (tmp_path / "a.toml").write_text(SANDBOX)
+
+    await set_up(FromFile(read_answers(tmp_path / "a.toml"), said.append), Full(found=ENROLLED))
+
+    everything = repr(said)
+    assert "the first record" in everything
+    assert "2 fields" in everything
+    assert not [value for value in ("V-42", "V-77", "ACME") if value in everything]
