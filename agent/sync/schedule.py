@@ -43,6 +43,7 @@ class Schedule:
         self._look = look
         self._reconcile = reconcile
         self._clock = clock
+        self._planned = clock.utcnow()  # the latest time of the wall clock by which a next look was reckoned
         # Trigger objects are handed over, never their names: names are resolved through package metadata, which a
         # frozen build may lack.
         self._scheduler = AsyncIOScheduler(
@@ -60,6 +61,7 @@ class Schedule:
     def add(self, address: str, settings: SyncSettings, last_started: datetime | None) -> None:
         """Schedule a stream, or change its schedule. A tick missed while the agent was down is due at once."""
         self.remove(address)
+        self._planned = max(self._planned, self._clock.utcnow())
         self._add_reconciling(address, settings)
         trigger = trigger_for(settings)
         if trigger is None:
@@ -88,6 +90,7 @@ class Schedule:
             )
 
     async def _hours_begin(self, address: str) -> None:
+        self._planned = max(self._planned, self._clock.utcnow())
         self._reconcile(address)
 
     def remove(self, address: str) -> None:
@@ -107,22 +110,24 @@ class Schedule:
 
         The scheduler sleeps until a time of the wall clock, on a clock that no correction moves and that stands still
         while the host is suspended. Without this, ticks missed meanwhile would wait for the rest of that sleep, and
-        after a step back every stream would be silent until the old time returns.
+        after a step back every stream would be silent until the old time returns. A step back shows against the last
+        tick, and not against the last time that somebody looked: that may have been before the host slept.
         """
-        before = self._clock.utcnow()
         while True:
             await self._clock.sleep(CLOCK_LOOK_SECONDS)
             now = self._clock.utcnow()
-            if now < before:
-                log.warning("clock_stepped_back", seconds=round((before - now).total_seconds()))
+            if now < self._planned:
+                log.warning("clock_stepped_back", seconds=round((self._planned - now).total_seconds()))
                 for job in self._scheduler.get_jobs():
                     job.modify(next_run_time=now)
-            before = now
+            self._planned = now
             self._scheduler.wakeup()
 
     async def _tick(self, address: str, settings: SyncSettings) -> None:
         # A coroutine, though it waits for nothing: APScheduler runs any other function on a thread of its own.
-        quiet_end = quiet_until(self._clock.utcnow(), ZoneInfo(settings.time_zone), settings.quiet_hours)
+        now = self._clock.utcnow()
+        self._planned = max(self._planned, now)
+        quiet_end = quiet_until(now, ZoneInfo(settings.time_zone), settings.quiet_hours)
         if quiet_end is None:
             self._look(address)
             return

@@ -40,21 +40,21 @@ TROUBLES: Final = {
 }
 
 
-def plan(trouble: Event) -> Plan:
+def plan(*troubles: Event, every: float = EVERY) -> Plan:
     kinds = (
         Kind("orders", "purchase_order", Stamping.TIME, step=timedelta(seconds=1), late=timedelta(0)),
         Kind("vendors", "vendor", Stamping.COUNTER, step=timedelta(seconds=1), late=timedelta(0)),
     )
     settings = Settings(
         kinds=kinds,
-        every=timedelta(seconds=EVERY),
+        every=timedelta(seconds=every),
         overlap=timedelta(0),
         page_rows=10,
         compare_every=timedelta(0),
         limits=Limits(),
     )
     then = Event(AFTERWARDS, Fault.CUT, 0.0, 0)  # until then nothing more happens
-    return Plan(settings, Pace(), credit=4, changes=0, rows=3, commands=0, events=(trouble, then))
+    return Plan(settings, Pace(), credit=4, changes=0, rows=3, commands=0, events=(*troubles, then))
 
 
 @pytest.mark.parametrize("name", TROUBLES)
@@ -63,10 +63,7 @@ def test_exactly_one_run_of_each_stream_catches_up(tmp_path: Path, name: str) ->
     outcome = World(tmp_path, 1, plan=plan(trouble)).play()
     assert not outcome.faults, str(outcome)
     over = 1_000.0 + BEFORE + asleep
-    starts: dict[str, list[float]] = {"erp/orders": [], "erp/vendors": []}
-    for line in outcome.lines:
-        if (found := STARTED.match(line)) and over <= float(found["at"]) < over + AFTERWARDS:
-            starts[found["stream"]].append(float(found["at"]))
+    starts = starts_within(outcome.lines, over)
 
     for times in starts.values():
         first, rest = times[0], times[1:]
@@ -74,3 +71,27 @@ def test_exactly_one_run_of_each_stream_catches_up(tmp_path: Path, name: str) ->
         gaps = [later - earlier for earlier, later in zip(times, rest, strict=False)]
         assert gaps[0] <= EVERY + SLACK  # the schedule's own next tick
         assert all(abs(gap - EVERY) <= SLACK for gap in gaps[1:]), gaps
+
+
+def test_a_clock_put_right_soon_after_the_host_woke_silences_no_stream(tmp_path: Path) -> None:
+    """A tick came in between, by the wrong time; nobody had looked at the clock since before the sleep."""
+    every, before = (
+        290.0,
+        865.0,
+    )  # a tick 5 s behind the waking, and the next look at the clock 35 s behind it
+    asleep = Event(before, Fault.SUSPEND_AGENT, 3 * DAY, 0)
+    put_right = Event(15.0, Fault.AGENT_CLOCK, 0.0, number_that_jumps_by(-DAY))
+    outcome = World(tmp_path, 1, plan=plan(asleep, put_right, every=every)).play()
+
+    assert not outcome.faults, str(outcome)
+    over = 1_000.0 + before + 3 * DAY + 15.0
+    for times in starts_within(outcome.lines, over).values():
+        assert times[0] - over <= CLOCK_LOOK_SECONDS + SLACK
+
+
+def starts_within(lines: list[str], over: float) -> dict[str, list[float]]:
+    starts: dict[str, list[float]] = {"erp/orders": [], "erp/vendors": []}
+    for line in lines:
+        if (found := STARTED.match(line)) and over <= float(found["at"]) < over + AFTERWARDS:
+            starts[found["stream"]].append(float(found["at"]))
+    return starts
