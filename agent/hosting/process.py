@@ -58,8 +58,8 @@ class ChildProcess(asyncio.SubprocessProtocol):
         self._memory_due = 0.0
         self._lines = LineReporter(
             redact,
-            lambda line: self._log("driver_printed", line=line),
-            lambda count: self._log("driver_output_suppressed", lines=count),
+            lambda line: self._log_output("driver_printed", line=line),
+            lambda count: self._log_output("driver_output_suppressed", lines=count),
         )
 
     @classmethod
@@ -138,7 +138,7 @@ class ChildProcess(asyncio.SubprocessProtocol):
     def ended(self) -> bool:
         return self._exited.is_set()
 
-    def _log(self, event: str, **facts: Any) -> None:
+    def _log_output(self, event: str, **facts: Any) -> None:
         """A line for what the child does just now, whatever the loop's callback was begun in."""
         Context().run(partial(self._log.info, event, **{**self._works_for, **facts}))
 
