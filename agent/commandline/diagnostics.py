@@ -90,5 +90,9 @@ def _write(path: Path, content: bytes) -> None:
         ) from None
     except OSError as error:
         raise ConfigurationError(f"cannot be written: {error.strerror}", where=str(path)) from error
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+    except OSError as error:
+        path.unlink(missing_ok=True)  # half a zip is none
+        raise ConfigurationError(f"cannot be written: {error.strerror}", where=str(path)) from error

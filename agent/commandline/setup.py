@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from agent.commandline.invocation import Invocation, json_option, pass_invocation, run_async, shared_options
+from agent.errors import NotPermitted
 
 if TYPE_CHECKING:
     from agent.setup.answers import Remembering
@@ -75,11 +76,15 @@ def _by_hand(invocation: Invocation, save: Path | None, *, dry_run: bool) -> dic
         if isinstance(error, KeyboardInterrupt):
             invocation.output.note("\nWhat is done is kept. `groundwire setup` goes on from here.")
         raise
+    if save is not None:
+        try:
+            machine.write_new(save, person.document())
+        except NotPermitted:
+            _keep(machine, person, dry_run=dry_run)
+            raise
+        invocation.output.note(f"The answers, without secrets: {save}")
     if not dry_run:
         machine.forget(DRAFT)
-    if save is not None:
-        machine.write_private(save, person.document())
-        invocation.output.note(f"The answers, without secrets: {save}")
     return outcome.document()
 
 

@@ -38,7 +38,7 @@ from agent.setup.drafts import Draft, connection_text
 from agent.setup.machine_port import Enrolled, Found, FoundProxy, Proposed, RelayTest, RelayWay, Service
 from agent.setup.needs import System, any_database, system_of
 from agent.setup.way import proxy_of, test_way
-from agent.setup.writing import write_file
+from agent.setup.writing import write_file, write_new
 from agent.sync.cursor import Checkpoint
 from agent.systems import known, profile
 from agent.tunnel.enroll import enroll
@@ -232,6 +232,9 @@ class ThisMachine:
 
     def write_private(self, path: Path, text: str) -> None:
         write_file(path, text, mode=0o600)
+
+    def write_new(self, path: Path, text: str) -> None:
+        write_new(path, text)
 
     def forget(self, name: str) -> None:
         self.path_of(name).unlink(missing_ok=True)

@@ -41,6 +41,21 @@ def write_file(path: Path, text: str, *, mode: int = _FILE_MODE) -> None:
         ) from error
 
 
+def write_new(path: Path, text: str) -> None:
+    """For this user alone, and where nothing is: somebody else's file or link is not written to. Raises NotPermitted."""
+    try:
+        with os.fdopen(
+            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+        ) as file:
+            file.write(text)
+    except OSError as error:
+        raise NotPermitted(
+            f"cannot be written: {error.strerror or error}",
+            where=str(path),
+            hint="Name a file that is not there yet, in a folder that this user may write to.",
+        ) from error
+
+
 def _make_folder(folder: Path) -> None:
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     for one in reversed(missing):

@@ -224,7 +224,7 @@ class FileSink:
     def take(self, event: Event) -> None:
         try:
             self._lines.put_nowait(as_json(event).encode())
-        except queue.Full:
+        except (queue.Full, ValueError):  # or one that has no form, such as a number of thousands of digits
             self._dropped += 1
 
     def flush(self) -> None:

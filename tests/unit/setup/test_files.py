@@ -13,7 +13,7 @@ from agent.policy.faults import faults
 from agent.policy.model import PolicyFile
 from agent.setup.files import CAREFUL, EVERYTHING, NOTHING, agent_text, difference, policy_text
 from agent.setup.services import UNIT, look
-from agent.setup.writing import write_file
+from agent.setup.writing import write_file, write_new
 from agent.tunnel.named_proxies import proxies_for, proxies_here
 
 
@@ -182,3 +182,17 @@ class TestServices:
             look(tmp_path, {"GROUNDWIRE_CONFIG": str(tmp_path)}, running=False, root=tmp_path).run
             == "groundwire run"
         )
+
+
+def test_answers_are_written_to_no_file_or_link_that_somebody_else_laid_there(tmp_path: Path) -> None:
+    write_new(tmp_path / "answers.toml", "x = 1\n")
+    (tmp_path / "link.toml").symlink_to(tmp_path / "elsewhere.toml")
+
+    for name in ("answers.toml", "link.toml"):
+        with pytest.raises(NotPermitted, match="cannot be written"):
+            write_new(tmp_path / name, "y = 2\n")
+
+    assert (tmp_path / "answers.toml").read_text() == "x = 1\n"
+    assert not (tmp_path / "elsewhere.toml").exists()
+    if os.name == "posix":
+        assert (tmp_path / "answers.toml").stat().st_mode & 0o777 == 0o600

@@ -234,3 +234,15 @@ def test_the_plain_form_of_what_was_compressed_goes_though_a_process_ended_in_be
 
     assert not plain.exists()
     assert packed.exists()
+
+
+def test_a_line_that_has_no_form_is_counted_and_raises_nothing(tmp_path: Path) -> None:
+    sink = FileSink(made(tmp_path))
+    sink.take({"event": "odd", "number": 10**5_000})
+    sink.take({"event": "fine"})
+    sink.close()
+
+    assert [json.loads(line)["event"] for line in (tmp_path / CURRENT).read_text().splitlines()] == [
+        "log_lines_lost",
+        "fine",
+    ]
