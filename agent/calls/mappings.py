@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final, Protocol
@@ -57,16 +58,19 @@ class MappingCalls:
     async def _all(self, _args: dict[str, Any], _progress: Progress) -> dict[str, Any]:
         """Every stream with the version in force, and what somebody should look at. Asks no source."""
         return {
-            "mappings": [self._line_of(connection, stream) for connection, stream in self._mappings.every()]
+            "mappings": [
+                await self._line_of(connection, stream) for connection, stream in self._mappings.every()
+            ]
         }
 
-    def _line_of(self, connection: str, stream: str) -> dict[str, Any]:
+    async def _line_of(self, connection: str, stream: str) -> dict[str, Any]:
         try:
-            reading = self._mappings.read(connection, stream)
+            # In a thread: hundreds of them take most of a second, in which the tunnel and the runs go on.
+            reading = await asyncio.to_thread(self._mappings.read, connection, stream)
+            news = self._news.column_news(connection, stream)
         except GroundwireError as error:
             return {"connection": connection, "stream": stream, "error": error_document(error)}
         newest = reading.history.versions[-1] if reading.history.versions else None
-        news = self._news.column_news(connection, stream)
         return {
             "connection": connection,
             "stream": stream,

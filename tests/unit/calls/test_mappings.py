@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,22 @@ async def test_every_stream_is_listed_without_asking_a_source(world: World) -> N
     )
     assert line["changed"]["name"] == "anna"
     assert world.source.requests == []
+
+
+async def test_the_loop_goes_on_while_hundreds_of_mappings_are_compiled(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, threads = world.mappings.read, []
+
+    def seen(connection: str, stream: str) -> Any:
+        threads.append(threading.current_thread())
+        return read(connection, stream)
+
+    monkeypatch.setattr(world.mappings, "read", seen)
+    await ask(world, "mappings")
+
+    assert threads
+    assert threading.current_thread() not in threads
 
 
 async def test_a_mapping_that_does_not_work_is_listed_with_its_error(world: World) -> None:
