@@ -28,7 +28,7 @@ from relay.api.webhook_schemas import (
     WebhookTestOut,
 )
 from relay.events import EventType
-from relay.webhooks.base import DeliveryState, Endpoint, ShownDelivery, Wish
+from relay.webhooks.base import DeliveryState, DisabledReason, Endpoint, ShownDelivery, Wish
 from relay.webhooks.desk import MOST_ENDPOINTS, TooManyTests
 from relay.webhooks.plan import Verdict, verdict_of
 from relay.webhooks.signing import NotASecret
@@ -283,7 +283,7 @@ def _endpoint_out(endpoint: Endpoint) -> WebhookEndpointOut:
         last_success_at=endpoint.last_success_at,
         failing_since=endpoint.failing_since,
         disabled_at=endpoint.disabled_at,
-        disabled_reason=endpoint.disabled_reason,
+        disabled_reason=next((known for known in DisabledReason if known == endpoint.disabled_reason), None),
     )
 
 

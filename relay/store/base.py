@@ -438,6 +438,13 @@ class OutcomeUnknown(TransientError):
     default_hint = "Ask again with the same idempotency key: it is done once at most."
 
 
+class StoreClosed(TransientError):
+    """The relay's store is closed: the relay is stopping."""
+
+    code = "store_closed"
+    default_hint = "Ask again when the relay has started again."
+
+
 class IndexIncomplete(TransientError):
     """The index is being made anew."""
 

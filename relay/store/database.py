@@ -17,6 +17,7 @@ import apsw
 import structlog
 
 from agent.errors import GroundwireError
+from relay.store.base import StoreClosed
 from relay.store.faults import refusal_of, translated
 from relay.store.opening import FileKind, close_quietly, in_transaction, open_file
 from relay.store.waiting import to_its_end
@@ -41,6 +42,7 @@ class Database:
         self._refused: GroundwireError | None = None
         self._failed = asyncio.Event()
         self._log_pages = 0
+        self._closed = False
         connection.set_wal_hook(self._note_log)
 
     @classmethod
@@ -71,8 +73,12 @@ class Database:
         return self._refused
 
     async def aclose(self) -> None:
+        if self._closed:
+            return
         try:
-            await self._on_thread(self._close)
+            closing = self._on_thread(self._close)
+            self._closed = True
+            await closing
         finally:
             self._executor.shutdown(wait=False)
 
@@ -120,6 +126,8 @@ class Database:
         close_quietly(connection, keep_log=self._refused is not None or not marked)
 
     async def _on_thread(self, work: Callable[[apsw.Connection], T]) -> T:
+        if self._closed and work != self._close:
+            raise StoreClosed(where=str(self._path))
         loop = asyncio.get_running_loop()
         try:
             return await to_its_end(loop.run_in_executor(self._executor, self._translated, work))

@@ -13,7 +13,7 @@ from relay.ids import new_id
 from relay.store import events
 from relay.store.base import from_micros, to_micros
 from relay.store.sql import Sql
-from relay.webhooks.base import DisabledReason, Endpoint, SealedSecret, Wish
+from relay.webhooks.base import DisabledReason, Endpoint, SealedSecret, Wish, disabled_reason_of
 
 MOST_SECRETS: Final = 2  # of one endpoint that are in force: the newest and the one before it
 
@@ -231,7 +231,7 @@ def _endpoint(row: Any) -> Endpoint:
         failing_since=_moment(failing_since),
         last_success_at=_moment(last_success_at),
         disabled_at=_moment(disabled_at),
-        disabled_reason=None if disabled_reason is None else DisabledReason(disabled_reason),
+        disabled_reason=None if disabled_reason is None else disabled_reason_of(disabled_reason),
     )
 
 

@@ -25,6 +25,14 @@ class DisabledReason(StrEnum):
     BACKLOG = "backlog"  # more waits than is kept for one endpoint
 
 
+def disabled_reason_of(text: str) -> str:
+    """As it is kept: a later version of the relay may have reasons that this one does not know."""
+    try:
+        return DisabledReason(text)
+    except ValueError:
+        return text
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What a tenant chooses of an endpoint."""
@@ -57,7 +65,7 @@ class Endpoint:
     failing_since: datetime | None = None
     last_success_at: datetime | None = None
     disabled_at: datetime | None = None
-    disabled_reason: DisabledReason | None = None
+    disabled_reason: str | None = None  # a DisabledReason, or one of a later version of the relay
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ Whoever adds a route with a new parameter, or with a body that must not be empty
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +15,7 @@ from relay.events import Event, EventType, event_id
 from relay.health.alerts import Alert
 from relay.health.rules import Rule
 from relay.identities import new_id
+from relay.lifecycle import CommandState
 from relay.store import alerts, deliveries, events
 from relay.store.sql import Sql
 from tests.unit.relay.api.serving import Served
@@ -79,6 +82,7 @@ def headers_of(method: str, *, theirs: bool) -> dict[str, str]:
 
 async def examples(api: Served, sender: Sender) -> dict[str, Example]:
     command = (await api.acme.post("/connections/nav/test")).json()["id"]
+    bundle = await _bundle(api, sender)
     alert = Alert(
         new_id("alr", NOW), "acme", Rule.AGENT_OFFLINE, sender.agent.id, "", 300, 400, "away", "wait", NOW
     )
@@ -102,6 +106,7 @@ async def examples(api: Served, sender: Sender) -> dict[str, Example]:
         "key": Example("1", "0"),
         "stream": Example("purchase_orders", "none"),
         "command": _like(command),
+        "command of /api/v1/commands/{command}/bundle": _like(bundle),  # not every command has one
         "run": Example("run-1", "run-0"),
         "entity": Example("purchase_order", "purchase_order"),  # a word of the API's own
         "rule": Example(Rule.AGENT_OFFLINE.value, Rule.AGENT_OFFLINE.value),  # likewise
@@ -113,6 +118,14 @@ async def examples(api: Served, sender: Sender) -> dict[str, Example]:
         "token": Example(token, "0" * len(token)),
         "tenant": Example("acme", "none"),
     }
+
+
+async def _bundle(api: Served, sender: Sender) -> str:
+    """A command whose outcome is a diagnostics bundle."""
+    command = str((await api.acme.post(f"/agents/{sender.agent.id}/diagnostics-bundle")).json()["id"])
+    told = {"zip": base64.b64encode(b"PK").decode(), "sha256": hashlib.sha256(b"PK").hexdigest()}
+    await api.relay.store.answer_command(sender.agent.id, command, CommandState.SUCCEEDED, told, NOW)
+    return command
 
 
 def _like(known: str) -> Example:

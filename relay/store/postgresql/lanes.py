@@ -21,7 +21,7 @@ import psycopg
 import structlog
 
 from agent.errors import TransientError
-from relay.store.base import OutcomeUnknown
+from relay.store.base import OutcomeUnknown, StoreClosed
 from relay.store.postgresql.address import Address
 from relay.store.postgresql.faults import AGAIN, lost, translate
 from relay.store.postgresql.session import Session
@@ -74,8 +74,11 @@ class Lane:
             self._begin += b"; SET LOCAL synchronous_commit = off"
         self._waiting: deque[_Work] = deque()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=f"store-{name}")
+        self._closed = False
 
     async def write(self, work: Callable[[Sql], T]) -> T:
+        if self._closed:
+            raise StoreClosed(where=self._name)
         waiting = _Work(work)
         self._waiting.append(waiting)
         self._executor.submit(self._run)
@@ -83,6 +86,9 @@ class Lane:
         return result
 
     async def aclose(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
         closing = asyncio.get_running_loop().run_in_executor(self._executor, self._session.close)
         await to_its_end(closing)
         self._executor.shutdown(wait=False)
@@ -200,11 +206,15 @@ class Readers:
         self._own = threading.local()
         self._sessions: list[Session] = []
         self._executor = ThreadPoolExecutor(count, thread_name_prefix="store-reader")
+        self._closed = False
 
     async def read(self, work: Callable[[Sql], T]) -> T:
+        if self._closed:
+            raise StoreClosed(where="reading")
         return await to_its_end(asyncio.get_running_loop().run_in_executor(self._executor, self._read, work))
 
     async def aclose(self) -> None:
+        self._closed = True
         await asyncio.to_thread(self._executor.shutdown)
         for session in self._sessions:
             session.close()

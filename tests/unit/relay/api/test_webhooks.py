@@ -109,6 +109,23 @@ async def test_an_endpoint_is_changed_disabled_and_deleted(api: Served) -> None:
     assert (await api.acme.post(f"{path}/replay", json={"since": "2026-01-01T00:00:00Z"})).status_code == 409
     enabled = (await api.acme.patch(path, json={"enabled": True})).json()
     assert (enabled["enabled"], enabled["disabledReason"], enabled["disabledAt"]) == (True, None, None)
+
+
+async def test_an_endpoint_that_a_later_relay_disabled_is_shown_and_can_be_enabled(api: Served) -> None:
+    made = await created(api)
+    path = f"/webhook-endpoints/{made['id']}"
+    await api.acme.patch(path, json={"enabled": False})
+    await api.relay.store.engine.write(
+        lambda db: db.execute("UPDATE webhook_endpoints SET disabled_reason = 'of_a_later_relay'")
+    )
+
+    shown_now = await api.acme.get(path)
+    listed = await api.acme.get("/webhook-endpoints")
+    enabled = await api.acme.patch(path, json={"enabled": True})
+
+    assert (shown_now.status_code, listed.status_code, enabled.status_code) == (200, 200, 200)
+    assert (shown_now.json()["enabled"], shown_now.json()["disabledReason"]) == (False, None)
+    assert enabled.json()["enabled"]
     assert (await api.acme.delete(path)).status_code == 204
     assert [(await api.acme.request(m, path)).status_code for m in ("GET", "DELETE")] == [404, 404]
 

@@ -9,7 +9,10 @@ import pytest
 
 from agent.errors import StorageDamaged, StorageFull
 from relay.store import database
+from relay.store.base import StoreClosed
 from relay.store.database import Database
+from relay.store.postgresql.address import Address
+from relay.store.postgresql.lanes import Lane, Readers
 from relay.store.sqlite import STORE_FILE
 
 
@@ -102,3 +105,31 @@ async def test_a_log_without_its_file_is_not_overwritten(tmp_path: Path) -> None
 
     with pytest.raises(StorageDamaged, match="log"):
         await Database.open(tmp_path / "relay.db", STORE_FILE)
+
+
+async def test_what_comes_behind_the_close_is_told_so_by_name(tmp_path: Path) -> None:
+    opened = await Database.open(tmp_path / "relay.db", STORE_FILE)
+    closing = asyncio.ensure_future(opened.aclose())
+    while not opened._closed:
+        await asyncio.wait({closing}, timeout=0)
+    with pytest.raises(StoreClosed):  # while it closes, and when it is
+        await opened.write(lambda db: db.execute("SELECT 1"))
+    await closing
+
+    with pytest.raises(StoreClosed):
+        await opened.read(lambda db: db.execute("SELECT 1"))
+    await opened.aclose()
+
+
+async def test_lanes_and_readers_that_are_closed_say_so() -> None:
+    address = Address("host=127.0.0.1")
+    lane, readers = Lane(address, "records"), Readers(address, 1)
+    await lane.aclose()
+    await readers.aclose()
+
+    with pytest.raises(StoreClosed):
+        await lane.write(lambda db: db.value("SELECT 1"))
+    with pytest.raises(StoreClosed):
+        await readers.read(lambda db: db.value("SELECT 1"))
+    await lane.aclose()
+    await readers.aclose()
