@@ -19,6 +19,7 @@ log = structlog.get_logger()
 
 LOOK_SECONDS: Final = 30.0
 AT_ONCE: Final = 200  # rows of one transaction; appends wait for no more
+READ_UP_LOOKS: Final = 30  # a second each, for the index to get behind what the tenant brought
 BREATH_SECONDS: Final = 0.05  # between two transactions
 
 
@@ -46,8 +47,8 @@ class Remover:
         engine, now = self._store.engine, self._clock.utcnow()
         if not await engine.write(lambda db: removing.begin(db, tenant, now, THE_RELAY)):
             return
-        if await self._index.position() < await self._store.last_position():
-            return  # what it still has to read of the tenant it would bring back; the next look finds it further
+        if not await self._read_up():
+            return  # the next look finds it further
         log.info("tenant_removal_goes_on", tenant=tenant)
         while await engine.write(lambda db: removing.remove_some(db, tenant, AT_ONCE)):
             await self._clock.sleep(BREATH_SECONDS)
@@ -55,3 +56,15 @@ class Remover:
             await self._clock.sleep(BREATH_SECONDS)
         if await engine.write(lambda db: removing.finish(db, tenant, now, THE_RELAY)):
             log.info("tenant_removed", tenant=tenant)
+
+    async def _read_up(self) -> bool:
+        """Whether the index has read all that the tenant ever brought: what is left of it, it would bring back.
+
+        Others go on bringing, so the index may be behind the store for ever; nothing more comes of this tenant.
+        """
+        last = await self._store.last_position()
+        for _ in range(READ_UP_LOOKS):
+            if await self._index.position() >= last:
+                return True
+            await self._clock.sleep(1.0)
+        return False

@@ -249,6 +249,26 @@ async def test_a_tenant_whose_batches_are_not_in_the_index_yet_waits_for_them(re
     assert of(of_others(await everything(relay)), "acme") == {}
 
 
+async def test_a_tenant_goes_while_others_bring_more_than_the_index_has_ever_read(relay: Relay) -> None:
+    agent = await relay.store.agent("agt_globex_plant")
+    assert agent is not None
+    sender = Sender(agent, 3, {"nav/purchase_orders": 3})
+    await delete(relay)
+    found = remover(relay)
+
+    async def others_go_on(_seconds: float) -> None:
+        await relay.materialiser.catch_up()
+        await relay.store.append_batches([sender.batch(orders(["globex-more"]))])
+
+    relay.clock.sleep = others_go_on  # type: ignore[method-assign]
+    await others_go_on(0)
+    await found.look()
+
+    assert await relay.store.tenant("acme") is None
+    await relay.materialiser.catch_up()
+    assert of(of_others(await everything(relay)), "acme") == {}
+
+
 async def test_the_name_of_a_removed_tenant_is_free_for_a_new_one_that_finds_nothing(relay: Relay) -> None:
     """G174."""
     await delete(relay)
