@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from random import Random
@@ -15,6 +15,7 @@ from tests.sim.source import Kind, Stamping
 
 MINUTE: Final = 60.0
 DAY: Final = 86_400.0
+WHOLE_EVERY: Final = 10  # of so many seeds one makes a whole world, the others small ones
 
 
 class Fault(StrEnum):
@@ -58,6 +59,8 @@ class Plan:
     rows: int  # before the first sync
     commands: int
     events: tuple[Event, ...]
+    between: float = 30.0  # seconds from one change to the next, at most
+    whole: bool = True
 
     @property
     def seconds(self) -> float:
@@ -72,6 +75,10 @@ KINDS: Final = (
 
 
 def plan_of(seed: int) -> Plan:
+    return whole_plan_of(seed) if seed % WHOLE_EVERY == 0 else small_plan_of(seed)
+
+
+def whole_plan_of(seed: int) -> Plan:
     random = Random(seed)
     chosen = random.sample(KINDS, random.choice((1, 2, 2, 3)))
     kinds = tuple(
@@ -112,6 +119,40 @@ def plan_of(seed: int) -> Plan:
         rows=random.choice((0, 5, 20)),
         commands=random.choice((0, 1, 3)),
         events=events,
+    )
+
+
+def small_plan_of(seed: int) -> Plan:
+    """Fewer of everything and closer together, with the settings under which little is mended by chance.
+
+    What a sync reads again, and what a comparison of keys finds, would hide much in a world of a few minutes.
+    """
+    whole, random = whole_plan_of(seed), Random(-1 - seed)
+    kinds = tuple(
+        replace(kind, step=timedelta(seconds=random.choice((1, 60))))
+        for kind in whole.settings.kinds[: random.choice((1, 1, 2))]
+    )
+    events = tuple(
+        replace(event, after=event.after / 4, lasts=event.lasts if event.lasts >= DAY else event.lasts / 4)
+        for event in whole.events[: random.randint(2, 5)]
+    )
+    settings = replace(
+        whole.settings,
+        kinds=kinds,
+        every=timedelta(seconds=30),
+        overlap=timedelta(seconds=random.choice((0, 0, 5))),
+        page_rows=random.choice((2, 5)),
+        compare_every=timedelta(seconds=random.choice((0, 120, 120))),
+    )
+    return replace(
+        whole,
+        settings=settings,
+        changes=random.randint(4, 12),
+        between=8.0,
+        rows=min(whole.rows, 6),
+        commands=min(whole.commands, 1),
+        events=events,
+        whole=False,
     )
 
 

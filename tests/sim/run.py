@@ -10,16 +10,19 @@ import tempfile
 import time
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
+from tests.sim.plan import plan_of, whole_plan_of
 from tests.sim.world import Outcome, play
 
 
-def played(seed: int) -> Outcome:
+def played(seed: int, *, whole: bool = False) -> Outcome:
+    """`whole`: a world of full size, whatever the seed makes by itself."""
     base = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - memory, where there is any
     folder = Path(tempfile.mkdtemp(prefix="groundwire-sim-", dir=base))
     try:
-        return play(folder, seed)
+        return play(folder, seed, plan=whole_plan_of(seed) if whole else plan_of(seed))
     finally:
         shutil.rmtree(folder)
 
@@ -29,9 +32,10 @@ def main(arguments: Iterable[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=1000)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seed", type=int, help="play this one alone, and print its whole trace")
+    parser.add_argument("--whole", action="store_true", help="of full size; without it, what the seed makes")
     asked = parser.parse_args(arguments)  # type: ignore[arg-type]
     if asked.seed is not None:
-        outcome = played(asked.seed)
+        outcome = played(asked.seed, whole=asked.whole)
         print("\n".join(outcome.lines))
         print(
             outcome if outcome.faults else f"seed {asked.seed}: all invariants hold ({outcome.digest[:16]})"
@@ -39,7 +43,8 @@ def main(arguments: Iterable[str] | None = None) -> int:
         return bool(outcome.faults)
     began, failed = time.monotonic(), 0
     with ProcessPoolExecutor() as pool:
-        for outcome in pool.map(played, range(asked.first, asked.first + asked.seeds), chunksize=8):
+        chosen = range(asked.first, asked.first + asked.seeds)
+        for outcome in pool.map(partial(played, whole=asked.whole), chosen, chunksize=8):
             if outcome.faults:
                 failed += 1
                 print(outcome, flush=True)

@@ -59,7 +59,8 @@ class Outcome:
         plan = "\n".join(f"  +{e.after:.1f} s {e.fault.value} for {e.lasts:.0f} s" for e in self.plan.events)
         tail = "\n".join(f"  {line}" for line in self.lines[-TAIL:])
         found = "\n".join(f"  {fault}" for fault in self.faults)
+        whole = " --whole" if self.plan.whole else ""
         return (
             f"seed {self.seed}:\n{found}\nits faults:\n{plan}\nthe end of its trace:\n{tail}\n"
-            f"repeat it: .venv/bin/python -m tests.sim.run --seed {self.seed}"
+            f"repeat it: .venv/bin/python -m tests.sim.run --seed {self.seed}{whole}"
         )

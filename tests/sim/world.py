@@ -137,12 +137,12 @@ class World(Troubles):
     async def _churn(self) -> None:
         names = sorted(self.erp.tables)
         for _ in range(self.plan.changes):
-            await asyncio.sleep(self.random.random() * 30.0)  # noqa: TID251 - in virtual time
+            await asyncio.sleep(self.random.random() * self.plan.between)  # noqa: TID251 - in virtual time
             self._spawn(self.erp.change(self.random.choice(names)))
 
     async def _ask(self) -> None:
         for number in range(self.plan.commands):
-            await asyncio.sleep(self.random.random() * 90.0)  # noqa: TID251 - in virtual time
+            await asyncio.sleep(self.random.random() * 3 * self.plan.between)  # noqa: TID251 - in virtual time
             relay = self.relay.life
             if relay is None or not relay.up.is_set() or relay.drive.image is not None or relay.host.asleep:
                 continue

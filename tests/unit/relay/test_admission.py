@@ -136,8 +136,8 @@ def test_a_thousand_agents_behind_one_address_are_back_as_soon(away: float) -> N
     back = simulate(away, places=1)
 
     assert len(back.seconds) == AGENTS
-    assert back.last <= 75
-    assert back.peak_to_mean <= 3
+    assert back.last <= 60
+    assert back.peak_to_mean <= 2
 
 
 def test_without_the_door_there_would_be_a_rush() -> None:
