@@ -23,6 +23,7 @@ from agent.doctor.check import examine
 from agent.doctor.checks import CHECKS
 from agent.doctor.reaching import shown
 from agent.findings import Level
+from agent.tunnel.dial import Address
 from tests.canaries import canary
 from tests.integration.tunnel_peer import Authority, Peer, listening
 from tests.premises import Premises
@@ -195,22 +196,26 @@ class TestProxy:
     async def test_a_proxy_of_the_environment_that_would_be_needed_is_named_without_its_password(
         self, tmp_path: Path, authority: Authority
     ) -> None:
-        site = at(tmp_path, authority, free_port())
+        site = at(tmp_path, authority, 443, host="relay.invalid")
         secret = canary("-environment")
         site.environ["HTTPS_PROXY"] = f"http://plant:{secret}@proxy.plant.example:3128"
         found = await site.ask(proxies.CHECK)
 
-        assert "$HTTPS_PROXY: proxy.plant.example:3128" in found["proxy.needed"].evidence
+        assert "$HTTPS_PROXY: http://proxy.plant.example:3128" in found["proxy.needed"].evidence
         assert secret not in str(found)
 
     async def test_a_proxy_for_everybody_that_is_not_used_is_only_worth_knowing(
-        self, tmp_path: Path, authority: Authority
+        self, tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        async def known(_host: str, port: int) -> list[Address]:
+            return [(socket.AF_INET, ("127.0.0.1", port))]  # a loopback name would need no proxy
+
+        monkeypatch.setattr(proxies, "addresses_of", known)
         async with a_relay(authority) as port:
-            site = at(tmp_path, authority, port)
+            site = at(tmp_path, authority, port, host="relay.plant.example")
             (site.root / "etc/environment").write_text('https_proxy="http://proxy.plant.example:3128"\n')
             found = await site.ask(proxies.CHECK)
-            site.environ["no_proxy"] = "example.org, localhost"
+            site.environ["no_proxy"] = "example.org, .plant.example"
             left_out = await site.ask(proxies.CHECK)
 
         assert found["proxy.unused"].level is Level.NOTICE
