@@ -49,13 +49,10 @@ def redaction_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
 def logging_of_its_own() -> Iterator[None]:
     """A command that runs in a test's own process sets logging up for the whole process: the next test has its own."""
     root = logging.getLogger()
-    configured, before = structlog.is_configured(), structlog.get_config()
     handlers, level = list(root.handlers), root.level
+    structlog.reset_defaults()  # whatever a fixture of a whole file, or of the run, has left
     yield
-    if structlog.is_configured():
-        structlog.reset_defaults()
-    if configured:
-        structlog.configure(**before)
+    structlog.reset_defaults()
     if root.handlers != handlers:
         root.handlers = handlers
     root.setLevel(level)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import secrets
@@ -20,6 +21,8 @@ from typing import ClassVar, Self
 START_SECONDS = 60.0  # a cold start on a machine that runs other things
 STOP_SECONDS = 20.0
 PORT_TRIES = 5  # between finding a free port and taking it, another process may take it
+FREE_PORT_TRIES = 50
+UNGIVEN_PORTS = (20_000, 32_000)
 POLL_SECONDS = 0.05
 
 
@@ -355,10 +358,13 @@ class MariaDbServer(DatabaseServer):
 
 
 def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Below those that the system gives to outgoing connections, of which one may take it before its server does."""
+    for _ in range(FREE_PORT_TRIES):
+        port = secrets.SystemRandom().randrange(*UNGIVEN_PORTS)
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise ServerUnavailable(f"no port of {UNGIVEN_PORTS} is free")
 
 
 def _require_odbc_driver(name: str) -> None:

@@ -233,6 +233,7 @@ def test_refused_credentials_need_a_person_and_are_not_tried_again_by_the_schedu
 
     checked = place.run("check", "erp", "--json")
     with place.agent() as agent:
+        agent.wait_until(lambda: "needs_reauthorisation" in agent.states("erp"))  # behind its start
         refused = place.run("sync", "erp", "--json")
         others = place.run("sync", "box/vendors", "--json")
         shown = agent.stream("erp/orders")

@@ -181,6 +181,11 @@ class Agent:
             return False
         return True
 
+    def states(self, connection: str) -> set[str]:
+        """Of its streams; none while it starts."""
+        found = [one for one in self.call("status")["connections"] if one["name"] == connection]
+        return {stream["state"] for one in found for stream in one["streams"]}
+
     def stream(self, address: str) -> dict[str, Any]:
         """What `groundwire status` shows of a stream."""
         connection, _, name = address.partition("/")

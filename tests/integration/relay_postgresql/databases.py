@@ -20,12 +20,13 @@ WAITING_SECONDS = 60.0  # generous: nobody waits so long unless something is bro
 
 
 class Databases:
-    """Copies of one that was prepared once."""
+    """Copies of one that was prepared once for the server, which several suites of a process share."""
 
     def __init__(self, server: PostgresServer) -> None:
         self.server = server
         self._made: set[str] = set()
-        self._create(TEMPLATE, "template1")
+        if not self.run(f"SELECT 1 FROM pg_database WHERE datname = '{TEMPLATE}'"):
+            self._create(TEMPLATE, "template1")
         prepare(self.address(TEMPLATE))
 
     def address(self, name: str) -> Address:
