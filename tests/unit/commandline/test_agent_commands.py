@@ -32,7 +32,8 @@ UNREACHABLE = {
 
 
 @pytest.mark.parametrize(
-    "words", [("status",), ("outbox",), ("outbox", "dead-letters"), ("outbox", "drop", "1", "--yes", "--why", "old")]
+    "words",
+    [("status",), ("outbox",), ("outbox", "dead-letters"), ("outbox", "drop", "1", "--yes", "--why", "old")],
 )
 def test_without_an_agent_the_command_says_so(shell: Shell, words: tuple[str, ...]) -> None:
     result = shell.run(*words)
