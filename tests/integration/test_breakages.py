@@ -190,7 +190,9 @@ def test_a_whole_set_up_has_no_problem(site: BrokenSite) -> None:
 
 def test_the_network_breaks(site: BrokenSite) -> None:
     site.stop_relay()
-    site.until(lambda: not site.connected(), "the agent notices")
+    site.until(
+        lambda: "no TCP connection" in site.groundwire("status").stdout, "the agent notices and says why"
+    )
     doctor, status = site.doctor(), site.groundwire("status").stdout
 
     assert doctor.code == 1
