@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo quick-start test check faults network faults-scaled relay-scaled sim security fuzz bugs bench lock screenshots schemas messages docs client packages clean
+.PHONY: help demo quick-start test check faults network faults-scaled relay-scaled sim soak security fuzz bugs bench lock screenshots schemas messages docs client packages clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,8 +62,11 @@ fuzz: .venv/fuzz ## coverage-guided fuzzing: SECONDS=60 for each target, TARGET=
 bugs: .venv/dev packages ## plant each seeded bug and see that a test catches it (docs/seeded-bugs.md). BUG=07: one; JOBS=2: two at a time
 	$(BIN)/python -m tests.bugs.hunt $(addprefix --bug ,$(BUG)) --jobs $(or $(JOBS),1)
 
-sim: .venv/dev ## worlds of the simulation on all cores: SEEDS says how many, FIRST the first seed (docs/simulation.md)
-	$(BIN)/python -m tests.sim.run --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0)
+sim: .venv/dev ## worlds of the simulation on all cores: SEEDS says how many, FIRST the first seed, JOBS=1: one at a time (docs/simulation.md)
+	$(BIN)/python -m tests.sim.run --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0) $(if $(JOBS),--jobs $(JOBS))
+
+soak: .venv/dev ## agent and relay under load and faults for SECONDS=3600, their memory and files looked at; SAMPLES=file keeps what was seen
+	GROUNDWIRE_SOAK=$(or $(SECONDS),3600) GROUNDWIRE_SOAK_SAMPLES=$(SAMPLES) $(BIN)/pytest -q -s -n 0 tests/faults/test_soak.py
 
 bench: .venv/dev packages ## the numbers of docs/benchmarks.md (see bench/README.md)
 	$(BIN)/python -m bench.all

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -13,11 +12,12 @@ from typing import Any
 import tomlkit
 
 from agent.control import NoAgentRunning
-from tests.deployment import POLL_SECONDS, READY_SECONDS, ROOT, Deployment
+from tests.deployment import POLL_SECONDS, READY_SECONDS, Deployment
 from tests.faults.oracle import PATHS, compare, judge_feed, judge_store, parsed
 from tests.faults.order_book import OrderBook
+from tests.life import started
 
-HASTY = (sys.executable, "-m", "tests.faults.hasty_agent")
+HASTY = "tests.faults.hasty_agent"
 HEARTBEAT_SECONDS = 0.5  # a dead line is noticed after two and a half of them
 
 
@@ -39,19 +39,19 @@ class Site(Deployment):
         self.launch_agent()
         self.wait_until_connected()
 
+    def point_at(self, port: int) -> None:
+        """Where an agent that is started from now on looks for the relay."""
+        file = self.config / "agent.toml"
+        document = tomlkit.parse(file.read_text())
+        document["relay"]["url"] = f"wss://127.0.0.1:{port}"  # type: ignore[index]
+        file.write_text(tomlkit.dumps(document))
+
     def launch_agent(self) -> None:
         self._agent = self.spawn_agent(self.config)
 
     def spawn_agent(self, config: Path) -> subprocess.Popen[bytes]:
-        with (self.folder / f"{config.name}.log").open("ab") as log:
-            process = subprocess.Popen(
-                [*HASTY, "run", "--config", str(config)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=self._environment,
-                cwd=ROOT,
-            )
+        words = ("run", "--config", str(config))
+        process = started(words, self._environment, self.folder / f"{config.name}.log", program=HASTY)
         self._loose.append(process)
         return process
 

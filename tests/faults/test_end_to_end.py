@@ -15,7 +15,6 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-import tomlkit
 
 from tests.faults.fault_proxy import FaultProxy
 from tests.faults.order_book import OrderBook
@@ -125,7 +124,7 @@ def test_an_initial_sync_without_a_relay_arrives_whole_and_in_order_once_there_i
 def test_a_line_that_breaks_in_the_middle_of_frames_delays_and_nothing_else(site: Site) -> None:
     with FaultProxy(site.gateway) as proxy:
         site.end_agent()
-        set_relay_port(site, proxy.port)
+        site.point_at(proxy.port)
         name, book = add_book(site)
         proxy.cut_after_bytes = (3_000, 60_000)
         proxy.delay_seconds = 0.004
@@ -143,7 +142,7 @@ def test_a_line_that_breaks_in_the_middle_of_frames_delays_and_nothing_else(site
         book.change()
         site.settle(name, book)
         site.end_agent()
-    set_relay_port(site, site.gateway)
+    site.point_at(site.gateway)
     site.start_agent()
 
 
@@ -248,10 +247,3 @@ def test_an_agent_from_an_older_backup_is_refused_and_enrolled_anew_completes_th
 def copied(site: Site, folder: Path) -> Path:
     """The agent's folder as a backup takes it: while it runs."""
     return Path(shutil.copytree(site.config, folder, ignore=shutil.ignore_patterns("*.sock")))
-
-
-def set_relay_port(site: Site, port: int) -> None:
-    file = site.config / "agent.toml"
-    document = tomlkit.parse(file.read_text())
-    document["relay"]["url"] = f"wss://127.0.0.1:{port}"  # type: ignore[index]
-    file.write_text(tomlkit.dumps(document))

@@ -33,6 +33,7 @@ def main(arguments: Iterable[str] | None = None) -> int:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seed", type=int, help="play this one alone, and print its whole trace")
     parser.add_argument("--whole", action="store_true", help="of full size; without it, what the seed makes")
+    parser.add_argument("--jobs", type=int, help="worlds at a time; without it, as many as there are cores")
     asked = parser.parse_args(arguments)  # type: ignore[arg-type]
     if asked.seed is not None:
         outcome = played(asked.seed, whole=asked.whole)
@@ -42,7 +43,7 @@ def main(arguments: Iterable[str] | None = None) -> int:
         )
         return bool(outcome.faults)
     began, failed = time.monotonic(), 0
-    with ProcessPoolExecutor() as pool:
+    with ProcessPoolExecutor(asked.jobs) as pool:
         chosen = range(asked.first, asked.first + asked.seeds)
         for outcome in pool.map(partial(played, whole=asked.whole), chosen, chunksize=8):
             if outcome.faults:
