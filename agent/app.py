@@ -28,6 +28,8 @@ from agent.memory import give_back_what_is_freed
 from agent.model.run import RunReport, RunTrigger
 from agent.outbox.limits import OUTBOX_FILE, RESERVE_BYTES
 from agent.outbox.store import Limits, Outbox
+from agent.service.liveness import report, starting
+from agent.service.notify import Manager, Nobody
 from agent.settings import Settings
 from agent.sync.interrupted import close_interrupted_runs
 from agent.sync.runner import RunResult
@@ -39,23 +41,42 @@ log = structlog.get_logger(__name__)
 
 PRUNE_SECONDS: Final = 300.0  # between two looks at what has left the replay window
 WIND_UP_SECONDS: Final = 5.0  # of the limit for stopping: kept for what comes before and after the drain
+AFTER_DRAIN_SECONDS: Final = (
+    30.0  # told to the service manager beside the drain: drivers that do not end, a slow disk
+)
 LEAST_DRAIN_SECONDS: Final = 1.0  # for the acks of what is on its way, however long the runs took to stop
 
 
 class App:
-    """One agent. `run` is its life; `stop` asks it to end and may be called from a signal handler."""
+    """One agent. `run` is its life; `stop` and `reload` may be called from a signal handler."""
 
-    def __init__(self, settings: Settings, *, clock: Clock | None = None, logs: Logs | None = None) -> None:
-        """`logs`: how this process logs, for whoever reads or changes that while the agent runs."""
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        logs: Logs | None = None,
+        manager: Manager | None = None,
+    ) -> None:
+        """`logs`: how this process logs, for whoever reads or changes that while the agent runs.
+
+        `manager`: the service manager that has started this process.
+        """
         give_back_what_is_freed()
         self._logs = logs or nowhere()
         self._settings = settings
         self._clock = clock or SystemClock()
+        self._manager = manager or Nobody()
         self._stopping = asyncio.Event()
+        self._reloading = asyncio.Event()
         self._watcher = ConfigWatcher(settings, self._clock, judge=partial(problems_of, settings.state_dir))
 
     def stop(self) -> None:
         self._stopping.set()
+
+    def reload(self) -> None:
+        """Look at the files now, and not only when they are looked at next."""
+        self._reloading.set()
 
     async def run(self) -> None:
         """Run until stopped. Raises the GroundwireError that made it impossible to start or to go on."""
@@ -63,7 +84,8 @@ class App:
         identities = IdentityStore(self._settings.state_dir)
         await asyncio.to_thread(identities.load)  # not enrolled is said before anything is opened
         async with AsyncExitStack() as stack:
-            outbox = await stack.enter_async_context(await self._open_outbox())
+            async with starting(self._manager, self._clock):
+                outbox = await stack.enter_async_context(await self._open_outbox())
             trail = AuditLog(
                 self._settings.state_dir, clock=self._clock, retention=self._settings.audit.retention
             )
@@ -162,7 +184,13 @@ class App:
                     group.create_task(parts.watch_policy(), name="policy"),
                     group.create_task(parts.serve_metrics(), name="metrics"),
                 ]
+                    group.create_task(self._reload_when_asked(parts), name="reload"),
+                    group.create_task(
+                        report(self._manager, self._clock, parts.questions(), parts.standing), name="service"
+                    ),
                 log.info(
+                await parts.control.listening.wait()
+                self._manager.ready()
                     "agent_started",
                     connections=len(self._settings.connections),
                     state_dir=str(self._settings.state_dir),
@@ -180,6 +208,7 @@ class App:
         finally:
             began = self._clock.monotonic()
             for task in background:
+            self._manager.stopping(self._settings.limits.drain.total_seconds() + AFTER_DRAIN_SECONDS)
                 task.cancel()
             await parts.executor.stop()  # before the drivers: a write that has begun may come to its end
             await parts.connections.stop_all()
@@ -187,6 +216,17 @@ class App:
         await parts.link.drain(drain_seconds(self._settings.limits.drain.total_seconds(), spent))
 
     async def _open_outbox(self) -> Outbox:
+    async def _reload_when_asked(self, parts: Assembly) -> None:
+        while True:
+            await self._reloading.wait()
+            self._reloading.clear()
+            self._manager.reloading(self._clock.monotonic())
+            try:
+                await parts.reload(AGENT)
+            except GroundwireError as error:
+                log.warning("reload_failed", code=error.code, error=str(error), hint=error.hint)
+            self._manager.ready()
+
         table = self._settings.outbox
         await asyncio.to_thread(_make_state_folder, self._settings.state_dir)
         return await Outbox.open(

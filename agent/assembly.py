@@ -62,8 +62,9 @@ from agent.policies.withdrawals import Withdrawals
 from agent.protocol.frames import Result
 from agent.relay_address import endpoint_of
 from agent.reloads import Reloads
+from agent.service.liveness import Question
 from agent.settings import ConnectionSettings, Settings
-from agent.standing import findings_of, verdict_of
+from agent.standing import findings_of, line_of, verdict_of
 from agent.telemetry.commands import CommandTrace, SpannedCommands
 from agent.telemetry.logging import Logs
 from agent.telemetry.sending import sink_to
@@ -190,6 +191,14 @@ class Assembly:
         """The connections as their files say now."""
         return self._watcher.settings.connections
 
+    def questions(self) -> Mapping[str, Question]:
+        """What does not answer where the agent does not live: never the relay, and never a source."""
+        return {"outbox": self._ground.outbox.answers, "schedule": self.connections.schedule_keeps_time}
+
+    async def standing(self) -> str:
+        """`groundwire status` in one line."""
+        return line_of(await self._handlers["status"]({}, lambda _: None))
+
     async def settle_policy(self) -> None:
         """Hold what waits in the outbox against the policy in force."""
         await self.policies.settle(self._take_back)
@@ -232,7 +241,7 @@ class Assembly:
             self.connections,
             ground.outbox,
             lambda: self.link.state,
-            self._reload,
+            self.reload,
             sections={
                 "audit": ground.trail.status,
                 "trace": self.tracing.status,
@@ -290,7 +299,7 @@ class Assembly:
     async def _cancel(self, command: str) -> State | None:
         return await self.executor.cancel(command)
 
-    async def _reload(self, actor: Actor) -> Reload:
+    async def reload(self, actor: Actor) -> Reload:
         """The policy first: what a changed connection reads may not leave under the one before."""
         await self.policies.now(self.files, self.reloads.restart, self._take_back)
         return await self.reloads.now(actor)

@@ -107,6 +107,9 @@ class Connections:
     async def mind_the_clock(self) -> None:
         await self._schedule.mind_the_clock()
 
+    async def schedule_keeps_time(self) -> bool:
+        return self._schedule.keeps_time()
+
     def start_schedule(self) -> None:
         self._schedule.start()
 

@@ -45,6 +45,14 @@ def verdict_of(findings: Sequence[Finding]) -> dict[str, Any]:
     }
 
 
+def line_of(status: Mapping[str, Any]) -> str:
+    """A status with its verdict in one line: for a service manager, which shows no more."""
+    verdict, relay, outbox = status["verdict"], status["relay"], status["outbox"]
+    gravest = next((f": {one['where']}: {one['cause']}" for one in verdict["findings"]), "")
+    waiting = _many(outbox["pending_batches"], "batch waits", "batches wait")
+    return f"{verdict['text']}{gravest}; relay {relay['phase']}, {waiting}"
+
+
 def _head_line(problems: int, warnings: int) -> str:
     if not problems and not warnings:
         return "All well"

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from types import TracebackType
 from typing import Final, Self
@@ -20,6 +21,8 @@ import uvicorn
 from agent.clock import Clock, SystemClock
 from agent.control import ControlServer
 from agent.errors import ConfigurationError, GroundwireError
+from agent.service.liveness import Question, report, starting
+from agent.service.notify import manager_of
 from relay import local_accounts, local_calls
 from relay.access import AccessWatch
 from relay.api.context import ApiContext
@@ -52,6 +55,9 @@ COMMIT_SECONDS: Final = (
     5.0  # for what is queued; what a store that is away does not take stays with the agents
 )
 STARTUP_POLL_SECONDS: Final = 0.01
+STOP_SECONDS: Final = (
+    60.0  # told to the service manager: agents are drained for up to 25, and then requests and commits
+)
 NOTICE_SECONDS: Final = 3.0  # for the proxy to see that this relay takes nobody new, before its API closes
 
 
@@ -234,6 +240,16 @@ class RelayApp:
         while not self._api.started and not self._serving.done():
             await self._clock.sleep(STARTUP_POLL_SECONDS)
 
+    def questions(self) -> Mapping[str, Question]:
+        """What does not answer where this relay does not live: never a database on another machine, or the bus."""
+        store = self.store
+        return {"store": store.database.answers} if isinstance(store, SqliteStore) else {}
+
+    async def standing(self) -> str:
+        """How it stands, in one line."""
+        count = self.gateway.sessions
+        return f"{count} agent{'' if count == 1 else 's'} connected"
+
     def settle(self) -> None:
         """For a process that lives long: do now what the first request would wait for. Runs in a thread."""
         self._routes.openapi()  # the framework works its routes out when they are first asked for
@@ -309,7 +325,16 @@ async def run(settings: RelaySettings) -> None:
             loop.add_signal_handler(number, stop.set)
         except NotImplementedError:  # Windows: the event loop has no signal handlers
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-    async with RelayApp(settings) as relay:
-        await asyncio.to_thread(relay.settle)
-        await stop.wait()
+    clock, manager = SystemClock(), manager_of(os.environ)
+    async with AsyncExitStack() as stack:
+        async with starting(manager, clock):
+            relay = await stack.enter_async_context(RelayApp(settings, clock=clock))
+            await asyncio.to_thread(relay.settle)
+        manager.ready()
+        telling = asyncio.create_task(report(manager, clock, relay.questions(), relay.standing))
+        try:
+            await stop.wait()
+        finally:
+            telling.cancel()
+            manager.stopping(STOP_SECONDS)
         log.info("relay_stopping")

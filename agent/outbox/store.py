@@ -383,6 +383,11 @@ class Outbox:
         """Return when there is room; once the high-water mark was hit, only below the low one."""
         await self._room.wait()
 
+    async def answers(self) -> bool:
+        """True, once the thread of the file is through with what it was handed before; it hangs where that hangs."""
+        await self._thread.run(lambda: None)
+        return True
+
     async def failure(self) -> GroundwireError:
         """Wait for the I/O error after which the file takes nothing more, and return it; most agents wait in vain.
 

@@ -27,6 +27,7 @@ WEEKDAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 AFTER_QUIET: Final = "/after-quiet-hours"
 RECONCILING: Final = "/reconciling/"
 CLOCK_LOOK_SECONDS: Final = 60.0  # between two looks at the wall clock
+OVERDUE_SECONDS: Final = 3 * CLOCK_LOOK_SECONDS  # a stream that is due for so long is not looked at any more
 
 
 class Schedule:
@@ -104,6 +105,12 @@ class Schedule:
         jobs = (self._scheduler.get_job(name) for name in (address, address + AFTER_QUIET))
         times = [job.next_run_time for job in jobs if job is not None and job.next_run_time is not None]
         return min(times) if times else None
+
+    def keeps_time(self) -> bool:
+        """Whether streams are looked at when they are due: with a clock that jumps, at the latest after OVERDUE_SECONDS."""
+        late = self._clock.utcnow() - timedelta(seconds=OVERDUE_SECONDS)
+        due = (job.next_run_time for job in self._scheduler.get_jobs())
+        return self._scheduler.running and all(time is None or time > late for time in due)
 
     async def mind_the_clock(self) -> None:
         """Until cancelled: make good for a wall clock that jumps.

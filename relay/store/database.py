@@ -62,9 +62,16 @@ class Database:
     async def read(self, work: Callable[[apsw.Connection], T]) -> T:
         return await self._on_thread(work)
 
-    async def write(self, work: Callable[[apsw.Connection], T]) -> T:
-        """Run `work` in one transaction; durable on return."""
-        return await self._on_thread(partial(self._write, work=work))
+    async def write(
+        self, work: Callable[[apsw.Connection], T], behind: Callable[[], None] = lambda: None
+    ) -> T:
+        """Run `work` in one transaction; durable on return. `behind`: run then on the same thread, whatever came of it."""
+        return await self._on_thread(partial(self._write, work=work, behind=behind))
+
+    async def answers(self) -> bool:
+        """True, once the thread of the file is through with what it was handed before; it hangs where that hangs."""
+        await self._on_thread(lambda _: None)
+        return True
 
     async def failure(self) -> GroundwireError:
         """Wait for the error of the disk after which nothing more is written, and return it; most wait in vain."""
@@ -82,7 +89,9 @@ class Database:
         finally:
             self._executor.shutdown(wait=False)
 
-    def _write(self, connection: apsw.Connection, work: Callable[[apsw.Connection], T]) -> T:
+    def _write(
+        self, connection: apsw.Connection, work: Callable[[apsw.Connection], T], behind: Callable[[], None]
+    ) -> T:
         if self._refused is not None:
             raise self._refused
         try:
@@ -90,6 +99,8 @@ class Database:
         except apsw.Error as error:
             self._refused = refusal_of(error, self._path)
             raise
+        finally:
+            behind()
         self._copy_log(connection)
         return result
 

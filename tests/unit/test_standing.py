@@ -7,7 +7,7 @@ import pytest
 
 from agent.findings import Level
 from agent.model.run import rfc3339
-from agent.standing import AWAY_FOR_LONG, findings_of, verdict_of
+from agent.standing import AWAY_FOR_LONG, findings_of, line_of, verdict_of
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
@@ -155,3 +155,15 @@ def test_notices_leave_all_well() -> None:
 
     assert verdict_of(findings)["text"] == "All well"
     assert verdict_of(findings)["level"] == "notice"
+
+
+def test_the_one_line_says_the_verdict_the_gravest_cause_the_relay_and_what_waits() -> None:
+    def line(**parts: Any) -> str:
+        document = status(**parts)
+        return line_of({**document, "verdict": verdict_of(findings_of(document, NOON))})
+
+    waiting = {"pending_batches": 1, "dead_letters": 0, "reading_paused": False, "streams": {}}
+    assert line() == "All well; relay connected, 0 batches wait"
+    assert line(outbox=waiting, relay=relay("unreachable", AWAY_FOR_LONG)) == (
+        "1 thing needs a person: relay: nobody answers; relay waiting, 1 batch waits"
+    )

@@ -9,7 +9,7 @@ import pytest
 
 from agent.clock import ManualClock, SystemClock
 from agent.settings import SyncSettings
-from agent.sync.schedule import Schedule, trigger_for
+from agent.sync.schedule import OVERDUE_SECONDS, Schedule, trigger_for
 
 SUNDAY_NOON = datetime(2026, 1, 4, 12, 0, tzinfo=UTC)
 
@@ -184,3 +184,20 @@ class ImpatientClock(SystemClock):
     async def sleep(self, seconds: float) -> None:
         self._shift = self._step
         await asyncio.sleep(0)  # noqa: TID251 - a turn of the loop
+
+
+async def test_a_schedule_whose_streams_stay_due_does_not_keep_time() -> None:
+    clock = ManualClock(SUNDAY_NOON)
+    schedule = Schedule(lambda _: None, clock)
+    schedule.add("c/s", settings(every="1h"), SUNDAY_NOON)
+    schedule.add("c/manual", settings(manual=True), None)
+    before = schedule.keeps_time()  # it has not been started
+    schedule.start()
+    kept = []
+    for seconds in (0.0, 3600 + OVERDUE_SECONDS - 1, 2.0):
+        clock.advance(seconds)  # the scheduler's own timer keeps to the real time of day, so it does not look
+        kept.append(schedule.keeps_time())
+    schedule.stop()
+
+    assert (before, kept) == (False, [True, True, False])
+    assert not schedule.keeps_time()
