@@ -16,6 +16,7 @@ from typing import Any, Final
 from agent.clock import Clock
 from agent.errors import ConfigurationError, NotPermitted, StorageDamaged, VersionMismatch
 from agent.model.run import rfc3339
+from relay.installed import as_owner_of, let_owner_read
 from relay.settings import RelaySettings, load_settings
 from relay.store.copying import Copied, Progress, copy_store, look_at, nobody_watches
 from relay.store.opening import log_of, sync_folder
@@ -27,6 +28,7 @@ STORE: Final = "relay.db"
 MANIFEST: Final = "backup.json"
 AUTHORITY: Final = "ca.pem"
 FILES: Final = "files"  # the folder's other files, under their paths in the relay's folder
+DATA_FILES: Final = "data-files"  # those of the data folder, where it lies elsewhere
 FORM: Final = 1
 
 
@@ -76,7 +78,7 @@ def _make(target: Path) -> None:
 def _add_files(settings: RelaySettings, config: Path, target: Path) -> tuple[str, ...]:
     kept, left_out = _sorted_files(settings, config)
     for name, path in kept.items():
-        _copy_private(path, target / FILES / name)
+        _copy_private(path, target / name)
     _copy_private(config, target / CONFIG)
     return left_out
 
@@ -86,9 +88,15 @@ def restore(backup: Path, folder: Path, *, now: datetime, replace: bool = False)
     manifest = read_manifest(backup)
     with _told(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _put_missing(backup, folder)
+        put = _put_missing({folder / CONFIG: backup / CONFIG})
         settings = load_settings(folder / CONFIG)
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files = _files_below(backup / FILES, folder) | _files_below(backup / DATA_FILES, settings.data)
+        of_data = {path: kept for path, kept in files.items() if path.is_relative_to(settings.data)}
+        put += _put_missing({path: kept for path, kept in files.items() if path not in of_data})
+        let_owner_read(put, settings.data)
+    with _told(settings.data), as_owner_of(settings.data):
+        _put_missing(of_data)
         arrived = restored_beside(settings.store_path)
         _copy_private(backup / STORE, arrived)
         copied = look_at(arrived)
@@ -129,30 +137,34 @@ def _manifest(copied: Copied, started: datetime, left_out: Iterable[str]) -> byt
 
 
 def _sorted_files(settings: RelaySettings, config: Path) -> tuple[dict[str, Path], tuple[str, ...]]:
-    """By their paths in the relay's folder those that lie in it, and those that do not."""
-    base = config.parent.resolve()
+    """By their paths in a backup those that lie in the relay's folder or its data folder, and those that do not."""
+    places = {FILES: config.parent.resolve(), DATA_FILES: settings.data.resolve()}
     named = [
         path for tls in (settings.gateway.tls, settings.api.tls) if tls for path in (tls.certificate, tls.key)
     ]
-    named += [path for path in (base / AUTHORITY, settings.webhook_key_path) if path.exists()]
+    named += [path for path in (places[FILES] / AUTHORITY, settings.webhook_key_path) if path.exists()]
     kept, left_out = {}, []
     for path in dict.fromkeys(named):
         whole = path.resolve()
-        if whole.is_relative_to(base):
-            kept[str(whole.relative_to(base))] = whole
-        else:
+        place = next((name for name, base in places.items() if whole.is_relative_to(base)), None)
+        if place is None:
             left_out.append(str(path))
+        else:
+            kept[f"{place}/{whole.relative_to(places[place])}"] = whole
     return kept, tuple(left_out)
 
 
-def _put_missing(backup: Path, folder: Path) -> None:
+def _files_below(kept: Path, folder: Path) -> dict[Path, Path]:
+    """Where each kept file goes, and where it is."""
+    return {folder / path.relative_to(kept): path for path in sorted(kept.rglob("*")) if path.is_file()}
+
+
+def _put_missing(files: Mapping[Path, Path]) -> list[Path]:
     """Files that are there stay as they are: they may be newer, such as a certificate."""
-    files = {CONFIG: backup / CONFIG}
-    kept = backup / FILES
-    files |= {str(path.relative_to(kept)): path for path in sorted(kept.rglob("*")) if path.is_file()}
-    for name, path in files.items():
-        if not (folder / name).exists():
-            _copy_private(path, folder / name)
+    missing = [target for target in files if not target.exists()]
+    for target in missing:
+        _copy_private(files[target], target)
+    return missing
 
 
 def _clear(settings: RelaySettings, now: datetime, *, replace: bool) -> Path | None:

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 from agent.clock import Clock, SystemClock
 from agent.control import ControlClient, NoAgentRunning, is_running
 from agent.errors import AlreadyRunning, ConfigurationError
-from relay import app, backup, local_accounts, local_calls
+from relay import app, backup, installed, local_accounts, local_calls
 from relay.backup import BackedUp, Restored
 from relay.identities import (
     ALL_SCOPES,
@@ -54,6 +54,7 @@ def initialise(
     tenant: str = FIRST_TENANT,
     gateway_port: int = 8443,
     api_port: int = 8080,
+    data: Path | None = None,
     clock: Clock | None = None,
 ) -> Initialised:
     """Make a relay's folder: relay.toml, a private CA with a server certificate, the store, a tenant and its token."""
@@ -66,10 +67,12 @@ def initialise(
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         files = make_certificates(folder, hosts, now)
-        text = _config_text(hosts, gateway_port, api_port)
+        text = _config_text(hosts, gateway_port, api_port, data or installed.data_of(folder))
         settings = _settings_of(text, folder, config)
-        token = asyncio.run(_with_store(settings, lambda store: _first_tenant(store, tenant, clock)))
+        with installed.as_owner_of(settings.data):
+            token = asyncio.run(_with_store(settings, lambda store: _first_tenant(store, tenant, clock)))
         write_private(config, text.encode())
+        installed.let_owner_read((config, files.ca, files.certificate, files.key), settings.data)
     except OSError as error:
         raise ConfigurationError(
             f"The relay's folder cannot be written: {error.strerror}", where=str(folder)
@@ -81,13 +84,13 @@ def _settings_of(text: str, folder: Path, config: Path) -> RelaySettings:
     return parse_settings(tomllib.loads(text), base=folder, where=str(config))
 
 
-def _config_text(hosts: Sequence[str], gateway_port: int, api_port: int) -> str:
+def _config_text(hosts: Sequence[str], gateway_port: int, api_port: int, data: Path) -> str:
     local = all(host in DEFAULT_HOSTS for host in hosts)
     host = "127.0.0.1" if local else "0.0.0.0"  # noqa: S104 - agents come from other hosts; only TLS is offered
     return f"""\
 # The relay. Paths count from this file's folder. All settings: config/relay.example.toml
 name = "groundwire-relay"
-data = "data"
+data = "{data.as_posix()}"
 
 [gateway]                     # where agents connect
 host = "{host}"
@@ -117,7 +120,9 @@ async def _with_store(settings: RelaySettings, work: Callable[[Store], Awaitable
 
 def run(config: Path) -> None:
     """Serve until SIGTERM or SIGINT."""
-    asyncio.run(app.run(load_settings(config)))
+    settings = load_settings(config)
+    with installed.as_owner_of(settings.data):
+        asyncio.run(app.run(settings))
 
 
 def add_token(
@@ -175,7 +180,9 @@ def _of_accounts(
     config: Path, call: str, args: Mapping[str, Any], clock: Clock | None = None
 ) -> dict[str, Any]:
     """By the running relay if there is one that holds the store alone, else on the store itself."""
-    return asyncio.run(_asked_of_accounts(load_settings(config), call, args, clock or SystemClock()))
+    settings = load_settings(config)
+    with installed.as_owner_of(settings.data):
+        return asyncio.run(_asked_of_accounts(settings, call, args, clock or SystemClock()))
 
 
 async def _asked_of_accounts(
@@ -192,11 +199,15 @@ def back_up(
     config: Path, target: Path, *, progress: Progress = nobody_watches, clock: Clock | None = None
 ) -> BackedUp:
     """A copy of the relay into a new folder, by the running relay itself if there is one."""
-    return asyncio.run(_back_up(config.absolute(), target.absolute(), progress, clock or SystemClock()))
-
-
-async def _back_up(config: Path, target: Path, progress: Progress, clock: Clock) -> BackedUp:
     settings = load_settings(config)
+    with installed.as_owner_of(settings.data):
+        work = _back_up(settings, config.absolute(), target.absolute(), progress, clock or SystemClock())
+        return asyncio.run(work)
+
+
+async def _back_up(
+    settings: RelaySettings, config: Path, target: Path, progress: Progress, clock: Clock
+) -> BackedUp:
     _only_files(settings, "Back PostgreSQL up with its own tools: see docs/relay-operations.md.")
     try:
         asked = {"config": str(config), "target": str(target)}
@@ -233,7 +244,9 @@ def _refuse_while_running(folder: Path) -> None:
 
 def rebuild_index(config: Path) -> int | None:
     """Have the lists made anew: by the running relay, or by the next one that starts (None)."""
-    return asyncio.run(_rebuild_index(load_settings(config)))
+    settings = load_settings(config)
+    with installed.as_owner_of(settings.data):
+        return asyncio.run(_rebuild_index(settings))
 
 
 async def _rebuild_index(settings: RelaySettings) -> int | None:

@@ -1,0 +1,114 @@
+"""A relay whose configuration is root's and whose data is a service's user: root's commands leave no file of root's there."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from relay import commands
+from relay.app import RelayApp
+from relay.installed import as_owner_of, data_of
+from relay.settings import load_settings
+
+SERVICE = 64_123  # a user of no name is one as well
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root acts for another user"
+)
+
+
+@pytest.fixture
+def host() -> Iterator[Path]:
+    """Where a package has made the two folders; pytest's own folders are closed to everybody else."""
+    folder = Path(tempfile.mkdtemp(prefix="groundwire-installed-"))
+    folder.chmod(0o755)
+    for name, uid in (("etc", 0), ("data", SERVICE)):
+        (folder / name).mkdir(mode=0o750)
+        os.chown(folder / name, uid, SERVICE)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def made(host: Path) -> Path:
+    done = commands.initialise(host / "etc", data=host / "data", gateway_port=0, api_port=0)
+    return done.config
+
+
+def strangers(data: Path) -> list[str]:
+    """What the service could not write, or others could read."""
+    return [
+        str(path)
+        for path in (data, *data.rglob("*"))
+        if path.lstat().st_uid != SERVICE or path.lstat().st_mode & 0o007
+    ]
+
+
+def test_the_service_reads_its_configuration_and_cannot_change_it(host: Path) -> None:
+    config = made(host)
+
+    for name in ("relay.toml", "server.key", "ca.pem"):
+        found = (host / "etc" / name).stat()
+        assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (0, SERVICE, 0o640), name
+    assert strangers(host / "data") == []
+    with as_owner_of(host / "data"):
+        assert load_settings(config).data == host / "data"
+        with pytest.raises(PermissionError):
+            config.write_text("")
+    assert os.geteuid() == 0
+
+
+async def started_as_the_service(config: Path) -> None:
+    settings = load_settings(config)
+    async with RelayApp(settings):
+        pass
+
+
+def test_whatever_root_does_the_service_starts_afterwards(host: Path) -> None:
+    config = made(host)
+    data = host / "data"
+
+    assert commands.add_token(config).text
+    assert commands.add_code(config)
+    assert commands.verify_audit(config, {})[0] == []
+    commands.rebuild_index(config)
+    backup = data / "backups" / "one"
+    kept = commands.back_up(config, backup)
+    with as_owner_of(data):
+        asyncio.run(started_as_the_service(config))
+
+    assert kept.left_out == ()
+    assert strangers(data) == []
+
+
+def test_a_backup_brings_everything_back_whoever_had_it(host: Path) -> None:
+    config = made(host)
+    data = host / "data"
+    with as_owner_of(data):
+        asyncio.run(started_as_the_service(config))  # makes the key of the webhooks' secrets
+    key = (data / "webhooks.key").read_bytes()
+    commands.back_up(config, data / "backup")
+    shutil.move(data / "backup", host / "backup")
+    for path in [*(host / "etc").iterdir(), *data.iterdir()]:
+        path.unlink()
+
+    commands.restore(host / "backup", host / "etc")
+
+    assert (data / "webhooks.key").read_bytes() == key
+    assert strangers(data) == []
+    with as_owner_of(data):
+        asyncio.run(started_as_the_service(config))
+
+
+def test_only_the_installed_relays_folder_has_its_data_elsewhere(tmp_path: Path) -> None:
+    there = {"config": tmp_path / "etc", "data": tmp_path / "var"}
+
+    assert data_of(tmp_path / "etc", **there) == Path("data")  # nothing was installed
+    (tmp_path / "var").mkdir()
+    assert data_of(tmp_path / "etc", **there) == tmp_path / "var"
+    assert data_of(tmp_path / "srv", **there) == Path("data")
