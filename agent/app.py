@@ -16,7 +16,7 @@ from typing import Any, Final
 import structlog
 
 from agent.assembly import Assembly, Ground, make_connections, make_policies, problems_of
-from agent.audit.log import AuditLog, BriefTrail, open_trail
+from agent.audit.log import AuditLog, BriefTrail, open_trail, refuse_newer_log
 from agent.audit.trail import AGENT
 from agent.audit.who import current_actor
 from agent.clock import Clock, SystemClock
@@ -83,6 +83,7 @@ class App:
         await asyncio.to_thread(_make_state_folder, self._settings.state_dir)
         identities = IdentityStore(self._settings.state_dir)
         await asyncio.to_thread(identities.load)  # not enrolled is said before anything is opened
+        await refuse_newer_log(self._settings.state_dir)
         async with AsyncExitStack() as stack:
             async with starting(self._manager, self._clock):
                 outbox = await stack.enter_async_context(await self._open_outbox())
@@ -183,14 +184,14 @@ class App:
                     group.create_task(parts.reloads.watch(), name="configuration"),
                     group.create_task(parts.watch_policy(), name="policy"),
                     group.create_task(parts.serve_metrics(), name="metrics"),
-                ]
                     group.create_task(self._reload_when_asked(parts), name="reload"),
                     group.create_task(
                         report(self._manager, self._clock, parts.questions(), parts.standing), name="service"
                     ),
-                log.info(
+                ]
                 await parts.control.listening.wait()
                 self._manager.ready()
+                log.info(
                     "agent_started",
                     connections=len(self._settings.connections),
                     state_dir=str(self._settings.state_dir),
@@ -207,15 +208,14 @@ class App:
             log.info("agent_stopping")
         finally:
             began = self._clock.monotonic()
-            for task in background:
             self._manager.stopping(self._settings.limits.drain.total_seconds() + AFTER_DRAIN_SECONDS)
+            for task in background:
                 task.cancel()
             await parts.executor.stop()  # before the drivers: a write that has begun may come to its end
             await parts.connections.stop_all()
         spent = self._clock.monotonic() - began
         await parts.link.drain(drain_seconds(self._settings.limits.drain.total_seconds(), spent))
 
-    async def _open_outbox(self) -> Outbox:
     async def _reload_when_asked(self, parts: Assembly) -> None:
         while True:
             await self._reloading.wait()
@@ -227,6 +227,7 @@ class App:
                 log.warning("reload_failed", code=error.code, error=str(error), hint=error.hint)
             self._manager.ready()
 
+    async def _open_outbox(self) -> Outbox:
         table = self._settings.outbox
         await asyncio.to_thread(_make_state_folder, self._settings.state_dir)
         return await Outbox.open(

@@ -18,11 +18,12 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.errors import ConfigurationError, StorageDamaged, StorageFull
+from agent.upgrade.newer import refuse_newer
 
 IDENTITY_FILE: Final = "identity.json"
 PENDING_FILE: Final = "enrolment.json"
 MAX_FILE_BYTES: Final = 16 * 1024  # a real one is under 1 KiB
-_FORMAT: Final = 1
+FORMAT: Final = 1
 _POSIX: Final = os.name == "posix"
 
 
@@ -117,7 +118,7 @@ class IdentityStore:
             self._pending.unlink(missing_ok=True)
 
     def _write(self, path: Path, body: dict[str, Any]) -> None:
-        raw = json.dumps({"format": _FORMAT} | body, indent=2).encode()
+        raw = json.dumps({"format": FORMAT} | body, indent=2).encode()
         scratch = path.with_name(path.name + ".new")
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -166,7 +167,10 @@ def _read(path: Path) -> dict[str, Any] | None:
         body = json.loads(raw)
     except (ValueError, RecursionError) as error:
         raise _damaged(path) from error
-    if len(raw) > MAX_FILE_BYTES or not isinstance(body, dict) or body.get("format") != _FORMAT:
+    if len(raw) > MAX_FILE_BYTES or not isinstance(body, dict):
+        raise _damaged(path)
+    refuse_newer(body.get("format"), FORMAT, path)
+    if body.get("format") != FORMAT:
         raise _damaged(path)
     return body
 

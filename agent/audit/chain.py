@@ -38,7 +38,6 @@ from agent.audit.opening import Begin, Break, Drop, GoOn, Position, decide, prev
 from agent.audit.signing import Mark, SigningKey
 from agent.audit.trail import AGENT, Actor
 
-FORMAT: Final = 1
 CHECKPOINT_EVERY: Final = 100  # lines; as many can at most not be told apart when one of them was changed
 MAX_FILE_BYTES: Final = 16 * 1024 * 1024  # two are read whole at opening, so a busy day takes several files
 MAX_NOTES: Final = 20
@@ -164,7 +163,7 @@ class Chain:
         about = {
             "previous": self._position.hash,
             "public_key": key.public,
-            "format": FORMAT,
+            "format": names.FORMAT,
             "software": self._software,
         }
         self._write([Entry(now, action, AGENT, {**about, **facts})], key, checkpoint=True)

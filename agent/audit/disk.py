@@ -24,8 +24,8 @@ class Disk:
     def names(self, folder: Path) -> list[str]:
         return [path.name for path in folder.iterdir()]
 
-    def read(self, path: Path, *, private: bool = False) -> bytes | None:
-        """The whole file; None where there is none. `private`: refuse it if others may read it."""
+    def read(self, path: Path, *, private: bool = False, most: int = -1) -> bytes | None:
+        """The whole file, or its first bytes; None where there is none. `private`: refuse it if others may read it."""
         try:
             handle = os.open(path, os.O_RDONLY | _FLAGS)
         except FileNotFoundError:
@@ -36,7 +36,7 @@ class Disk:
                 raise OSError(errno.EINVAL, "is not a plain file", str(path))
             if private and _POSIX and mode & 0o077:
                 raise PermissionError(errno.EPERM, f"others can read it: run `chmod 600 {path}`", str(path))
-            return file.read()
+            return file.read(most)
 
     def create(self, path: Path) -> int:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600)

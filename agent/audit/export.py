@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 from agent.audit.lines import GENESIS, HEADERS, Line, parse_line
 from agent.audit.opening import previous_of
 from agent.audit.signing import Mark, parse_head
 from agent.audit.verify import Evidence, Source
+from agent.upgrade.newer import refuse_newer
 
 EXPORT: Final = "groundwire_audit_export"
 FORMAT: Final = 1
@@ -68,11 +70,12 @@ def _first(line: Line | None, previous: Mark, key: str, head: bytes, software: s
 
 
 def parse_export(raw: bytes) -> tuple[list[Source], Evidence]:
-    """Raises ValueError for a file that is no export."""
+    """Raises ValueError for a file that is no export, VersionMismatch for one of a newer version."""
     first, _, rest = raw.partition(b"\n")
     document = _object(first)
+    refuse_newer(document.get(EXPORT), FORMAT, Path("the export"))
     if document.get(EXPORT) != FORMAT:
-        raise ValueError("not an export of an audit log, or one of a newer version")
+        raise ValueError("not an export of an audit log")
     try:
         start = Mark(int(document["start"]["n"]), str(document["start"]["hash"]))
         head = str(document["head"]).encode()

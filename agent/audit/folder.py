@@ -8,10 +8,14 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from agent.audit.disk import Disk
-from agent.audit.lines import GENESIS
-from agent.audit.signing import SLOT_BYTES, Mark, SigningKey, parse_head, parse_mark
+import orjson
 
+from agent.audit.disk import Disk
+from agent.audit.lines import GENESIS, MAX_LINE_BYTES
+from agent.audit.signing import SLOT_BYTES, Mark, SigningKey, parse_head, parse_mark
+from agent.upgrade.newer import refuse_newer
+
+FORMAT: Final = 1  # of the lines
 FOLDER: Final = "audit"
 LOCK_FILE: Final = "audit.lock"  # beside the folder, for it must be held before the folder is made
 KEY_FILE: Final = "key"
@@ -47,6 +51,26 @@ def parse_name(name: str) -> LogFile | None:
 def log_files(disk: Disk, folder: Path) -> list[LogFile]:
     """In the order in which they were written."""
     return sorted(file for name in disk.names(folder) if (file := parse_name(name)) is not None)
+
+
+def refuse_newer_files(disk: Disk, folder: Path) -> None:
+    """Raise VersionMismatch where a newer version has gone on with the chain; OSError where that cannot be read."""
+    if not folder.is_dir():
+        return
+    for file in reversed(log_files(disk, folder)):
+        found = format_of(disk.read(folder / file.name, most=MAX_LINE_BYTES) or b"")
+        if found is not None:
+            refuse_newer(found, FORMAT, folder / file.name)
+            return
+
+
+def format_of(raw: bytes) -> int | None:
+    """What a file's first line says of its format, also where nothing else of it could be read; None: it does not."""
+    try:
+        found = orjson.loads(raw.partition(b"\n")[0])["facts"]["format"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return found if type(found) is int else None
 
 
 def load_key(disk: Disk, folder: Path) -> SigningKey | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ import structlog
 from agent.audit.chain import Chain, Entry
 from agent.audit.disk import Disk
 from agent.audit.facts import bounded, bounded_text
-from agent.audit.folder import FOLDER, LOCK_FILE
+from agent.audit.folder import FOLDER, LOCK_FILE, refuse_newer_files
 from agent.audit.lock import FileLock
 from agent.audit.signing import Mark, fingerprint
 from agent.audit.trail import AGENT, Actor
@@ -246,9 +246,16 @@ def _unavailable(error: OSError, folder: Path) -> AuditUnavailable:
     return found
 
 
+async def refuse_newer_log(state_dir: Path) -> None:
+    """Raise VersionMismatch where a newer version has gone on with the audit log: nothing is to be written behind it."""
+    with suppress(OSError):  # what cannot be read is told by whoever writes
+        await asyncio.to_thread(refuse_newer_files, Disk(), state_dir / FOLDER)
+
+
 @asynccontextmanager
 async def open_trail(state_dir: Path, clock: Clock, retention: timedelta) -> AsyncIterator[AuditLog]:
-    """The audit log for one command of this host, while no agent runs."""
+    """The audit log for one command of this host, while no agent runs. Raises VersionMismatch where it is newer."""
+    await refuse_newer_log(state_dir)
     trail = AuditLog(state_dir, clock=clock, retention=retention)
     try:
         yield trail

@@ -30,7 +30,10 @@ class Head:
 
 
 class AuditFolder:
-    """Raises NotPermitted where this user may not read, ConfigurationError where there is no audit log."""
+    """Raises NotPermitted where this user may not read, ConfigurationError where there is no audit log.
+
+    VersionMismatch where a newer version wrote it.
+    """
 
     def __init__(self, state_dir: Path) -> None:
         self._folder = state_dir / names.FOLDER
@@ -102,6 +105,7 @@ class AuditFolder:
     def _require(self) -> None:
         try:
             there = self._folder.is_dir() and self._disk.names(self._folder) is not None
+            names.refuse_newer_files(self._disk, self._folder)
         except OSError as error:
             raise _not_permitted(error, self._folder) from error
         if not there:

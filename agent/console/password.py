@@ -11,6 +11,7 @@ from typing import Final
 import orjson
 
 from agent.errors import ConfigurationError, StorageDamaged
+from agent.upgrade.newer import refuse_newer
 from agent.vault.files import read_private, remove_private, replace_private
 
 PASSWORD_FILE: Final = "console.password"  # noqa: S105 - a file's name
@@ -49,11 +50,12 @@ class Password:
         return there
 
     def fits(self, password: str) -> bool:
-        """Also where none is asked for. Raises StorageDamaged for a file that cannot be understood."""
+        """Also where none is asked for. Raises StorageDamaged or VersionMismatch for a file that cannot be understood."""
         if (content := read_private(self._path)) is None:
             return True
         try:
             document = orjson.loads(content)
+            refuse_newer(document["version"], VERSION, self._path)
             known = document["version"] == VERSION
             salt, kept = bytes.fromhex(document["salt"]), bytes.fromhex(document["hash"])
         except (ValueError, KeyError, TypeError):

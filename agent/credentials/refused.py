@@ -16,12 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from agent.errors import CredentialsRefused, GroundwireError
+from agent.errors import CredentialsRefused, GroundwireError, VersionMismatch
 from agent.secrets import redact
 from agent.settings import ConnectionSettings
+from agent.upgrade.newer import refuse_newer
 from agent.vault.files import read_private, replace_private
 
 REFUSED_FILE: Final = "refused.json"
+FORMAT: Final = 1
 SCRYPT_COST: Final = (
     2**14
 )  # with 8 blocks: 16 MiB and some 50 ms a guess; paid only for a refusal and what follows it
@@ -56,7 +58,7 @@ class RefusedCredentials:
         self._path = state_dir / REFUSED_FILE
 
     def find(self, offered: Offered) -> CredentialsRefused | None:
-        """The refusal, if just these credentials were refused."""
+        """The refusal, if just these credentials were refused. Raises VersionMismatch for a file of a newer version."""
         entry = self._entries().get(offered.connection)
         if entry is None:
             return None
@@ -70,7 +72,11 @@ class RefusedCredentials:
         return CredentialsRefused(**words)
 
     def knows(self, connection: str) -> bool:
-        return connection in self._entries()
+        """What a newer version noted cannot be read, and counts as a refusal."""
+        try:
+            return connection in self._entries()
+        except VersionMismatch:
+            return True
 
     def remember(self, offered: Offered, error: CredentialsRefused) -> None:
         """Durable when this returns. Raises StorageFull or NotPermitted."""
@@ -94,7 +100,10 @@ class RefusedCredentials:
             document = json.loads(read_private(self._path) or b"{}")
         except (ValueError, GroundwireError):
             return {}
-        entries = document.get("connections") if isinstance(document, dict) else None
+        if not isinstance(document, dict):
+            return {}
+        refuse_newer(document.get("format"), FORMAT, self._path)
+        entries = document.get("connections")
         return (
             {name: one for name, one in entries.items() if isinstance(one, dict)}
             if isinstance(entries, dict)
@@ -102,4 +111,4 @@ class RefusedCredentials:
         )
 
     def _write(self, entries: Mapping[str, Any]) -> None:
-        replace_private(self._path, json.dumps({"format": 1, "connections": entries}, indent=1).encode())
+        replace_private(self._path, json.dumps({"format": FORMAT, "connections": entries}, indent=1).encode())

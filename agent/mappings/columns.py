@@ -14,8 +14,9 @@ import orjson
 import structlog
 
 from agent.clock import Clock
-from agent.errors import GroundwireError
+from agent.errors import GroundwireError, VersionMismatch
 from agent.sync.runner import Stream
+from agent.upgrade.newer import refuse_newer
 from agent.vault.files import read_private, replace_private
 from drivers.contract import Column, StreamSpec
 
@@ -75,6 +76,7 @@ class ColumnWatch:
     clock: Clock
     _asked: dict[str, float] = field(default_factory=dict)
     _known: dict[str, dict[str, Known]] = field(default_factory=dict)
+    _left: dict[str, VersionMismatch] = field(default_factory=dict)  # files of a newer version, left as they are
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)  # looks are kept in other threads
 
     def news(self, connection: str, stream: str, used: Collection[str] = ()) -> News:
@@ -137,7 +139,10 @@ class ColumnWatch:
         path = self._path(connection)
         try:
             raw = read_private(path)
-            return {} if raw is None else _read(raw)
+            return {} if raw is None else _read(raw, path)
+        except VersionMismatch as error:
+            self._left[connection] = error
+            log.warning("known_columns_unreadable", where=str(path), error=str(error))
         except GroundwireError as error:
             log.warning("known_columns_unreadable", where=str(path), error=str(error))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -146,6 +151,8 @@ class ColumnWatch:
         return {}
 
     def _keep(self, connection: str, known: dict[str, Known]) -> None:
+        if connection in self._left:
+            raise self._left[connection]
         streams = {name: asdict(one) for name, one in known.items()}
         replace_private(self._path(connection), orjson.dumps({"format": FORMAT, "streams": streams}))
         self._known[connection] = known
@@ -154,8 +161,9 @@ class ColumnWatch:
         return self.state_dir / FOLDER / f"{connection}.json"
 
 
-def _read(raw: bytes) -> dict[str, Known]:
+def _read(raw: bytes, path: Path) -> dict[str, Known]:
     body = json.loads(raw)
+    refuse_newer(body["format"], FORMAT, path)
     if body["format"] != FORMAT:
         raise ValueError(body["format"])
     return {str(name): Known(**_texts(one)) for name, one in body["streams"].items()}

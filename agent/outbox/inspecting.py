@@ -36,19 +36,25 @@ def inspect(path: Path) -> Inspected:
     """
     connection: apsw.Connection | None = None
     try:
-        # With a log: no locks of the file system's, and so no shared memory that a reader would otherwise create. Without
-        # one the file is whole as it stands.
-        how = "vfs=unix-none" if _has_log(path) else "immutable=1"
-        name = f"{path.absolute().as_uri()}?mode=ro&{how}"
-        connection = apsw.Connection(name, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
-        connection.execute("PRAGMA locking_mode=EXCLUSIVE")
-        connection.execute("PRAGMA temp_store=MEMORY")
+        connection = looked_at(path)
         return _inspect(connection, path)
     except apsw.Error as error:
         raise translate(error, path) from error
     finally:
         if connection is not None:
             close_quietly(connection, keep_wal=True)
+
+
+def looked_at(path: Path) -> apsw.Connection:
+    """A connection that only reads and leaves no trace; under the same conditions as `inspect`. Raises apsw.Error."""
+    # With a log: no locks of the file system's, and so no shared memory that a reader would otherwise create. Without
+    # one the file is whole as it stands.
+    how = "vfs=unix-none" if _has_log(path) else "immutable=1"
+    name = f"{path.absolute().as_uri()}?mode=ro&{how}"
+    connection = apsw.Connection(name, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+    connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+    connection.execute("PRAGMA temp_store=MEMORY")
+    return connection
 
 
 def can_inspect(path: Path) -> bool:

@@ -37,6 +37,15 @@ class OrderBook:
                 db.execute("insert into vendors values (?, ?, ?)", (f"V{number}", "vendor", self._tick(db)))
             db.execute("commit")
 
+    @classmethod
+    def found(cls, path: Path) -> OrderBook:
+        """A book that was written before."""
+        book = cls.__new__(cls)
+        book.path, book._dice = path, random.Random(2)
+        with book._connected() as db:
+            book._numbers = db.execute("select count(*) + 1000 from orders").fetchone()[0]
+        return book
+
     def connection(self, *, every: str | None = "1s", page_rows: int = 40) -> Mapping[str, Any]:
         """The connection file for it: one stream with a counter and lines, one that is compared whole."""
         when = {"manual": True} if every is None else {"every": every}
@@ -85,6 +94,13 @@ class OrderBook:
             for _ in range(self._dice.randrange(1, 4)):
                 self._change_one(db)
             db.execute("commit")
+
+    def touch(self) -> None:
+        """Change one order that was there, and nothing else."""
+        with self._connected() as db:
+            rev = self._tick(db)
+            db.execute("update orders set note = ?, rev = ? where order_no = (select min(order_no) from orders)",
+                       (f"note {rev}", rev))  # fmt: skip
 
     @contextmanager
     def churning(self) -> Iterator[None]:
