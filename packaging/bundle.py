@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Final
 
 NAME: Final = "groundwire"
+MARKER: Final = "installed"  # agent/configuration/places.py: the machine's folders, where root or this user runs it
+SERVICE_USER: Final = "groundwire"
 EPOCH: Final = "1767225600"  # 2026-01-01: files of a build bear no time of their own
 _ELF: Final = b"\x7fELF"
 # Rewritten by the tool that gathered them into a wheel; `strip` breaks such files.
@@ -25,6 +27,7 @@ def build(root: Path, into: Path) -> Path:
         _freeze(root, into, Path(work))
     if sys.platform == "linux":
         _strip(made)
+    (made / MARKER).write_text(f"{SERVICE_USER}\n", "utf-8")
     return made
 
 

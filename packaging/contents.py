@@ -102,7 +102,7 @@ def _is_note(parts: tuple[str, ...]) -> bool:
 
 
 def _locked(file: Path) -> set[str]:
-    return {_plain(found) for found in re.findall(r"^([A-Za-z0-9_.-]+)==", file.read_text("utf-8"), re.M)}
+    return {_plain(found) for found in re.findall(r"^([A-Za-z0-9_.-]+)==", file.read_text("utf-8"), re.MULTILINE)}
 
 
 def _plain(name: str) -> str:

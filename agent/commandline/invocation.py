@@ -73,7 +73,7 @@ def shared_options(command: Command) -> Command:
             metavar="DIR",
             expose_value=False,
             callback=_remember("config"),
-            help="Folder of agent.toml. Default: $GROUNDWIRE_CONFIG, else the platform's folder.",
+            help="Folder of agent.toml. Default: $GROUNDWIRE_CONFIG, else the machine's or the user's folder.",
         ),
     ):
         command = option(command)

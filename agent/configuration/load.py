@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import platformdirs
-
 from agent import systems
 from agent.configuration import document
 from agent.configuration.document import Document
@@ -26,6 +24,7 @@ from agent.configuration.model import (
     StreamTable,
     SyncSettings,
 )
+from agent.configuration.places import places
 from agent.configuration.problems import ConfigurationProblems, problems_of
 from agent.errors import ConfigurationError
 
@@ -37,10 +36,10 @@ _NAME: Final = re.compile(NAME_PATTERN)
 
 
 def default_config_dir(environ: Mapping[str, str] | None = None) -> Path:
-    """$GROUNDWIRE_CONFIG, else systemd's folder, else the platform's."""
+    """$GROUNDWIRE_CONFIG, else systemd's folder, else the machine's or the platform's (`places`)."""
     variables = os.environ if environ is None else environ
     named = variables.get("GROUNDWIRE_CONFIG") or variables.get("CONFIGURATION_DIRECTORY", "").split(":")[0]
-    return Path(named) if named else platformdirs.user_config_path("groundwire", appauthor=False)
+    return Path(named) if named else places(variables).config
 
 
 def load(config_dir: Path, *, environ: Mapping[str, str] | None = None) -> Settings:
@@ -89,7 +88,7 @@ def _state_dir(named: str | None, config_dir: Path, environ: Mapping[str, str]) 
     if named:
         return config_dir / Path(named).expanduser()
     from_systemd = environ.get("STATE_DIRECTORY", "").split(":")[0]
-    return Path(from_systemd) if from_systemd else platformdirs.user_state_path("groundwire", appauthor=False)
+    return Path(from_systemd) if from_systemd else places(environ).state
 
 
 def _log_table(agent: AgentFile, config_dir: Path, environ: Mapping[str, str]) -> LogTable:
@@ -102,7 +101,10 @@ def _log_table(agent: AgentFile, config_dir: Path, environ: Mapping[str, str]) -
     elif agent.agent.state_dir or environ.get("STATE_DIRECTORY"):
         return agent.log
     else:
-        folder = platformdirs.user_log_path("groundwire", appauthor=False)
+        own = places(environ).log
+        if own is None:
+            return agent.log
+        folder = own
     return agent.log.model_copy(update={"folder": str(folder)})
 
 

@@ -138,7 +138,7 @@ class AgentTable(Table):
     state_dir: str | None = Field(
         default=None,
         description="Folder for the outbox, the agent's key and secrets. Default: $STATE_DIRECTORY under systemd, else "
-        "the platform's state folder. A relative path starts at the folder of agent.toml.",
+        "the machine's or the user's state folder. A relative path starts at the folder of agent.toml.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level that is logged."
@@ -245,7 +245,7 @@ class LogTable(Table):
     files: bool = Field(default=True, description="Whether the agent keeps its log in files.")
     folder: str | None = Field(
         default=None,
-        description="Folder of the files. Default: $LOGS_DIRECTORY under systemd, else the platform's, which is `log` in "
+        description="Folder of the files. Default: $LOGS_DIRECTORY under systemd, else the machine's or the user's; `log` in "
         "the state folder where that one is named. A relative path starts at the folder of agent.toml.",
     )
     total: Size = Field(
