@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from agent.audit.log import AuditLog
 from agent.audit.trail import Actor, AuditTrail
@@ -72,6 +72,9 @@ from agent.telemetry.spans import SpanSink
 from agent.tracing.tracing import TracedCommands, TracedOutbox, Tracing
 from agent.tunnel.link import Link
 from agent.version import SOFTWARE, VERSION
+
+if TYPE_CHECKING:
+    from agent.calls.setting_up import SetupCalls
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +170,19 @@ class Assembly:
             trail,
             RefusedSignIns(trail, clock).denied,
             clock,
+            setting_up=self._setting_up,
         )
         self.connections.watchers.add(lambda _: console.changed())
         return console
+
+    def _setting_up(self) -> SetupCalls:
+        """The calls of the console's page that adds a connection, which no agent needs before somebody opens it."""
+        from agent.calls.setting_up import SetupCalls  # noqa: PLC0415 - heavy
+        from agent.setup.inside import adding  # noqa: PLC0415
+
+        ground = self._ground
+        talk = adding(ground.settings.config_dir, lambda: self._answers, ground.trail)
+        return SetupCalls(talk, ground.clock, self.console.changed)
 
     def _make_link(self, identity: Identity) -> Link:
         return Link(

@@ -29,9 +29,16 @@ def console(context: click.Context, *, only_print: bool) -> None:
 
 
 def _open(invocation: Invocation, *, only_print: bool) -> None:
+    if not (invocation.config_dir / "agent.toml").exists():
+        raise ConfigurationError(
+            "nothing is set up here yet, so there is no agent whose console could be opened",
+            where=str(invocation.config_dir),
+            hint="`groundwire setup --web` sets this machine up in a browser; another folder is named with --config.",
+        )
     answer = run_async(invocation.client().ask("console_link"))
     output = invocation.output
-    opened = not only_print and not invocation.json and _has_desktop() and _opens(invocation, answer["url"])
+    wanted = not only_print and not invocation.json
+    opened = wanted and opens_in_browser(invocation.settings().state_dir, answer["url"])
     if opened:
         output.note("The console opens in your browser. If it does not, open this link within two minutes:")
     output.line(answer["url"])
@@ -94,9 +101,11 @@ def _has_desktop() -> bool:
     return os.geteuid() != 0 and bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def _opens(invocation: Invocation, url: str) -> bool:
-    """Hand the browser a private file that leads to the link: a command line is there for everybody to read."""
-    file = invocation.settings().state_dir / OPENING_FILE
+def opens_in_browser(folder: Path, url: str) -> bool:
+    """Hand the browser a private file of `folder` that leads to the link: a command line is there for everybody to read."""
+    if not _has_desktop():
+        return False
+    file = folder / OPENING_FILE
     try:
         _write(file, url)
         return webbrowser.open(file.absolute().as_uri())

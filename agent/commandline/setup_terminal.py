@@ -22,6 +22,11 @@ from agent.telemetry.text import clean_text
 
 MAX_WIDTH: Final = 96  # lines longer than this are hard to read
 MIN_WIDTH: Final = 40
+_KEYS: Final = (
+    "Enter takes what stands in brackets. Ctrl-C leaves at any point; what is done is kept, and `groundwire setup` goes on "
+    "from there."
+)
+_SOME: Final = "Numbers or names with commas between, all, or none."
 _MARKS: Final = {
     Tone.DONE: ("✓", "ok", "green"),
     Tone.NOTICE: ("·", "--", "cyan"),
@@ -74,12 +79,19 @@ class Terminal:
             self._wrapped(saying.text, "  ")
             self._wrapped(saying.hint, "  ", dim=True)
 
+    def greet(self) -> None:
+        """What a newcomer has to know of answering here."""
+        self._line()
+        self._wrapped(_KEYS, "", dim=True)
+
     # --- questions
 
     def _pose(self, question: Question) -> None:
         self._line()
         self._wrapped(question.text, "  ", bold=True)
         self._wrapped(question.why, "  ", dim=True)
+        if question.kind is Kind.SOME:
+            self._wrapped(_SOME, "  ", dim=True)
         if question.example:
             self._line(f"  Such as {question.example}", dim=True)
         group = ""

@@ -25,6 +25,7 @@ from agent.errors import GroundwireError, TransientError
 from agent.settings import ConsoleTable
 
 if TYPE_CHECKING:
+    from agent.calls.setting_up import SetupCalls
     from agent.console.site import Site
 
 log = structlog.get_logger(__name__)
@@ -48,6 +49,7 @@ class _Listening:
     root: str
     port: int
     server: asyncio.Task[None]
+    setting_up: SetupCalls | None
 
 
 class Console:
@@ -60,8 +62,14 @@ class Console:
         trail: AuditTrail,
         denied: Callable[[Actor, str], Awaitable[None]],
         clock: Clock,
+        *,
+        setting_up: Callable[[], SetupCalls] | None = None,
+        of_setup: bool = False,
     ) -> None:
-        """`handlers` gives the agent's calls, of which asking for a link is one."""
+        """`handlers` gives the agent's calls, of which asking for a link is one; `setting_up` those of a set-up here.
+
+        `of_setup`: it is no agent's console, but the page of `groundwire setup --web`.
+        """
         self._table = table
         self._name = name
         self._password = password
@@ -69,6 +77,8 @@ class Console:
         self._trail = trail
         self._denied = denied
         self._clock = clock
+        self._setting_up = setting_up
+        self._of_setup = of_setup
         self._door = Door(clock)
         self._listening: _Listening | None = None
         self._changing = asyncio.Lock()
@@ -84,6 +94,11 @@ class Console:
     def port(self) -> int | None:
         """Where it listens now, if it does."""
         return None if self._listening is None else self._listening.port
+
+    @property
+    def in_use(self) -> bool:
+        """Whether somebody is in, or may still come in with a link."""
+        return self._door.in_use
 
     async def run(self) -> None:
         """For ever: listens where it is to listen always, and stops where nobody needs it any more.
@@ -116,6 +131,8 @@ class Console:
                 await self._open()
             else:
                 await self._close_unused()
+            if self._listening is not None and self._listening.setting_up is not None:
+                await self._listening.setting_up.look()
         except GroundwireError as error:
             if self._begins(error.code):
                 log.warning("console_not_listening", code=error.code, error=str(error), hint=error.hint)
@@ -164,18 +181,20 @@ class Console:
         from agent.console.live import Live  # noqa: PLC0415 - heavy, and most agents never serve a page
         from agent.console.server import serve  # noqa: PLC0415
         from agent.console.signing_in import SigningIn  # noqa: PLC0415
-        from agent.console.site import Place, Site  # noqa: PLC0415
+        from agent.console.site import Place, Site, of_setup  # noqa: PLC0415
 
         port, root = int(listening.getsockname()[1]), secrets.token_urlsafe(16)
         live = Live(self._clock)
         self._live = live.changed
         signing_in = SigningIn(self._door, self._password, self._trail, self._denied)
-        place = Place(port, root, self._name)
-        make = partial(Site, place, self._door, signing_in, live, self._handlers(), self._clock)
+        place = of_setup(port, root) if self._of_setup else Place(port, root, self._name)
+        setting_up = self._setting_up() if self._setting_up is not None else None
+        calls = {**self._handlers(), **(setting_up.handlers() if setting_up is not None else {})}
+        make = partial(Site, place, self._door, signing_in, live, calls, self._clock)
         site = await asyncio.to_thread(make)  # which compiles every template
         server = asyncio.create_task(serve(site.app(), listening), name="console")
         log.info("console_listening", port=port)
-        return _Listening(site, root, port, server)
+        return _Listening(site, root, port, server, setting_up)
 
     async def aclose(self) -> None:
         """Listen no more, end every session and what was begun; again changes nothing."""
@@ -195,6 +214,8 @@ class Console:
         there.server.cancel()
         await asyncio.wait({there.server})
         await there.site.begun.aclose()
+        if there.setting_up is not None:
+            await there.setting_up.aclose()
         self._listening = None
 
 

@@ -22,7 +22,7 @@ from agent.console.door import Door, Session, SignedOut
 from agent.console.gate import Gate, TooLarge
 from agent.console.live import Live
 from agent.console.page import Confirm, GoTo, Outcome, Page, Show, Visit
-from agent.console.pages import PAGES
+from agent.console.pages import PAGES, setup
 from agent.console.rendering import Statics, ago, lasting, make_environment, title_of
 from agent.console.signing_in import COOKIE, SigningIn
 from agent.control import Handler, error_document
@@ -46,6 +46,14 @@ class Place:
     port: int
     root: str
     agent: str  # the agent's name, for the head of each page
+    command: str = "groundwire console"  # that gives a link
+    served_by: str = "this agent"
+    pages: Sequence[Page] = PAGES
+
+
+def of_setup(port: int, root: str) -> Place:
+    """Of a machine that is being set up: one page, and no agent."""
+    return Place(port, root, "set-up", "groundwire setup --web", "`groundwire setup`", (setup.WHOLE,))
 
 
 class Site:
@@ -57,8 +65,6 @@ class Site:
         live: Live,
         handlers: Mapping[str, Handler],
         clock: Clock,
-        *,
-        pages: Sequence[Page] = PAGES,
     ) -> None:
         self._place = place
         self._door = door
@@ -66,10 +72,10 @@ class Site:
         self._live = live
         self._handlers = handlers
         self._clock = clock
-        self._pages = pages
+        self._pages = place.pages
         self._statics = Statics()
         self._templates = make_environment(self._statics)
-        for page in pages:
+        for page in self._pages:
             self._templates.get_template(page.template)
         self.begun = Begun()
 
@@ -257,6 +263,8 @@ class Site:
             {
                 "root": f"/{self._place.root}/",
                 "agent": self._place.agent,
+                "command": self._place.command,
+                "served_by": self._place.served_by,
                 "version": VERSION,
                 "now": now,
                 "theme": theme if theme in THEMES else "auto",

@@ -18,6 +18,7 @@ from agent.setup.machine_port import Found, Machine
 from agent.setup.needs import ANY_DATABASE
 from agent.setup.records import shown
 from agent.setup.relay_part import SetupLeft, tell_error
+from agent.unbroken import to_its_end
 from drivers.contract import CheckStep
 
 POLICY: Final = "policy.toml"
@@ -111,7 +112,7 @@ def _require_drivers(draft: Draft, sources: OdbcSources) -> None:
             "this machine has no ODBC driver and no data source",
             where=draft.system.title,
             hint="Install the driver of the database (on Debian odbc-postgresql, odbc-mariadb, tdsodbc; others come from "
-            "their makers), then run `groundwire setup` again.",
+            "their makers), then choose it again.",
         )
 
 
@@ -259,7 +260,7 @@ class _Connection:
             Question(
                 f"connections.{draft.name}.streams",
                 "Which streams?",
-                why="A stream is one kind of record. Numbers or names with commas between, all, or none.",
+                why="A stream is one kind of record.",
                 kind=Kind.SOME,
                 default=",".join(usual),
                 choices=tuple(
@@ -342,16 +343,24 @@ class _Connection:
         if not await self.filing.agreed(name, text):
             self.person.tell(Saying(Tone.NOTE, f"{name} stays as it is."))
             return None
+        leaves = how != NOTHING
+        wanted = leaves or self.machine.read(POLICY) is None
+        rules = policy if wanted and await self.filing.agreed(POLICY, policy) else None
+        await to_its_end(self._put_down(draft, rules, name, text))
+        leaves = leaves and rules is not None
+        return Added(draft.name, draft.system.name, tuple(draft.streams or ()), draft.enabled, leaves=leaves)
+
+    async def _put_down(self, draft: Draft, policy: str | None, name: str, text: str) -> None:
+        """Everything that was agreed to, and nothing is asked between. The policy first, and the connection last: an
+        agent that runs takes it up the moment it is there.
+        """
+        if policy is not None:
+            await self.filing.write(POLICY, policy)
         if not self.filing.dry_run:
             for need, value in draft.secrets.items():
                 await self.machine.store(draft.vault_name(need), value)
                 self.person.tell(Saying(Tone.DONE, f"Stored {draft.vault_name(need)} in the vault."))
-        # The policy first: an agent that runs takes the connection up the moment it is there.
-        leaves = how != NOTHING
-        if leaves or self.machine.read(POLICY) is None:
-            leaves = await self.filing.put(POLICY, policy) and leaves
-        self.filing.write(name, text)
-        return Added(draft.name, draft.system.name, tuple(draft.streams or ()), draft.enabled, leaves=leaves)
+        await self.filing.write(name, text)
 
 
 def _as_error(step: CheckStep, draft: Draft) -> GroundwireError:

@@ -15,8 +15,8 @@ from agent.setup.relay_part import reach_relay, tell_error
 
 _WELCOME: Final = (
     "This connects one machine of your network to one relay: first the way there, then what is to be read, then what of "
-    "it may leave. Nothing leaves before you have said so. Enter takes what stands in brackets. Ctrl-C leaves at any "
-    "point; what is done is kept, and `groundwire setup` goes on from there."
+    "it may leave. Nothing leaves before you have said so. What is done is kept, and set-up goes on from there the next "
+    "time."
 )
 
 
@@ -42,12 +42,17 @@ class Outcome:
         }
 
 
-async def set_up(person: Person, machine: Machine, *, dry_run: bool = False) -> Outcome:
-    """Raises GroundwireError: with nobody there to mend an answer whatever is wrong, else SetupLeft."""
+async def set_up(
+    person: Person, machine: Machine, *, dry_run: bool = False, so_far: Outcome | None = None
+) -> Outcome:
+    """`so_far`: what was done before the same sitting was begun anew.
+
+    Raises GroundwireError: with nobody there to mend an answer whatever is wrong, else SetupLeft.
+    """
     found = await machine.look()
     _greet(person, found)
-    filing = Filing(person, machine, dry_run)
-    outcome = Outcome(files=filing.written)
+    outcome = so_far or Outcome()
+    filing = Filing(person, machine, dry_run, outcome.files)
     outcome.enrolled = await reach_relay(person, machine, filing, found)
     asked = False
     while await _another(person, first=not (found.connections or asked)):
@@ -57,6 +62,19 @@ async def set_up(person: Person, machine: Machine, *, dry_run: bool = False) -> 
             outcome.connections = [one for one in outcome.connections if one.name != added.name] + [added]
             found = _with(found, added)
     await _finish(person, machine, outcome, dry_run=dry_run)
+    return outcome
+
+
+async def connect(person: Person, machine: Machine) -> Outcome:
+    """A connection more for an agent that runs: set-up's second part alone. Raises GroundwireError."""
+    found = await machine.look()
+    outcome = Outcome(enrolled=found.enrolled, running=True)
+    added = await add_connection(person, machine, Filing(person, machine, written=outcome.files), found)
+    if added is not None:
+        outcome.connections.append(added)
+        person.tell(Saying(Tone.STEP, "Ready"))
+        person.tell(Saying(Tone.DONE, f"The agent takes {added.name} up within seconds."))
+        _tell_what_rests(person, outcome)
     return outcome
 
 
@@ -139,6 +157,11 @@ def _next(person: Person, outcome: Outcome, folder: str) -> None:
         commands.append((f"policy explain {names[0]}", "what of it may leave, and why"))
     commands.append(("console", "the same in a browser"))
     commands.append(("doctor", "what is wrong, and what to do about it"))
+    _tell_what_rests(person, outcome)
+    person.tell(Saying(Tone.COMMAND, "Then look at:", lines=tuple(_aligned(commands, folder))))
+
+
+def _tell_what_rests(person: Person, outcome: Outcome) -> None:
     resting = [one.name for one in outcome.connections if not one.enabled]
     for name in resting:
         person.tell(
@@ -157,7 +180,6 @@ def _next(person: Person, outcome: Outcome, folder: str) -> None:
                     f"`groundwire policy suggest {one.name}` prints what would let it; it belongs into policy.toml.",
                 )
             )
-    person.tell(Saying(Tone.COMMAND, "Then look at:", lines=tuple(_aligned(commands, folder))))
 
 
 def _aligned(commands: list[tuple[str, str]], folder: str) -> list[str]:

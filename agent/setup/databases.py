@@ -123,7 +123,7 @@ def _place(family: Family) -> tuple[Need, ...]:
 
 
 def _sign_in(*, optional: bool) -> tuple[Need, ...]:
-    more = " Enter: as the data source says." if optional else ""
+    more = " Left empty: as the data source says." if optional else ""
     return (
         Need(
             "user",

@@ -27,34 +27,41 @@ class Filing:
     machine: Machine
     dry_run: bool = False
     written: list[str] = field(default_factory=list)  # or would be, in a dry run
+    _shown: dict[str, str | None] = field(default_factory=dict)  # what was there when somebody said yes
 
     async def put(self, name: str, text: str) -> bool:
         """Whether the file says `text` now. Raises NotReplaced where nobody is there to be asked."""
         if not await self.agreed(name, text):
             return False
-        self.write(name, text)
+        await self.write(name, text)
         return True
 
     async def agreed(self, name: str, text: str) -> bool:
         """Whether the file may say `text`: shown and asked for, and not written yet. Raises as `put`."""
-        before = self.machine.read(name)
+        before = self._shown[name] = self.machine.read(name)
         if before == text:
             return True
         lines = tuple(difference(name, before, text))
         self.person.tell(Saying(Tone.FILE, name if before is None else f"{name}, changed", lines=lines))
         return self.dry_run or await self._may(name, before, text)
 
-    def write(self, name: str, text: str) -> None:
-        """What was agreed to."""
+    async def write(self, name: str, text: str) -> None:
+        """What was agreed to. Raises NotReplaced where somebody else has changed the file since."""
         before = self.machine.read(name)
         if before == text:
             self.person.tell(Saying(Tone.DONE, f"{name} says so already."))
             return
+        if before != self._shown.get(name, before):
+            raise NotReplaced(
+                "was changed by somebody else while this was answered; nothing was written into it",
+                where=name,
+                hint="Answer for the connection once more: the file is read anew.",
+            )
         self.written.append(name)
         if self.dry_run:
             self.person.tell(Saying(Tone.NOTE, f"Dry run: {name} is not written."))
             return
-        self.machine.write(name, text)
+        await self.machine.write(name, text)
         self.person.tell(Saying(Tone.DONE, f"{'Wrote' if before is None else 'Changed'} {name}."))
 
     async def _may(self, name: str, before: str | None, text: str) -> bool:

@@ -90,9 +90,9 @@ class Gatherer:
         why = [need.why] if need.why else []
         why.append("It goes into the vault; it is not shown.")
         if typed or kept:
-            why.append(f"Enter: the one that {'you gave' if typed else 'the vault holds'}.")
+            why.append(f"Left empty: the one that {'you gave' if typed else 'the vault holds'}.")
         elif need.optional:
-            why.append("Enter: none.")
+            why.append("Left empty: none.")
         answer = await self.person.ask(
             Question(
                 key,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
 from functools import partial
@@ -55,6 +56,7 @@ class ThisMachine:
         self._environ = os.environ if environ is None else environ
         self._clock = SystemClock()
         self._hosted: tuple[tuple[Any, ...], HostedDriver] | None = None  # by what it was started with
+        self.deed: Callable[[], None] = lambda: None  # called before anything is done that stays
 
     # --- what there is
 
@@ -124,6 +126,7 @@ class ThisMachine:
         settings = load(self._config_dir, environ=self._environ)
         if await is_running(settings.state_dir):
             raise AlreadyRunning(where=str(settings.state_dir), hint="Stop the agent, and run set-up again.")
+        self.deed()
         settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         actor = current_actor()
         async with open_trail(settings.state_dir, self._clock, settings.audit.retention) as trail:
@@ -171,7 +174,8 @@ class ThisMachine:
     async def propose(self, draft: Draft) -> Proposed:
         async with self._driver(draft) as (driver, _, _):
             tables = asdict(await driver.discover())["tables"]
-        found = propose(from_plain(Catalogue, to_plain({"tables": tables})))
+        catalogue = from_plain(Catalogue, to_plain({"tables": tables}))
+        found = await asyncio.to_thread(propose, catalogue)  # of some thousand tables it takes a while
         made_of = {
             each.name: f"{each.table.name}, {each.sureness}"
             + "".join(f", lines {lines.table.name}" for lines in each.lines)
@@ -224,7 +228,8 @@ class ThisMachine:
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError("cannot be read", where=str(path)) from error
 
-    def write(self, name: str, text: str) -> None:
+    async def write(self, name: str, text: str) -> None:
+        self.deed()
         write_file(self._config_dir / name, text)
 
     def path_of(self, name: str) -> Path:
@@ -248,6 +253,7 @@ class ThisMachine:
     async def store(self, name: str, value: Secret) -> None:
         from agent.commandline.secret import call_here  # noqa: PLC0415 - by the running agent, or as it would
 
+        self.deed()
         settings = load(self._config_dir, environ=self._environ)
         await call_here(settings, "secret_set", {"name": name, "value": value.reveal(), "force": True})
 
@@ -260,6 +266,7 @@ class ThisMachine:
         return services.look(self._config_dir, self._environ, running=running)
 
     async def start_service(self) -> None:
+        self.deed()
         await services.start((await self.service()).start)
 
 

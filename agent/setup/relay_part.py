@@ -14,6 +14,7 @@ from agent.setup.files import agent_text
 from agent.setup.filing import Filing
 from agent.setup.machine_port import Enrolled, Found, FoundProxy, Machine, RelayWay
 from agent.tunnel.endpoint import make_endpoint, make_proxy
+from agent.unbroken import to_its_end
 
 PROXY_SECRET: Final = "relay-proxy"  # noqa: S105 - its name in the vault
 DIRECT: Final = "none"
@@ -125,7 +126,7 @@ async def _ask_ca(person: Person, machine: Machine, way: RelayWay, *, offered: b
             "relay.ca_file",
             "File of the authority behind the relay's certificate",
             why="A PEM file that the relay's operator gives you (ca.pem of its folder); then no other authority is trusted for it. "
-            f"Enter: {'as now' if way.ca_file else 'the authorities that this machine trusts'}.",
+            f"Left empty: {'as now' if way.ca_file else 'the authorities that this machine trusts'}.",
             default=way.ca_file,
             example="/etc/groundwire/relay-ca.pem",
             read=machine.file_named,
@@ -176,7 +177,7 @@ async def _ask_proxy_user(person: Person, way: RelayWay, named: FoundProxy | Non
         Question(
             "relay.proxy_user",
             "User at the proxy",
-            why="Enter: it wants none. Only basic authentication is spoken." if known is None else "",
+            why="Left empty: it wants none. Only basic authentication is spoken." if known is None else "",
             default=way.proxy_user or (known.user if known is not None else ""),
         )
     )
@@ -225,7 +226,7 @@ async def _enrol(person: Person, machine: Machine, way: RelayWay, name: str) -> 
         )
         person.tell(Saying(Tone.BUSY, "Enrolling ..."))
         try:
-            enrolled = await machine.enrol(way, code.strip(), name)
+            enrolled = await to_its_end(machine.enrol(way, code.strip(), name))  # a code is good once
         except (ConfigurationError, NeedsPersonError, TransientError) as error:
             if not person.present or error.code == "already_running":
                 raise

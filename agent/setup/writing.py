@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import tempfile
@@ -21,6 +22,9 @@ def write_file(path: Path, text: str, *, mode: int = _FILE_MODE) -> None:
         path = path.resolve()  # where a link leads, the file there
         _make_folder(path.parent)
         before = path.stat() if path.exists() else None
+        if before is not None and not os.access(path, os.W_OK):
+            # A folder that this user may write to is not enough: whose file it is decides, as of a policy of root's.
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:

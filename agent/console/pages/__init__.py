@@ -18,6 +18,7 @@ from agent.console.pages import (
     runs,
     security,
     settings,
+    setup,
 )
 
 PAGES: Final[tuple[Page, ...]] = (
@@ -37,4 +38,5 @@ PAGES: Final[tuple[Page, ...]] = (
     security.PAGE,
     logs.PAGE,
     settings.PAGE,
+    setup.PAGE,
 )

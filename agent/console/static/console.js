@@ -93,13 +93,16 @@
       if (answer.status === 401) { feed.close(); say("Signed out", "off"); return; }
       if (!answer.ok) { say("This is how it was: the agent does not tell more at the moment", "off"); return; }
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      // Another question: its page, and not parts of it in this one.
+      const step = document.querySelector("[data-step]"), now = fresh.querySelector("[data-step]");
+      if (step && (!now || now.dataset.step !== step.dataset.step)) { location.replace(location.href.split("#")[0]); return; }
       for (const part of document.querySelectorAll("[data-live][id]")) {
         const next = fresh.getElementById(part.id);
         if (next && next.outerHTML !== part.outerHTML && !busy(part)) replace(part, document.importNode(next, true));
       }
       say("Live", "on");
     } catch {
-      say("Not live: the agent does not answer", "off");
+      say("Not live: nothing answers", "off");
     } finally {
       // What takes the agent long is asked for less often: looking at it must not slow its work.
       setTimeout(() => {
@@ -115,7 +118,7 @@
   feed.addEventListener("end", () => { feed.close(); say("Signed out", "off"); });
   feed.addEventListener("error", () => {
     if (feed.readyState === EventSource.CLOSED) setInterval(ask, 15000);
-    say(feed.readyState === EventSource.CLOSED ? "Updated from time to time" : "Not live: the agent does not answer", "off");
+    say(feed.readyState === EventSource.CLOSED ? "Updated from time to time" : "Not live: nothing answers", "off");
   });
   document.addEventListener("visibilitychange", () => { if (!document.hidden && again) { again = false; ask(); } });
 })();

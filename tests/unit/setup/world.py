@@ -125,7 +125,7 @@ class FakeMachine:
     def read(self, name: str) -> str | None:
         return self.files.get(name)
 
-    def write(self, name: str, text: str) -> None:
+    async def write(self, name: str, text: str) -> None:
         self.done.append(f"wrote {name}")
         self.files[name] = text
 
