@@ -27,7 +27,7 @@ from agent.commandline.mapping import mapping
 from agent.commandline.outbox import outbox
 from agent.commandline.policy import policy
 from agent.commandline.relay import relay
-from agent.commandline.run import driver_host, run
+from agent.commandline.run import run
 from agent.commandline.secret import secret
 from agent.commandline.setup import setup
 from agent.commandline.status import status
@@ -128,7 +128,6 @@ for command in (
     system,
     verify,
     version,
-    driver_host,
 ):
     main.add_command(command)
 

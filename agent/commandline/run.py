@@ -70,11 +70,3 @@ async def _run(settings: Settings, logs: Logs) -> None:
     if sys.platform != "win32":
         loop.add_signal_handler(signal.SIGHUP, app.reload)
     await app.run()
-
-
-@click.command("driver-host", hidden=True)
-def driver_host() -> None:
-    """Serve one connection's driver over stdin and stdout; started by the agent."""
-    from agent.hosting.child import main  # noqa: PLC0415 - heavy, and only for this process
-
-    sys.exit(main())

@@ -5,12 +5,12 @@ from __future__ import annotations
 import platform
 import struct
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from agent.doctor.patience import patient
+from agent.own_processes import TRIAL, command_of, python_path
 
 LOAD_SECONDS: Final = 4.0
 _ELF: Final = b"\x7fELF"
@@ -23,7 +23,6 @@ _MACHINES: Final[Mapping[int, str]] = {
     22: "s390x",
 }
 _SAME: Final = {"amd64": "x86_64", "arm64": "aarch64", "i386": "x86", "i686": "x86"}
-_LOAD: Final = "import ctypes, sys; ctypes.CDLL(sys.argv[1])"
 
 
 def kind_of(path: Path) -> str:
@@ -44,15 +43,15 @@ def kind_of_this_process() -> str:
 
 def loading_fails(library: str, environ: Mapping[str, str]) -> str:
     """Why the system's loader cannot load it, in its own words; empty where it can. In a process of its own."""
-    return run_python(_LOAD, library, environ=environ)
+    return trial_fails("library", library, environ=environ)
 
 
-def run_python(program: str, *arguments: str, environ: Mapping[str, str]) -> str:
-    """What went wrong in a short program of a process of its own; empty where nothing did. Raises TimeoutError."""
+def trial_fails(name: str, *arguments: str, environ: Mapping[str, str]) -> str:
+    """What went wrong in one of `agent.doctor.trials`; empty where nothing did. Raises TimeoutError."""
     try:
-        done = subprocess.run(  # noqa: S603 - this very interpreter, and a program of ours
-            [sys.executable, "-I", "-c", program, *arguments],
-            env=dict(environ),
+        done = subprocess.run(  # noqa: S603 - this very program
+            [*command_of(TRIAL), name, *arguments],
+            env={**environ, **python_path()},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=patient(LOAD_SECONDS),

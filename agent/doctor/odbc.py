@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from agent.beside import beside
 from agent.doctor.check import Check, Known, Told
 from agent.doctor.installation import Installation
-from agent.doctor.libraries import kind_of, kind_of_this_process, loading_fails, run_python
+from agent.doctor.libraries import kind_of, kind_of_this_process, loading_fails, trial_fails
 from agent.findings import Level
 from agent.odbc_registry import DRIVERS_FILE, driver_files, registered, sections_of, source_files
 from agent.settings import ConnectionSettings
 
-_MANAGER: Final = "import arrow_odbc, pyodbc"
 _LIBRARY_FOLDERS: Final = (
     "usr/lib/x86_64-linux-gnu/odbc",
     "usr/lib/aarch64-linux-gnu/odbc",
@@ -74,29 +73,29 @@ KNOWN: Final = (
 )
 
 
-def with_manager(program: str) -> Check:
-    """The check, with the program that loads the driver manager."""
+def with_manager(*trial: str) -> Check:
+    """The check, with the trial that loads the driver manager."""
 
     async def run(installation: Installation, told: Told) -> None:
-        await _check(installation, told, program)
+        await _check(installation, told, trial)
 
     return Check("odbc", "ODBC: driver manager, drivers and their libraries", run, KNOWN)
 
 
-async def _check(installation: Installation, told: Told, program: str) -> None:
+async def _check(installation: Installation, told: Told, trial: Sequence[str]) -> None:
     connections = [one for one in installation.connections if one.driver == "odbc"]
     if not connections:
         told.fine("this host", "no connection uses ODBC")
         return
     if sys.platform == "win32":
         return  # the driver manager is a part of Windows, and `sources` tells what it says
-    await beside(lambda: _look(installation, connections, told, program), name="odbc")
+    await beside(lambda: _look(installation, connections, told, trial), name="odbc")
 
 
 def _look(
-    installation: Installation, connections: list[ConnectionSettings], told: Told, program: str
+    installation: Installation, connections: list[ConnectionSettings], told: Told, trial: Sequence[str]
 ) -> None:
-    failed = run_python(program, environ=installation.environ)
+    failed = trial_fails(*trial, environ=installation.environ)
     if failed:
         told.found("no_manager", "this host", "the ODBC driver manager cannot be loaded", evidence=failed)
     files = driver_files(installation.environ, installation.root)
@@ -205,4 +204,4 @@ def _judge_dsn(installation: Installation, connection: ConnectionSettings, told:
         told.found("no_dsn", place, f"no data source is named {name!r}", evidence=", ".join(map(str, files)))
 
 
-CHECK: Final = with_manager(_MANAGER)
+CHECK: Final = with_manager("odbc")

@@ -10,13 +10,12 @@ from typing import Final
 from agent.beside import beside
 from agent.doctor.check import Check, Known, Told
 from agent.doctor.installation import Installation
-from agent.doctor.libraries import kind_of, kind_of_this_process, run_python
+from agent.doctor.libraries import kind_of, kind_of_this_process, trial_fails
 from agent.findings import Level
 from agent.settings import ConnectionSettings
 
 HOME: Final = "SAPNWRFC_HOME"
 LIBRARY: Final = "lib/libsapnwrfc.so"
-_LOAD: Final = "import pyrfcx; print(pyrfcx.sdk_version())"
 
 KNOWN: Final = (
     Known(
@@ -96,7 +95,7 @@ def _judge(environ: Mapping[str, str]) -> tuple[str, str, str]:
                 f"SAP's library is for {kind or 'no machine of this kind'}",
                 f"{library}; this process is {here}",
             )
-    failed = run_python(_LOAD, environ=environ)
+    failed = trial_fails("sap", environ=environ)
     if not failed:
         return "", "SAP's library can be loaded", str(library)
     if home and library.exists():

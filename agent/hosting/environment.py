@@ -4,11 +4,10 @@ neither ever holds an option or a secret; those go over stdin.
 
 from __future__ import annotations
 
-import sys
-import sysconfig
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
+
+from agent.own_processes import DRIVER_HOST, command_of, python_path
 
 # What a child needs of the agent's environment, and nothing else: the agent's own may hold the secrets of `env:`.
 _PASSED_ON: Final = frozenset(
@@ -40,28 +39,14 @@ _LEAN: Final = {
 
 
 def child_command() -> tuple[str, ...]:
-    if getattr(sys, "frozen", False):
-        return (sys.executable, "driver-host")
-    return (
-        sys.executable,
-        "-P",
-        "-m",
-        "agent.hosting.child",
-    )  # -P: nothing is imported from the current folder
+    return command_of(DRIVER_HOST)
 
 
 def child_environment(parent: Mapping[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in parent.items() if _is_passed_on(name)}
-    return kept | _LEAN | _python_path()
+    return kept | _LEAN | python_path()
 
 
 def _is_passed_on(name: str) -> bool:
     upper = name.upper()  # Windows keeps the spelling a variable was made with, and compares without case
     return upper in _PASSED_ON or upper.startswith(_PASSED_ON_PREFIXES)
-
-
-def _python_path() -> dict[str, str]:
-    """Where our own packages lie when they run from a checkout; an installed one is found without."""
-    root = Path(__file__).resolve().parents[2]
-    installed = {Path(sysconfig.get_path(kind)).resolve() for kind in ("purelib", "platlib")}
-    return {} if root in installed or getattr(sys, "frozen", False) else {"PYTHONPATH": str(root)}

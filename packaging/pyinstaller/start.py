@@ -1,20 +1,21 @@
-"""What the executable runs: the command, or at once the host of one driver, which needs nothing of the command's."""
+"""What the executable runs: the command, or what it started itself for."""
 
 import os
 import sys
 
-# The start-up of a bundle puts its own folder here, for this process alone: what it starts loads the system's libraries.
+# The start of a bundle puts its own folder here, for this process alone: what it starts loads the system's libraries.
 _before = os.environ.pop("LD_LIBRARY_PATH_ORIG", None)
 if _before is not None:
     os.environ["LD_LIBRARY_PATH"] = _before
 else:
     os.environ.pop("LD_LIBRARY_PATH", None)
 
-if sys.argv[1:] == ["driver-host"]:
-    from agent.hosting.child import main as serve
+from agent.own_processes import run_work  # noqa: E402
 
-    sys.exit(serve())
+code = run_work(sys.argv[1:])
+if code is not None:
+    sys.exit(code)
 
-from agent.cli import main
+from agent.cli import main  # noqa: E402 - half of the program, which the others do without
 
 main(prog_name="groundwire")

@@ -128,11 +128,10 @@ class TestOdbc:
         )
 
     async def test_a_missing_driver_manager(self, site: Premises, tmp_path: Path) -> None:
-        """A python whose driver manager is a library that cannot be loaded."""
-        failing = "import ctypes; ctypes.CDLL('libodbc-of-nobody.so.2')"
+        """As where the driver manager is a library that cannot be loaded."""
         connect(site, Driver="Acme")
         register(site, "Acme", library(tmp_path))
-        found = await site.ask(odbc.with_manager(failing))
+        found = await site.ask(odbc.with_manager("library", "libodbc-of-nobody.so.2"))
 
         assert "libodbc-of-nobody.so.2: cannot open shared object file" in found["odbc.no_manager"].evidence
 
