@@ -199,9 +199,9 @@ class Scaled:
                 "127.0.0.1:4222": f"127.0.0.1:{self.port['nats']}",
                 "port = 18443": f"port = {self.port[f'{name}_gateway']}",
                 "port = 18080": f"port = {self.port[f'{name}_api']}",
-                "/var/lib/groundwire/relay-a": str(self.folder / "data" / name),
-                "/etc/groundwire/server": str(self.folder / "made" / "server"),
-                "/etc/groundwire/": f"{self.folder}/",
+                "/var/lib/groundwire-relay/relay-a": str(self.folder / "data" / name),
+                "/etc/groundwire-relay/server": str(self.folder / "made" / "server"),
+                "/etc/groundwire-relay/": f"{self.folder}/",
             })  # fmt: skip
         self._make_database()
 

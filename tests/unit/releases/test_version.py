@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from agent.version import VERSION
-
-ROOT = Path(__file__).resolve().parents[3]
-
-
-def script(name: str) -> ModuleType:
-    """A file of packaging/, which is no package."""
-    spec = importlib.util.spec_from_file_location(f"packaging_{name}", ROOT / "packaging" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
+from tests.packaging_scripts import ROOT, script
 
 version = script("version")
 

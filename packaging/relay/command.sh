@@ -1,0 +1,3 @@
+#!/bin/sh
+# The relay's own commands: `groundwire-relay init`, `groundwire-relay code create`, ...
+exec /opt/groundwire-relay/groundwire relay "$@"
