@@ -1,4 +1,4 @@
-"""Makes what is shipped, into build/: `python packaging/build.py bundle`."""
+"""Makes what is shipped, into build/: `python packaging/build.py bundle`, and of the bundle `deb` and `rpm`."""
 
 from __future__ import annotations
 
@@ -7,17 +7,35 @@ import sys
 from pathlib import Path
 
 import bundle
+import linux_package
+from version import version_of
 
 ROOT = Path(__file__).resolve().parents[1]
+RECIPES = {"agent": "linux", "relay": "relay"}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("bundle",))
-    parser.add_argument("--into", type=Path, default=ROOT / "build" / "bundle", help="folder of the bundle")
+    parser.add_argument("what", choices=("bundle", *linux_package.FORMATS))
+    parser.add_argument("--bundle", type=Path, default=ROOT / "build" / "bundle" / bundle.NAME, help="its folder")
+    parser.add_argument("--packages", type=Path, default=ROOT / "build" / "packages", help="where they go")
+    parser.add_argument("--recipe", choices=RECIPES, default="agent", help="what the package is to be")
+    parser.add_argument("--package-version", help="another version than the program's")
     chosen = parser.parse_args()
-    made = bundle.build(ROOT, chosen.into)
-    print(f"{made}: {bundle.size_of(made) / 1e6:.0f} MB")  # noqa: T201 - the command's answer
+    if chosen.what == "bundle":
+        made = bundle.build(ROOT, chosen.bundle.parent)
+        size = bundle.size_of(made)
+    else:
+        made = linux_package.build(
+            ROOT / "packaging" / RECIPES[chosen.recipe],
+            chosen.bundle,
+            chosen.packages,
+            chosen.what,
+            version=chosen.package_version or version_of(ROOT),
+            epoch=int(bundle.EPOCH),
+        )
+        size = made.stat().st_size
+    print(f"{made}: {size / 1e6:.0f} MB")  # noqa: T201 - the command's answer
 
 
 if __name__ == "__main__":
