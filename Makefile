@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo quick-start test check faults network faults-scaled relay-scaled sim soak security fuzz bugs bench lock screenshots schemas messages docs client packages clean
+.PHONY: help demo quick-start test check faults network faults-scaled relay-scaled sim soak security fuzz bugs bench lock screenshots schemas messages docs client release packages clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -92,6 +92,9 @@ messages: .venv/dev ## write docs/messages.md and what `groundwire explain` read
 
 docs: .venv/dev ## the documentation as a site in build/site; a broken link fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+release: .venv/dev ## everything that is shipped, into build/release: GPG_KEY, MINISIGN_KEY name the owner's keys, TRIAL=1 takes what is there (docs/release.md)
+	$(BIN)/python packaging/release.py $(if $(GPG_KEY),--gpg-key $(GPG_KEY)) $(if $(MINISIGN_KEY),--minisign-key $(MINISIGN_KEY)) $(if $(TRIAL),--trial)
 
 client: .venv/dev ## write clients/python anew from the API's description
 	$(BIN)/python -m clients.generate
