@@ -8,10 +8,11 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -20,12 +21,13 @@ from typing import Any, Self
 import tomlkit
 
 from agent.control import ControlClient, NoAgentRunning
+from tests.life import FORKS, ROOT, Life, started
 from tests.permissive import allow_everything
 from tests.servers import free_port
 
-ROOT = Path(__file__).resolve().parents[1]
 GROUNDWIRE = (sys.executable, "-m", "agent.cli")
 READY_SECONDS = 60.0
+COMMAND_SECONDS = 300.0
 STOP_SECONDS = 40.0  # an agent drains for up to 25 s
 POLL_SECONDS = 0.02
 FEED_RECORDS = 20_000
@@ -221,27 +223,34 @@ class Deployment:
         self._groundwire("enroll", url, code, "--config", str(self.config))
 
     def _groundwire(self, *arguments: str) -> str:
+        return self._asked_forked(arguments) if FORKS else self._asked_whole(arguments)
+
+    def _asked_forked(self, arguments: Sequence[str]) -> str:
+        with tempfile.TemporaryDirectory(prefix="groundwire-said-") as folder:
+            out, err = Path(folder, "out"), Path(folder, "err")
+            life = Life(arguments, self._environment, err, out)
+            try:
+                code = life.wait(COMMAND_SECONDS)
+            finally:
+                life.kill()
+            assert code == 0, f"groundwire {arguments[0]}: {err.read_text()}\n{self.log_tail()}"
+            return out.read_text()
+
+    def _asked_whole(self, arguments: Sequence[str]) -> str:
         done = subprocess.run(
             [*GROUNDWIRE, *arguments],
             env=self._environment,
             cwd=ROOT,
             capture_output=True,
             text=True,
+            timeout=COMMAND_SECONDS,
             check=False,
         )
         assert done.returncode == 0, f"groundwire {arguments[0]}: {done.stderr}\n{self.log_tail()}"
         return done.stdout
 
     def _spawn(self, kind: str, *arguments: str) -> subprocess.Popen[bytes]:
-        with (self.folder / f"{kind}.log").open("ab") as log:
-            return subprocess.Popen(
-                [*GROUNDWIRE, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=self._environment,
-                cwd=ROOT,
-            )
+        return started(arguments, self._environment, self.folder / f"{kind}.log")
 
     def _await(self, process: subprocess.Popen[bytes], what: str, ready: Any) -> None:
         deadline = time.monotonic() + READY_SECONDS

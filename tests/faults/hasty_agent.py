@@ -5,8 +5,13 @@ from __future__ import annotations
 from agent import cli
 from agent.tunnel import reconnect
 
-if __name__ == "__main__":
+
+def main() -> None:
     reconnect.BASE_SECONDS = 0.2  # type: ignore[misc]
     reconnect.CAP_SECONDS = 0.5  # type: ignore[misc]
     reconnect.MAX_RETRY_AFTER_SECONDS = 0.5  # type: ignore[misc]
     cli.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -20,10 +20,10 @@ import pytest
 
 from agent.outbox.opening import MIGRATIONS, open_database
 from tests.deployment import READY_SECONDS
-from tests.faults.life import Life, started_whole
 from tests.faults.mortal import AGENT_POINTS, COMMAND_POINTS, RELAY_POINTS, START_POINTS
 from tests.faults.order_book import OrderBook
 from tests.faults.site import Site
+from tests.life import Life, started_whole
 
 ROUNDS = int(os.environ.get("GROUNDWIRE_POINTS", "1"))
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(0 if ROUNDS > 1 else 600)]
@@ -50,8 +50,8 @@ class MortalSite(Site):
     def spawn(self, what: str, point: str, *words: str, **more: str) -> subprocess.Popen[bytes]:
         mortal = {"GROUNDWIRE_RESUMED": str(self.resumed), "GROUNDWIRE_DIES_AT": point}
         environment = {**self._environment, **mortal, **more}
-        started = started_whole if ROUNDS > 1 else Life
-        life = started(words, environment, self.folder / f"{what}.log")
+        start = started_whole if ROUNDS > 1 else Life
+        life = start(words, environment, self.folder / f"{what}.log", program="tests.faults.mortal")
         self._loose.append(life)
         return life
 
@@ -61,7 +61,10 @@ class MortalSite(Site):
     def _groundwire(self, *arguments: str) -> str:
         said = self.folder / "said.txt"
         said.unlink(missing_ok=True)
-        code = Life(arguments, self._environment, self.folder / "commands.log", said).wait(READY_SECONDS)
+        life = Life(
+            arguments, self._environment, self.folder / "commands.log", said, program="tests.faults.mortal"
+        )
+        code = life.wait(READY_SECONDS)
         assert code == 0, f"{arguments[0]}\n{self.log_tail()}"
         return said.read_text()
 

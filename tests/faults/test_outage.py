@@ -23,10 +23,10 @@ import pytest
 
 from agent.clock import ManualClock
 from agent.model.payload import decode
-from tests.deployment import ROOT
 from tests.faults.fleet import enrol
 from tests.faults.outage import HOURS, pages
 from tests.faults.test_fleet import RelayAlone
+from tests.life import ROOT
 
 OUTAGE = os.environ.get("GROUNDWIRE_OUTAGE")
 RECORDS = int(OUTAGE or 200_000)

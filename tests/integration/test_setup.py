@@ -27,7 +27,8 @@ from agent.setup.conversation import Outcome, set_up
 from agent.setup.machine import ThisMachine
 from agent.setup.unattended import FromFile, read_answers
 from tests.canaries import canary
-from tests.deployment import GROUNDWIRE, ROOT, Deployment
+from tests.deployment import GROUNDWIRE, Deployment
+from tests.life import ROOT
 from tests.pseudo_terminal import PseudoTerminal
 from tests.servers import PostgresServer, free_port
 

@@ -85,7 +85,7 @@ def relay(tmp_path: Path) -> Iterator[HostileRelay]:
 
 
 class Plant(Workplace):
-    command = HASTY
+    program = HASTY
 
     def __init__(self, folder: Path, relay: HostileRelay) -> None:
         super().__init__(folder, relay_url=relay.url, ca_file=relay.ca_file)

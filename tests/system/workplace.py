@@ -22,12 +22,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.control import ControlClient, NoAgentRunning
 from agent.identity import Identity, IdentityStore
-from tests.faults.life import FORKS, Life
+from tests.life import FORKS, GROUNDWIRE, ROOT, Life, started
 from tests.permissive import allow_everything
 from tests.servers import free_port
 
-ROOT = Path(__file__).resolve().parents[2]
-GROUNDWIRE = (sys.executable, "-m", "agent.cli")
 PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.05
 
@@ -59,7 +57,8 @@ class Answer:
 
 
 class Workplace:
-    command: Sequence[str] = GROUNDWIRE
+    program = GROUNDWIRE
+    command: Sequence[str] = ()  # in place of the program, and never forked
 
     def __init__(self, folder: Path, *, relay_url: str = "", ca_file: Path | None = None) -> None:
         self.folder = folder
@@ -109,12 +108,13 @@ class Workplace:
 
     @property
     def _forks(self) -> bool:
-        return FORKS and self.command is GROUNDWIRE
+        return FORKS and not self.command
 
     def _run_forked(self, words: Sequence[str]) -> Answer:
         with tempfile.TemporaryDirectory(prefix="groundwire-said-") as folder:
             out, err = Path(folder, "out"), Path(folder, "err")
-            life = Life([*words, "--config", str(self.folder)], self.environment, err, out, mortal=False)
+            arguments = [*words, "--config", str(self.folder)]
+            life = Life(arguments, self.environment, err, out, program=self.program)
             try:
                 code = life.wait(PATIENCE_SECONDS)
             finally:
@@ -123,7 +123,7 @@ class Workplace:
 
     def _run_whole(self, words: Sequence[str]) -> Answer:
         done = subprocess.run(
-            [*self.command, *words, "--config", str(self.folder)],
+            [*(self.command or (sys.executable, "-m", self.program)), *words, "--config", str(self.folder)],
             env=self.environment,
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
@@ -148,8 +148,8 @@ class Workplace:
     def _started(self, log: Path) -> subprocess.Popen[bytes]:
         log.write_bytes(b"")
         words = ["run", "--config", str(self.folder)]
-        if self._forks:
-            return Life(words, self.environment, log, mortal=False)
+        if not self.command:
+            return started(words, self.environment, log, program=self.program)
         with log.open("ab") as file:
             return subprocess.Popen(
                 [*self.command, *words],

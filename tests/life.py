@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import subprocess
@@ -10,11 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.deployment import ROOT
-
+ROOT: Final = Path(__file__).resolve().parents[1]
+GROUNDWIRE: Final = "agent.cli"  # the command as it is
 IMPORTED: Final = ("agent.app", "agent.assembly", "agent.cli", "relay.app", "tests.faults.mortal")
-
-
 FORKS: Final = "forkserver" in multiprocessing.get_all_start_methods()
 
 
@@ -28,14 +27,14 @@ class Life(subprocess.Popen[bytes]):
         log: Path,
         output: Path | None = None,
         *,
-        mortal: bool = True,
+        program: str = GROUNDWIRE,
     ) -> None:
-        """`mortal`: it dies where its environment says so; otherwise it is the `groundwire` command as it is."""
+        """`program`: a module whose `main` is what runs. `log` takes stderr, and stdout where `output` is not named."""
         log.touch(0o600)
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(list(IMPORTED))
         self._process = context.Process(
-            target=_live, args=(tuple(words), dict(environment), output or log, log, mortal), daemon=True
+            target=_live, args=(tuple(words), dict(environment), output or log, log, program), daemon=True
         )
         self._process.start()
         assert self._process.pid is not None
@@ -65,9 +64,19 @@ class Life(subprocess.Popen[bytes]):
         self._process.terminate()
 
 
-def started_whole(words: Sequence[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+def started(
+    words: Sequence[str], environment: Mapping[str, str], log: Path, *, program: str = GROUNDWIRE
+) -> subprocess.Popen[bytes]:
+    """Forked where that can be done, otherwise a process that imports for itself."""
+    start = Life if FORKS else started_whole
+    return start(words, environment, log, program=program)
+
+
+def started_whole(
+    words: Sequence[str], environment: Mapping[str, str], log: Path, *, program: str = GROUNDWIRE
+) -> subprocess.Popen[bytes]:
     """The same life in a process that imports for itself."""
-    command = [sys.executable, "-m", "tests.faults.mortal", *words]
+    command = [sys.executable, "-m", program, *words]
     with log.open("ab") as out:
         return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=dict(environment), cwd=ROOT
@@ -79,15 +88,12 @@ def _live(
     environment: dict[str, str],
     output: Path,
     log: Path,
-    mortal: bool,
+    program: str,
 ) -> None:
-    from agent import cli
-    from tests.faults import mortal as dying
-
     for stream, file in ((1, output), (2, log)):
         os.dup2(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), stream)
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(ROOT)
     sys.argv = ["groundwire", *words]
-    dying.main() if mortal else cli.main()
+    importlib.import_module(program).main()
