@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -38,9 +39,13 @@ class Invocation:
 
     def settings(self) -> Settings:
         """Raises ConfigurationError when agent.toml is missing or wrong."""
+        from agent.service.ownership import give_to_owner  # noqa: PLC0415
         from agent.settings import load  # noqa: PLC0415 - heavy
 
-        return load(self.config_dir)
+        settings = load(self.config_dir)
+        if (context := click.get_current_context(silent=True)) is not None:
+            context.call_on_close(partial(give_to_owner, settings.state_dir))
+        return settings
 
     def quiet_logging(self) -> None:
         """For commands that run parts of the agent themselves: their answer is the output, the log is not."""

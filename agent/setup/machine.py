@@ -6,7 +6,7 @@ import asyncio
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from agent.audit.who import current_actor
 from agent.checking import check_connection
 from agent.clock import SystemClock
 from agent.configuration.load import load_connection
+from agent.configuration.places import this_program
 from agent.configuration.policy_file import policy_in
 from agent.control import is_running
 from agent.credentials.access import Access
@@ -32,6 +33,7 @@ from agent.previewing import Wanted, preview
 from agent.proposing.streams import propose
 from agent.proposing.text import render
 from agent.secrets import Secret, learn
+from agent.service.ownership import for_service, give_to_owner, service_can_read
 from agent.settings import AgentTable, ConnectionSettings, LimitsTable, Settings, default_config_dir, load
 from agent.setup import services
 from agent.setup.asking import Unfit
@@ -55,6 +57,7 @@ class ThisMachine:
         self._config_dir = config_dir.absolute()
         self._environ = os.environ if environ is None else environ
         self._clock = SystemClock()
+        self._for_service = for_service(this_program())
         self._hosted: tuple[tuple[Any, ...], HostedDriver] | None = None  # by what it was started with
         self.deed: Callable[[], None] = lambda: None  # called before anything is done that stays
 
@@ -117,6 +120,11 @@ class ThisMachine:
             raise Unfit(f"There is no file {path}.")
         if not os.access(path, os.R_OK):
             raise Unfit(f"{path} cannot be read by this user.")
+        if self._for_service and not service_can_read(path):
+            raise Unfit(
+                f"The service runs as a user of its own, which cannot read {path}. "
+                f"Copy it into {self._config_dir}, readable for all (chmod 644), and name it there."
+            )
         return str(path)
 
     async def test_relay(self, way: RelayWay) -> RelayTest:
@@ -214,10 +222,17 @@ class ThisMachine:
             yield self._hosted[1], settings, folder
 
     async def aclose(self) -> None:
-        """End the driver's process, if there is one."""
+        """End the driver's process, if there is one; what root made is the service's from now on."""
+        self._give_back()
         hosted, self._hosted = self._hosted, None
         if hosted is not None:
             await hosted[1].aclose()
+
+    def _give_back(self) -> None:
+        with suppress(GroundwireError):  # there is no configuration yet, and so no state
+            settings = self._settings()
+            if settings is not None:
+                give_to_owner(settings.state_dir)
 
     # --- files and secrets
 
@@ -266,6 +281,7 @@ class ThisMachine:
         return services.look(self._config_dir, self._environ, running=running)
 
     async def start_service(self) -> None:
+        self._give_back()
         self.deed()
         await services.start((await self.service()).start)
 
