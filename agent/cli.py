@@ -33,6 +33,7 @@ from agent.commandline.setup import setup
 from agent.commandline.status import status
 from agent.commandline.sync import reconcile, resync, sync
 from agent.commandline.system import system
+from agent.commandline.upgrade import upgrade
 from agent.commandline.verify import verify
 from agent.commandline.version import version
 from agent.errors import GroundwireError
@@ -126,6 +127,7 @@ for command in (
     enroll,
     relay,
     system,
+    upgrade,
     verify,
     version,
 ):

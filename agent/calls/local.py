@@ -148,6 +148,7 @@ def _link_document(state: LinkState) -> dict[str, Any]:
         "last_ack": rfc3339(state.last_ack) if state.last_ack else None,
         "retry_at": rfc3339(state.retry_at) if state.retry_at else None,
         "failures": state.failures,
+        "beats_answered": state.beats_answered,
         "away_since": rfc3339(state.away_since) if state.away_since else None,
         "held_back": {"connections": list(state.held_back), "reason": state.held_back_reason}
         if state.held_back

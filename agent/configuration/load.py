@@ -63,6 +63,7 @@ def load(config_dir: Path, *, environ: Mapping[str, str] | None = None) -> Setti
         console=agent.console,
         log=_log_table(agent, config_dir, os.environ if environ is None else environ),
         metrics=agent.metrics,
+        upgrade=agent.upgrade,
         connections=connections,
         broken=tuple(broken),
     )

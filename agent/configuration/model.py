@@ -276,6 +276,25 @@ class ConsoleTable(Table):
     )
 
 
+class UpgradeTable(Table):
+    """What an upgrade by a package does beside replacing the program."""
+
+    gate: bool = Field(
+        default=False,
+        description="Whether the old version comes back by itself when the new one does not work in its time.",
+    )
+    within: Duration = Field(
+        default=timedelta(minutes=2),
+        description="The new version's time to connect and have something acked by the relay.",
+    )
+
+    @model_validator(mode="after")
+    def _in_reason(self) -> Self:
+        if not timedelta(seconds=30) <= self.within <= timedelta(hours=1):
+            raise ValueError("within is between 30s and 1h")
+        return self
+
+
 class AgentFile(Table):
     """agent.toml: settings of the whole agent."""
 
@@ -288,6 +307,7 @@ class AgentFile(Table):
     console: ConsoleTable = Field(default_factory=ConsoleTable)
     log: LogTable = Field(default_factory=LogTable)
     metrics: MetricsTable = Field(default_factory=MetricsTable)
+    upgrade: UpgradeTable = Field(default_factory=UpgradeTable)
 
 
 class SyncSettings(Table):
@@ -488,6 +508,7 @@ class Settings:
     console: ConsoleTable = field(default_factory=ConsoleTable)
     log: LogTable = field(default_factory=LogTable)
     metrics: MetricsTable = field(default_factory=MetricsTable)
+    upgrade: UpgradeTable = field(default_factory=UpgradeTable)
     connections: Mapping[str, ConnectionSettings] = field(default_factory=dict)  # by name, sorted
     broken: tuple[BrokenConnection, ...] = ()
 

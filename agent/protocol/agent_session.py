@@ -70,6 +70,7 @@ class AgentSession(Conversation):
         self._hashes: dict[str, str] = {}
         self._sent: dict[str, deque[int]] = {}  # per stream, not acked yet, in the order sent
         self._beats = 0
+        self.beats_answered = 0
         self._next_beat: float | None = None
         self._send(greeting)
 
@@ -224,6 +225,7 @@ class AgentSession(Conversation):
     def _beat_answered(self, answer: HeartbeatAck) -> list[AgentEvent]:
         if answer.n > self._beats:
             raise ProtocolFault(Fault.MALFORMED, "an answer to a heartbeat that was not sent")
+        self.beats_answered = max(self.beats_answered, answer.n)
         return []
 
     def _complained(self, error: Error) -> list[AgentEvent]:

@@ -136,6 +136,10 @@ class Connection:
         if error is not None:
             raise error
 
+    @property
+    def beats_answered(self) -> int:
+        return self._session.beats_answered
+
     def poke(self) -> None:
         """There is a result to send, or the status may have changed."""
         self._status_due = True

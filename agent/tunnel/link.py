@@ -60,6 +60,7 @@ class LinkState:
     hint: str = ""
     held_back: tuple[str, ...] = ()  # connections whose batches the relay does not take
     held_back_reason: str = ""  # in the relay's words
+    beats_answered: int = 0  # heartbeats of the session that is open
 
 
 class Link:
@@ -123,7 +124,8 @@ class Link:
 
     @property
     def state(self) -> LinkState:
-        return self._state
+        beats = 0 if self._connection is None else self._connection.beats_answered
+        return replace(self._state, beats_answered=beats)
 
     async def run(self) -> None:
         backoff = Backoff()

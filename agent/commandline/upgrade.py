@@ -1,0 +1,118 @@
+"""`groundwire upgrade`: the switch to another version, which goes back by itself where it is asked to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from agent.commandline.invocation import Invocation, json_option, pass_invocation, run_async, shared_options
+
+if TYPE_CHECKING:
+    from agent.upgrade.switching import Switch
+
+
+@click.group()
+def upgrade() -> None:
+    """Keep the old version until the new one works. Packages call these; see docs/upgrade.md."""
+
+
+@upgrade.command()
+@click.option("--if-gated", is_flag=True, help="Do nothing unless agent.toml says [upgrade] gate = true.")
+@shared_options
+@json_option
+@pass_invocation
+def prepare(invocation: Invocation, *, if_gated: bool) -> None:
+    """Keep this version's program and a copy of its state aside; the agent must not run."""
+    if if_gated and not invocation.settings().upgrade.gate:
+        return
+    done = run_async(_switch(invocation).prepare())
+    output = invocation.output
+    output.line(f"Version {done['version']} and {done['copied_bytes']:,} bytes of state are kept aside.")
+    output.document(done)
+
+
+@upgrade.command()
+@click.option(
+    "--within",
+    type=click.IntRange(1, 3_600),
+    metavar="SECONDS",
+    help="The new version's time. Default: [upgrade] within.",
+)
+@shared_options
+@json_option
+@pass_invocation
+def watch(invocation: Invocation, within: int | None) -> None:
+    """Wait until the new version is connected and the relay has acked; otherwise put the old one back."""
+    seconds = invocation.settings().upgrade.within.total_seconds() if within is None else float(within)
+    found = run_async(_switch(invocation).watch(seconds))
+    invocation.output.line(f"The new version works: {found.reason}.")
+    invocation.output.document({"verdict": found.verdict.value, "reason": found.reason})
+
+
+@upgrade.command()
+@shared_options
+@json_option
+@pass_invocation
+def confirm(invocation: Invocation) -> None:
+    """Keep the new version, and forget what was kept aside."""
+    plan = run_async(_switch(invocation).confirm("confirmed by hand"))
+    invocation.output.line(f"Confirmed; nothing of version {plan.before} is kept any more.")
+    invocation.output.document({"phase": plan.phase.value, "reason": plan.reason})
+
+
+@upgrade.command("roll-back")
+@shared_options
+@json_option
+@pass_invocation
+def roll_back(invocation: Invocation) -> None:
+    """Stop the agent, put the old version back, and start it.
+
+    The state stays as the new version left it, but for files that the old one cannot read.
+    """
+    plan = run_async(_switch(invocation).roll_back("asked for by hand"))
+    kept = ", ".join(plan.restored)
+    invocation.output.line(f"Version {plan.before} runs again.")
+    if kept:
+        invocation.output.line(f"Put back from the copy, because a newer version had changed them: {kept}.")
+    invocation.output.document(
+        {"phase": plan.phase.value, "version": plan.before, "restored": list(plan.restored)}
+    )
+
+
+@upgrade.command()
+@shared_options
+@json_option
+@pass_invocation
+def status(invocation: Invocation) -> None:
+    """Show what became of the last upgrade."""
+    from agent.upgrade.plan import read_plan  # noqa: PLC0415
+
+    plan = read_plan(invocation.settings().state_dir)
+    if plan is None:
+        invocation.output.line("No upgrade was prepared here.")
+        invocation.output.document({"phase": None})
+        return
+    phase = plan.phase.value.replace("_", " ")
+    reason = f": {plan.reason}" if plan.reason else ""
+    invocation.output.line(f"The upgrade from version {plan.before}, {plan.prepared_at}: {phase}{reason}.")
+    invocation.output.document(
+        {
+            "phase": plan.phase.value,
+            "before": plan.before,
+            "prepared_at": plan.prepared_at,
+            "reason": plan.reason,
+            "restored": list(plan.restored),
+        }
+    )
+
+
+def _switch(invocation: Invocation) -> Switch:
+    from functools import partial  # noqa: PLC0415
+
+    from agent.clock import SystemClock  # noqa: PLC0415
+    from agent.upgrade.services import SystemdService  # noqa: PLC0415
+    from agent.upgrade.switching import Switch  # noqa: PLC0415 - heavy
+
+    settings = invocation.settings()
+    return Switch(settings, SystemClock(), SystemdService(), partial(invocation.client().ask, "status"))

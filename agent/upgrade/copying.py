@@ -1,0 +1,211 @@
+"""A copy of the state folder that an older version can open, and the way back to it. Blocking.
+
+The copy lies in the state folder itself: its owner, its mode and its disk are those of the agent's own files. It is
+taken while no agent runs: what a command had done behind a copy would be done again by whoever goes on from it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from agent.audit.folder import FOLDER as AUDIT_FOLDER
+from agent.errors import ConfigurationError, GroundwireError, NotPermitted, StorageFull
+from agent.identity import IDENTITY_FILE, PENDING_FILE
+from agent.outbox.faults import translate
+from agent.outbox.limits import OUTBOX_FILE, MiB
+from agent.upgrade.kinds import newer_files
+
+COPY: Final = "before-upgrade"
+ASIDE: Final = "behind-upgrade"  # what the newer version had written in the place of what was put back
+KEPT: Final = (
+    *(IDENTITY_FILE, PENDING_FILE, AUDIT_FOLDER, "mappings", "columns", "refused.json", "console.password"),
+    *("vault.json", "vault.generation"),
+)
+_FULL: Final = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
+ROOM_BYTES: Final = 64 * MiB  # that is to be left on the disk behind the copy
+
+
+def copy_state(state_dir: Path) -> int:
+    """Replace the copy of before; the bytes of the new one. Raises StorageFull, AlreadyRunning, NotPermitted."""
+    draft, target = state_dir / f"{COPY}.new", state_dir / COPY
+    with acting_as_owner(state_dir), _told(state_dir):
+        shutil.rmtree(draft, ignore_errors=True)
+        needed = sum(path.stat().st_size for path in _files(state_dir))
+        free = shutil.disk_usage(state_dir).free
+        if free < needed + ROOM_BYTES:
+            raise StorageFull(
+                f"the copy of the state takes {needed // MiB} MiB, of which {ROOM_BYTES // MiB} more are to stay"
+                f" free, and {free // MiB} MiB are",
+                where=str(state_dir),
+                hint="Make room on the disk, or let the agent empty its outbox first.",
+            )
+        draft.mkdir(mode=0o700)
+        _copy_outbox(state_dir / OUTBOX_FILE, draft / OUTBOX_FILE)
+        for name in KEPT:
+            _copy(state_dir / name, draft / name)
+        _sync(draft)
+        shutil.rmtree(target, ignore_errors=True)
+        draft.rename(target)
+        return sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
+
+
+def put_back_what_is_newer(state_dir: Path) -> tuple[str, ...]:
+    """Of the files that this program cannot read the copies; all others stay as the newer version left them.
+
+    The identity keeps the newest epoch: the relay refuses an older one, and nothing else in it ever changes.
+    Returns the kinds that were put back.
+    """
+    newer = newer_files(state_dir)
+    with acting_as_owner(state_dir), _told(state_dir):
+        for name in dict.fromkeys(_unit(one.path, state_dir) for one in newer):
+            _swap(state_dir, name)
+    return tuple(dict.fromkeys(one.kind for one in newer))
+
+
+def forget_copy(state_dir: Path) -> None:
+    with acting_as_owner(state_dir), _told(state_dir):
+        for name in (COPY, f"{COPY}.new"):
+            shutil.rmtree(state_dir / name, ignore_errors=True)
+
+
+def _files(state_dir: Path) -> Iterator[Path]:
+    for name in (OUTBOX_FILE, f"{OUTBOX_FILE}-wal", *KEPT):
+        path = state_dir / name
+        yield from (
+            (one for one in path.rglob("*") if one.is_file())
+            if path.is_dir()
+            else ((path,) if path.is_file() else ())
+        )
+
+
+def _copy_outbox(source: Path, target: Path) -> None:
+    if not source.exists():
+        return
+    try:
+        with closing(apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READWRITE)) as held:
+            held.execute("PRAGMA locking_mode=EXCLUSIVE")
+            held.pragma("schema_version")  # holds it from here on: no agent runs, and none starts meanwhile
+            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            with closing(apsw.Connection(str(target))) as copy:
+                with copy.backup("main", held, "main") as backup:
+                    while not backup.done:
+                        backup.step(1024)
+                copy.execute("UPDATE state SET value = 1 WHERE name = 'closed_cleanly'")
+                copy.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    except apsw.Error as error:
+        raise translate(error, source) from error
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, symlinks=True)
+    elif source.is_file():
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _unit(path: Path, state_dir: Path) -> str:
+    """What is put back together: the audit log is one chain over its files, all others stand alone."""
+    name = path.relative_to(state_dir)
+    return AUDIT_FOLDER if name.parts[0] == AUDIT_FOLDER else str(name)
+
+
+def _swap(state_dir: Path, name: str) -> None:
+    kept, here, aside = state_dir / COPY / name, state_dir / name, state_dir / ASIDE / name
+    if not kept.exists():
+        raise ConfigurationError(
+            "a newer version wrote this, and there is no copy of it from before",
+            where=str(here),
+            hint="Install the newer version again; it goes on where it was.",
+        )
+    aside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _remove(aside)
+    epoch = _epoch_of(here) if name == IDENTITY_FILE else 0
+    draft = here.with_name(f"{here.name}.back")
+    _remove(draft)
+    _copy(kept, draft)
+    if epoch:
+        _raise_epoch(draft, epoch)
+    _sync(draft)
+    for end in ("-wal", "-shm") if name == OUTBOX_FILE else ():
+        with contextlib.suppress(FileNotFoundError):
+            here.with_name(f"{here.name}{end}").replace(aside.with_name(f"{aside.name}{end}"))
+    here.replace(aside)
+    draft.replace(here)
+    _sync(state_dir)
+
+
+def _epoch_of(path: Path) -> int:
+    """Also of a form that is not known: `epoch` stays in it for ever."""
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        found = json.loads(path.read_bytes()).get("epoch")
+        return found if type(found) is int else 0
+    return 0
+
+
+def _raise_epoch(path: Path, epoch: int) -> None:
+    document = json.loads(path.read_bytes())
+    document["epoch"] = max(epoch, document["epoch"])
+    path.write_text(json.dumps(document, indent=2))
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """The file, or everything in the folder, durable."""
+    for one in (path, *(path.rglob("*") if path.is_dir() else ())):
+        if one.is_dir() and os.name != "posix":
+            continue
+        handle = os.open(one, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def acting_as_owner(folder: Path) -> Iterator[None]:
+    """Root becomes the agent's user for it: files are made as the agent's own, and no link leads root elsewhere."""
+    if sys.platform == "win32" or os.geteuid() != 0:
+        yield
+        return
+    owner = folder.stat()
+    group = os.getegid()
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except GroundwireError:
+        raise
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StorageFull(where=str(folder)) from error
+        raise NotPermitted(
+            f"the state cannot be copied: {error.strerror or 'unknown fault'}",
+            where=str(error.filename or folder),
+            hint="Run the command as root or as the agent's user.",
+        ) from error

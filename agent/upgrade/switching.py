@@ -1,0 +1,128 @@
+"""The switch to a new version, and back: what is kept before, who watches, what a way back does, in this order.
+
+prepare     old version, agent stopped: the state copied, the program kept aside, the plan written
+            (the package puts the new program in its place and starts it)
+watch       old version, from the folder kept aside: well -> confirm, not well in its time -> roll back
+confirm     nothing is kept any more
+roll_back   service stopped -> program put back -> files that the old version cannot read put back -> started
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from agent.audit.log import open_trail
+from agent.audit.who import current_actor
+from agent.clock import Clock
+from agent.errors import ConfigurationError, GroundwireError, NeedsPersonError
+from agent.model.run import rfc3339
+from agent.settings import Settings
+from agent.upgrade import copying, programs
+from agent.upgrade.plan import Phase, Plan, read_plan, write_plan
+from agent.upgrade.rule import Judgement, Verdict, judge, seen_in
+from agent.upgrade.services import Service
+from agent.version import VERSION
+
+LOOK_SECONDS: Final = 1.0
+ANSWER_SECONDS: Final = 5.0
+Ask = Callable[[], Awaitable[Mapping[str, Any]]]
+
+
+class UpgradeFailed(NeedsPersonError):
+    """The new version did not work in its time, and the old one runs again."""
+
+    code = "upgrade_failed"
+    default_hint = "Look at the log of the time between, and at the program in the folder that ends in `.failed`; install it again when that is mended."
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    settings: Settings
+    clock: Clock
+    service: Service
+    ask: Ask  # a running agent's status; raises GroundwireError where none answers
+    program: Path | None = field(
+        default_factory=programs.own_folder
+    )  # None: the program is the admin's affair
+
+    async def prepare(self) -> dict[str, Any]:
+        """Raises AlreadyRunning while an agent runs."""
+        state_dir = self.settings.state_dir
+        size = await asyncio.to_thread(copying.copy_state, state_dir)
+        if self.program is not None:
+            await asyncio.to_thread(programs.keep_aside, self.program)
+        plan = Plan(before=VERSION, prepared_at=rfc3339(self.clock.utcnow()))
+        await asyncio.to_thread(write_plan, state_dir, plan)
+        return {"version": VERSION, "copied_bytes": size, "program": self._aside()}
+
+    async def watch(self, within: float) -> Judgement:
+        """Returns when the new version works, confirmed; raises UpgradeFailed when the old one is back."""
+        await asyncio.to_thread(self._required)
+        began = self.clock.monotonic()
+        while True:
+            found = judge(await self._seen(), elapsed=self.clock.monotonic() - began, within=within)
+            if found.verdict is not Verdict.WAIT:
+                break
+            await self.clock.sleep(LOOK_SECONDS)
+        if found.verdict is Verdict.WELL:
+            await self.confirm(found.reason)
+            return found
+        plan = await self.roll_back(f"not well within {within:.0f} s: {found.reason}")
+        raise UpgradeFailed(f"version {plan.before} runs again: {found.reason}", where=str(self._aside()))
+
+    async def confirm(self, reason: str) -> Plan:
+        """Also of one that is confirmed already: what could not be removed then is removed now."""
+        plan = await asyncio.to_thread(self._required, Phase.PREPARED, Phase.CONFIRMED)
+        state_dir = self.settings.state_dir
+        confirmed = replace(plan, phase=Phase.CONFIRMED, reason=plan.reason or reason)
+        await asyncio.to_thread(write_plan, state_dir, confirmed)
+        await asyncio.to_thread(copying.forget_copy, state_dir)
+        if self.program is not None:
+            await asyncio.to_thread(programs.forget, self.program)
+        return confirmed
+
+    async def roll_back(self, reason: str) -> Plan:
+        """Whatever is cut in it can be asked for again: each step looks whether it is done."""
+        plan = await asyncio.to_thread(self._required)
+        state_dir = self.settings.state_dir
+        await asyncio.to_thread(self.service.stop)
+        if self.program is not None and programs.is_kept(self.program):
+            await asyncio.to_thread(programs.put_back, self.program)
+        restored = await asyncio.to_thread(copying.put_back_what_is_newer, state_dir)
+        rolled = replace(plan, phase=Phase.ROLLED_BACK, reason=reason, restored=(*plan.restored, *restored))
+        await asyncio.to_thread(write_plan, state_dir, rolled)
+        await self._note(rolled)
+        await asyncio.to_thread(self.service.start)
+        return rolled
+
+    def _required(self, *phases: Phase) -> Plan:
+        plan = read_plan(self.settings.state_dir)
+        if plan is None or plan.phase not in (phases or (Phase.PREPARED,)):
+            raise ConfigurationError(
+                "no upgrade is under way" if plan is None else f"the last upgrade was {plan.phase.value}",
+                where=str(self.settings.state_dir),
+                hint="`groundwire upgrade prepare` with the old version comes first.",
+            )
+        return plan
+
+    async def _seen(self) -> Any:
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return seen_in(await self.ask())
+        except (GroundwireError, TimeoutError, KeyError, TypeError, AttributeError):
+            return None  # nobody, or somebody that says it in another way: it is not known to be well
+
+    async def _note(self, plan: Plan) -> None:
+        facts = {"to": plan.before, "reason": plan.reason, "restored": list(plan.restored)}
+        with copying.acting_as_owner(self.settings.state_dir):
+            async with open_trail(
+                self.settings.state_dir, self.clock, self.settings.audit.retention
+            ) as trail:
+                await trail.happened("upgrade_rolled_back", current_actor(), facts)
+
+    def _aside(self) -> str | None:
+        return None if self.program is None else str(programs.previous_of(self.program))
