@@ -92,7 +92,7 @@ class ChildProcess(asyncio.SubprocessProtocol):
         _widen(self._transport.get_pipe_transport(STDOUT))
 
     def pipe_data_received(self, fd: int, data: bytes | str) -> None:
-        raw = data if isinstance(data, bytes) else data.encode()
+        raw = data.encode() if isinstance(data, str) else bytes(data)  # a bytearray where Windows' loop reads
         if fd == STDERR:
             self._lines.feed(raw, self._clock.monotonic())
             return

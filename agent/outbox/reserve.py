@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -71,9 +72,10 @@ def _allocated(file: Path | int) -> int:
 
 
 def _fill(path: Path, size: int) -> None:
-    handle = os.open(path, os.O_CREAT | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    flags = os.O_CREAT | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    handle = os.open(path, flags, 0o600)
     try:
-        if hasattr(os, "posix_fallocate"):
+        if sys.platform != "win32":
             _ask_for(handle, size)
         if _allocated(handle) < size:
             _write(handle, size)
@@ -81,12 +83,16 @@ def _fill(path: Path, size: int) -> None:
         os.close(handle)
 
 
-def _ask_for(handle: int, size: int) -> None:
-    try:
-        os.posix_fallocate(handle, 0, size)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
-            raise
+if sys.platform != "win32":
+
+    def _ask_for(handle: int, size: int) -> None:
+        if not hasattr(os, "posix_fallocate"):
+            return
+        try:
+            os.posix_fallocate(handle, 0, size)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+                raise
 
 
 def _write(handle: int, size: int) -> None:

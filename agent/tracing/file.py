@@ -28,7 +28,9 @@ class TraceFile:
         self.bytes = self.path.stat().st_size if self.path.exists() else 0
         others = (path for path in folder.glob("*.jsonl") if path.name >= _name(ordered))
         self._max_bytes = max_bytes - sum(path.stat().st_size for path in others if path != self.path)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+        flags = (
+            os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        )
         self._handle = os.open(self.path, flags, 0o600)
 
     def write(self, line: bytes) -> None:
