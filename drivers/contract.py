@@ -12,6 +12,8 @@ Every page of every driver has these properties, and `tests/conformance` checks 
 - lines nested under their header: one column per line set, named after the set, of type list<struct<...>>,
   in the order the set declares; a header without lines has an empty list, never null;
 - amounts are decimals or exact text, never floating point, unless the source itself stores floating point;
+- a text that is in no character set which the connection declares is no reason to fail: its column is of the type
+  `drivers.unreadable.UnreadableText` on that page, and the record becomes a dead letter where the value is used;
 - timestamps are Arrow timestamps; one without a time zone is in the source's own local time;
 - one read never repeats a key, except in CHANGES mode when a row changed while it was being read;
 - the last page has `complete=True`, also when it is empty; a read that ends without it was cut short.

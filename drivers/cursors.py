@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from drivers.contract import ReadMode, SourceChanged
+from drivers.unreadable import is_raw
 
 CURSOR_VERSION: Final = 1
 
@@ -24,7 +25,9 @@ def encode_cursor(position: Position) -> str:
     content = {"v": CURSOR_VERSION, "mode": position.mode.value, "at": position.values}
     if position.mode is ReadMode.BY_KEYS:
         content = {"v": CURSOR_VERSION, "mode": position.mode.value, "taken": position.taken}
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    # Bytes that are no text stand in a value as halves of characters, which no file takes as they are.
+    plain = not any(map(is_raw, position.values))
+    return json.dumps(content, ensure_ascii=not plain, separators=(",", ":"))
 
 
 def decode_cursor(text: str, *, mode: ReadMode, width: int, where: str) -> Position:

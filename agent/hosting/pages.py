@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+import drivers.unreadable  # noqa: F401 - its type is known to Arrow before a page is read
 from agent.hosting.limits import MAX_BODY_BYTES, MAX_CURSOR_CHARS, MAX_EMPTY_PAGES
 from agent.hosting.wire import WireFault
 from agent.model.envelope import UNREADABLE

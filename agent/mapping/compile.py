@@ -9,15 +9,17 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from agent.errors import ConfigurationError, SourceChanged
 from agent.mapping.evaluate import Evaluation
-from agent.mapping.faults import MISSING, Fault, Reject
+from agent.mapping.faults import MISSING, UNREADABLE_TEXT, Fault, Reject
 from agent.mapping.grammar import columns_of, read_rules
 from agent.mapping.hashes import KEY_COLUMN, Hashes, content_hashes, key_hashes
 from agent.mapping.raw import raw_json, rows_of
 from agent.mapping.rules import Rule
 from agent.model.entities import ENTITIES
+from drivers.keys import UNREADABLE_PART, may_hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class CompiledMapping:
         if with_raw:
             columns["raw"] = pa.array([raw.decode() for raw in raw_json(page)], pa.string())
         records = pa.table(columns, metadata={"entity": self.entity})
-        faults = [*_without_key(records), *evaluation.faults.items()]
+        faults = [*_without_key(records), *_with_an_unreadable_key(records), *evaluation.faults.items()]
         if not faults:
             return Mapped(records, (), stamps, key_hashes(columns["key"]), evaluation.unknown_statuses)
         keep = np.ones(page.num_rows, dtype=bool)
@@ -128,6 +130,16 @@ def _without_key(records: pa.Table) -> Iterator[tuple[int, Fault]]:
     if keys.null_count:
         for record in np.flatnonzero(keys.is_null().to_numpy()).tolist():
             yield record, Fault("key", MISSING, "the record has no key")
+
+
+def _with_an_unreadable_key(records: pa.Table) -> Iterator[tuple[int, Fault]]:
+    """Named by its bytes, so that it is found again here; nobody else could do anything with such a name."""
+    keys = records.column("key")
+    if not may_hold(keys, b"%"):
+        return
+    for record in np.flatnonzero(pc.match_substring_regex(keys, UNREADABLE_PART).to_numpy()).tolist():
+        sentence = "a part of the key has bytes in no character set that the connection declares"
+        yield record, Fault("key", UNREADABLE_TEXT, sentence)
 
 
 def _rejects(

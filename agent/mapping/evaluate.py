@@ -12,7 +12,15 @@ import pyarrow.compute as pc
 from agent.mapping.casting import has_true, null_where, unify
 from agent.mapping.convert import convert, converted_constant
 from agent.mapping.decimals import alike, narrowed
-from agent.mapping.faults import MISSING, UNMAPPED_VALUE, Fault, Faults, Report
+from agent.mapping.faults import (
+    MISSING,
+    UNMAPPED_VALUE,
+    UNREADABLE_TEXT,
+    Fault,
+    Faults,
+    Report,
+    unreadable,
+)
 from agent.mapping.frame import Frame, PageFrames, interleave
 from agent.mapping.rules import (
     Coalesce,
@@ -92,6 +100,19 @@ class Evaluation:
 
         return report
 
+    def _refuse_unreadable(self, frame: Frame, column: str, path: str) -> None:
+        """A record of which something is used that no text can be made of cannot pass; what is not used does no harm."""
+        found = frame.unreadable(column)
+        if not found:
+            return
+        rows = list(found)
+
+        def fault(index: int) -> Fault:
+            line = f"line {frame.positions[rows[index]]}: " if frame.positions[rows[index]] else ""
+            return Fault(path, UNREADABLE_TEXT, line + unreadable(column, *found[rows[index]]))
+
+        self.faults.add(frame.records[np.array(rows)], fault)
+
     # --- one value ---
 
     def _value(self, value: Value, frame: Frame, path: str) -> pa.Array:
@@ -165,8 +186,10 @@ class Evaluation:
 
     def _source(self, source: Source, frame: Frame, path: str) -> pa.Array:  # noqa: PLR0911 - one of each source
         if isinstance(source, Column):
+            self._refuse_unreadable(frame, source.name, path)
             return frame.column(source.name)
         if isinstance(source, HeaderColumn):
+            self._refuse_unreadable(self.frames.header, source.name, path)
             return self.frames.header.column(source.name).take(pa.array(frame.records))
         if isinstance(source, Coalesce):
             return self._coalesce(source, frame, path)
@@ -195,6 +218,8 @@ class Evaluation:
 
     def _looked_up(self, source: LineLookup, frame: Frame, path: str) -> pa.Array:
         lines, offsets = self.frames.lines(source.lines)
+        for name in filter(None, (source.take, source.match)):
+            self._refuse_unreadable(lines, name, path)
         taken = lines.column(source.take)
         if source.match is None:
             first = np.where(np.diff(offsets) > 0, offsets[:-1], -1)[frame.records]
@@ -249,6 +274,7 @@ class Evaluation:
     def _chosen(self, rule: LinesRule, frame: Frame) -> np.ndarray:
         keep = np.ones(frame.length, dtype=bool)
         for column, codes in rule.where:
+            self._refuse_unreadable(frame, column, rule.path)
             text = to_text(frame.column(column), self._report(frame, rule.path))
             keep &= pc.is_in(text, pa.array(sorted(codes))).to_numpy(zero_copy_only=False)
         return keep

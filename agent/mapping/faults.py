@@ -20,6 +20,7 @@ OUT_OF_RANGE: Final = "out_of_range"
 NOT_A_BOOLEAN: Final = "not_a_boolean"
 NOT_AN_INTEGER: Final = "not_an_integer"
 NOT_TEXT: Final = "not_text"
+UNREADABLE_TEXT: Final = "unreadable_text"
 UNMAPPED_VALUE: Final = "unmapped_value"
 MISSING: Final = "missing"
 
@@ -36,6 +37,8 @@ REMEDIES: Final[Mapping[str, str]] = {
     " value there.",
     NOT_AN_INTEGER: "The mapping reads a whole number here. Correct the value at the source, or map another column.",
     NOT_TEXT: "The value is no readable text. Correct it at the source.",
+    UNREADABLE_TEXT: "The source has bytes here that are no text in the character set that the connection declares. Correct"
+    " the value at the source; where most texts are meant, name the source's character set in options.connection.",
     UNMAPPED_VALUE: "The source has a code that the mapping does not translate. Add it to the values of the field.",
     MISSING: "A value that no record is without is empty. Fill it at the source, or give the field a default.",
 }
@@ -51,6 +54,11 @@ class Reject:
     message: str
     raw_hash: int
     raw: bytes
+
+
+def unreadable(column: str, place: int, size: int) -> str:
+    """Where in the source's value the first byte that is no text stands; the value itself is said nowhere."""
+    return f"column {column}: byte {place} of {size} is in no character set that the connection declares"
 
 
 @dataclass(frozen=True, slots=True)

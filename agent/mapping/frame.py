@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from agent.model.columns import one_array
+from drivers.unreadable import is_unreadable, places, shown_column
 
 
 def plain(array: pa.Array) -> pa.Array:  # noqa: PLR0911 - one of each type
-    """The column in the few types that transformations know; values unchanged."""
+    """The column in the few types that transformations know; values unchanged, but for texts that are none."""
     kind = array.type
+    if is_unreadable(kind):
+        return shown_column(array)
     if isinstance(array, pa.ExtensionArray):
         return plain(array.storage)
     if pa.types.is_dictionary(kind):
@@ -55,6 +58,7 @@ class Frame:
     ) -> None:
         self._columns = columns
         self._plain: dict[str, pa.Array] = {}
+        self._unreadable: dict[str, Mapping[int, tuple[int, int]]] = {}
         self.length = length
         self.records = records  # the record that each row belongs to
         self.positions = positions  # 1, 2, 3 ... inside its line set; 0 for a record itself
@@ -65,6 +69,15 @@ class Frame:
             column = self._columns.get(name)
             self._plain[name] = pa.nulls(self.length, pa.string()) if column is None else plain(column)
         return self._plain[name]
+
+    def unreadable(self, name: str) -> Mapping[int, tuple[int, int]]:
+        """The rows of a column whose text is none, with the place of the first byte and how many there are."""
+        column = self._columns.get(name)
+        if column is None or not is_unreadable(column.type):
+            return {}
+        if name not in self._unreadable:
+            self._unreadable[name] = places(column)
+        return self._unreadable[name]
 
     def filter(self, keep: np.ndarray) -> Frame:
         mask = pa.array(keep)

@@ -25,6 +25,8 @@ import xxhash
 
 from agent.mapping.frame import Lines, plain_column
 from agent.mapping.frame import plain as plain_array
+from agent.model.columns import one_array
+from drivers.unreadable import is_unreadable
 
 KEY_COLUMN: Final = "__key"
 Hashes = np.ndarray[tuple[int], np.dtype[np.uint64]]
@@ -38,7 +40,9 @@ def key_hashes(keys: pa.Array | pa.ChunkedArray) -> Hashes:
 
 def content_hashes(page: pa.Table) -> Hashes:
     """xxh3-64 of each record of the page; the key is left out, the columns it is made of are not."""
-    columns = {name: plain_column(page.column(name)) for name in page.column_names if name != KEY_COLUMN}
+    columns = {
+        name: _stored(one_array(page.column(name))) for name in page.column_names if name != KEY_COLUMN
+    }
     start = np.arange(page.num_rows + 1, dtype=np.int64)
     levels = _levels("", columns, start)
     names = "\n".join(name for level in levels for name in level.names)
@@ -83,7 +87,7 @@ def _levels(prefix: str, columns: dict[str, pa.Array], rows: np.ndarray) -> list
             lines = Lines(array)
             cells += [_valid(array), _bytes_of(np.diff(lines.offsets))]
             names.append(f"{path}[]")
-            inner = {member: plain_array(column) for member, column in _line_columns(lines).items()}
+            inner = {member: _stored(column) for member, column in _line_columns(lines).items()}
             below += _levels(f"{path}.", inner, lines.offsets[rows].astype(np.int64))
             continue
         kind, cell, text = _cell(array)
@@ -96,6 +100,11 @@ def _levels(prefix: str, columns: dict[str, pa.Array], rows: np.ndarray) -> list
     if joined is None:
         joined = pa.repeat(pa.scalar(b"", pa.binary()), length)
     return [_Level(names, matrix, joined, rows), *below]
+
+
+def _stored(array: pa.Array) -> pa.Array:
+    """What is hashed: of texts that are not all readable the bytes, of which the readable ones are what they always are."""
+    return array.storage if is_unreadable(array.type) else plain_array(array)
 
 
 def _line_columns(lines: Lines) -> dict[str, pa.Array]:

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from drivers.contract import DriverError, Unreachable
+from drivers.odbc.bytewise import BytewiseConnection
 from drivers.odbc.session import BulkConnection, Session
 
 _Result = TypeVar("_Result")
+Reading = BulkConnection | BytewiseConnection
 _log: Final = logging.getLogger(__name__)  # its lines go into the agent's log
 
 
@@ -20,14 +22,14 @@ class ReadConnections:
         self._where = where
         self._change = threading.Condition()
         self._free: list[BulkConnection] = []
-        self._busy: list[BulkConnection] = []
+        self._busy: list[Reading] = []
         self._alone = False  # the source gave no further connection
 
-    def run(self, work: Callable[[BulkConnection], _Result]) -> _Result:
+    def run(self, work: Callable[[Reading], _Result]) -> _Result:
         """Do `work` in a transaction; once more on a new connection where one that was used before is lost."""
         connection, reused = self._take()
         try:
-            return self._in_transaction(connection, work)
+            return self._in_transaction(connection, work, connection)
         except Unreachable:
             # An idle connection may have been closed by a firewall or a restart; that says nothing about now.
             if not reused:
@@ -35,7 +37,17 @@ class ReadConnections:
         connection = self._session.open_bulk()
         with self._change:
             self._busy.append(connection)
-        return self._in_transaction(connection, work)
+        return self._in_transaction(connection, work, connection)
+
+    def run_bytewise(self, work: Callable[[Reading], _Result]) -> _Result:
+        """Do `work` value by value, on a connection that is closed behind it."""
+        connection = self._session.open_bytewise()
+        with self._change:
+            self._busy.append(connection)
+        try:
+            return self._in_transaction(connection, work, None)
+        finally:
+            connection.close()
 
     def stop(self) -> None:
         """Nobody waits for what is read any more: the source need not go on with it."""
@@ -84,7 +96,7 @@ class ReadConnections:
         return connection, reused
 
     def _in_transaction(
-        self, connection: BulkConnection, work: Callable[[BulkConnection], _Result]
+        self, connection: Reading, work: Callable[[Reading], _Result], kept: BulkConnection | None
     ) -> _Result:
         failed = True
         try:
@@ -98,6 +110,6 @@ class ReadConnections:
         finally:
             with self._change:
                 self._busy.remove(connection)
-                if not failed:
-                    self._free.append(connection)
+                if kept is not None and not failed:
+                    self._free.append(kept)
                 self._change.notify()

@@ -88,6 +88,10 @@ class Dialect:
     # may do so with its own connections; elsewhere the time limit of a statement ends it.
     number: str = ""
     stop: str = ""
+    # A server that gives no text which is not in the connection's character set, and none of the rows beside it: what
+    # makes it give the bytes as they are, and which of Python's names, or of its own, they are read by.
+    bytes_session: tuple[str, ...] = ()
+    bytes_encoding: str = ""
     encrypted: str = ""  # asks what encrypts this connection; an empty text or null: nothing
 
 
@@ -173,6 +177,8 @@ POSTGRESQL: Final = Dialect(
     encrypted="SELECT CASE WHEN ssl THEN version ELSE '' END FROM pg_stat_ssl WHERE pid = pg_backend_pid()",
     number="SELECT CAST(pg_backend_pid() AS varchar(20))",
     stop="SELECT pg_cancel_backend({number})",
+    bytes_session=("SET client_encoding = 'SQL_ASCII'",),
+    bytes_encoding="SELECT current_setting('server_encoding')",
     commit="COMMIT",  # psqlODBC answers SQLEndTran with success on a connection that it knows to be dead
     returning=Returning.CLAUSE,
 )
@@ -195,8 +201,10 @@ MARIADB: Final = Dialect(
         Kind.BINARY: "UNHEX(?)",
     },
     # The connector hands over unsigned numbers as negative ones and bit(1) as NULL, silently; a time over 24 hours
-    # ends its fetch.
+    # ends its fetch, and a date that is none (2024-00-15) the whole process that reads it. Day zero stands for null.
     projections={
+        Kind.DATE: "IF({c} = 0, NULL, CAST({c} AS CHAR(10)))",
+        Kind.TIMESTAMP: "IF({c} = 0, NULL, CAST({c} AS CHAR(26)))",
         Kind.INTEGER: "CAST({c} AS CHAR(21))",
         Kind.BOOLEAN: "CAST({c} AS UNSIGNED)",
         Kind.BINARY: "LOWER(HEX({c}))",

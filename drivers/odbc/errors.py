@@ -23,6 +23,7 @@ from drivers.odbc.native_errors import kind_of
 _ARROW_ODBC: Final = re.compile(r"State: (\w{5}), Native error: (-?\d+), Message: (.*)", re.DOTALL)
 _PYODBC_NATIVE: Final = re.compile(r"\((-?\d+)\) \(SQL\w+\)")
 _NO_TEXT: Final = "returned invalid UTF-8"
+_NO_TEXT_STATES: Final = frozenset({"22021", "22P05"})  # PostgreSQL looks itself, and gives no row
 _MAX_MESSAGE: Final = 500  # characters; a server's essay belongs in the server's log
 
 _BY_STATE: Final[tuple[tuple[str, type[DriverError]], ...]] = (
@@ -125,6 +126,15 @@ def translate(error: BaseException, *, where: str, hidden: Iterable[str] = ()) -
     shown = " ".join(without(hidden, message).split())[:_MAX_MESSAGE]
     code = f" [{state}/{native}]" if state else ""
     return kind(f"{shown}{code}", where=where, hint=hint)
+
+
+class NotText(BadConfiguration):
+    """A text is in no character set that the connection declares; what reads in bulk names neither row nor column."""
+
+
+def is_no_text(error: BaseException) -> bool:
+    state, _, message = parts_of(error)
+    return _NO_TEXT in message or state in _NO_TEXT_STATES
 
 
 def without(hidden: Iterable[str], text: str) -> str:

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from drivers.odbc.shape import Kind, QueryColumn
+from drivers.unreadable import is_unreadable, text_column
 
 _OPENING: Final = "(0"  # columns of the two noughts that carry the brackets
 _CLOSING: Final = "0)"
@@ -34,19 +35,31 @@ def unpack(
     packed: pa.ChunkedArray, columns: Sequence[QueryColumn], *, exact: frozenset[str] = frozenset()
 ) -> pa.Table:
     """The rows as a table. Columns named in `exact` stay texts: they become keys and cursors."""
-    texts = pa.concat_arrays(packed.chunks) if packed.num_chunks else pa.array([], pa.string())
+    readable = not is_unreadable(packed.type)
+    chunks = packed.chunks if readable else [chunk.storage for chunk in packed.chunks]
+    texts = pa.concat_arrays(chunks) if chunks else pa.array([], pa.string())
     size = sum(buffer.size for buffer in texts.buffers() if buffer is not None) + 1
     content = _content(texts)
     types = {column.name: pa.string() if column.name in exact else _type_of(column) for column in columns}
     if content is None:
         return pa.table({name: pa.array([], kind) for name, kind in types.items()})
     try:
-        table = _read(content, types, size)
+        table = _read(content, types, size, readable=readable)
     except pa.ArrowInvalid:
         # One value is outside its kind (infinity, BC): all columns as texts, sorted out one by one later.
-        table = _read(content, dict.fromkeys(types, pa.string()), size)
+        table = _read(content, dict.fromkeys(types, pa.string()), size, readable=readable)
     # A search through the bytes; Arrow's match_substring looks at each text and took a fifth of the whole page's time.
-    return _halve_backslashes(table) if b"\\" in content.to_pybytes() else table
+    table = _halve_backslashes(table) if b"\\" in content.to_pybytes() else table
+    return table if readable else _texts_of_bytes(table)
+
+
+def _texts_of_bytes(table: pa.Table) -> pa.Table:
+    for number, field in enumerate(table.schema):
+        if pa.types.is_binary(field.type):
+            column = table.column(number)
+            joined = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.binary())
+            table = table.set_column(number, field.name, text_column(joined))
+    return table
 
 
 def _type_of(column: QueryColumn) -> pa.DataType:
@@ -70,7 +83,9 @@ def _content(texts: pa.StringArray) -> pa.Buffer | None:
     return values.slice(start, end - start)
 
 
-def _read(content: pa.Buffer, types: dict[str, pa.DataType], size: int) -> pa.Table:
+def _read(content: pa.Buffer, types: dict[str, pa.DataType], size: int, *, readable: bool) -> pa.Table:
+    if not readable:  # the bytes are sorted out column by column, once backslashes are halved
+        types = {name: pa.binary() if pa.types.is_string(kind) else kind for name, kind in types.items()}
     return csv.read_csv(
         pa.BufferReader(content),
         csv.ReadOptions(
@@ -82,6 +97,7 @@ def _read(content: pa.Buffer, types: dict[str, pa.DataType], size: int) -> pa.Ta
         csv.ConvertOptions(
             column_types=types,
             include_columns=list(types),
+            check_utf8=readable,
             null_values=[""],
             true_values=["t"],
             false_values=["f"],
@@ -93,7 +109,7 @@ def _read(content: pa.Buffer, types: dict[str, pa.DataType], size: int) -> pa.Ta
 
 def _halve_backslashes(table: pa.Table) -> pa.Table:
     for number, field in enumerate(table.schema):
-        if pa.types.is_string(field.type):
+        if pa.types.is_string(field.type) or pa.types.is_binary(field.type):
             halved = pc.replace_substring(table.column(number), "\\\\", "\\")
             table = table.set_column(number, field.name, halved)
     return table

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from drivers.contract import (
     KEY_COLUMN,
     BadConfiguration,
+    DriverError,
     Mark,
     Page,
     ReadMode,
@@ -26,17 +27,20 @@ from drivers.contract import (
     SourceChanged,
 )
 from drivers.cursors import Position, decode_cursor, encode_cursor
-from drivers.keys import decode_key, encode_keys
+from drivers.keys import decode_raw_key, encode_keys
 from drivers.nesting import LineSet, nest
 from drivers.odbc import queries
-from drivers.odbc.connections import ReadConnections
+from drivers.odbc.bytewise import BytewiseConnection, reason_to_tell
+from drivers.odbc.connections import ReadConnections, Reading
+from drivers.odbc.errors import NotText
 from drivers.odbc.packing import unpack
 from drivers.odbc.positions import earliest_text, exists_as, mark_text
 from drivers.odbc.queries import Sql
-from drivers.odbc.session import BulkConnection, Session
+from drivers.odbc.session import Session
 from drivers.odbc.shape import LineShape, QueryColumn, StreamShape, projected
 from drivers.odbc.tracking import VERSION, Ask, TrackedRead, tracked_tables
 from drivers.odbc.values import key_texts, typed
+from drivers.unreadable import equals, is_raw, raw_texts
 
 VERIFY_TRIES: Final = 4  # a page that changes under each of these reads is given back as "busy"
 BY_KEYS_CHUNK: Final = 500  # keys in one statement; longer lists are planned badly or refused
@@ -105,11 +109,19 @@ class PageReader:
 
         What is told may turn out otherwise, where the page has to be read again: `Fetched.position` holds.
         """
-        if self._request.mode is ReadMode.BY_KEYS:
-            return self._connections.run(lambda connection: self._fetch_keys(connection, position))
-        return self._connections.run(
-            lambda connection: self._fetch_page(connection, position, reached or _untold)
-        )
+
+        def work(connection: Reading) -> Fetched:
+            if self._request.mode is ReadMode.BY_KEYS:
+                return self._fetch_keys(connection, position)
+            return self._fetch_page(connection, position, reached or _untold)
+
+        try:
+            return self._connections.run(work)
+        except NotText as bulk:
+            try:
+                return self._connections.run_bytewise(work)
+            except DriverError as error:
+                raise reason_to_tell(bulk, error) from error
 
     def finish(self, fetched: Fetched) -> Page:
         keys = encode_keys([key_texts(fetched.headers.column(column.name)) for column in self._shape.key])
@@ -135,7 +147,7 @@ class PageReader:
     def close(self) -> None:
         self._connections.close()
 
-    def _fetch_page(self, connection: BulkConnection, position: Position | None, reached: Reached) -> Fetched:
+    def _fetch_page(self, connection: Reading, position: Position | None, reached: Reached) -> Fetched:
         if self._tracked is None:
             return self._fetch_rows(connection, position, reached)
 
@@ -152,7 +164,7 @@ class PageReader:
         self._shape = self._tracked.shape(None)
         return self._fetch_rows(connection, position, _untold)
 
-    def _fetch_rows(self, connection: BulkConnection, position: Position | None, reached: Reached) -> Fetched:
+    def _fetch_rows(self, connection: Reading, position: Position | None, reached: Reached) -> Fetched:
         if position is None:
             self._refuse_null_keys(connection)
         wanted = self._request.page_rows
@@ -186,17 +198,17 @@ class PageReader:
             )
         return Fetched(headers, lines, last, complete)
 
-    def _unchanged(self, connection: BulkConnection, statement: Sql, found: pa.Table) -> bool:
+    def _unchanged(self, connection: Reading, statement: Sql, found: pa.Table) -> bool:
         """Without a snapshot, a page whose headers read the same before and after its lines belongs together."""
         return self._read_headers(connection, statement).equals(found)
 
-    def _read_headers(self, connection: BulkConnection, statement: Sql) -> pa.Table:
+    def _read_headers(self, connection: Reading, statement: Sql) -> pa.Table:
         table = connection.read(statement, where=f"{self._where}.query")
         if not self._dialect.pack:
             return table
         return unpack(table.column(0), self._columns, exact=frozenset(_names(self._ordering)))
 
-    def _read_lines(self, connection: BulkConnection, headers: pa.Table) -> tuple[pa.Table, ...]:
+    def _read_lines(self, connection: Reading, headers: pa.Table) -> tuple[pa.Table, ...]:
         if self._keys_only or not self._shape.lines:
             return ()
         if not headers.num_rows:  # an empty source still shows what its lines are made of
@@ -217,7 +229,7 @@ class PageReader:
             answers.append(connection.read(statement, where=f"{self._where}.lines.{lines.name}.query"))
         return tuple(answers)
 
-    def _fetch_keys(self, connection: BulkConnection, position: Position | None) -> Fetched:
+    def _fetch_keys(self, connection: Reading, position: Position | None) -> Fetched:
         taken = position.taken if position else 0
         size = min(
             self._request.page_rows,
@@ -228,8 +240,10 @@ class PageReader:
         after = taken + len(chosen)
         complete = after >= len(self._request.keys)
         seen = set(self._request.keys[:taken])
-        keys = [decode_key(key) for key in dict.fromkeys(chosen) if key not in seen]
+        keys = [decode_raw_key(key) for key in dict.fromkeys(chosen) if key not in seen]
         keys = [key for key in keys if self._can_exist(key)]
+        if isinstance(connection, BytewiseConnection) and not connection.keeps_anything:
+            keys = [key for key in keys if not any(map(is_raw, key))]
         here = Position(ReadMode.BY_KEYS, taken=after)
         if not keys:
             return Fetched(self._empty_headers(connection), self._empty_lines(connection), here, complete)
@@ -244,13 +258,13 @@ class PageReader:
         )
         return Fetched(headers, lines, here, complete)
 
-    def _empty_headers(self, connection: BulkConnection) -> pa.Table:
+    def _empty_headers(self, connection: Reading) -> pa.Table:
         statement = queries.header_page(
             self._dialect, self._shape, self._columns, [Sql("1 = 0")], by_replication=False, rows=1
         )
         return self._read_headers(connection, statement)
 
-    def _empty_lines(self, connection: BulkConnection) -> tuple[pa.Table, ...]:
+    def _empty_lines(self, connection: Reading) -> tuple[pa.Table, ...]:
         return tuple(
             connection.read(
                 queries.lines_of(self._dialect, self._shape, each, [Sql("1 = 0")], None),
@@ -302,7 +316,8 @@ class PageReader:
 
     def _position_at(self, headers: pa.Table, row: int) -> Position:
         values = tuple(
-            str(key_texts(headers.column(column.name).slice(row, 1))[0].as_py()) for column in self._ordering
+            str(raw_texts(key_texts(headers.column(column.name).slice(row, 1)))[0])
+            for column in self._ordering
         )
         return Position(self._request.mode, values=values)
 
@@ -320,7 +335,7 @@ class PageReader:
         keys = [replace(column, name=name) for column, name in zip(self._shape.key, helpers, strict=True)]
         return unpack(table.column(0), [*keys, *lines.columns], exact=frozenset(helpers))
 
-    def _refuse_null_keys(self, connection: BulkConnection) -> None:
+    def _refuse_null_keys(self, connection: Reading) -> None:
         """Nulls sort first or last and compare with nothing: paging by key would lose them without a word."""
         probe = queries.null_key_probe(self._dialect, self._shape, self._bounds)
         if connection.read(probe, where=f"{self._where}.query").num_rows:
@@ -337,7 +352,7 @@ class PageReader:
             hint="Choose key columns that are never null, or leave such rows out in the query's WHERE.",
         )
 
-    def _refuse_straddling(self, connection: BulkConnection, found: pa.Table, wanted: int) -> None:
+    def _refuse_straddling(self, connection: Reading, found: pa.Table, wanted: int) -> None:
         if found.num_rows <= wanted:
             return
         pair = encode_keys([key_texts(found.column(c.name).slice(wanted - 1, 2)) for c in self._shape.key])
@@ -347,7 +362,7 @@ class PageReader:
         if _folded(last) != _folded(following):
             return
         # The source may take the two for one key (case, accents, padding): only it can tell.
-        key = decode_key(last)
+        key = decode_raw_key(last)
         count = connection.read(
             queries.key_count(self._dialect, self._shape, key), where=f"{self._where}.query"
         )
@@ -360,7 +375,7 @@ class PageReader:
             return
         again = pa.scalar(value=True)
         for column, value in zip(self._ordering, position.values, strict=True):
-            again = pc.and_(again, pc.equal(key_texts(headers.column(column.name)), value))
+            again = pc.and_(again, equals(key_texts(headers.column(column.name)), value))
         if pc.any(again).as_py():
             raise SourceChanged(
                 f"the source gives a row again that the page before ended with ({', '.join(position.values)})",

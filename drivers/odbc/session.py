@@ -17,14 +17,16 @@ from typing import Any, Final, TypeVar
 import pyarrow as pa
 
 from drivers.contract import BadConfiguration, DriverError, SourceBusy, SourceChanged
+from drivers.odbc.bytewise import BytewiseConnection
 from drivers.odbc.connection_string import driver_of, texts_of
 from drivers.odbc.dialects import ANSI, DIALECTS, Dialect, dialect_of
-from drivers.odbc.errors import is_lost, translate, without
+from drivers.odbc.errors import NotText, is_lost, is_no_text, translate, without
 from drivers.odbc.native import load_arrow_odbc, load_pyodbc
 from drivers.odbc.options import KIB, ConnectionOptions
 from drivers.odbc.queries import Sql
 from drivers.odbc.tls import described
 from drivers.odbc.values import DATETIMEOFFSET, datetimeoffset
+from drivers.unreadable import is_raw
 
 FETCH_ROWS: Final = 1_000  # rows in one transit buffer; more costs memory and was not faster
 FIRST_TEXT_BYTES: Final = 4 * KIB  # what an unbounded column is given until a longer value is met
@@ -201,7 +203,7 @@ class Session:
                 return self._idle.pop(), True
         return self.open_bulk(), False
 
-    def stop(self, connection: BulkConnection) -> None:
+    def stop(self, connection: BulkConnection | BytewiseConnection) -> None:
         """Have the source stop what the connection does, where it can be told so."""
         connection.stopped = True
         statement = self.dialect.stop.replace("{number}", connection.number)
@@ -220,6 +222,23 @@ class Session:
         dialect = self.dialect
         settings = (*self._time_limit(self._options.query_seconds), *self._session_statements(dialect))
         return BulkConnection(self._options, dialect, self._open_arrow(), settings, self.secrets)
+
+    def open_bytewise(self) -> BytewiseConnection:
+        """For one page that bulk reading cannot give; its user closes it."""
+        pyodbc = load_pyodbc()
+        dialect = self.dialect
+        try:
+            raw = pyodbc.connect(
+                self._connection_string, autocommit=True, timeout=self._options.connect_seconds
+            )
+            connection = BytewiseConnection(self._options, dialect, raw, self.secrets)
+            for statement in self._session_statements(dialect):
+                raw.execute(statement)
+            self._limit(raw, self._options.query_seconds)
+            connection.prepare()
+        except pyodbc.Error as error:
+            raise translate(error, where="options.connection", hidden=self.secrets) from error
+        return connection
 
     def _open_arrow(self) -> Any:
         arrow_odbc = load_arrow_odbc()
@@ -281,6 +300,8 @@ class BulkConnection:
 
     def read(self, sql: Sql, *, where: str) -> pa.Table:
         """The whole answer. A value that does not fit the buffer is an error of the library, never cut; it grows."""
+        if any(value is not None and is_raw(value) for value in sql.parameters):
+            raise NotText("a value to look for is in no character set", where=where)
         size = self._text_bytes.get(where, min(FIRST_TEXT_BYTES, self._options.max_text_bytes))
         while True:
             if self.stopped:
@@ -290,7 +311,10 @@ class BulkConnection:
             except load_arrow_odbc().Error as error:
                 longer = _TOO_LONG.search(str(error))
                 if longer is None:
-                    raise translate(error, where=where, hidden=self._secrets) from error
+                    fault = translate(error, where=where, hidden=self._secrets)
+                    if is_no_text(error):
+                        raise NotText(fault.message, where=where, hint=fault.hint) from error
+                    raise fault from error
                 size = self._grown(size, int(longer.group(1) or 0), where, error)
                 continue  # in the same transaction: the source saw no failure
             self._text_bytes[where] = size

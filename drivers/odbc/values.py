@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drivers.odbc.shape import Kind, QueryColumn
+from drivers.unreadable import is_unreadable
 
 DATETIMEOFFSET: Final = -155  # SQL Server's type, which ODBC's standard does not know
 _OFFSET_STRUCT: Final = struct.Struct(
@@ -54,7 +55,9 @@ def typed(table: pa.Table, columns: Sequence[QueryColumn]) -> pa.Table:
 
 
 def key_texts(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Key parts as texts that the source reads back as the same value."""
+    """Key parts as texts that the source reads back as the same value; unreadable ones as they are."""
+    if is_unreadable(values.type):
+        return values
     if pa.types.is_binary(values.type) or pa.types.is_fixed_size_binary(values.type):
         texts = [None if value is None else value.hex() for value in values.to_pylist()]
         return pa.chunked_array([pa.array(texts, pa.string())])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
+from datetime import date, datetime
 from typing import Any
 
 import pytest
@@ -124,16 +125,30 @@ async def test_a_query_over_its_time_limit_is_ended_and_may_be_tried_again(
     assert isinstance(error, SourceBusy)
 
 
-async def test_a_text_in_no_character_set_stops_its_stream_and_says_what_to_do(
-    sqlite_source: Source, make: Make
+async def test_a_date_that_is_none_costs_its_own_record_and_day_zero_is_null(
+    mariadb_source: Source, make: Make
 ) -> None:
-    query = "select no, cast(x'fffe80' as text) as name from (select 1 as no)"
+    """As a date of its own kind it would end the whole process that reads it."""
+    mariadb_source.run(
+        "set sql_mode = 'ALLOW_INVALID_DATES'",
+        "create or replace table days (no integer primary key, d date, t datetime(6))",
+    )
+    server = mariadb_source.connect()
+    server.execute("set sql_mode = 'ALLOW_INVALID_DATES'")
+    server.execute(
+        "insert into days values (1, '2026-01-05', '2026-01-05 10:00:00.123456'), (2, '2024-00-15', '2024-02-31 10:00:00'),"
+        " (3, '0000-00-00', '0000-00-00 00:00:00'), (4, '0000-01-01', null)"
+    )
+    server.close()
+    driver = make(mariadb_source)
 
-    error = await failure(make(sqlite_source), of(query, "no"))
+    found = rows(await pages(driver, scan(of("select no, d, t from days", "no"))))
+    good = rows(await pages(driver, scan(of("select no, d, t from days where no in (1, 3)", "no"))))
 
-    assert isinstance(error, BadConfiguration)
-    assert error.where.startswith("streams.s.read")
-    assert "hex(column)" in error.hint
+    assert [row["d"] for row in found] == ["2026-01-05", "2024-00-15", None, "0000-01-01"]
+    assert [row["t"] for row in found][1:] == ["2024-02-31 10:00:00.000000", None, None]
+    assert [row["d"] for row in good] == [date(2026, 1, 5), None]
+    assert [row["t"] for row in good] == [datetime(2026, 1, 5, 10, 0, 0, 123456), None]
 
 
 async def test_a_syntax_error_names_the_stream(source: Source, make: Make) -> None:

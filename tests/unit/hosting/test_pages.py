@@ -8,6 +8,7 @@ from agent.hosting.pages import PageCheck, decode_page, encode_page
 from agent.hosting.wire import WireFault
 from agent.model.unfolding import MAX_MESSAGES
 from drivers.contract import Page, ReadMode, ReadRequest, StreamSpec
+from drivers.unreadable import NAME, column_of
 
 SCAN = ReadRequest(StreamSpec("orders", "purchase_order"), ReadMode.SCAN, page_rows=3)
 EMPTY = pa.table({"__key": pa.array([], pa.string())})
@@ -42,6 +43,28 @@ def test_a_page_that_was_read_row_by_row_survives_the_crossing():
     received = decode_page(*encode_page(Page(sent, "c")))
 
     assert received.table.equals(sent)
+
+
+def test_a_text_in_no_character_set_survives_the_crossing_as_what_it_is():
+    texts = column_of([b"a", b"M\xfcller", None])
+    lines = pa.ListArray.from_arrays([0, 1, 1, 3], pa.StructArray.from_arrays([texts], names=["note"]))
+    sent = pa.table({"__key": ["a", "b", "c"], "text": texts, "lines": lines})
+
+    received = decode_page(*encode_page(Page(sent, "c"))).table
+
+    assert received.schema == sent.schema
+    assert received.column("text").chunk(0).storage.to_pylist() == [b"a", b"M\xfcller", None]
+    assert received.equals(sent)
+
+
+def test_a_column_that_only_says_that_it_is_such_a_text_is_a_fault():
+    said = pa.field(
+        "text", pa.int64(), metadata={"ARROW:extension:name": NAME, "ARROW:extension:metadata": ""}
+    )
+    sent = pa.table({"__key": ["a"], "text": [1]}, schema=pa.schema([pa.field("__key", pa.string()), said]))
+
+    with pytest.raises(WireFault, match="not valid Arrow"):
+        decode_page(*encode_page(Page(sent, "c")))
 
 
 def test_bytes_that_are_not_arrow_are_a_fault():

@@ -18,6 +18,7 @@ from agent.mapping.hashes import content_hashes
 from agent.model.run import RunStatus
 from agent.outbox.store import Outbox
 from drivers.contract import Mark, MarkKind, Page, ReadMode, ReadRequest, StreamSpec
+from drivers.unreadable import column_of
 from tests.unit.sync.running import ADDRESS, World, make_stream
 
 MIB = 1024 * 1024
@@ -52,9 +53,13 @@ class PageSource:
         if not keys_only:
             rows = [self.rows[key] for key in keys]
             columns |= {
-                name: pa.array([row[name] for row in rows], self.note_type if name == "note" else pa.string())
-                for name in GOOD
+                name: pa.array([row[name] for row in rows], pa.string()) for name in GOOD if name != "note"
             }
+            notes = [row["note"] for row in rows]
+            if any(isinstance(note, bytes) for note in notes):
+                columns["note"] = column_of([n if isinstance(n, bytes) else n.encode() for n in notes])
+            else:
+                columns["note"] = pa.array(notes, self.note_type)
         return pa.table(columns)
 
 
@@ -141,6 +146,30 @@ async def test_ten_to_the_thirtieth_power_is_an_amount_to_the_last_digit(world: 
 
     replica = await world.replica()
     assert {key: Decimal(total) for key, total in replica.items()} == {"K00000": Decimal(10) ** 30}
+
+
+async def test_a_text_in_no_character_set_is_a_dead_letter_until_it_is_mended_at_the_source(
+    world: World,
+) -> None:
+    keys = fill(world, 50)
+    poison(world, "K00007", note=b"M\xfcller")
+
+    first = await world.run()
+    (letter,) = await world.outbox.dead_letters(ADDRESS)
+    second = await world.run()
+    told = await world.travelled()
+    poison(world, "K00007", note="mended")
+    third = await world.run()
+
+    assert (first.report.counts.mapped, first.report.counts.dead_letters) == (49, 1)
+    assert (letter.key, letter.field, letter.reason) == ("K00007", "notes", "unreadable_text")
+    assert "column note: byte 2 of 6" in letter.message
+    assert second.report.counts.dead_letters == 0
+    assert (second.error, second.report.counts.mapped) == (None, 0)
+    assert sorted(told[0]) == [key for key in keys if key != "K00007"]
+    assert third.report.counts.mapped == 1
+    assert (await world.travelled())[0] == ["K00007"]
+    assert await world.outbox.dead_letters(ADDRESS) == []
 
 
 @pytest.mark.parametrize("squeezes", [True, False])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from drivers.odbc.packing import unpack
 from drivers.odbc.shape import Kind, QueryColumn
 from drivers.odbc.values import typed
+from drivers.unreadable import column_of
 
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
 cells = (
@@ -107,3 +108,22 @@ def test_a_slice_of_a_longer_array_is_read_alone() -> None:
     whole = packed([["a"], ["b"], ["c"]])
 
     assert unpack(whole.slice(1, 1), columns(Kind.TEXT)).to_pylist() == [{"c0": "b"}]
+
+
+def test_a_row_with_bytes_that_are_no_text_gives_the_other_values_as_they_are() -> None:
+    """Backslashes are halved and quotes undone in the bytes as in texts, and numbers are read."""
+    lines = [
+        record_out(["1", 'a\\b"c', "M?ller"]).encode().replace(b"?", b"\xfc"),
+        record_out(["2", None, ""]).encode(),
+    ]
+
+    found = unpack(
+        pa.chunked_array([column_of(lines)]),
+        columns(Kind.INTEGER, Kind.TEXT, Kind.TEXT),
+        exact=frozenset({"c1"}),
+    )
+
+    assert found["c0"].to_pylist() == [1, 2]
+    assert found["c1"].to_pylist() == ['a\\b"c', None]
+    assert found["c1"].type == pa.string()
+    assert found["c2"].chunk(0).storage.to_pylist() == [b"M\xfcller", b""]
