@@ -242,13 +242,17 @@ class App:
         )
 
     async def _prune(self, outbox: Outbox) -> None:
+        told = ""  # the trouble that was told of last and still goes on
         while True:
             await self._clock.sleep(PRUNE_SECONDS)
             try:
                 pruned = await outbox.prune()
             except GroundwireError as error:
-                log.warning("prune_failed", code=error.code, error=str(error), hint=error.hint)
+                if error.code != told:
+                    log.warning("prune_failed", code=error.code, error=str(error), hint=error.hint)
+                told = error.code
             else:
+                told = ""
                 if pruned:
                     log.info("outbox_pruned", batches=pruned)
 

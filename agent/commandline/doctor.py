@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -56,8 +57,15 @@ def doctor(
         return
     invocation.quiet_logging()
     report = run_async(_examine(invocation, _chosen(names, CHECKS), connection or "", patience))
-    _show(invocation.output, report, {check.name: check.title for check in CHECKS}, verbose=verbose)
-    invocation.output.document(_document(report))
+    tell(invocation, report, CHECKS, verbose=verbose)
+
+
+def tell(invocation: Invocation, report: Report, checks: Sequence[Check], *, verbose: bool) -> None:
+    """Show it, and end the command: with 1 where something does not work."""
+    from agent.calls.doctor import report_document  # noqa: PLC0415 - heavy
+
+    _show(invocation.output, report, {check.name: check.title for check in checks}, verbose=verbose)
+    invocation.output.document(report_document(report))
     click.get_current_context().exit(ExitCode.FAILED if _has_problem(report) else ExitCode.OK)
 
 
@@ -90,18 +98,6 @@ def _has_problem(report: Report) -> bool:
     from agent.findings import Level, worst  # noqa: PLC0415 - loaded by now
 
     return worst(report.findings) is Level.PROBLEM
-
-
-def _document(report: Report) -> dict[str, Any]:
-    from agent.findings import counts  # noqa: PLC0415 - loaded by now
-
-    return {
-        "ok": not _has_problem(report),
-        "counts": {level.value: count for level, count in counts(report.findings).items()},
-        "checks": list(report.checks),
-        "seconds": round(report.seconds, 1),
-        "findings": [finding.to_document() for finding in report.findings],
-    }
 
 
 def _show(output: Output, report: Report, titles: dict[str, str], *, verbose: bool) -> None:

@@ -99,7 +99,7 @@ class FilesAnswers(Table):
 class ServiceAnswers(Table):
     """The service, where one is installed."""
 
-    start: bool = Field(default=True, description="Whether it is started.")
+    start: bool = Field(default=False, description="Whether it is started, where it is installed.")
 
 
 class AnswersFile(Table):

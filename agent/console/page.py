@@ -39,6 +39,7 @@ class Confirm:
     consequence: str = ""  # what happens then, and what does not
     yes: str = "Go on"
     danger: bool = False
+    asks: str = ""  # what has to be typed too, in the field `why`
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ MAX_HEAD_BYTES: Final = 16 * 1024
 STALLED_SECONDS: Final = 40.0  # for a client to take what waits for it: what an answer has, and a little more
 REQUEST_SECONDS: Final = 10.0  # from a connection, or a request's first byte, to the request's last byte
 KEEP_ALIVE_SECONDS: Final = 30
+STRANGER_SECONDS: Final = 15.0  # of a connection on which nobody who is signed in has asked for anything
+SIGNED_IN: Final = "signed_in"  # in the state of a request: its session was found
 END_SECONDS: Final = 2  # for requests at work when the console ends
 
 # What a client sends that is no HTTP is its own affair, and no line of the agent's log.
@@ -32,23 +34,42 @@ class _Bounded(H11Protocol):
 
     _deadline: asyncio.TimerHandle | None = None
     _stalled: asyncio.TimerHandle | None = None
+    _strange: asyncio.TimerHandle | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.logger = _SILENT
+        self.since = self.loop.time()
+        self._known = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
+        strangers = [one for one in self.connections if isinstance(one, _Bounded) and not one.known]
         super().connection_made(transport)
         if len(self.connections) > MAX_CONNECTIONS:
-            transport.abort()
-            return
+            # Another user of this host could hold every connection: one of theirs gives way, and never a person's.
+            (min(strangers, key=lambda one: one.since) if strangers else self).transport.abort()
+            if not strangers:
+                return
+        self._strange = self.loop.call_later(STRANGER_SECONDS, self._let_go)
         self._mind()
+
+    @property
+    def known(self) -> bool:
+        """Whether somebody who is signed in has asked on this connection."""
+        scope = getattr(self, "scope", None)
+        self._known = self._known or bool(scope and scope.get("state", {}).get(SIGNED_IN))
+        return self._known
+
+    def _let_go(self) -> None:
+        if not self.known:
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         self._mind()
 
     def on_response_complete(self) -> None:
+        _ = self.known  # kept: the next request on the connection has a state of its own
         super().on_response_complete()
         if self.conn.trailing_data[0]:
             self._mind()  # the next request has begun already
@@ -65,6 +86,8 @@ class _Bounded(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget()
         self._flows()
+        if self._strange is not None:
+            self._strange.cancel()
         super().connection_lost(exc)
 
     def _flows(self) -> None:

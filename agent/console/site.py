@@ -24,6 +24,7 @@ from agent.console.live import Live
 from agent.console.page import Confirm, GoTo, Outcome, Page, Show, Visit
 from agent.console.pages import PAGES, setup
 from agent.console.rendering import Statics, ago, lasting, make_environment, title_of
+from agent.console.server import SIGNED_IN
 from agent.console.signing_in import COOKIE, SigningIn
 from agent.control import Handler, error_document
 from agent.errors import ConfigurationError, GroundwireError, TransientError, UnexpectedError
@@ -142,6 +143,7 @@ class Site:
             by_page = LIVE_HEADER in request.headers
             try:
                 session = self._door.session(_cookie_of(request), by_person=not by_page)
+                request.scope["state"][SIGNED_IN] = True
             except SignedOut as error:
                 return await self._lost(request, "closed.html", 401, error=error_document(error))
             form = await _form(request) if request.method == "POST" else []
@@ -193,10 +195,15 @@ class Site:
             return await self._shown(page, request, visit, status=_status(page, error), error=error)
         match outcome:
             case Confirm():
-                fields = [(name, value) for name, values in visit.lists.items() for value in values]
-                return self._inside(
-                    page, request, visit, "confirm.html", {"confirm": outcome, "do": do, "fields": fields}
-                )
+                typed = {"why"} if outcome.asks else set()
+                fields = [
+                    (name, value)
+                    for name, values in visit.lists.items()
+                    for value in values
+                    if name not in typed
+                ]
+                told = {"confirm": outcome, "do": do, "fields": fields, "again": visit.confirmed}
+                return self._inside(page, request, visit, "confirm.html", told)
             case Show(data):
                 return await self._shown(page, request, visit, data=data)
             case GoTo(str() as path):
@@ -332,6 +339,7 @@ class _Feed:
         if not signed_in() or self._live.full:
             await Response(status_code=503 if signed_in() else 401)(scope, receive, send)
             return
+        scope["state"][SIGNED_IN] = True
         await self._live.feed(receive, send, wanted=signed_in)
 
 

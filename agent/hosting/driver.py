@@ -94,6 +94,7 @@ class HostedDriver:
         self._idle_timer: asyncio.TimerHandle | None = None
         self._number = 0
         self._closed = False
+        self._crash = ""  # the one that was told of last, with nothing answered since
 
     @property
     def name(self) -> str:
@@ -163,12 +164,14 @@ class HostedDriver:
                         raise self._failure(frame) or self._crashed("ended a read before its last page")
                     page = self._accept(check, frame)
                     if page.complete:
+                        self._crash = ""
                         await self._finish_read(child, number)
                         at_rest = True
                     else:
                         child.request({"id": number, "op": "more"})
                     yield page
                     if page.complete:
+                        self._crash = ""
                         return
             finally:
                 if not at_rest:
@@ -226,10 +229,12 @@ class HostedDriver:
     async def _answer_or_kill(self, child: ChildProcess, number: int) -> Frame:
         """The one answer of a verb. A caller that gives up leaves no way to say so to the driver but its end."""
         try:
-            return await self._answer(child, number)
+            answer = await self._answer(child, number)
         except asyncio.CancelledError:
             self._forget(child, "was still busy when its caller gave up")
             raise
+        self._crash = ""
+        return answer
 
     async def _answer(self, child: ChildProcess, number: int, *, seconds: float | None = None) -> Frame:
         limit = self._limits.seconds_without_page if seconds is None else seconds
@@ -390,5 +395,7 @@ class HostedDriver:
         return self._crashed(f"sent {fault} and was ended")
 
     def _crashed(self, what: str) -> DriverCrashed:
-        self._log.warning("driver_crashed", reason=what)
+        if what != self._crash:  # a trouble is told once, however often it is tried again
+            self._log.warning("driver_crashed", reason=what)
+        self._crash = what
         return DriverCrashed(f"the driver's process {what}", where=self._name)

@@ -134,9 +134,12 @@ async def _started(person: Person, machine: Machine, service: Service) -> bool:
         f"Start the service {service.installed} now?",
         why=f"It runs the agent from now on, also after a restart of the machine: {service.start}",
         kind=Kind.YES,
-        default=YES,
+        default=YES if person.present else NO,
     )
     if not await confirmed(person, question):
+        if not person.present:
+            text = f"The service {service.installed} is not started: `[service] start = true` in the answers does."
+            person.tell(Saying(Tone.NOTE, text))
         return False
     try:
         await machine.start_service()

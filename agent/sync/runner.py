@@ -141,8 +141,7 @@ class Runner:
         self._again = again
         await close_interrupted_runs(self._outbox, self._clock, stream=self._stream.address)
         before = read_checkpoint(await self._outbox.checkpoint(self._stream.address))
-        checkpoint = before.in_form(self._stream.form) if self._stream.form else before
-        self._checkpoint = checkpoint
+        self._checkpoint = checkpoint = before.in_form(self._stream.form) if self._stream.form else before
         # Under another rule than the relay's records left under, every one of them is sent again as it may leave now.
         full = full or (walk and checkpoint.needs_resend(self._stream.leave.fingerprint))
         report = RunReport(
@@ -174,8 +173,7 @@ class Runner:
                     reconcile=reconcile,
                 )
         except asyncio.CancelledError:
-            # The last page is durable or it is not; only the report of the stop is still to be written. Where the
-            # outbox takes no report the run ends all the same, and the next process closes it.
+            # Only the report of the stop is still to be written; where that fails the next process closes the run.
             with contextlib.suppress(GroundwireError):
                 await asyncio.shield(self._finish(report, RunStatus.CANCELLED))
             raise

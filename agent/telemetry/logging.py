@@ -6,6 +6,7 @@ as a terminal, a journal or a pipe likes it. What libraries log goes the same wa
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
@@ -31,6 +32,9 @@ from agent.telemetry.text import clean_text
 MAX_TRACEBACK_LINES: Final = 100  # a bug shows in the last frames
 MAX_DEPTH: Final = 4  # of nested values; deeper ones are shown as their text
 MAX_ITEMS: Final = 50  # of a list or table inside a value
+LOST_BETWEEN: Final = 1_000  # lines that could not be made, between two that say so
+
+log = structlog.get_logger(__name__)
 
 Format = Literal["auto", "json", "console"]
 
@@ -162,6 +166,7 @@ class _Libraries(logging.Handler):
     def __init__(self, pipeline: Sequence[Processor]) -> None:
         super().__init__()
         self._pipeline = pipeline
+        self._lost = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -172,8 +177,15 @@ class _Libraries(logging.Handler):
                 event = processor(_Named(LIBRARIES), record.levelname.lower(), event)  # type: ignore[assignment]
         except structlog.DropEvent:
             pass
-        except Exception:  # noqa: BLE001, S110 - a line that cannot be made is no reason to fail whoever wrote it
-            pass
+        except Exception as error:  # noqa: BLE001 - a line that cannot be made is no reason to fail whoever wrote it
+            self._tell_of_lost(record.name, error)
+
+    def _tell_of_lost(self, name: str, error: Exception) -> None:
+        """Told of the first, and of each thousandth: what loses one line mostly loses many."""
+        self._lost += 1
+        if self._lost % LOST_BETWEEN == 1:
+            with contextlib.suppress(Exception):  # where nothing can be written, nothing can be told either
+                log.warning("log_line_lost", logger=name, reason=type(error).__name__, lost=self._lost)
 
 
 def clean_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -176,8 +176,14 @@ def test_dead_letters_are_read_again_and_dropped_by_cause_or_one_by_one(visited:
     press(page, "Drop")
     expect(page.get_by_role("heading", level=2)).to_have_text("Drop this dead letter?")
     assert len(visited.deployment.call("dead_letters")["dead_letters"]) == len(letters)
+    page.get_by_label("Why, for the audit log").fill("  ")  # nothing is done without a reason
+    press(page, "Drop")
+    expect(page.get_by_role("alert")).to_have_text("Nothing is done without a reason.")
+    page.get_by_label("Why, for the audit log").fill("a test order")
     press(page, "Drop")
     expect(page.locator(".note")).to_contain_text("1 dropped.")
+    facts = visited.deployment.call("audit_lines", {"action": "local_action"})["lines"][0]["facts"]
+    assert (facts["call"], facts["why"]) == ("drop", "a test order")
     assert len(visited.deployment.call("dead_letters")["dead_letters"]) == len(letters) - 1
 
 

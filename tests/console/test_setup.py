@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from agent.identity import IdentityStore
 from agent.settings import load
-from tests.console.conftest import PATIENCE_MS
+from tests.console.conftest import PATIENCE_MS, Visited
 from tests.console.test_everywhere import NARROW, WIDE, found_by_axe, headings_out_of_order
 from tests.deployment import GROUNDWIRE, ROOT, Deployment
 
@@ -142,3 +143,67 @@ def test_a_machine_goes_from_nothing_to_a_connection_at_a_page(
     assert IdentityStore(load(folder).state_dir).load().relay_url == document["relay_url"]
     assert not (folder / ".setup-answers.toml").exists()
     assert faults == []
+
+
+def test_a_running_agent_gets_a_connection_in_its_console_and_reads_it(visited: Visited) -> None:
+    page, running = visited.go("add-connection"), visited.deployment
+    rules = (running.config / "policy.toml").read_text()
+    page.get_by_role("button", name="Begin").click()
+    choose(page, "What is to be read?", "sandbox")
+    fill(page, "A name for this connection", "erp")  # which is there already
+    expect(page.get_by_text("There is a connection erp already")).to_be_visible()
+    faults = judge(page)
+    page.get_by_role("button", name="No", exact=True).click()
+    fill(page, "A name for this connection", "demo")
+    expect(page.get_by_role("group", name="Which streams?")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("group", name="Which streams?")).to_be_visible()
+    page.get_by_role("button", name="Back").click()
+    expect(page.get_by_label("A name for this connection", exact=True)).to_have_value("demo")
+
+    other = visited.context.new_page()  # another window shows the same, and follows
+    other.goto(f"{visited.root}/add-connection")
+    expect(other.get_by_label("A name for this connection", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Go on").click()
+    expect(other.get_by_role("group", name="Which streams?")).to_be_visible()
+    other.close()
+
+    page.get_by_role("button", name="Go on").click()
+    choose(page, "What of them may leave this network?", "everything")
+    faults += judge(page)
+    choose(page, "Does this look right?", "write it down")
+    expect(page.get_by_text("policy.toml is there already. Change it like this?")).to_be_visible()
+    expect(page.get_by_role("region", name="policy.toml, changed")).to_contain_text("+[connections.demo")
+    faults += judge(page)
+    page.get_by_role("button", name="Yes").click()
+    expect(page.get_by_text("Wrote connections/demo.toml.")).to_be_visible()
+    page.get_by_role("link", name="Look at demo").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("demo")
+
+    assert faults == []
+    assert (running.config / "policy.toml").read_text().startswith(rules.rstrip())
+    assert "demo" in [one["name"] for one in running.call("status")["connections"]]
+    running.sync("demo")
+    audit = "".join(file.read_text() for file in (running.state / "audit").glob("*.jsonl"))
+    written = re.findall(
+        r'"origin":"console","name":"[^"]+"\},"facts":\{"call":"setup","file":"([^"]+)"', audit
+    )
+    assert written == ["policy.toml", "connections/demo.toml"]
+
+
+def test_set_up_works_without_scripts_and_leaving_it_writes_nothing(
+    browser: Browser, deployment: Deployment, tmp_path: Path
+) -> None:
+    folder = tmp_path / "fresh"
+    with setting_up(folder) as (process, link), signed_in(browser, link, java_script_enabled=False) as page:
+        page.get_by_role("button", name="Begin").click()
+        fill(page, "Address of the relay", f"127.0.0.1:{deployment.gateway}")
+        # The page asks for itself again while the way is tested.
+        expect(page.get_by_text("do not know who issued")).to_be_visible()
+        page.get_by_role("button", name="Leave").click()
+        expect(page.get_by_text("set-up was left by")).to_be_visible()
+        page.get_by_role("button", name="Finish").click()
+        process.communicate(timeout=60)
+
+    assert process.returncode == 4
+    assert [one.name for one in folder.iterdir()] == [".setup-answers.toml"]

@@ -169,6 +169,19 @@ async def test_a_crash_is_an_error_that_says_how(mode, reason):
         assert len(await driver.check()) == 1  # started again by the next call
 
 
+async def test_a_crash_that_lasts_is_logged_once_and_again_when_it_has_worked_between():
+    with structlog.testing.capture_logs() as logged:
+        async with hosted("exit") as driver:
+            for works in (False, True):
+                for _ in range(2):
+                    with pytest.raises(DriverCrashed):
+                        await keys_of(driver)
+                if not works:
+                    assert len(await driver.check()) == 1
+
+    assert len([one for one in logged if one["event"] == "driver_crashed"]) == 2
+
+
 async def test_a_crash_at_the_start_is_an_error():
     async with hosted("crash_at_start") as driver:
         with pytest.raises(DriverCrashed, match="exit code 4"):

@@ -154,12 +154,48 @@ async def test_a_client_that_is_too_slow_is_let_go(
 async def test_so_many_connections_and_no_more(besieged: Besieged) -> None:
     port = besieged.console.port or 0
     opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(server.MAX_CONNECTIONS)]
+    _, one_more = await asyncio.open_connection("127.0.0.1", port)
     try:
-        with pytest.raises((ConnectionResetError, AssertionError)):
-            assert await exchange(port, b"GET / HTTP/1.1\r\n\r\n") != b""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            with contextlib.suppress(ConnectionResetError):
+                assert await opened[0][0].read() == b""  # the oldest has given way
     finally:
-        for _, writer in opened:
+        for writer in (one_more, *(writer for _, writer in opened)):
             writer.close()
+
+
+async def test_another_user_who_holds_connections_keeps_nobody_out_who_is_signed_in(
+    besieged: Besieged,
+) -> None:
+    port = besieged.console.port or 0
+    async with besieged.signed_in() as inside:  # its connection is the oldest, and stays
+        held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(server.MAX_CONNECTIONS + 8)]
+        try:
+            own = {"cookie": inside.cookie.split(";")[0]}
+            async with httpx.AsyncClient(base_url=besieged.origin, timeout=PATIENCE_SECONDS) as fresh:
+                assert (await fresh.get(f"{inside.root}settings", headers=own)).status_code == 200
+            (line,) = inside.client._transport._pool.connections  # type: ignore[attr-defined]
+            assert (await inside.client.get(f"{inside.root}settings")).status_code == 200
+            assert inside.client._transport._pool.connections == [line]  # type: ignore[attr-defined]
+        finally:
+            for _, writer in held:
+                writer.close()
+
+
+async def test_a_connection_on_which_nobody_signs_in_does_not_last(
+    besieged: Besieged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "STRANGER_SECONDS", 0.5)
+    port = besieged.console.port or 0
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    asked = f"GET /static/x HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+            while not reader.at_eof():  # it asks and asks, as fast as it is answered
+                writer.write(asked)
+                await writer.drain()
+                await reader.read(65_536)
+    writer.close()
 
 
 async def test_so_many_live_pages_and_no_more(besieged: Besieged) -> None:

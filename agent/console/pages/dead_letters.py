@@ -12,6 +12,7 @@ from agent.console.pages.asking import link, whole_number
 from agent.errors import ConfigurationError
 
 LETTERS: Final = 50  # of one page
+MAX_WHY: Final = 1_000  # characters of a reason
 WORDS: Final = ("stream", "field", "reason", "key")
 
 
@@ -54,16 +55,17 @@ async def read_again(visit: Visit) -> Outcome:
 
 
 async def drop(visit: Visit) -> Outcome:
-    meant = _meant(visit)
-    if not visit.confirmed:
+    meant, why = _meant(visit), visit.form.get("why", "").strip()[:MAX_WHY]
+    if not (visit.confirmed and why):
         return Confirm(
             _question(meant, visit),
             consequence="What is wrong with them is forgotten here. The records stay as they are at the source, and"
             " do not come to the platform until they change there or their stream is re-synced.",
             yes="Drop",
             danger=True,
+            asks="Why, for the audit log",
         )
-    answer = await visit.ask("drop", **meant)
+    answer = await visit.ask("drop", **meant, why=why)
     left = f" {answer['left']} more have the same cause." if answer["left"] else ""
     visit.note(f"{answer['dropped']} dropped.{left}")
     return GoTo("dead-letters")

@@ -377,6 +377,17 @@ class TestFiles:
 
 
 class TestTheEnd:
+    async def test_with_nobody_present_a_service_is_started_only_where_the_answers_say_so(self) -> None:
+        installed = Service("groundwire.service", start="systemctl start")
+        for given, done in (({}, []), ({"service.start": ["yes"]}, ["started"])):
+            machine = FakeMachine(the_service=installed, found=ENROLLED)
+            person = Scripted({"connection.add": ["no"], **given}, present=False)
+
+            await set_up(person, machine)
+
+            assert machine.done == done
+            assert ("is not started" in " ".join(person.texts(Tone.NOTE))) is not bool(done)
+
     async def test_a_service_that_is_installed_is_started_when_somebody_says_yes(self) -> None:
         machine = FakeMachine(
             the_service=Service("groundwire.service", start="systemctl start"), found=ENROLLED

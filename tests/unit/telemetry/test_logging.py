@@ -56,6 +56,16 @@ def test_a_line_end_or_terminal_code_in_a_value_cannot_forge_a_line() -> None:
     assert "\u202e" not in text
 
 
+def test_a_library_s_line_that_cannot_be_made_is_counted_and_told_once(
+    logged: Callable[[], list[dict[str, Any]]],
+) -> None:
+    for _ in range(3):
+        logging.getLogger("library").warning("%d rows", "some")  # which Python cannot put together
+
+    (line,) = logged()
+    assert (line["event"], line["logger"], line["reason"]) == ("log_line_lost", "library", "TypeError")
+
+
 def test_a_secret_is_masked_in_every_place(
     logged: Callable[[], list[dict[str, Any]]], tmp_path: Path
 ) -> None:
