@@ -29,6 +29,7 @@ from agent.commandline.policy import policy
 from agent.commandline.relay import relay
 from agent.commandline.run import run
 from agent.commandline.secret import secret
+from agent.commandline.selfcheck import selfcheck
 from agent.commandline.setup import setup
 from agent.commandline.status import status
 from agent.commandline.sync import reconcile, resync, sync
@@ -123,6 +124,7 @@ for command in (
     console,
     mapping,
     secret,
+    selfcheck,
     setup,
     enroll,
     relay,
