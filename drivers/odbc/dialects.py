@@ -59,6 +59,9 @@ class Dialect:
     bound_as_utf16: frozenset[str] = frozenset()
     native_projections: Mapping[str, str] = field(default_factory=dict)
     native_kinds: Mapping[str, Kind] = field(default_factory=dict)
+    # Dates are fetched as the ODBC driver prints them: one that is none (2024-00-15) ends the process that takes it for
+    # a date. For products of which nobody knows that they keep none.
+    dates_as_text: bool = False
     # Rows travel as one text each (see packing.py); {items} is the select list. Only kinds in `own_text` may then go
     # without their projection: their printed form is exact.
     pack: str = ""
@@ -464,6 +467,7 @@ ANSI: Final = Dialect(
         Kind.DECIMAL: "CAST(? AS decimal({size},{scale}))",
     },
     now={"local": "CURRENT_TIMESTAMP", "utc": "CURRENT_TIMESTAMP", "date": "CURRENT_DATE"},
+    dates_as_text=True,
 )
 
 DIALECTS: Final = {

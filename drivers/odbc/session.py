@@ -344,7 +344,7 @@ class BulkConnection:
             max_bytes_per_batch=max(self._options.buffer_bytes, 2 * text_bytes),
             max_text_size=text_bytes,
             max_binary_size=text_bytes,
-            map_schema=exact_schema,
+            map_schema=printed_schema if self._dialect.dates_as_text else exact_schema,
             fetch_concurrently=True,
             query_timeout_sec=self._options.query_seconds if self._dialect.time_limit == "" else None,
         )
@@ -366,6 +366,17 @@ def _with_snapshot(dialect: Dialect, *, asked: bool) -> Dialect:
 def exact_schema(schema: pa.Schema) -> pa.Schema:
     """Types that hold what the source prints: no decimal is parsed on the way (a NaN would become 0), no float cut."""
     return pa.schema([pa.field(field.name, _exact(field.type)) for field in schema])
+
+
+def printed_schema(schema: pa.Schema) -> pa.Schema:
+    """As `exact_schema`, with dates as texts; `values.typed` makes dates of those that are some.
+
+    Moments cannot be had so: drivers declare them shorter than they print them.
+    """
+    exact = exact_schema(schema)
+    return pa.schema(
+        [field.with_type(pa.string()) if pa.types.is_date(field.type) else field for field in exact]
+    )
 
 
 def _exact(kind: pa.DataType) -> pa.DataType:

@@ -150,6 +150,11 @@ async def test_a_date_that_is_none_costs_its_own_record_and_day_zero_is_null(
     assert [row["d"] for row in good] == [date(2026, 1, 5), None]
     assert [row["t"] for row in good] == [datetime(2026, 1, 5, 10, 0, 0, 123456), None]
 
+    unknown = of("select cast(no as char(3)) as k, d from days", "k")
+    unforeseen = rows(await pages(make(mariadb_source, dialect="ansi"), scan(unknown)))
+
+    assert [row["d"] for row in unforeseen][:2] == ["2026-01-05", "2024-00-15"]
+
 
 async def test_a_syntax_error_names_the_stream(source: Source, make: Make) -> None:
     error = await failure(make(source), of("select order_no as k frm orders where", "k"))
