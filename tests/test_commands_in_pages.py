@@ -30,6 +30,8 @@ SIGNED = {
 RUN_BY = {
     "docs/commands.md": "tests/integration/test_commands_page.py",
     "docs/diagnostics.md": "tests/integration/test_pages_run.py",
+    "docs/install-offline.md": "tests/packaging/test_offline.py",
+    "docs/install-relay.md": "tests/packaging/test_relay_machine.py",
     "docs/network.md": "tests/integration/test_pages_run.py",
     "docs/platform-guide.md": "tests/integration/test_platform_guide.py",
     "docs/systems/any-database.md": "tests/integration/test_any_database_page.py",

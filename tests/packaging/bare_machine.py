@@ -1,0 +1,117 @@
+"""A bare Debian with systemd as its first process and no network but its own: systemd-nspawn over a folder of layers.
+
+Below everything lies a system that debootstrap makes once, in build/machines; what a test does goes into a layer above
+it, which goes with the test.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+MIRROR: Final = "http://deb.debian.org/debian"
+BROUGHT: Final = "systemd,systemd-sysv,curl,procps,iproute2,strace"
+PATIENCE: Final = 120.0  # seconds that anything may take on a busy machine
+
+
+def cannot() -> str:
+    """Why there can be no machine here; empty where there can."""
+    if os.name != "posix" or os.geteuid() != 0:
+        return "only root makes machines"
+    lacking = [name for name in ("systemd-nspawn", "nsenter", "debootstrap") if shutil.which(name) is None]
+    return f"not here: {', '.join(lacking)}" if lacking else ""
+
+
+def base(suite: str = "bookworm") -> Path:
+    """The system below, made where it is not there yet."""
+    made = Path(os.environ.get("GROUNDWIRE_MACHINES", ROOT / "build" / "machines")) / suite
+    if not (made / "etc" / "debian_version").exists():
+        half = made.with_name(f"{suite}.half")
+        shutil.rmtree(half, ignore_errors=True)
+        half.parent.mkdir(parents=True, exist_ok=True)
+        command = ["debootstrap", "--variant=minbase", f"--include={BROUGHT}", suite, str(half), MIRROR]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        half.rename(made)
+    return made
+
+
+@contextmanager
+def layered(below: Path, work: Path) -> Iterator[Path]:
+    """A folder that looks like the one below, and whose changes lie in `work`."""
+    parts = {name: work / name for name in ("above", "aside", "root")}
+    for part in parts.values():
+        part.mkdir(parents=True)
+    options = f"lowerdir={below},upperdir={parts['above']},workdir={parts['aside']}"
+    subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, str(parts["root"])], check=True)
+    try:
+        yield parts["root"]
+    finally:
+        subprocess.run(["umount", str(parts["root"])], check=True)
+
+
+class Machine:
+    """A running system, and what is done in it."""
+
+    def __init__(self, root: Path, pid: int) -> None:
+        self.root = root
+        self._pid = pid
+
+    def run(self, script: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """As root's shell in it, with an environment of its own."""
+        enter = ["nsenter", "--target", str(self._pid), "--all", "--root", "--wd"]
+        shell = ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8", "sh", "-euc", f"cd /root; {script}"]  # fmt: skip
+        done = subprocess.run([*enter, *shell], capture_output=True, text=True, check=False, cwd="/")
+        if check and done.returncode:
+            raise AssertionError(f"{script}\nended with {done.returncode}\n{done.stdout}{done.stderr}")
+        return done
+
+    def said(self, script: str) -> str:
+        return self.run(script).stdout.strip()
+
+    def until(self, script: str) -> None:
+        """Wait for a script that ends well."""
+        eventually(lambda: self.run(script, check=False).returncode == 0, script)
+
+
+def eventually(holds: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {PATIENCE:.0f} s: {what}")
+        time.sleep(0.3)
+
+
+@contextmanager
+def booted(root: Path, log: Path) -> Iterator[Machine]:
+    """systemd as the first process of `root`, until the block ends."""
+    command = ["systemd-nspawn", "--directory", str(root), "--boot", "--register=no", "--keep-unit", "--private-network", "--resolv-conf=off", "--quiet"]  # fmt: skip
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+    try:
+        eventually(lambda: _first_of(process.pid) != 0, "a first process")
+        machine = Machine(root, _first_of(process.pid))
+        machine.until("systemctl is-system-running | grep -qE 'running|degraded'")
+        yield machine
+    finally:
+        process.terminate()  # nspawn asks its systemd to power off
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _first_of(nspawn: int) -> int:
+    """The process of `nspawn` that is number 1 inside: systemd itself, once it is."""
+    for children in Path(f"/proc/{nspawn}/task/{nspawn}").glob("children"):
+        for pid in children.read_text().split():
+            if Path(f"/proc/{pid}/comm").read_text().strip() == "systemd":
+                return int(pid)
+    return 0
