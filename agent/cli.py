@@ -30,6 +30,7 @@ from agent.commandline.relay import relay
 from agent.commandline.run import run
 from agent.commandline.secret import secret
 from agent.commandline.selfcheck import selfcheck
+from agent.commandline.service import service
 from agent.commandline.setup import setup
 from agent.commandline.status import status
 from agent.commandline.sync import reconcile, resync, sync

@@ -45,10 +45,25 @@ def run(invocation: Invocation) -> None:
 async def _run(settings: Settings, logs: Logs) -> None:
     import asyncio  # noqa: PLC0415 - loaded already by whoever called this
 
-    import structlog  # noqa: PLC0415
-
     from agent.app import App  # noqa: PLC0415 - the whole agent
     from agent.service.notify import manager_of  # noqa: PLC0415
+
+    warn_of_broken(settings)
+    app = App(settings, logs=logs, manager=manager_of(os.environ))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        try:
+            loop.add_signal_handler(number, app.stop)
+        except NotImplementedError:  # Windows: the event loop has no signal handlers
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(app.stop))
+    if sys.platform != "win32":
+        loop.add_signal_handler(signal.SIGHUP, app.reload)
+    await app.run()
+
+
+def warn_of_broken(settings: Settings) -> None:
+    """Once for each mistake in a connection file: the other connections run."""
+    import structlog  # noqa: PLC0415
 
     log = structlog.get_logger(__name__)
     for broken in settings.broken:
@@ -60,13 +75,3 @@ async def _run(settings: Settings, logs: Logs) -> None:
                 error=problem.message,
                 hint=problem.hint,
             )
-    app = App(settings, logs=logs, manager=manager_of(os.environ))
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        try:
-            loop.add_signal_handler(number, app.stop)
-        except NotImplementedError:  # Windows: the event loop has no signal handlers
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(app.stop))
-    if sys.platform != "win32":
-        loop.add_signal_handler(signal.SIGHUP, app.reload)
-    await app.run()

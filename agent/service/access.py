@@ -1,0 +1,81 @@
+"""Owners and access lists of Windows' files, through pywin32."""
+
+from __future__ import annotations
+
+import sys
+
+if sys.platform == "win32":
+    import os
+    import stat
+    from collections.abc import Iterator
+    from contextlib import contextmanager
+    from pathlib import Path
+
+    import pywintypes
+    import win32api
+    import win32security
+
+    from agent.service.ports import ServiceRefused
+
+    class NtfsAccess:
+        def me(self) -> str:
+            with _refusals():
+                token = win32security.OpenProcessToken(
+                    win32api.GetCurrentProcess(), win32security.TOKEN_QUERY
+                )
+                user = win32security.GetTokenInformation(token, win32security.TokenUser)[0]
+                return str(win32security.ConvertSidToStringSid(user))
+
+        def owner(self, path: Path) -> str:
+            with _refusals():
+                found = win32security.GetNamedSecurityInfo(
+                    str(path), win32security.SE_FILE_OBJECT, win32security.OWNER_SECURITY_INFORMATION
+                )
+                return str(win32security.ConvertSidToStringSid(found.GetSecurityDescriptorOwner()))
+
+        def is_link(self, path: Path) -> bool:
+            """A symbolic link or a junction: what it holds lies elsewhere."""
+            try:
+                return bool(path.lstat().st_file_attributes & stat.FILE_ATTRIBUTE_REPARSE_POINT)
+            except OSError as error:
+                raise ServiceRefused(error.winerror or 0, error.strerror or "cannot be looked at") from error
+
+        def close(self, folder: Path, access: str) -> None:
+            with _refusals():
+                wanted = win32security.ConvertStringSecurityDescriptorToSecurityDescriptor(
+                    access, win32security.SDDL_REVISION_1
+                ).GetSecurityDescriptorDacl()
+                # What lies below first: an entry of its own there would go on holding beside what it inherits.
+                for path in _below(folder):
+                    win32security.SetNamedSecurityInfo(
+                        path,
+                        win32security.SE_FILE_OBJECT,
+                        win32security.DACL_SECURITY_INFORMATION
+                        | win32security.UNPROTECTED_DACL_SECURITY_INFORMATION,
+                        None,
+                        None,
+                        win32security.ACL(),
+                        None,
+                    )
+                win32security.SetNamedSecurityInfo(
+                    str(folder),
+                    win32security.SE_FILE_OBJECT,
+                    win32security.DACL_SECURITY_INFORMATION
+                    | win32security.PROTECTED_DACL_SECURITY_INFORMATION,
+                    None,
+                    None,
+                    wanted,
+                    None,
+                )
+
+    def _below(folder: Path) -> Iterator[str]:
+        for root, folders, files in os.walk(folder):
+            for name in (*folders, *files):
+                yield str(Path(root, name))
+
+    @contextmanager
+    def _refusals() -> Iterator[None]:
+        try:
+            yield
+        except pywintypes.error as error:
+            raise ServiceRefused(int(error.winerror), str(error.strerror).strip()) from error

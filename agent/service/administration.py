@@ -1,0 +1,207 @@
+"""Installing, configuring and removing the Windows service: in which order, and what is no reason to give up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, ParamSpec, TypeVar
+
+from agent.clock import Clock
+from agent.errors import ConfigurationError, NeedsPersonError, NotPermitted, Unreachable
+from agent.service.plan import (
+    DESCRIPTION,
+    NAME,
+    PRESHUTDOWN_SECONDS,
+    Recovery,
+    folder_access,
+    is_trusted,
+    service_sid,
+)
+from agent.service.ports import FileAccess, ServiceControl, ServiceRefused, State
+
+START_SECONDS: Final = 120.0  # a large outbox is checked before the agent says that it runs
+STOP_SECONDS: Final = 120.0  # drain, drivers, disk
+LOOK_SECONDS: Final = 0.25
+MOST_ASIDE: Final = 100  # folders moved away; beyond that somebody has to look
+
+Answer = TypeVar("Answer")
+Given = ParamSpec("Given")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was done, in sentences, and what the system would not do though the service works without."""
+
+    steps: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    config: Path
+    state: Path
+
+
+class Administration:
+    """Of this machine's service. Every method raises a GroundwireError."""
+
+    def __init__(self, control: ServiceControl, access: FileAccess, clock: Clock) -> None:
+        self._control = control
+        self._access = access
+        self._clock = clock
+
+    def install(self, command_line: str, folders: Folders) -> Done:
+        """Make the service, or bring one that is there up to date; it is not started."""
+        self._want_administrator("install")
+        done = Done()
+        if _asked(self._control.state) is State.MISSING:
+            _asked(self._control.create, command_line)
+            done.steps.append(f"The service {NAME} was made; it starts with the machine.")
+        else:
+            _asked(self._control.set_command_line, command_line)
+            done.steps.append(f"The service {NAME} was there; it starts this program now.")
+        self._configure(folders, done)
+        return done
+
+    def configure(self, folders: Folders) -> Done:
+        """Everything of a service that is there already, as the Windows package makes one, but its program and account."""
+        self._want_administrator("configure")
+        self._want_service()
+        done = Done()
+        self._configure(folders, done)
+        return done
+
+    async def start(self) -> None:
+        self._want_administrator("start")
+        self._want_service()
+        if _asked(self._control.state) is State.RUNNING:
+            return
+        _asked(self._control.start)
+        await self._until(State.RUNNING, START_SECONDS, "did not start", _LOOK)
+
+    async def stop(self) -> None:
+        """Returns when it has ended: what it had sent is acked, or is sent again later."""
+        self._want_administrator("stop")
+        self._want_service()
+        if _asked(self._control.state) is State.STOPPED:
+            return
+        _asked(self._control.stop)
+        await self._until(State.STOPPED, STOP_SECONDS, "did not end", _LOOK)
+
+    async def remove(self) -> None:
+        """Stop it and take it out; configuration and state stay."""
+        await self.stop()
+        _asked(self._control.delete)
+        _asked(self._control.remove_event_source)
+
+    def state(self) -> tuple[State, int]:
+        """With the code that its last run ended with."""
+        state = _asked(self._control.state)
+        return state, 0 if state is State.MISSING else _asked(self._control.exit_code)
+
+    # The parts.
+
+    def _configure(self, folders: Folders, done: Done) -> None:
+        self._close_folders(folders, done)
+        control = self._control
+        wanted: list[tuple[str, Callable[[], None]]] = [
+            ("its description", lambda: control.set_description(DESCRIPTION)),
+            ("that it is started again when it ends unexpectedly", lambda: control.set_recovery(Recovery())),
+            ("that it is started again also when it ends with an error", control.set_recovery_after_errors),
+            ("that it starts behind what the machine needs to start", control.set_delayed_start),
+            ("that its account can be given access", control.set_own_sid),
+            ("the time that it has when the machine shuts down", lambda: control.set_preshutdown(PRESHUTDOWN_SECONDS)),
+            ("the source of its events", control.add_event_source),
+        ]  # fmt: skip
+        for what, step in wanted:
+            try:
+                step()
+            except ServiceRefused as error:
+                done.warnings.append(f"Windows did not take {what}: {error}")
+        done.steps.append("Recovery, delayed start, account and source of events are set.")
+
+    def _close_folders(self, folders: Folders, done: Done) -> None:
+        """Before the service runs: whoever can write a connection file decides to whom credentials are shown."""
+        sid = service_sid()
+        moved = self._move_away(folders.config, sid)
+        if moved is not None:
+            done.warnings.append(
+                f"{folders.config} held what no administrator had put there. It was moved to {moved}: look what it is, and "
+                "take nothing from it that you do not know."
+            )
+        try:
+            folders.config.mkdir(parents=True, exist_ok=True)
+            (folders.config / "connections").mkdir(exist_ok=True)
+            _asked(self._access.close, folders.config, folder_access(sid, writable=False))
+            folders.state.mkdir(parents=True, exist_ok=True)
+            _asked(self._access.close, folders.state, folder_access(sid, writable=True))
+        except OSError as error:
+            raise NotPermitted(
+                f"the folder cannot be made: {error.strerror or 'unknown fault'}",
+                where=str(error.filename or folders.config),
+                hint=_AS_ADMINISTRATOR,
+            ) from error
+        done.steps.append(
+            f"{folders.config} is open to administrators, and to the service for reading; {folders.state} for writing."
+        )
+
+    def _move_away(self, folder: Path, sid: str) -> Path | None:
+        strange = next(self._strange(folder, sid), None)
+        if strange is None:
+            return None
+        for number in range(1, MOST_ASIDE + 1):
+            aside = folder.with_name(f"{folder.name}.not-trusted-{number}")
+            if not aside.exists():
+                try:
+                    return folder.rename(aside)
+                except OSError as error:
+                    raise ConfigurationError(
+                        f"{strange} belongs to somebody who is no administrator, and the folder cannot be moved away",
+                        where=str(folder),
+                        hint="Look what it is; delete or rename the folder as an administrator, and ask again.",
+                    ) from error
+        raise ConfigurationError("too many folders were moved away already", where=str(folder))
+
+    def _strange(self, folder: Path, sid: str) -> Iterator[Path]:
+        """What of the folder, and the folder itself, no administrator can have put there, as far as owners say."""
+        if not folder.exists() and not folder.is_symlink():
+            return
+        me = _asked(self._access.me)
+        for path in (folder, *sorted(folder.rglob("*"))):
+            linked = _asked(self._access.is_link, path)
+            if linked or not is_trusted(_asked(self._access.owner, path), administrator=me, sid=sid):
+                yield path
+
+    async def _until(self, wanted: State, seconds: float, failed: str, hint: str) -> None:
+        deadline = self._clock.monotonic() + seconds
+        while (state := _asked(self._control.state)) is not wanted:
+            ended = wanted is State.RUNNING and state is State.STOPPED
+            if ended or self._clock.monotonic() > deadline:
+                code = _asked(self._control.exit_code)
+                told = f" (exit code {code})" if code else ""
+                raise Unreachable(f"the service {failed}{told}", where=NAME, hint=hint)
+            await self._clock.sleep(LOOK_SECONDS)
+
+    def _want_administrator(self, what: str) -> None:
+        if not _asked(self._control.is_administrator):
+            raise NotPermitted(
+                f"only an administrator may {what} a service", where=NAME, hint=_AS_ADMINISTRATOR
+            )
+
+    def _want_service(self) -> None:
+        if _asked(self._control.state) is State.MISSING:
+            raise NeedsPersonError(
+                "there is no such service", where=NAME, hint="Make it first: `groundwire service install`."
+            )
+
+
+def _asked(question: Callable[Given, Answer], *args: Given.args, **named: Given.kwargs) -> Answer:
+    try:
+        return question(*args, **named)
+    except ServiceRefused as error:
+        raise NeedsPersonError(f"Windows refused it: {error}", where=NAME, hint=_AS_ADMINISTRATOR) from error
+
+
+_AS_ADMINISTRATOR: Final = "Open the terminal with `Run as administrator`, and give the command there again."
+_LOOK: Final = "The event log (source Groundwire) and `groundwire log tail` say why."

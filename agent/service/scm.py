@@ -1,0 +1,173 @@
+"""Windows' service control manager and registry, through pywin32."""
+
+from __future__ import annotations
+
+import sys
+
+if sys.platform == "win32":
+    import contextlib
+    import ctypes
+    import winreg
+    from collections.abc import Iterator
+    from contextlib import contextmanager
+    from typing import Any, Final, cast
+
+    import pywintypes
+    import win32service
+
+    from agent.service.plan import (
+        ACCOUNT,
+        DISPLAY_NAME,
+        EVENT_MESSAGES,
+        EVENT_SOURCE_KEY,
+        EVENT_TYPES,
+        NAME,
+        Recovery,
+    )
+    from agent.service.ports import ServiceRefused, State
+
+    _NO_SUCH_SERVICE: Final = 1060
+    _OWN_ERROR: Final = 1066  # the service's own code is beside it
+    _SID_TYPE_UNRESTRICTED: Final = 1
+    _NO_TAG: Final = False  # of a place in the order in which drivers load
+    _STATES: Final = {
+        win32service.SERVICE_STOPPED: State.STOPPED,
+        win32service.SERVICE_START_PENDING: State.STARTING,
+        win32service.SERVICE_RUNNING: State.RUNNING,
+        win32service.SERVICE_STOP_PENDING: State.STOPPING,
+    }
+
+    class Scm:
+        def is_administrator(self) -> bool:
+            return bool(ctypes.windll.shell32.IsUserAnAdmin())
+
+        def state(self) -> State:
+            try:
+                return _STATES.get(self._status()[1], State.STOPPING)
+            except ServiceRefused as error:
+                if error.code == _NO_SUCH_SERVICE:
+                    return State.MISSING
+                raise
+
+        def exit_code(self) -> int:
+            status = self._status()
+            return int(status[4] if status[3] == _OWN_ERROR else status[3])
+
+        def create(self, command_line: str) -> None:
+            with _refusals(), _manager(win32service.SC_MANAGER_CREATE_SERVICE) as manager:
+                made = win32service.CreateService(
+                    manager, NAME, DISPLAY_NAME, win32service.SERVICE_ALL_ACCESS,
+                    win32service.SERVICE_WIN32_OWN_PROCESS, win32service.SERVICE_AUTO_START,
+                    win32service.SERVICE_ERROR_NORMAL, command_line, None, _NO_TAG, None, ACCOUNT, None,
+                )  # fmt: skip
+                win32service.CloseServiceHandle(made)
+
+        def set_command_line(self, command_line: str) -> None:
+            unchanged = win32service.SERVICE_NO_CHANGE
+            with _service(win32service.SERVICE_CHANGE_CONFIG) as service:
+                win32service.ChangeServiceConfig(
+                    service,
+                    unchanged,
+                    unchanged,
+                    unchanged,
+                    command_line,
+                    None,
+                    _NO_TAG,
+                    None,
+                    None,
+                    None,
+                    None,
+                )
+
+        def delete(self) -> None:
+            with _service(0x10000) as service:  # DELETE
+                win32service.DeleteService(service)
+
+        def start(self) -> None:
+            with _service(win32service.SERVICE_START) as service:
+                win32service.StartService(service, None)
+
+        def stop(self) -> None:
+            with _service(win32service.SERVICE_STOP) as service:
+                win32service.ControlService(service, win32service.SERVICE_CONTROL_STOP)
+
+        def set_description(self, text: str) -> None:
+            self._set(win32service.SERVICE_CONFIG_DESCRIPTION, text)
+
+        def set_recovery(self, recovery: Recovery) -> None:
+            actions = [
+                (win32service.SC_ACTION_RESTART, seconds * 1000) for seconds in recovery.restart_seconds
+            ]
+            self._set(
+                win32service.SERVICE_CONFIG_FAILURE_ACTIONS,
+                {
+                    "ResetPeriod": recovery.forget_seconds,
+                    "RebootMsg": "",
+                    "Command": "",
+                    "Actions": actions,
+                },
+            )
+
+        def set_recovery_after_errors(self) -> None:
+            self._set(win32service.SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, value=True)
+
+        def set_delayed_start(self) -> None:
+            self._set(win32service.SERVICE_CONFIG_DELAYED_AUTO_START_INFO, value=True)
+
+        def set_own_sid(self) -> None:
+            self._set(win32service.SERVICE_CONFIG_SERVICE_SID_INFO, _SID_TYPE_UNRESTRICTED)
+
+        def set_preshutdown(self, seconds: int) -> None:
+            self._set(win32service.SERVICE_CONFIG_PRESHUTDOWN_INFO, seconds * 1000)
+
+        def add_event_source(self) -> None:
+            try:
+                with winreg.CreateKey(winreg.HKEY_LOCAL_MACHINE, EVENT_SOURCE_KEY) as key:
+                    winreg.SetValueEx(key, "EventMessageFile", 0, winreg.REG_EXPAND_SZ, EVENT_MESSAGES)
+                    winreg.SetValueEx(key, "TypesSupported", 0, winreg.REG_DWORD, EVENT_TYPES)
+            except OSError as error:
+                raise ServiceRefused(
+                    error.winerror or 0, error.strerror or "the registry refused it"
+                ) from error
+
+        def remove_event_source(self) -> None:
+            with contextlib.suppress(FileNotFoundError):
+                try:
+                    winreg.DeleteKey(winreg.HKEY_LOCAL_MACHINE, EVENT_SOURCE_KEY)
+                except PermissionError as error:
+                    raise ServiceRefused(
+                        error.winerror or 0, error.strerror or "the registry refused it"
+                    ) from error
+
+        def _set(self, level: int, value: Any) -> None:
+            rights = win32service.SERVICE_CHANGE_CONFIG | win32service.SERVICE_START  # a restart is a start
+            with _service(rights) as service:
+                win32service.ChangeServiceConfig2(service, level, value)
+
+        def _status(self) -> tuple[int, ...]:
+            with _service(win32service.SERVICE_QUERY_STATUS) as service:
+                return cast("tuple[int, ...]", win32service.QueryServiceStatus(service))
+
+    @contextmanager
+    def _service(rights: int) -> Iterator[Any]:
+        with _refusals(), _manager(win32service.SC_MANAGER_CONNECT) as manager:
+            service = win32service.OpenService(manager, NAME, rights)
+            try:
+                yield service
+            finally:
+                win32service.CloseServiceHandle(service)
+
+    @contextmanager
+    def _manager(rights: int) -> Iterator[Any]:
+        manager = win32service.OpenSCManager(None, None, rights)
+        try:
+            yield manager
+        finally:
+            win32service.CloseServiceHandle(manager)
+
+    @contextmanager
+    def _refusals() -> Iterator[None]:
+        try:
+            yield
+        except pywintypes.error as error:
+            raise ServiceRefused(int(error.winerror), str(error.strerror).strip()) from error
