@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo quick-start test check faults network faults-scaled relay-scaled sim soak security fuzz bugs bench lock screenshots schemas messages docs client release packages clean
+.PHONY: compatibility help service-cycle demo quick-start test check faults network faults-scaled relay-scaled sim soak security fuzz bugs bench lock screenshots schemas messages docs client release packages clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -74,6 +74,10 @@ bench: .venv/dev packages ## the numbers of docs/benchmarks.md (see bench/README
 packages: ## servers that tests run against: Debian's packages (root or sudo) and npm's; skipped where they cannot be had
 	@bash .ci/debian-packages.sh
 	@bash .ci/node-packages.sh
+service-cycle: .venv/dev ## the agent's package on a bare Debian with systemd, by docs/install-linux.md: install to purge, upgrade under load (root; debootstrap, systemd-container)
+	@test -x build/bundle/groundwire/groundwire || $(BIN)/python packaging/build.py bundle
+	$(BIN)/pytest -q -s -n 0 tests/packaging/test_service_cycle.py
+
 
 lock: ## write the lock files anew
 	$(BIN)/python -m pip install --quiet uv

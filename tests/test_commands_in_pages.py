@@ -30,6 +30,7 @@ SIGNED = {
 RUN_BY = {
     "docs/commands.md": "tests/integration/test_commands_page.py",
     "docs/diagnostics.md": "tests/integration/test_pages_run.py",
+    "docs/install-linux.md": "tests/packaging/test_service_cycle.py",
     "docs/install-offline.md": "tests/packaging/test_offline.py",
     "docs/install-relay.md": "tests/packaging/test_relay_machine.py",
     "docs/network.md": "tests/integration/test_pages_run.py",
