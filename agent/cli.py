@@ -126,6 +126,7 @@ for command in (
     mapping,
     secret,
     selfcheck,
+    service,
     setup,
     enroll,
     relay,
