@@ -76,7 +76,7 @@ def _of_relay(relay: Mapping[str, Any], now: datetime) -> Iterator[Finding]:
             "relay",
             error["message"],
             f"not connected since {since}" if since else "",
-            error["hint"],
+            error.get("hint") or "",
         )
     held_back = relay.get("held_back")
     if held_back:
@@ -156,7 +156,7 @@ def _of_streams(connection: Mapping[str, Any]) -> Iterator[Finding]:
     """Streams with the same trouble are one finding: a source that is away is one thing to mend, not twenty."""
     together: dict[tuple[str, str, str], list[str]] = {}
     messages: dict[tuple[str, str, str], Mapping[str, Any]] = {}
-    for stream in connection["streams"]:
+    for stream in connection.get("streams") or []:
         error = stream.get("error")
         if error:
             shared = not issubclass(ERRORS_BY_CODE.get(error["code"], Exception), NeedsPersonError)

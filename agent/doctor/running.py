@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from agent.doctor.check import Check, Known, Told
 from agent.doctor.installation import Installation
-from agent.findings import Level
+from agent.findings import Finding, Level
+from agent.standing import findings_of
 
-MAX_STREAMS: Final = 50  # told of one by one; beyond it one finding says how many more
+MAX_TOLD: Final = 50  # findings; streams with the same trouble are one
 _COPY: Final = "another copy of this agent"
 _SUPERSEDED: Final = "a newer session of this agent"
+_CODES: Final[Mapping[str, str]] = {
+    "relay.held_back": "held_back",
+    "connection.paused": "paused",
+    "commands.in_doubt": "in_doubt",
+    "audit.unavailable": "audit",
+}
 
 KNOWN: Final = (
     Known(
@@ -76,7 +83,7 @@ KNOWN: Final = (
     ),
     Known(
         "agent.in_doubt",
-        Level.WARNING,
+        Level.PROBLEM,
         "Nobody knows of some writes whether the system took them",
         "`groundwire commands list --state in_doubt` lists them; look in the system, then `groundwire commands settle`.",
     ),
@@ -101,17 +108,16 @@ async def check_agent(installation: Installation, told: Told) -> None:
     if status is None:
         told.found("silent", where, "the agent did not answer")
         return
-    _link(status.get("relay") or {}, told)
     names = {one.name for one in installation.connections}
     chosen = [one for one in status.get("connections") or [] if one.get("name") in names]
+    judged = findings_of({**status, "connections": chosen}, installation.clock.utcnow())
+    _tell(judged, status.get("relay") or {}, told)
+    troubled = {
+        one.where.partition("/")[0].partition(":")[0] for one in judged if one.code.startswith("stream.")
+    }
     for connection in chosen:
-        _connection(connection, told)
-    doubts = (status.get("commands") or {}).get("in_doubt", 0)
-    if doubts:
-        told.found("in_doubt", where, f"{doubts} commands are in doubt")
-    error = (status.get("audit") or {}).get("error")
-    if error:
-        told.found("audit", where, error["message"], next_step=error.get("hint", ""))
+        if connection["name"] not in troubled:
+            told.fine(connection["name"], "no stream has an error")
 
 
 def _identity(installation: Installation, told: Told) -> None:
@@ -122,54 +128,33 @@ def _identity(installation: Installation, told: Told) -> None:
         told.fine("identity.json", f"enrolled as {installation.identity.agent}")
 
 
-def _link(relay: Mapping[str, Any], told: Told) -> None:
-    error, phase = relay.get("error"), relay.get("phase", "")
-    evidence = f"{phase} since {relay.get('since')}; last ack {relay.get('last_ack') or 'never'}"
-    if error:
-        told.found(
-            _code_of(error), "relay", error["message"], evidence=evidence, next_step=error.get("hint", "")
-        )
-    elif phase != "connected":
-        told.found("unconnected", "relay", f"the link is {phase}", evidence=evidence)
+def _tell(judged: Sequence[Finding], relay: Mapping[str, Any], told: Told) -> None:
+    """What agent/standing.py makes of the status, in doctor's words; of what other checks look at nothing."""
+    phase = relay.get("phase", "")
+    link = f"{phase} since {relay.get('since')}; last ack {relay.get('last_ack') or 'never'}"
+    codes = [(one, _code_of(one)) for one in judged]
+    for one, code in [pair for pair in codes if pair[1]][:MAX_TOLD]:
+        evidence = link if one.where == "relay" else one.evidence
+        told.found(code, one.where, one.cause, evidence=evidence, next_step=one.next_step)
+    if any(one.where == "relay" for one in judged):
+        return
+    if phase == "connected":
+        told.fine("relay", "the running agent is connected", link)
     else:
-        told.fine("relay", "the running agent is connected", evidence)
-    held = relay.get("held_back")
-    if held:
-        names = ", ".join(held["connections"])
-        told.found("held_back", "relay", f"the relay takes nothing of {names}", evidence=held["reason"])
+        told.found("unconnected", "relay", f"the link is {phase}", evidence=link)
 
 
-def _code_of(error: Mapping[str, Any]) -> str:
-    message = str(error.get("message", ""))
-    if _COPY in message or _SUPERSEDED in message:
-        return "twin"
-    return "refused" if error.get("code") == "identity_refused" else "unconnected"
-
-
-def _connection(connection: Mapping[str, Any], told: Told) -> None:
-    name = connection["name"]
-    if connection.get("paused"):
-        told.found(
-            "paused",
-            name,
-            "the connection is paused",
-            next_step=f"`groundwire resume {name}` lets it run again.",
-        )
-    broken = [one for one in connection.get("streams") or [] if one.get("error")]
-    for stream in broken[:MAX_STREAMS]:
-        error = stream["error"]
-        place = f"{name}/{stream['name']}"
-        code = "retrying" if stream.get("state") == "retrying" else "stream"
-        if error.get("code") in {"policy", "paused"}:
-            continue  # `policy` and the line above say so
-        where = f"{error['where']}: " if error.get("where") not in {None, "", place} else ""
-        told.found(
-            code, place, f"{where}{error.get('message') or error['code']}", next_step=error.get("hint", "")
-        )
-    if len(broken) > MAX_STREAMS:
-        told.found("stream", name, f"{len(broken) - MAX_STREAMS} more streams have an error")
-    if not broken:
-        told.fine(name, "no stream has an error")
+def _code_of(finding: Finding) -> str:
+    """The code without the check's name; empty for what is not told here."""
+    room, _, code = finding.code.partition(".")
+    if finding.code in _CODES:
+        return _CODES[finding.code]
+    if room == "relay":
+        twin = _COPY in finding.cause or _SUPERSEDED in finding.cause
+        return "twin" if twin else "refused" if code == "identity_refused" else "unconnected"
+    if room == "stream" and code not in {"policy", "paused"}:  # `policy` and `agent.paused` say so
+        return "stream" if finding.level is Level.PROBLEM else "retrying"
+    return ""
 
 
 CHECK: Final = Check("agent", "what the running agent says of itself", check_agent, KNOWN)

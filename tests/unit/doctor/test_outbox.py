@@ -196,9 +196,11 @@ class TestRunning:
 
     async def test_streams_that_cannot_go_on_or_are_tried_again(self, site: Premises) -> None:
         error = {"code": "source_changed", "message": "no such column: x", "where": "box/a", "hint": "Look."}
+        away = {"code": "unreachable", "message": "no answer", "hint": "Wait."}
         streams = [
             {"name": "a", "state": "needs_person", "error": error},
-            {"name": "b", "state": "retrying", "error": {**error, "where": "streams.b"}},
+            {"name": "b", "state": "retrying", "error": {**away, "where": "streams.b"}},
+            {"name": "d", "state": "retrying", "error": {**away, "where": "streams.b"}},
             {"name": "c", "state": "idle", "error": {"code": "policy", "message": "not allowed"}},
         ]
         status = agents_word()
@@ -207,7 +209,8 @@ class TestRunning:
 
         assert found["agent.stream"].where == "box/a"
         assert found["agent.stream"].cause == "no such column: x"
-        assert found["agent.retrying"].cause == "streams.b: no such column: x"
+        assert (found["agent.retrying"].cause, found["agent.retrying"].evidence) == ("no answer", "streams.b")
+        assert found["agent.retrying"].where == "box: b, d"  # one source that is away is one thing to mend
         assert found["agent.paused"].level is Level.NOTICE
         assert len(found) == 4
 
