@@ -186,7 +186,7 @@ def _refuse_exposed(found: os.stat_result, path: Path) -> None:
             where=str(path),
             hint=f"Run `chmod 600 {path}`. If others may have read it, enrol again.",
         )
-    if found.st_uid != os.geteuid():
+    if os.geteuid() not in (0, found.st_uid):  # root looks at an installed agent, whose key is the service's
         raise ConfigurationError(
             "another user owns the agent's key", where=str(path), hint="Run the agent as the file's owner."
         )

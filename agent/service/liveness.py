@@ -19,7 +19,7 @@ from agent.service.notify import Manager
 
 log = structlog.get_logger(__name__)
 
-STATUS_SECONDS: Final = 10.0  # between two looks at what there is to say
+STATUS_SECONDS: Final = 5.0  # between two looks at what there is to say
 EXTENSION_SECONDS: Final = 60.0  # asked for at a time while the process starts
 LONGEST_START_SECONDS: Final = 3600.0  # a store of hundreds of gigabytes is checked and brought forward in it
 

@@ -68,6 +68,24 @@ def test_a_file_that_others_can_reach_is_refused(store: IdentityStore, identity:
         store.load()
 
 
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can be somebody else")
+def test_root_reads_the_key_of_the_services_user_and_no_third_user_does(
+    store: IdentityStore, identity: Identity
+) -> None:
+    store.save(identity)
+    os.chown(store.path, 54_321, 54_321)
+    store.path.parent.chmod(0o755)
+    store.path.parent.parent.chmod(0o755)
+
+    assert store.load() == identity
+    os.seteuid(54_322)
+    try:
+        with pytest.raises(ConfigurationError):
+            store.load()
+    finally:
+        os.seteuid(0)
+
+
 def test_a_link_is_not_followed(store: IdentityStore, identity: Identity, tmp_path: Path) -> None:
     store.save(identity)
     elsewhere = store.path.rename(tmp_path / "elsewhere.json")
