@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from agent.doctor.installation import Installation
+from agent.doctor.one_try import ONE_TRY, OneTry
 from agent.doctor.patience import PATIENCE, patient
 from agent.errors import GroundwireError
 from agent.findings import Finding, Level, gravest_first
@@ -100,6 +101,7 @@ async def examine(
     Raises nothing: what goes wrong is a finding.
     """
     PATIENCE.set(patience)  # of the caller's task and those that it makes
+    ONE_TRY.set(OneTry())
     began = installation.clock.monotonic()
     found = await asyncio.gather(
         *(_run(installation, check, min(check.seconds, seconds or check.seconds)) for check in checks)

@@ -11,6 +11,7 @@ from typing import Final
 from agent.doctor.check import Check, Known, Told
 from agent.doctor.hosts import Host, relay_endpoint, source_hosts
 from agent.doctor.installation import Installation
+from agent.doctor.one_try import ask_once
 from agent.doctor.patience import patient
 from agent.doctor.reaching import Secured, addresses_of, connected, plain_date, secured
 from agent.errors import GroundwireError, Unreachable
@@ -97,7 +98,7 @@ async def _relay(installation: Installation) -> tuple[str, Secured] | None:
         sock = await connected(host, port, await addresses_of(host, port))
         if proxy is not None:
             async with asyncio.timeout(patient(PROXY_SECONDS)):
-                await connect_through(sock, proxy, endpoint)
+                await connect_through(sock, proxy, endpoint, ask=ask_once)
         path = endpoint.url.partition(endpoint.authority)[2] or "/"
         handed, sock = sock, None
         context = ssl.create_default_context(

@@ -10,11 +10,11 @@ from typing import Final
 from agent.doctor.check import Check, Known, Told
 from agent.doctor.hosts import relay_endpoint
 from agent.doctor.installation import Installation
+from agent.doctor.one_try import ask_once
 from agent.doctor.patience import patient
 from agent.doctor.reaching import addresses_of, connected, no_answer
 from agent.errors import ConfigurationError, Unreachable
 from agent.findings import Level
-from agent.tunnel.dial import ask_for_tunnel
 from agent.tunnel.endpoint import Endpoint, Proxy, join_host
 from agent.tunnel.named_proxies import Named, proxies_here
 
@@ -104,7 +104,7 @@ async def _configured(endpoint: Endpoint, proxy: Proxy, told: Told) -> None:
         return
     try:
         async with asyncio.timeout(patient(ANSWER_SECONDS)):
-            answer = await ask_for_tunnel(sock, proxy, endpoint)
+            answer = await ask_once(sock, proxy, endpoint)
     except (OSError, TimeoutError):
         told.found("no_proxy", where, "the proxy took the connection and did not answer CONNECT")
         return

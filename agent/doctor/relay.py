@@ -12,6 +12,7 @@ from agent.doctor.check import Check, Known, Told
 from agent.doctor.hosts import relay_endpoint
 from agent.doctor.inspection import inspecting_product
 from agent.doctor.installation import Installation
+from agent.doctor.one_try import ask_once
 from agent.doctor.patience import patient
 from agent.doctor.reaching import Shown, addresses_of, connected, no_answer, secured
 from agent.errors import ConfigurationError, GroundwireError, Throttled, Unreachable
@@ -157,7 +158,7 @@ async def _tcp(endpoint: Endpoint, told: Told) -> socket.socket | None:
         return sock
     try:
         async with asyncio.timeout(patient(HANDSHAKE_SECONDS)):
-            await connect_through(sock, proxy, endpoint)
+            await connect_through(sock, proxy, endpoint, ask=ask_once)
     except (GroundwireError, TimeoutError):
         sock.close()
         told.found(
@@ -292,7 +293,7 @@ async def _upgrade(endpoint: Endpoint, told: Told) -> None:
             host, port = (proxy.host, proxy.port) if proxy else (endpoint.host, endpoint.port)
             sock = await connected(host, port, await addresses_of(host, port))
             if proxy is not None:
-                await connect_through(sock, proxy, endpoint)
+                await connect_through(sock, proxy, endpoint, ask=ask_once)
             handed, sock = sock, None  # the websocket closes it from here on
             channel = await open_websocket(endpoint, tls_context(endpoint), handed)
             await channel.close(CLOSE_NORMAL)

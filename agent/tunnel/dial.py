@@ -10,6 +10,7 @@ import base64
 import os
 import re
 import socket
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from agent.beside import beside
@@ -23,6 +24,7 @@ MAX_PROXY_REPLY_BYTES: Final = 16 * KIB
 UNSENT_BYTES: Final = 128 * KIB  # waiting in the kernel, at most; keeps "was written" close to "has left"
 
 Address = tuple[socket.AddressFamily, Any]  # family and what `connect` takes for it
+Ask = Callable[[socket.socket, Proxy, Endpoint], Awaitable[bytes]]  # the head of a proxy's answer to CONNECT
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] ([0-9]{3})(?: |\r)")
 
 
@@ -84,12 +86,17 @@ async def connect_tcp(host: str, port: int, addresses: list[Address]) -> socket.
     ) from last
 
 
-async def connect_through(sock: socket.socket, proxy: Proxy, endpoint: Endpoint) -> None:
-    """Ask the proxy for a tunnel. Its credentials are in this request and in nothing the relay sees."""
+async def connect_through(
+    sock: socket.socket, proxy: Proxy, endpoint: Endpoint, *, ask: Ask | None = None
+) -> None:
+    """Ask the proxy for a tunnel, with `ask_for_tunnel` or as `ask` does.
+
+    Its credentials are in this request and in nothing the relay sees.
+    """
     where = f"proxy {join_host(proxy.host, proxy.port)}"
     try:
         async with asyncio.timeout(HOP_SECONDS):
-            reply = await ask_for_tunnel(sock, proxy, endpoint)
+            reply = await (ask or ask_for_tunnel)(sock, proxy, endpoint)
     except OSError as error:
         raise Unreachable(
             "the proxy did not answer", where=where, hint="Check the proxy's address."

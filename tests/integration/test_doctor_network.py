@@ -151,6 +151,29 @@ class TestProxy:
         assert "proxy-password" not in str(found)
         assert wrong not in str(found)
 
+    async def test_a_wrong_password_is_tried_once_by_all_checks_together(
+        self, tmp_path: Path, authority: Authority
+    ) -> None:
+        """Some proxies ask a directory, which locks the account after a few."""
+        tries = 0
+
+        async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal tries
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                await reader.readuntil(b"\r\n\r\n")
+                tries += 1
+                writer.write(b"HTTP/1.1 407 No\r\nProxy-Authenticate: Basic\r\n\r\n")
+                await writer.drain()
+            writer.close()
+
+        async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+            proxy = server.sockets[0].getsockname()[1]
+            site = self.through(tmp_path, authority, 443, proxy, canary("-once"))
+            found = await site.ask(*CHECKS)
+
+        assert "proxy.wrong_password" in found
+        assert tries == 1
+
     async def test_a_proxy_that_wants_a_password_of_who_has_none(
         self, tmp_path: Path, authority: Authority, proxy_port: int
     ) -> None:
