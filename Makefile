@@ -44,6 +44,9 @@ check: .venv/dev ## format, lint, types, import rules
 faults: .venv/dev packages ## the long fault suites: GROUNDWIRE_IMAGES, _KILLS, _PAIR_KILLS, _POINTS and _INTERRUPTIONS say how long
 	GROUNDWIRE_IMAGES=$${GROUNDWIRE_IMAGES:-100000} GROUNDWIRE_KILLS=$${GROUNDWIRE_KILLS:-500} GROUNDWIRE_PAIR_KILLS=$${GROUNDWIRE_PAIR_KILLS:-10000} GROUNDWIRE_POINTS=$${GROUNDWIRE_POINTS:-3} GROUNDWIRE_WRITES=all GROUNDWIRE_FLIPS=all GROUNDWIRE_INTERRUPTIONS=$${GROUNDWIRE_INTERRUPTIONS:-100000} $(BIN)/pytest -q --timeout 7200 tests/faults
 
+compatibility: .venv/dev packages ## this version with the one before it, files and processes: killed GROUNDWIRE_COMPATIBILITY times a side (docs/upgrade.md)
+	GROUNDWIRE_COMPATIBILITY=$${GROUNDWIRE_COMPATIBILITY:-5} $(BIN)/pytest -q -n 0 tests/released tests/system/test_upgrade.py tests/system/test_moving.py
+
 network: .venv/dev packages ## a week without a relay (GROUNDWIRE_OUTAGE records), a fleet (GROUNDWIRE_FLEET agents), lines with the times as shipped, frames cut at every byte
 	GROUNDWIRE_OUTAGE=$${GROUNDWIRE_OUTAGE:-10000000} GROUNDWIRE_FLEET=$${GROUNDWIRE_FLEET:-1000} GROUNDWIRE_AWAY=$${GROUNDWIRE_AWAY:-8} GROUNDWIRE_LINES=1 GROUNDWIRE_CUTS=all $(BIN)/pytest -q -s tests/faults/test_outage.py tests/faults/test_fleet.py tests/faults/test_bad_lines.py tests/faults/test_spoiled_frames.py
 
@@ -71,13 +74,13 @@ soak: .venv/dev ## agent and relay under load and faults for SECONDS=3600, their
 bench: .venv/dev packages ## the numbers of docs/benchmarks.md (see bench/README.md)
 	$(BIN)/python -m bench.all
 
+service-cycle: .venv/dev ## the packages of agent and relay on a bare Debian with systemd, by their pages: install to purge, upgrade under load, without a network, as an image (root; debootstrap, systemd-container, buildah)
+	@test -x build/bundle/groundwire/groundwire || $(BIN)/python packaging/build.py bundle
+	$(BIN)/pytest -q -s -n 0 -m slow tests/packaging
+
 packages: ## servers that tests run against: Debian's packages (root or sudo) and npm's; skipped where they cannot be had
 	@bash .ci/debian-packages.sh
 	@bash .ci/node-packages.sh
-service-cycle: .venv/dev ## the agent's package on a bare Debian with systemd, by docs/install-linux.md: install to purge, upgrade under load (root; debootstrap, systemd-container)
-	@test -x build/bundle/groundwire/groundwire || $(BIN)/python packaging/build.py bundle
-	$(BIN)/pytest -q -s -n 0 tests/packaging/test_service_cycle.py
-
 
 lock: ## write the lock files anew
 	$(BIN)/python -m pip install --quiet uv

@@ -28,7 +28,7 @@ ANSWERS = """
 url = "wss://relay.example:8443"
 code = "env:GROUNDWIRE_CODE"
 name = "plant"
-ca_file = "/etc/groundwire-relay/ca.pem"
+ca_file = "/etc/groundwire/relay-ca.pem"
 
 [connections.demo]
 system = "sandbox"
@@ -100,17 +100,17 @@ def test_the_page_word_for_word_and_nobody_but_the_relay_is_spoken_to(machine: M
     code = machine.said("groundwire-relay code create /etc/groundwire-relay")
     (machine.root / "root" / "answers.toml").write_text(ANSWERS)
 
-    agent = "groundwire --config /root/agent"
-    machine.run("mkdir /root/agent")
+    machine.run("install -m 644 /etc/groundwire-relay/ca.pem /etc/groundwire/relay-ca.pem")
+    machine.run(f"GROUNDWIRE_CODE={code} {traced} /root/setup.trace groundwire setup --from answers.toml")
     machine.run(
-        f"GROUNDWIRE_CODE={code} {traced} /root/setup.trace groundwire setup --config /root/agent --from answers.toml"
+        f"systemd-run --quiet --unit=plant --uid=groundwire {traced} /tmp/plant.trace groundwire run"
     )
-    machine.run(f"systemd-run --quiet --unit=plant {traced} /root/plant.trace {agent} run")
-    machine.until(f"{agent} status --json | grep -q '\"pending_batches\": *0'")
-    machine.run(f"{agent} sync demo")
-    machine.run(f"{traced} /root/doctor.trace {agent} doctor", check=False)
+    machine.until("groundwire status --json | grep -q '\"pending_batches\": *0'")
+    machine.run("groundwire sync demo")
+    machine.run(f"{traced} /root/doctor.trace groundwire doctor", check=False)
     machine.run("systemctl stop plant relay")
 
+    machine.run("mv /tmp/plant.trace /root")
     trace = {
         name: (machine.root / "root" / f"{name}.trace").read_text()
         for name in ("relay", "setup", "plant", "doctor")

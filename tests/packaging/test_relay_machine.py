@@ -112,10 +112,10 @@ def test_it_comes_back_by_itself_and_starts_with_the_machine(machine: Machine) -
 
 
 def with_agent(machine: Machine, token: str) -> None:
-    """An agent of the same bundle that reads a sandbox, under a name of its own."""
+    """An agent of the same bundle that reads a sandbox; its copy is no installed one."""
     code = machine.said("groundwire-relay code create /etc/groundwire-relay")
     (machine.root / "root" / "answers.toml").write_text(ANSWERS)
-    machine.run("cp -r /opt/groundwire-relay /opt/agent; mkdir /root/agent")
+    machine.run("cp -r /opt/groundwire-relay /opt/agent; rm /opt/agent/installed; mkdir /root/agent")
     machine.run(f"GROUNDWIRE_CODE={code} {AGENT} setup --config /root/agent --from answers.toml")
     machine.run(f"systemd-run --quiet --unit=plant {AGENT} --config /root/agent run")
     machine.until(
