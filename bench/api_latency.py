@@ -28,6 +28,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import httpx
+import psutil
 import pyarrow as pa
 
 from agent.model.payload import encode_records
@@ -131,16 +132,25 @@ async def places(client: httpx.AsyncClient, orders: int) -> list[str]:
     return found[:-1]
 
 
-async def measure(api: str, token: str, options: argparse.Namespace, ready: Any) -> list[float]:
+async def measure(
+    api: str, token: str, options: argparse.Namespace, ready: Any, relay: psutil.Process
+) -> tuple[list[float], float]:
+    """How long each request took, shortest first, and the relay's seconds of processor time meanwhile."""
     headers = {"Authorization": f"Bearer {token}"}
     assert await asyncio.to_thread(ready.wait, START_SECONDS), "the agent delivers nothing"
     async with httpx.AsyncClient(
         base_url=f"{api}/api/v1", headers=headers, trust_env=False, timeout=60
     ) as client:
         cursors = await places(client, options.orders)
-        until = time.monotonic() + options.seconds
+        until, before = time.monotonic() + options.seconds, _worked(relay)
         times = await asyncio.gather(*(ask(client, until, cursors) for _ in range(options.clients)))
-    return sorted(seconds for one in times for seconds in one)
+        worked = _worked(relay) - before
+    return sorted(seconds for one in times for seconds in one), worked
+
+
+def _worked(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 def made_relay(folder: Path) -> tuple[Path, str, str]:
@@ -180,14 +190,14 @@ def main() -> None:
             if options.quiet:
                 ready.wait(START_SECONDS)
                 stop.set()
-            times = asyncio.run(measure(api, token, options, ready))
+            times, worked = asyncio.run(measure(api, token, options, ready, psutil.Process(relay.pid)))
             stop.set()
             sent, seconds = told.get(timeout=60)
             agent.join(30)
         finally:
             relay.terminate()
             relay.wait(40)
-    show(times, sent / seconds, options, before)
+    show(times, worked, sent / seconds, options, before)
 
 
 def await_start(api: str, relay: subprocess.Popen[bytes]) -> None:
@@ -203,7 +213,9 @@ def await_start(api: str, relay: subprocess.Popen[bytes]) -> None:
     raise SystemExit("the relay does not answer")
 
 
-def show(times: list[float], rate: float, options: argparse.Namespace, before: dict[str, Any]) -> None:
+def show(
+    times: list[float], worked: float, rate: float, options: argparse.Namespace, before: dict[str, Any]
+) -> None:
     def share(part: float) -> float:
         return times[min(int(len(times) * part), len(times) - 1)] * 1_000
 
@@ -215,6 +227,7 @@ def show(times: list[float], rate: float, options: argparse.Namespace, before: d
         "p99_ms": round(share(0.99), 1),
         "slowest_ms": round(times[-1] * 1_000, 1),
         "records_stored_per_second": round(rate),
+        "relay_ms_of_processor_time_per_request": round(worked / len(times) * 1_000, 2),
     }
     print(table(["what", "measured"], [[name, str(value)] for name, value in figures.items()]))
     print(save("api_latency", {"figures": figures, "options": vars(options), "machine": before}))

@@ -69,7 +69,9 @@ class Cursors:
 
         Raises OutlivedCursor.
         """
-        standing = await self._standing(taken.era)
+        standing = await self._engine.recall(("standing", taken.era), lambda db: eras.standing(db, taken.era))
+        if taken.place.position > standing.last:  # as it was when it was remembered
+            standing = await self._standing(taken.era)
         if taken.era is not None and not standing.bears_out(taken.place.position):
             raise OutlivedCursor
         return Bookmark(taken.place, standing, self.seals, taken.about)

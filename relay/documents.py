@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, Final
 
+import orjson
 import pyarrow as pa
 import structlog
 
 from agent.errors import TransientError
+from agent.model.json_texts import to_json
 from agent.model.payload import Decoded, PayloadError, PayloadKind, decode
 from agent.model.render import to_documents
 from agent.model.run import rfc3339
@@ -38,11 +40,11 @@ class Spoilt(Exception):
 class OpenBatch:
     header: BatchHeader
     decoded: Decoded
+    size: int = field(init=False)  # in bytes
 
-    @property
-    def size(self) -> int:
+    def __post_init__(self) -> None:
         table = self.decoded.table
-        return self.header.size if table is None else table.nbytes
+        object.__setattr__(self, "size", self.header.size if table is None else table.nbytes)
 
     @property
     def rows(self) -> int:
@@ -116,15 +118,21 @@ class Documents:
         self.on_spoilt()
 
     async def render(
-        self, records: Sequence[IndexedRecord], entity: str, *, include_raw: bool = False
-    ) -> list[dict[str, Any]]:
-        """One document per record, in their order."""
+        self,
+        records: Sequence[IndexedRecord],
+        entity: str,
+        *,
+        include_raw: bool = False,
+        only: Sequence[str] = (),
+    ) -> list[bytes]:
+        """The document of each record as JSON, in their order; of its members `only` these, if any are named."""
+        form = _Form(entity, include_raw, tuple(only))
         places: dict[int, list[int]] = defaultdict(list)
         for number, record in enumerate(records):
             if record.document is not None:
                 places[record.document.position].append(number)
         documents = {
-            number: _only_deleted(record, entity)
+            number: form.json(_only_deleted(record, entity))
             for number, record in enumerate(records)
             if record.document is None
         }
@@ -132,9 +140,9 @@ class Documents:
         for position in places:
             opened.append(await self._readable(position))
             if sum(batch.size for batch in opened) > OPEN_BYTES:
-                documents |= await _rendered(opened, places, records, entity, include_raw)
+                documents |= await _rendered(opened, places, records, form)
                 opened = []
-        documents |= await _rendered(opened, places, records, entity, include_raw)
+        documents |= await _rendered(opened, places, records, form)
         return [documents[number] for number in range(len(records))]
 
     async def _readable(self, position: int) -> OpenBatch:
@@ -151,42 +159,62 @@ class Documents:
         return opened
 
 
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How documents are shown."""
+
+    entity: str
+    include_raw: bool
+    only: tuple[str, ...]
+
+    def json(self, document: Mapping[str, Any]) -> bytes:
+        shown = {name: document[name] for name in self.only if name in document} if self.only else document
+        return orjson.dumps(shown)
+
+
 async def _rendered(
     opened: Sequence[OpenBatch],
     places: Mapping[int, Sequence[int]],
     records: Sequence[IndexedRecord],
-    entity: str,
-    include_raw: bool,  # noqa: FBT001 - handed through
-) -> dict[int, dict[str, Any]]:
+    form: _Form,
+) -> dict[int, bytes]:
     """By their numbers. In one thread for all of them: each change of threads waits for its turn."""
 
-    def render() -> dict[int, dict[str, Any]]:
+    def render() -> dict[int, bytes]:
         return {
             number: document
             for batch in opened
-            for number, document in _of_batch(
-                batch, places[batch.header.position], records, entity, include_raw=include_raw
-            )
+            for number, document in _of_batch(batch, places[batch.header.position], records, form)
         }
 
     return await asyncio.to_thread(render) if opened else {}
 
 
 def _of_batch(
-    opened: OpenBatch,
-    numbers: Sequence[int],
-    records: Sequence[IndexedRecord],
-    entity: str,
-    *,
-    include_raw: bool,
-) -> Iterator[tuple[int, dict[str, Any]]]:
+    opened: OpenBatch, numbers: Sequence[int], records: Sequence[IndexedRecord], form: _Form
+) -> Iterator[tuple[int, bytes]]:
     table = opened.decoded.table
-    rows = [place.row for number in numbers if (place := records[number].document) is not None]
-    documents = [] if table is None else to_documents(table, rows, include_raw=include_raw, entity=entity)
-    shared = provenance(opened)
-    for number, document in zip(numbers, documents, strict=True):
-        document.update(shared, **_deletion(records[number]))
-        yield number, document
+    if table is None:
+        return
+    living = [number for number in numbers if records[number].deleted_at is None]
+    if living:
+        rows = [_row(records[number]) for number in living]
+        about = provenance(opened)
+        texts = to_json(
+            table, rows, entity=form.entity, include_raw=form.include_raw, instead=about, only=form.only
+        )
+        yield from zip(living, texts, strict=True)
+    gone = [number for number in numbers if records[number].deleted_at is not None]
+    if gone:
+        rows = [_row(records[number]) for number in gone]
+        documents = to_documents(table, rows, include_raw=form.include_raw, entity=form.entity)
+        for number, document in zip(gone, documents, strict=True):
+            yield number, form.json(document | provenance(opened) | _deletion(records[number]))
+
+
+def _row(record: IndexedRecord) -> int:
+    assert record.document is not None  # noqa: S101 - those without one are rendered apart
+    return record.document.row
 
 
 def provenance(opened: OpenBatch) -> dict[str, Any]:

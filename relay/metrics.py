@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ssl
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Final, TypeVar
 from wsgiref.simple_server import WSGIServer
 
@@ -179,6 +179,20 @@ class TimedEngine:
             return await self._engine.read(work)
         finally:
             self._metrics.store_took("read", self._clock.monotonic() - begun)
+
+    async def recall(self, name: Hashable, work: Callable[[Sql], T]) -> T:
+        begun, read = self._clock.monotonic(), False
+
+        def reading(db: Sql) -> T:
+            nonlocal read
+            read = True
+            return work(db)
+
+        try:
+            return await self._engine.recall(name, reading)
+        finally:
+            if read:  # what was remembered took nothing of the store
+                self._metrics.store_took("read", self._clock.monotonic() - begun)
 
     async def write(self, work: Callable[[Sql], T]) -> T:
         begun = self._clock.monotonic()

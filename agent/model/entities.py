@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -69,6 +69,7 @@ class Entity:
         return MappingProxyType({field.name: field for field in (*self.fields, *PROVENANCE)})
 
 
+@lru_cache(maxsize=1_024)
 def camel(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(part.capitalize() for part in rest)

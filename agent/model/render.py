@@ -19,7 +19,11 @@ from agent.model.run import rfc3339
 
 Document = dict[str, Any]
 _Values = list[Any]
+# Made once: Arrow looks for pandas with each Python value that it is given, which takes a while without one.
+NO_TEXT: Final = pa.scalar("")
 _ZERO_TEXT: Final = pa.scalar("0")
+_UTC: Final = pa.scalar("Z")
+_MICROSECONDS: Final = pa.timestamp("us")
 
 
 def to_documents(
@@ -36,10 +40,11 @@ def to_documents(
     made |= {field.alias: [stated.get(field.name)] * length for field in BATCH_PROVENANCE}
     sources = zip(made["sourceKey"], made["key"], strict=True)
     made["sourceKey"] = [source or key for source, key in sources]
-    made["contentHash"] = _hashes(columns.get("content_hash"), length)
+    hashes = columns.get("content_hash")
+    made["contentHash"] = [None] * length if hashes is None else hash_texts(hashes)
     raws = made.pop("raw")
     if include_raw:
-        made["raw"] = [_parsed(raw) for raw in raws]
+        made["raw"] = [parsed_raw(raw) for raw in raws]
     return _rows(made, length)
 
 
@@ -61,7 +66,7 @@ def _values(array: pa.Array | None, field: Field, length: int) -> _Values:
     if array is None:
         return [None] * length
     if field.kind is Kind.OBJECT:
-        documents = _rows(_members(_columns(array), field.fields, length), length)
+        documents = _rows(_members(members_of(array), field.fields, length), length)
         return [
             document if valid else None
             for document, valid in zip(documents, array.is_valid().to_pylist(), strict=True)
@@ -69,20 +74,20 @@ def _values(array: pa.Array | None, field: Field, length: int) -> _Values:
     return array.to_pylist() if field.kind is Kind.STRINGS else _scalars(array)
 
 
-def _columns(array: pa.StructArray) -> dict[str, pa.Array]:
+def members_of(array: pa.StructArray) -> dict[str, pa.Array]:
     return {array.type.field(index).name: array.field(index) for index in range(array.type.num_fields)}
 
 
 def _lists(array: pa.ListArray, field: Field) -> _Values:
     offsets, child = open_list(array)
-    flat = _rows(_members(_columns(child), field.fields, len(child)), len(child))
+    flat = _rows(_members(members_of(child), field.fields, len(child)), len(child))
     bounds = offsets.to_pylist()
     valid = array.is_valid().to_pylist()
     return [flat[a:b] if there else [] for (a, b), there in zip(pairwise(bounds), valid, strict=True)]
 
 
 def _custom(array: pa.StructArray) -> list[Document]:
-    documents = _rows({name: _scalars(member) for name, member in _columns(array).items()}, len(array))
+    documents = _rows({name: _scalars(member) for name, member in members_of(array).items()}, len(array))
     return [
         document if valid else {}
         for document, valid in zip(documents, array.is_valid().to_pylist(), strict=True)
@@ -94,9 +99,9 @@ def _scalars(array: pa.Array) -> _Values:
     if pa.types.is_string(kind):
         return _objects(array)
     if pa.types.is_decimal(kind):
-        return _decimals(array)
+        return _objects(decimal_texts(array))
     if pa.types.is_timestamp(kind):
-        return _moments(array)
+        return _objects(moment_texts(array))
     return [json_value(value) for value in array.to_pylist()]
 
 
@@ -105,7 +110,8 @@ def _objects(text: pa.Array) -> _Values:
     return values
 
 
-def _decimals(array: pa.Array) -> _Values:
+def decimal_texts(array: pa.Array) -> pa.Array:
+    """In the canonical form of `decimal_text`."""
     text = array.cast(pa.string())
     if array.type.scale > 0:
         text = pc.utf8_rtrim(pc.utf8_rtrim(text, "0"), ".")
@@ -113,28 +119,31 @@ def _decimals(array: pa.Array) -> _Values:
     # Arrow writes small numbers with an exponent, cut short above; Python is asked for those.
     small = pc.match_substring(text, "E")
     if pc.any(small, min_count=0).as_py():
-        return [json_value(value) for value in array.to_pylist()]
-    return _objects(text)
+        return pa.array([json_value(value) for value in array.to_pylist()], pa.string())
+    return text
 
 
 @cache
 def _zero(kind: pa.DataType) -> pa.Scalar:
-    """Made once: Arrow looks for pandas with each Python value that it is given, which takes a while without one."""
     return pa.scalar(Decimal(0), kind)
 
 
-def _moments(array: pa.Array) -> _Values:
-    text = pc.replace_substring(array.cast(pa.string()), " ", "T")
-    return _objects(pc.replace_substring(text, ".000000Z", "Z"))
+def moment_texts(array: pa.Array) -> pa.Array:
+    # As one without a zone: for UTC too Arrow would read the zone's file each time.
+    text = pc.replace_substring(array.view(_MICROSECONDS).cast(pa.string()), " ", "T")
+    return joined(pc.replace_substring(text, ".000000", ""), _UTC)
 
 
-def _hashes(array: pa.Array | None, length: int) -> _Values:
-    if array is None:
-        return [None] * length
+def joined(*parts: pa.Array | pa.Scalar) -> pa.Array:
+    """Texts, one behind the other, row by row; null where one of them is."""
+    return pc.binary_join_element_wise(*parts, NO_TEXT)
+
+
+def hash_texts(array: pa.Array) -> list[str | None]:
     return [None if number is None else f"{number:016x}" for number in array.to_pylist()]
 
 
-def _parsed(raw: str | None) -> Any:
+def parsed_raw(raw: str | None) -> Any:
     """A raw record that is no JSON (an agent gone wrong) is not worth failing the whole answer for."""
     try:
         return None if raw is None else orjson.loads(raw)

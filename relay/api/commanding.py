@@ -84,7 +84,7 @@ class Options:
     wait_seconds: float
 
 
-def wait_seconds(prefer: _Prefer = None) -> float:
+async def wait_seconds(prefer: _Prefer = None) -> float:
     """A preference that cannot be understood is none (RFC 7240)."""
     found = _WAIT.search(prefer or "")
     return min(float(found[1]), MAX_WAIT_SECONDS) if found else 0.0
@@ -93,7 +93,7 @@ def wait_seconds(prefer: _Prefer = None) -> float:
 WaitSeconds = Annotated[float, Depends(wait_seconds)]
 
 
-def _options(
+async def _options(
     wait: WaitSeconds,
     idempotency_key: Annotated[
         str | None, Header(min_length=1, max_length=200, description=_KEY_TEXT)
@@ -103,7 +103,7 @@ def _options(
     return Options(idempotency_key, deadline, wait)
 
 
-def _write_options(
+async def _write_options(
     wait: WaitSeconds,
     idempotency_key: Annotated[str, Header(min_length=1, max_length=200, description=_KEY_TEXT)],
     deadline: _Deadline = None,

@@ -15,7 +15,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from agent.clock import Clock
 from relay.acting import Actor, ActorKind, now_acting
 from relay.api import sparse
-from relay.api.form import CLAIM, FIELDS
+from relay.api.form import CLAIM
 from relay.api.limits import Limits
 from relay.api.problems import Problem
 from relay.api.repeats import claim
@@ -69,9 +69,13 @@ _bearer = HTTPBearer(
 )
 
 
-def context(request: Request) -> ApiContext:
+def _context(request: Request) -> ApiContext:
     found: ApiContext = request.app.state.context
     return found
+
+
+async def context(request: Request) -> ApiContext:
+    return _context(request)
 
 
 Context = Annotated[ApiContext, Depends(context)]
@@ -80,7 +84,9 @@ Context = Annotated[ApiContext, Depends(context)]
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-async def _asking(ctx: Context, credentials: Credentials, request: Request) -> Bearer:
+async def _asking(request: Request) -> Bearer:
+    """It looks for itself what it needs: the framework goes through all that a dependency depends on each time."""
+    ctx, credentials = _context(request), await _bearer(request)
     bearer = None if credentials is None else await known_bearer(ctx, credentials.credentials)
     if bearer is None or credentials is None:
         raise Problem(HTTPStatus.UNAUTHORIZED, NOT_KNOWN, headers=CHALLENGE)
@@ -141,15 +147,12 @@ async def _operator(bearer: Annotated[Bearer, Depends(_asking)]) -> str:
 
 
 async def shared_form(
-    ctx: Context,
-    bearer: Annotated[Bearer, Depends(_asking)],
-    credentials: Credentials,
-    request: Request,
+    request: Request, bearer: Annotated[Bearer, Depends(_asking)], _described: Credentials
 ) -> None:
     """What every route has: known parameters alone, `fields` where there is something to choose, idempotency keys."""
     _only_known_parameters(request)
-    setattr(request.state, FIELDS, sparse.chosen(request))
-    token = "" if credentials is None else credentials.credentials
+    setattr(request.state, sparse.FIELDS, sparse.chosen(request))
+    ctx, token = _context(request), getattr(request.state, PRESENTED)
     setattr(request.state, CLAIM, await claim(request, ctx.store.engine, bearer.tenant, token, ctx.clock))
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 import orjson
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from agent.model.entities import Entity
 from relay.api.command_schemas import MAX_KEY, RFC_3339
@@ -17,6 +18,7 @@ from relay.api.cursors import bookmark_of, place_of
 from relay.api.paths import KeyPath
 from relay.api.problems import Problem, not_found
 from relay.api.records import schema_name
+from relay.api.sparse import names_taken
 from relay.store.base import Deleted, Place, RecordFilter, to_micros
 
 NO_RAW: Final = ""
@@ -33,7 +35,7 @@ class ListQuery:
     include_raw: bool
 
 
-def list_query(  # noqa: PLR0913, RUF100 - one parameter per filter
+async def list_query(  # noqa: PLR0913, RUF100 - one parameter per filter
     connection: Annotated[str, Query(max_length=MAX_KEY, description="Only of this connection.")] = "",
     key: Annotated[str, Query(max_length=MAX_KEY, description="Only with this key.")] = "",
     code: Annotated[
@@ -103,15 +105,15 @@ def entity_router(entity: Entity) -> APIRouter:
         responses=_answer(entity, "List"),
     )
     async def list_records(
-        ctx: Context, tenant: Tenant, query: Annotated[ListQuery, Depends(list_query)]
+        request: Request, ctx: Context, tenant: Tenant, query: Annotated[ListQuery, Depends(list_query)]
     ) -> Response:
         taken = place_of(ctx.cursors, tenant, query.cursor)
         found = await ctx.index.find(tenant, entity.name, query.wanted, taken.place, query.limit)
         there = await bookmark_of(ctx.cursors, taken)
-        items = await ctx.documents.render(found.records, entity.name, include_raw=query.include_raw)
-        return json_response(
-            {"items": items, "nextCursor": there.cursor(found.reached), "hasMore": found.more}
+        items = await ctx.documents.render(
+            found.records, entity.name, include_raw=query.include_raw, only=names_taken(request)
         )
+        return _page(items, there.cursor(found.reached), more=found.more)
 
     @router.get(
         f"/connections/{{connection}}/{entity.path}/{{key:key}}",
@@ -120,7 +122,8 @@ def entity_router(entity: Entity) -> APIRouter:
         response_class=Response,
         responses=_answer(entity),
     )
-    async def get_record(
+    async def get_record(  # noqa: PLR0913, RUF100 - what the framework hands in
+        request: Request,
         ctx: Context,
         tenant: Tenant,
         connection: str,
@@ -133,11 +136,18 @@ def entity_router(entity: Entity) -> APIRouter:
         found = await ctx.index.find(tenant, entity.name, wanted, Place(), 1)
         if not found.records:
             raise not_found("record")
-        documents = await ctx.documents.render(found.records, entity.name, include_raw=bool(include))
-        return json_response(documents[0])
+        documents = await ctx.documents.render(
+            found.records, entity.name, include_raw=bool(include), only=names_taken(request)
+        )
+        return _json(documents[0])
 
     return router
 
 
-def json_response(content: Any) -> Response:
-    return Response(orjson.dumps(content), media_type="application/json")
+def _page(items: Sequence[bytes], cursor: str, *, more: bool) -> Response:
+    end = orjson.dumps({"nextCursor": cursor, "hasMore": more})
+    return _json(b'{"items":[' + b",".join(items) + b"]," + end[1:])
+
+
+def _json(text: bytes) -> Response:
+    return Response(text, media_type="application/json")

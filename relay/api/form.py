@@ -14,12 +14,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from relay.api.problems import UNSETTLED
 from relay.api.repeats import Claim, kept
-from relay.api.sparse import cut
+from relay.api.sparse import FIELDS, cut
 
 CLAIM: Final = "claim"  # in the request's state
-FIELDS: Final = "fields"
 _JSON: Final = b"application/json"
-_TAG_BYTES: Final = 16
+_TAG_DIGITS: Final = 32  # of a hash that processors have an instruction for
 _ETAG: Final = re.compile(r'(?:W/)?("[^"]*")')
 PRIVATE: Final = (b"cache-control", b"private, no-cache")
 UNSTORED: Final = (b"cache-control", b"no-store")
@@ -49,7 +48,7 @@ class _Answer:
         self._scope = scope
         self._send = send
         self._start: Message | None = None
-        self._body = bytearray()
+        self._body: list[bytes] = []
 
     async def take(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -62,7 +61,7 @@ class _Answer:
         if self._start is None:
             await self._send(message)
             return
-        self._body += message.get("body", b"")
+        self._body.append(message.get("body", b""))
         if not message.get("more_body", False):
             await self._finish(self._start)
 
@@ -90,7 +89,7 @@ class _Answer:
         )
 
     async def _finish(self, start: Message) -> None:
-        body = bytes(self._body)
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         claim = self._claim
         if claim is not None:
             await self._settle(claim, start, body)
@@ -111,7 +110,7 @@ class _Answer:
         names = self._scope["state"].get(FIELDS)
         if names:
             body = cut(body, names)
-        tag = f'"{hashlib.blake2b(body, digest_size=_TAG_BYTES).hexdigest()}"'
+        tag = f'"{hashlib.sha256(body).hexdigest()[:_TAG_DIGITS]}"'
         headers: list[Any] = [pair for pair in start["headers"] if pair[0].lower() != b"content-length"]
         headers.append((b"etag", tag.encode()))
         if _matches(self._scope, tag):

@@ -32,6 +32,7 @@ from relay.api.form import Form
 from relay.api.lasting import StillKnown
 from relay.api.repeats import Repeated, repeated
 from relay.api.shell import API_VERSION, Shell
+from relay.api.table import find_ways
 from relay.api.writes import write_router
 
 PREFIX: Final = "/api/v1"
@@ -87,6 +88,7 @@ def application() -> FastAPI:
     app.include_router(routes)
     app.add_api_route("/healthz", _healthy, include_in_schema=False)
     app.add_api_route("/readyz", _ready, include_in_schema=False)
+    find_ways(app, PREFIX)
     problems.install(app)
     app.add_exception_handler(Repeated, repeated)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

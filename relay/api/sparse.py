@@ -13,6 +13,7 @@ from relay.api.problems import Problem
 from relay.api.records import RECORD_MEMBERS
 
 PARAMETER: Final = "fields"
+FIELDS: Final = "fields"  # in the request's state: the names that are still to be chosen from its answer
 MAX_LENGTH: Final = 2_000
 _ITEMS: Final = "items"
 Members = frozenset[str]
@@ -63,6 +64,13 @@ def chosen(request: Request) -> tuple[str, ...]:
             HTTPStatus.UNPROCESSABLE_ENTITY,
             f"There is no field {strange[0][:64]!r} here; there are {', '.join(sorted(members))}.",
         )
+    return names
+
+
+def names_taken(request: Request) -> tuple[str, ...]:
+    """The names that this request asks for, for a route that shows nothing else by itself."""
+    names: tuple[str, ...] = getattr(request.state, FIELDS)
+    setattr(request.state, FIELDS, ())
     return names
 
 

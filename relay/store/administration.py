@@ -74,7 +74,7 @@ class Administration:
             found = keys.one(db, kind, key_id)
             return None if found is None else (found, accounts.tenant(db, found.tenant))
 
-        return await self._engine.read(work)
+        return await self._engine.recall((kind, key_id), work)
 
     async def rotate_key(
         self, kind: Kind, tenant: str, key_id: str, secret_hash: bytes, *, old_until: datetime, now: datetime

@@ -7,13 +7,16 @@ what the two share and how a table is added.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import Any, Final, Protocol, TypeVar
 
 T = TypeVar("T")
 
 Value = str | int | bytes | None
 Parameters = Sequence[Value]
+
+
+REMEMBERED: Final = ("tenants", "tokens", "admin_keys", "eras")  # the tables that `Engine.recall` may read
 
 
 class Sql(Protocol):
@@ -52,6 +55,12 @@ class Engine(Protocol):
 
     async def read(self, work: Callable[[Sql], T]) -> T:
         """It sees one state throughout."""
+        ...
+
+    async def recall(self, name: Hashable, work: Callable[[Sql], T]) -> T:
+        """`read` for what is asked for with every request and hardly ever changes, and is not to be changed by whoever
+        gets it. An engine that alone can write answers from memory, until something of `REMEMBERED` is written.
+        """
         ...
 
     async def write(self, work: Callable[[Sql], T]) -> T:

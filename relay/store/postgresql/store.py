@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Final, TypeVar
 
 from agent.errors import GroundwireError, StorageDamaged
@@ -27,6 +27,9 @@ class PostgresEngine:
         self._writing = Lane(address, "records")
 
     async def read(self, work: Callable[[Sql], T]) -> T:
+        return await self._readers.read(work)
+
+    async def recall(self, name: Hashable, work: Callable[[Sql], T]) -> T:  # noqa: ARG002 - other relays write too
         return await self._readers.read(work)
 
     async def write(self, work: Callable[[Sql], T]) -> T:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -334,6 +334,9 @@ class Away:
 
     async def read(self, work: Callable[[Sql], T]) -> T:
         return await self.engine.read(work)
+
+    async def recall(self, name: Hashable, work: Callable[[Sql], T]) -> T:
+        return await self.engine.recall(name, work)
 
     async def write(self, work: Callable[[Sql], T]) -> T:
         if self.away:

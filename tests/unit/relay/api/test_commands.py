@@ -348,8 +348,8 @@ async def test_an_outcome_that_is_there_is_answered_at_once_when_waited_for(api:
     ("prefer", "seconds"),
     [("wait=7", 7), ("WAIT = 7", 7), ('a=b, wait="7"; x', 7), ("wait=999999", 30), ("wait=-1", 0), ("await=7", 0), ("", 0)],
 )  # fmt: skip
-def test_a_preference_is_read_as_its_standard_says(prefer: str, seconds: float) -> None:
-    assert commanding.wait_seconds(prefer) == seconds
+async def test_a_preference_is_read_as_its_standard_says(prefer: str, seconds: float) -> None:
+    assert await commanding.wait_seconds(prefer) == seconds
 
 
 async def test_waiting_ends_with_its_time(api: Served) -> None:
