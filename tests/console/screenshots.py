@@ -95,6 +95,7 @@ def main() -> None:
                 page.goto(f"{root}/{address}")
                 take(page, name)
             edit(page, root)
+            set_up(page, root)
             page.emulate_media(color_scheme="dark")
             page.goto(f"{root}/mapping/erp/vendors")
             take(page, "console-dark")
@@ -114,6 +115,26 @@ def edit(page: Page, root: str) -> None:
     page.wait_for_selector("#result")
     page.evaluate("scrollTo(0, 0)")
     take(page, "console-mapping-edit")
+
+
+def set_up(page: Page, root: str) -> None:
+    """Up to the records of a further connection; it is left there."""
+    page.goto(f"{root}/add-connection")
+    page.get_by_role("button", name="Begin").click()
+    page.get_by_label("Sandbox").first.check()
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_label("A name for this connection").fill("demo")
+    page.get_by_role("button", name="Go on").click()
+    streams = page.get_by_role("group", name="Which streams?")
+    streams.wait_for()
+    for box in streams.get_by_role("checkbox").all()[1:]:
+        box.uncheck()
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("group", name="What of them may leave this network?").wait_for()
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("group", name="Does this look right?").wait_for()
+    take(page, "setup-records")
+    page.get_by_role("button", name="Leave").click()
 
 
 def take(page: Page, name: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from agent.errors import ConfigurationError, CredentialsRefused, NeedsPersonError, Unreachable
 from agent.odbc_registry import OdbcSources
 from agent.secrets import Secret
-from agent.setup.asking import Tone
+from agent.setup.asking import Question, Tone
 from agent.setup.conversation import set_up
 from agent.setup.drafts import Draft
 from agent.setup.filing import NotReplaced
@@ -17,7 +17,7 @@ from agent.setup.machine_port import Enrolled, Found, FoundProxy, Proposed, Rela
 from agent.setup.relay_part import SetupLeft
 from drivers.contract import CheckStep
 from tests.canaries import canary
-from tests.unit.setup.world import FOLDER, FakeMachine, Scripted, secrets_of
+from tests.unit.setup.world import FOLDER, FakeMachine, Scripted, Silent, secrets_of
 
 RELAY = {"relay.url": ["relay.example.com"], "relay.code": ["7R62R-ZJT3M-NGYV1-T8GF0"]}
 SANDBOX = {**RELAY, "connection.system": ["sandbox"]}
@@ -437,3 +437,21 @@ async def test_an_answer_that_is_no_configuration_lets_the_sitting_go_on() -> No
 
     assert outcome.connections == []
     assert "the profile cannot be read" in " ".join(person.texts(Tone.PROBLEM))
+
+
+async def test_a_file_that_another_has_changed_since_it_was_shown_is_not_written_over() -> None:
+    class Meanwhile(Scripted):
+        """Somebody else adds to the policy while the question about it stands."""
+
+        async def ask(self, question: Question) -> str:
+            if question.key == "files.replace":
+                machine.files["policy.toml"] += "# by hand, meanwhile\n"
+            return await super().ask(question)
+
+    machine = FakeMachine(found=ENROLLED, files={"policy.toml": "# before\n"})
+    person = Meanwhile({"connection.system": ["sandbox"], "files.replace": ["yes"]})
+    with suppress(Silent):
+        await set_up(person, machine)
+
+    assert machine.files == {"policy.toml": "# before\n# by hand, meanwhile\n"}
+    assert "changed by somebody else" in " ".join(person.texts(Tone.PROBLEM))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from agent.model.entities import ENTITIES
 from agent.odbc_registry import offered
 from agent.policy.faults import faults
 from agent.policy.model import PolicyFile
+from agent.setup import writing
 from agent.setup.files import CAREFUL, EVERYTHING, NOTHING, agent_text, difference, policy_text
 from agent.setup.services import UNIT, look
 from agent.setup.writing import write_file, write_new
@@ -196,3 +198,19 @@ def test_answers_are_written_to_no_file_or_link_that_somebody_else_laid_there(tm
     assert not (tmp_path / "elsewhere.toml").exists()
     if os.name == "posix":
         assert (tmp_path / "answers.toml").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX'")
+def test_a_file_that_this_user_may_not_write_is_not_replaced_through_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a policy of root's in a folder of the agent's."""
+    policy = tmp_path / "policy.toml"
+    policy.write_text("# root's")
+    monkeypatch.setattr(writing.os, "access", lambda _path, mode: mode != os.W_OK)  # root may always
+
+    with pytest.raises(NotPermitted, match="cannot be written"):
+        writing.write_file(policy, "# another's")
+
+    assert policy.read_text() == "# root's"
+    assert [one.name for one in tmp_path.iterdir()] == ["policy.toml"]
