@@ -33,6 +33,7 @@ RUN_BY = {
     "docs/install-linux.md": "tests/packaging/test_service_cycle.py",
     "docs/install-offline.md": "tests/packaging/test_offline.py",
     "docs/install-relay.md": "tests/packaging/test_relay_machine.py",
+    "docs/moving.md": "tests/system/test_moving.py",
     "docs/network.md": "tests/integration/test_pages_run.py",
     "docs/platform-guide.md": "tests/integration/test_platform_guide.py",
     "docs/systems/any-database.md": "tests/integration/test_any_database_page.py",

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -45,9 +49,12 @@ def prepare(invocation: Invocation, *, if_gated: bool) -> None:
 def watch(invocation: Invocation, within: int | None) -> None:
     """Wait until the new version is connected and the relay has acked; otherwise put the old one back."""
     seconds = invocation.settings().upgrade.within.total_seconds() if within is None else float(within)
-    found = run_async(_switch(invocation).watch(seconds))
+    switch = _switch(invocation)
+    found = run_async(switch.watch(seconds))
     invocation.output.line(f"The new version works: {found.reason}.")
     invocation.output.document({"verdict": found.verdict.value, "reason": found.reason})
+    if switch.program is not None:
+        _leave_to_new_program(switch.program, invocation)
 
 
 @upgrade.command()
@@ -105,6 +112,20 @@ def status(invocation: Invocation) -> None:
             "restored": list(plan.restored),
         }
     )
+
+
+def _leave_to_new_program(program: Path, invocation: Invocation) -> None:
+    """This one runs from the folder that goes now, and a program cannot remove what it still loads itself from."""
+    from agent.upgrade.programs import RESET, runs_from_kept  # noqa: PLC0415
+
+    if not runs_from_kept(program):
+        return
+    new = str(program / Path(sys.executable).name)
+    words = [new, "upgrade", "confirm", "--config", str(invocation.config_dir)]
+    # Or the bundle's loader would take the new process for a part of this one, and load what goes.
+    done = subprocess.run(words, env={**os.environ, RESET: "1"}, stdout=subprocess.DEVNULL, check=False)  # noqa: S603
+    sys.stdout.flush()
+    os._exit(done.returncode)  # nothing of this program can be loaded any more
 
 
 def _switch(invocation: Invocation) -> Switch:

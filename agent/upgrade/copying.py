@@ -20,7 +20,7 @@ from typing import Final
 import apsw
 
 from agent.audit.folder import FOLDER as AUDIT_FOLDER
-from agent.errors import ConfigurationError, GroundwireError, NotPermitted, StorageFull
+from agent.errors import ConfigurationError, GroundwireError, NotPermitted, StorageFull, VersionMismatch
 from agent.identity import IDENTITY_FILE, PENDING_FILE
 from agent.outbox.faults import translate
 from agent.outbox.limits import OUTBOX_FILE, MiB
@@ -136,6 +136,8 @@ def _swap(state_dir: Path, name: str) -> None:
     _copy(kept, draft)
     if epoch:
         _raise_epoch(draft, epoch)
+    if name == OUTBOX_FILE:
+        _carry_commands(here, draft)
     _sync(draft)
     for end in ("-wal", "-shm") if name == OUTBOX_FILE else ():
         with contextlib.suppress(FileNotFoundError):
@@ -143,6 +145,27 @@ def _swap(state_dir: Path, name: str) -> None:
     here.replace(aside)
     draft.replace(here)
     _sync(state_dir)
+
+
+def _carry_commands(newer: Path, older: Path) -> None:
+    """What the newer version did of commands is known to the older outbox too: the relay may ask again.
+
+    Every version keeps the columns of the first one in that table, so that an older one can read them.
+    """
+    try:
+        with closing(apsw.Connection(str(older))) as target:
+            target.execute("ATTACH ? AS newer", (str(newer),))
+            columns = [row[1] for row in target.execute("PRAGMA main.table_info(command)")]
+            names = ", ".join(columns)
+            target.execute(f"INSERT OR REPLACE INTO command ({names}) SELECT {names} FROM newer.command")  # noqa: S608 - our own names
+            target.execute("DETACH newer")
+            target.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    except apsw.Error as error:
+        raise VersionMismatch(
+            f"what the newer version did of commands cannot be carried over ({error}), and a write could be done twice",
+            where=str(newer),
+            hint="Install the newer version again; it goes on where it was.",
+        ) from error
 
 
 def _epoch_of(path: Path) -> int:

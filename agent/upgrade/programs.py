@@ -17,6 +17,7 @@ from agent.errors import ConfigurationError, NotPermitted
 
 PREVIOUS: Final = ".previous"
 FAILED: Final = ".failed"
+RESET: Final = "PYINSTALLER_RESET_ENVIRONMENT"  # has a bundle's loader begin anew
 
 
 def own_folder() -> Path | None:
@@ -79,9 +80,13 @@ def is_kept(program: Path) -> bool:
     return previous.is_dir() and not previous.is_symlink()
 
 
+def runs_from_kept(program: Path) -> bool:
+    return Path(sys.executable).is_relative_to(previous_of(program))
+
+
 def forget(program: Path) -> bool:
     """False where this very process runs from what is kept: the program that runs now does it then."""
-    if Path(sys.executable).is_relative_to(previous_of(program)):
+    if runs_from_kept(program):
         return False
     for end in (PREVIOUS, FAILED):
         _remove(program.with_name(program.name + end))

@@ -24,7 +24,9 @@ Run = Callable[[Sequence[str]], "subprocess.CompletedProcess[str]"]
 
 
 def run(words: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False)  # noqa: S603
+    return subprocess.run(  # noqa: S603
+        words, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False
+    )
 
 
 class SystemdService:
