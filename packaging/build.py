@@ -1,4 +1,4 @@
-"""Makes what is shipped, into build/: `python packaging/build.py bundle`, and of the bundle `deb` and `rpm`."""
+"""Makes what is shipped, into build/: `python packaging/build.py bundle`, and of the bundle `deb` and `rpm`, or `msi` of one for Windows."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import bundle
 import linux_package
+import windows_package
 from version import version_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -16,7 +17,7 @@ RECIPES = {"agent": "linux", "relay": "relay"}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("bundle", *linux_package.FORMATS))
+    parser.add_argument("what", choices=("bundle", "msi", *linux_package.FORMATS))
     parser.add_argument("--bundle", type=Path, default=ROOT / "build" / "bundle" / bundle.NAME, help="its folder")
     parser.add_argument("--packages", type=Path, default=ROOT / "build" / "packages", help="where they go")
     parser.add_argument("--recipe", choices=RECIPES, default="agent", help="what the package is to be")
@@ -25,6 +26,9 @@ def main() -> None:
     if chosen.what == "bundle":
         made = bundle.build(ROOT, chosen.bundle.parent)
         size = bundle.size_of(made)
+    elif chosen.what == "msi":
+        made = windows_package.build(chosen.bundle, chosen.packages, version=chosen.package_version or version_of(ROOT))
+        size = made.stat().st_size
     else:
         made = linux_package.build(
             ROOT / "packaging" / RECIPES[chosen.recipe],

@@ -44,12 +44,17 @@ def install(invocation: Invocation) -> None:
 
 
 @service.command("configure")
+@click.option("--start", is_flag=True, help="Start it, if this agent is enrolled.")
 @shared_options
 @json_option
 @pass_invocation
-def configure(invocation: Invocation) -> None:
+def configure(invocation: Invocation, *, start: bool) -> None:
     """Set account, recovery and access of a service that there is, as `install` does; the Windows package runs it."""
-    _told(invocation, _administration("configure").configure(_folders(invocation)))
+    administration, folders = _administration("configure"), _folders(invocation)
+    done = administration.configure(folders)
+    if start:
+        run_async(administration.start_if_enrolled(folders, done))
+    _told(invocation, done)
 
 
 @service.command("start")

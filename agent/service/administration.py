@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
 from agent.clock import Clock
-from agent.errors import ConfigurationError, NeedsPersonError, NotPermitted, Unreachable
+from agent.errors import ConfigurationError, GroundwireError, NeedsPersonError, NotPermitted, Unreachable
 from agent.service.plan import (
     DESCRIPTION,
     NAME,
@@ -23,6 +23,7 @@ from agent.service.ports import FileAccess, ServiceControl, ServiceRefused, Stat
 START_SECONDS: Final = 120.0  # a large outbox is checked before the agent says that it runs
 STOP_SECONDS: Final = 120.0  # drain, drivers, disk
 LOOK_SECONDS: Final = 0.25
+IDENTITY_FILE: Final = "identity.json"  # of agent/identity.py, which is heavy
 MOST_ASIDE: Final = 100  # folders moved away; beyond that somebody has to look
 
 Answer = TypeVar("Answer")
@@ -79,6 +80,18 @@ class Administration:
             return
         _asked(self._control.start)
         await self._until(State.RUNNING, START_SECONDS, "did not start", _LOOK)
+
+    async def start_if_enrolled(self, folders: Folders, done: Done) -> None:
+        """At the end of an installation, which is good whether the service starts or not."""
+        if not (folders.state / IDENTITY_FILE).exists():
+            done.steps.append("It was not started: this agent is not enrolled yet.")
+            return
+        try:
+            await self.start()
+        except GroundwireError as error:
+            done.warnings.append(f"{error}. {error.hint}")
+        else:
+            done.steps.append(f"The service {NAME} runs.")
 
     async def stop(self) -> None:
         """Returns when it has ended: what it had sent is acked, or is sent again later."""

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from agent import identity
 from agent.clock import ManualClock
 from agent.errors import NeedsPersonError, NotPermitted, Unreachable
-from agent.service.administration import Administration, Folders
+from agent.service.administration import IDENTITY_FILE, Administration, Folders
 from agent.service.plan import command_line, folder_access, is_trusted, service_sid
 from agent.service.ports import ServiceRefused, State
 from agent.service.windows_status import ServiceState, WindowsManager
@@ -102,6 +103,10 @@ def test_the_account_has_the_number_that_windows_makes_of_the_name():
     assert service_sid("TrustedInstaller") == (
         "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464"
     )
+
+
+def test_the_file_that_says_that_an_agent_is_enrolled_is_that_of_its_identity():
+    assert identity.IDENTITY_FILE == IDENTITY_FILE
 
 
 def test_a_program_in_a_folder_with_a_space_is_started_and_no_other():
@@ -217,6 +222,29 @@ async def test_a_start_is_waited_for_and_a_failed_one_says_with_which_code():
     )
     with pytest.raises(Unreachable, match=r"did not start \(exit code 3\)"):
         await administration(failing).start()
+
+
+async def test_an_installation_starts_an_enrolled_agent_and_no_other(folders):
+    system = System(now=State.STOPPED)
+    one = administration(system)
+    done = one.configure(folders)
+    await one.start_if_enrolled(folders, done)
+    assert "start" not in system.did
+
+    (folders.state / IDENTITY_FILE).touch()
+    system.becomes = [State.STOPPED, State.STOPPED, State.RUNNING]
+    await one.start_if_enrolled(folders, done)
+    assert system.did[-1] == "start"
+    assert not done.warnings
+
+
+async def test_an_installation_is_good_though_the_agent_cannot_start(folders):
+    system = System(now=State.STOPPED, ends_with=4)
+    one = administration(system)
+    done = one.configure(folders)
+    (folders.state / IDENTITY_FILE).touch()
+    await one.start_if_enrolled(folders, done)
+    assert "did not start (exit code 4)" in done.warnings[0]
 
 
 async def test_a_stop_that_does_not_end_is_given_up():
