@@ -21,6 +21,7 @@ import uvicorn
 from agent.clock import Clock, SystemClock
 from agent.control import ControlServer
 from agent.errors import ConfigurationError, GroundwireError
+from agent.memory import give_back_what_is_freed
 from agent.service.liveness import Question, report, starting
 from agent.service.notify import manager_of
 from relay import local_accounts, local_calls
@@ -65,6 +66,7 @@ class RelayApp:
     """The relay in this process: `async with RelayApp(settings) as relay: ...`."""
 
     def __init__(self, settings: RelaySettings, *, clock: Clock | None = None) -> None:
+        give_back_what_is_freed()
         self.settings = settings
         self._clock = clock or SystemClock()
         self._files = AsyncExitStack()
