@@ -10,6 +10,8 @@ import pytest
 
 from agent.configuration.places import Program
 from agent.service.ownership import for_service, give_to_owner, service_can_read
+from agent.setup.asking import Unfit
+from agent.setup.machine import ThisMachine
 
 SERVICE = 54_321
 
@@ -92,3 +94,18 @@ def test_set_up_is_for_the_service_where_root_runs_an_installed_program(
     program: Program, *, expected: bool
 ) -> None:
     assert for_service(program) is expected
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="access lists there")
+def test_set_up_takes_no_file_that_the_service_will_not_find(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = tmp_path / "ca.pem"
+    authority.write_text("")
+    machine = ThisMachine(tmp_path)
+    assert machine.file_named(str(authority)) == str(authority)
+
+    monkeypatch.setattr(machine, "_for_service", True)
+
+    with pytest.raises(Unfit, match="Copy it into"):
+        machine.file_named(str(authority))
