@@ -40,7 +40,7 @@ case "$*" in
     : >agent.pid ;;
   "start groundwire" | "enable --now groundwire")
     setsid {python} -m tests.faults.hasty_agent run >>agent.log 2>&1 & echo $! >agent.pid
-    until groundwire status >status.log 2>&1 || ! kill -0 "$(cat agent.pid)" 2>/dev/null; do sleep 0.1; done ;;
+    until [ -e {state}/control.sock ] || [ -e {state}/control.json ] || ! kill -0 "$(cat agent.pid)" 2>/dev/null; do sleep 0.1; done ;;
   *) echo "unknown: $*" >&2; exit 1 ;;
 esac
 """
@@ -62,7 +62,8 @@ class Machine:
         (root / "agent.pid").touch()
         tools = {"systemctl": SYSTEMCTL, "groundwire": GROUNDWIRE, "chown": "#!/bin/sh\n"}
         for name, text in tools.items():
-            (root / "bin" / name).write_text(text.replace("{python}", sys.executable))
+            filled = text.replace("{python}", sys.executable).replace("{state}", str(self.state))
+            (root / "bin" / name).write_text(filled)
             (root / "bin" / name).chmod(0o755)
         self.environment = {
             **os.environ,
@@ -184,6 +185,7 @@ def test_what_waited_arrives_from_the_new_machine_and_the_old_one_is_refused(
     estate.settle("erp", book)
 
 
+@pytest.mark.slow
 def test_a_backup_that_is_too_old_is_refused_and_a_new_identity_completes_the_relay(
     estate: Estate, book: OrderBook
 ) -> None:
