@@ -57,7 +57,8 @@ class ThisMachine:
         self._config_dir = config_dir.absolute()
         self._environ = os.environ if environ is None else environ
         self._clock = SystemClock()
-        self._for_service = for_service(this_program())
+        machines = default_config_dir({}).absolute()
+        self._for_service = for_service(this_program()) and self._config_dir == machines
         self._hosted: tuple[tuple[Any, ...], HostedDriver] | None = None  # by what it was started with
         self.deed: Callable[[], None] = lambda: None  # called before anything is done that stays
 
