@@ -69,13 +69,13 @@ _bearer = HTTPBearer(
 )
 
 
-def _context(request: Request) -> ApiContext:
+def context_of(request: Request) -> ApiContext:
     found: ApiContext = request.app.state.context
     return found
 
 
 async def context(request: Request) -> ApiContext:
-    return _context(request)
+    return context_of(request)
 
 
 Context = Annotated[ApiContext, Depends(context)]
@@ -86,7 +86,7 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 async def _asking(request: Request) -> Bearer:
     """It looks for itself what it needs: the framework goes through all that a dependency depends on each time."""
-    ctx, credentials = _context(request), await _bearer(request)
+    ctx, credentials = context_of(request), await _bearer(request)
     bearer = None if credentials is None else await known_bearer(ctx, credentials.credentials)
     if bearer is None or credentials is None:
         raise Problem(HTTPStatus.UNAUTHORIZED, NOT_KNOWN, headers=CHALLENGE)
@@ -152,7 +152,7 @@ async def shared_form(
     """What every route has: known parameters alone, `fields` where there is something to choose, idempotency keys."""
     _only_known_parameters(request)
     setattr(request.state, sparse.FIELDS, sparse.chosen(request))
-    ctx, token = _context(request), getattr(request.state, PRESENTED)
+    ctx, token = context_of(request), getattr(request.state, PRESENTED)
     setattr(request.state, CLAIM, await claim(request, ctx.store.engine, bearer.tenant, token, ctx.clock))
 
 
@@ -173,7 +173,15 @@ def _query_names(dependant: Dependant) -> set[str]:
     return names.union(*(_query_names(inner) for inner in dependant.dependencies))
 
 
-Tenant = Annotated[str, Depends(_tenant_with(TokenScope.READ))]
+_reading = _tenant_with(TokenScope.READ)
+
+
+async def reading_tenant(request: Request) -> str:
+    """`Tenant`, without the framework."""
+    return await _reading(await _asking(request))
+
+
+Tenant = Annotated[str, Depends(_reading)]
 CommandingTenant = Annotated[str, Depends(_tenant_with(TokenScope.COMMAND))]
 EnrollingTenant = Annotated[str, Depends(_tenant_with(TokenScope.ENROL))]
 WebhooksTenant = Annotated[str, Depends(_tenant_with(TokenScope.WEBHOOKS))]

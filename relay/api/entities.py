@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from agent.model.entities import Entity
 from relay.api.command_schemas import MAX_KEY, RFC_3339
-from relay.api.context import Context, Tenant
+from relay.api.context import Context, Tenant, context_of
 from relay.api.cursors import bookmark_of, place_of
 from relay.api.paths import KeyPath
 from relay.api.problems import Problem, not_found
@@ -105,15 +105,9 @@ def entity_router(entity: Entity) -> APIRouter:
         responses=_answer(entity, "List"),
     )
     async def list_records(
-        request: Request, ctx: Context, tenant: Tenant, query: Annotated[ListQuery, Depends(list_query)]
+        request: Request, tenant: Tenant, query: Annotated[ListQuery, Depends(list_query)]
     ) -> Response:
-        taken = place_of(ctx.cursors, tenant, query.cursor)
-        found = await ctx.index.find(tenant, entity.name, query.wanted, taken.place, query.limit)
-        there = await bookmark_of(ctx.cursors, taken)
-        items = await ctx.documents.render(
-            found.records, entity.name, include_raw=query.include_raw, only=names_taken(request)
-        )
-        return _page(items, there.cursor(found.reached), more=found.more)
+        return await listed(request, tenant, entity, query)
 
     @router.get(
         f"/connections/{{connection}}/{entity.path}/{{key:key}}",
@@ -142,6 +136,17 @@ def entity_router(entity: Entity) -> APIRouter:
         return _json(documents[0])
 
     return router
+
+
+async def listed(request: Request, tenant: str, entity: Entity, query: ListQuery) -> Response:
+    ctx = context_of(request)
+    taken = place_of(ctx.cursors, tenant, query.cursor)
+    found = await ctx.index.find(tenant, entity.name, query.wanted, taken.place, query.limit)
+    there = await bookmark_of(ctx.cursors, taken)
+    items = await ctx.documents.render(
+        found.records, entity.name, include_raw=query.include_raw, only=names_taken(request)
+    )
+    return _page(items, there.cursor(found.reached), more=found.more)
 
 
 def _page(items: Sequence[bytes], cursor: str, *, more: bool) -> Response:

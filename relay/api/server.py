@@ -30,6 +30,7 @@ from relay.api.description import COMMON, WORDS, describe
 from relay.api.entities import entity_router
 from relay.api.form import Form
 from relay.api.lasting import StillKnown
+from relay.api.lean import lean_ways
 from relay.api.repeats import Repeated, repeated
 from relay.api.shell import API_VERSION, Shell
 from relay.api.table import find_ways
@@ -88,7 +89,7 @@ def application() -> FastAPI:
     app.include_router(routes)
     app.add_api_route("/healthz", _healthy, include_in_schema=False)
     app.add_api_route("/readyz", _ready, include_in_schema=False)
-    find_ways(app, PREFIX)
+    find_ways(app, PREFIX, lean_ways())
     problems.install(app)
     app.add_exception_handler(Repeated, repeated)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

@@ -7,7 +7,7 @@ a small request's time. What is not found here goes on to the framework, which s
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from re import Pattern
 from typing import Any
@@ -39,13 +39,21 @@ class _Way:
 class Table(BaseRoute):
     """To be put before all others."""
 
-    def __init__(self, prefix: str, routes: Iterable[BaseRoute]) -> None:
+    def __init__(
+        self,
+        prefix: str,
+        routes: Iterable[BaseRoute],
+        lean: Mapping[str, Callable[[ASGIApp], ASGIApp]],
+    ) -> None:
+        """`lean`: what answers instead, by the id of the operation; it gets the framework's way to fall back on."""
         self._prefix = f"{prefix}/"
         self._ways: dict[tuple[str, str], list[_Way]] = defaultdict(list)
         for context in iter_route_contexts(list(routes)):
             path, route = context.path or "", context.original_route
             if path.startswith(self._prefix) and isinstance(route, APIRoute):
-                way = _Way(context.path_regex, context.param_convertors, route, context.endpoint, context.app)
+                instead = lean.get(route.operation_id or "")
+                app = context.app if instead is None else instead(context.app)
+                way = _Way(context.path_regex, context.param_convertors, route, context.endpoint, app)
                 for method in context.methods or ():
                     self._ways[method, self._first_part(path)].append(way)
 
@@ -68,6 +76,6 @@ class Table(BaseRoute):
         await app(scope, receive, send)
 
 
-def find_ways(app: FastAPI, prefix: str) -> None:
+def find_ways(app: FastAPI, prefix: str, lean: Mapping[str, Callable[[ASGIApp], ASGIApp]]) -> None:
     """Once all routes are there. A first part that is a parameter would be missed, and leads to the framework's way."""
-    app.router.routes.insert(0, Table(prefix, app.routes))
+    app.router.routes.insert(0, Table(prefix, app.routes, lean))
