@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 from relay.installed import CONFIG, DATA
-from tests.packaging_scripts import ROOT
+from tests.packaging_scripts import ROOT, script
 
 RELAY = ROOT / "packaging" / "relay"
 UNIT = RELAY / "groundwire-relay.service"
@@ -70,3 +71,17 @@ def test_the_image_brings_no_program_that_the_package_does_not() -> None:
     assert re.search(r"^ARG BASE\nFROM \$\{BASE\}$", lines, re.MULTILINE)
     assert not re.search(r"curl|wget|apt-get|pip |https?://", lines)
     assert re.search(r"^USER 64123:64123$", lines, re.MULTILINE)
+
+
+@pytest.mark.skipif(shutil.which("lintian") is None, reason="lintian is not here")
+def test_lintian_finds_nothing_that_has_no_reason(tmp_path: Path) -> None:
+    (tmp_path / "bundle").mkdir()
+    shutil.copy(shutil.which("true") or sys.executable, tmp_path / "bundle" / "groundwire")
+    build = script("linux_package").build
+    made = build(RELAY, tmp_path / "bundle", tmp_path, "deb", version="9.9.9", epoch=1_767_225_600)
+
+    asked = ["lintian", "--allow-root", str(made)]
+    found = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.splitlines()
+
+    serious = [line for line in found if line.startswith(("E:", "W:"))]
+    assert [line for line in serious if "mismatched-override" not in line] == []
