@@ -102,9 +102,7 @@ def test_the_page_word_for_word_and_nobody_but_the_relay_is_spoken_to(machine: M
 
     machine.run("install -m 644 /etc/groundwire-relay/ca.pem /etc/groundwire/relay-ca.pem")
     machine.run(f"GROUNDWIRE_CODE={code} {traced} /root/setup.trace groundwire setup --from answers.toml")
-    machine.run(
-        f"systemd-run --quiet --unit=plant --uid=groundwire {traced} /tmp/plant.trace groundwire run"
-    )
+    machine.run(f"systemd-run --quiet --unit=plant --uid=groundwire {traced} /tmp/plant.trace groundwire run")
     machine.until("groundwire status --json | grep -q '\"pending_batches\": *0'")
     machine.run("groundwire sync demo")
     machine.run(f"{traced} /root/doctor.trace groundwire doctor", check=False)
