@@ -11,7 +11,7 @@ import structlog
 
 from agent.audit.trail import AGENT, Actor, AuditTrail
 from agent.clock import Clock
-from agent.configuration.model import ConnectionSettings, Settings
+from agent.configuration.effective import ConnectionSettings, Settings
 from agent.configuration.reload import Reload
 from agent.errors import AuditUnavailable
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from agent.configuration.effective import BrokenConnection, ConnectionSettings, Settings, StreamSettings
 from agent.configuration.hours import QuietHours
 from agent.configuration.load import default_config_dir, load
 from agent.configuration.model import (
     AgentTable,
-    BrokenConnection,
-    ConnectionSettings,
     ConsoleTable,
     LimitsTable,
     OutboxTable,
     RelayTable,
-    Settings,
-    StreamSettings,
     SyncSettings,
 )
 from agent.configuration.problems import ConfigurationProblems, problems_of

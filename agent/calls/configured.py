@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from agent.configuration.model import BrokenConnection, ConnectionSettings, Settings
+from agent.configuration.effective import BrokenConnection, ConnectionSettings, Settings
 from agent.configuration.shown import agent_settings
 from agent.control import Handler, Progress, error_document
 from agent.stream_status import schedule_document

@@ -11,16 +11,13 @@ from typing import Any, Final
 from agent import systems
 from agent.configuration import document
 from agent.configuration.document import Document
+from agent.configuration.effective import BrokenConnection, ConnectionSettings, Settings, StreamSettings
 from agent.configuration.merge import over_profile, over_sync
 from agent.configuration.model import (
     NAME_PATTERN,
     AgentFile,
-    BrokenConnection,
     ConnectionFile,
-    ConnectionSettings,
     LogTable,
-    Settings,
-    StreamSettings,
     StreamTable,
     SyncSettings,
 )

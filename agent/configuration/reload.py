@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from agent.configuration.model import ConnectionSettings, Settings
+from agent.configuration.effective import ConnectionSettings, Settings
 from agent.errors import ConfigurationError
 
 

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from agent.configuration import document
 from agent.configuration.document import Document
+from agent.configuration.effective import Settings
 from agent.configuration.load import AGENT_FILE
-from agent.configuration.model import AgentFile, Settings
+from agent.configuration.model import AgentFile
 from agent.errors import ConfigurationError
 
 SECTIONS: Final = tuple(AgentFile.model_fields)

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from agent.clock import Clock
+from agent.configuration.effective import BrokenConnection, ConnectionSettings, Settings
 from agent.configuration.load import AGENT_FILE, connection_files, load
-from agent.configuration.model import BrokenConnection, ConnectionSettings, Settings
 from agent.configuration.problems import problems_of
 from agent.configuration.reload import Changes, Reload, changes, keep_last_good
 from agent.errors import ConfigurationError

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from agent.audit.trail import Actor
 from agent.clock import ManualClock
-from agent.configuration.model import ConnectionSettings, Settings
+from agent.configuration.effective import ConnectionSettings, Settings
 from agent.configuration.reload import Changes, Reload
 from agent.errors import AuditUnavailable, ConfigurationError
 from agent.reloads import Reloads, changes_told

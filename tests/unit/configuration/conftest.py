@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.configuration.effective import Settings
 from agent.configuration.load import load
-from agent.configuration.model import Settings
 
 AGENT = '[agent]\nname = "berlin"\nstate_dir = "state"\n'
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from agent.clock import ManualClock
-from agent.configuration.model import ConnectionSettings
+from agent.configuration.effective import ConnectionSettings
 from agent.configuration.reload import Reload
 from agent.configuration.watch import POLL_SECONDS, ConfigWatcher
 from agent.errors import ConfigurationError
