@@ -6,6 +6,7 @@ import asyncio
 import os
 import shlex
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -24,15 +25,20 @@ _FOLDERS: Final = (
 )
 
 
+def unit_of(root: Path = Path("/")) -> Path | None:
+    """Its file: the one that counts, where there are several."""
+    files = (root / place.lstrip("/") / UNIT for place in _FOLDERS)
+    return next((file for file in files if file.exists()), None)
+
+
 def look(config_dir: Path, environ: Mapping[str, str], *, running: bool, root: Path = Path("/")) -> Service:
     """A unit is taken for this agent's where it is there, and systemd runs this machine."""
     apart = "" if config_dir == default_config_dir(environ).absolute() else str(config_dir)
     run = "groundwire run" + (f" --config {shlex.quote(apart)}" if apart else "")
     systemd = (root / "run/systemd/system").is_dir()
-    there = any((root / place.lstrip("/") / UNIT).exists() for place in _FOLDERS)
-    if not (systemd and there and shutil.which("systemctl", path=environ.get("PATH"))):
+    if not (systemd and unit_of(root) and shutil.which("systemctl", path=environ.get("PATH"))):
         return Service(running=running, run=run, folder=apart)
-    sudo = "" if os.geteuid() == 0 else "sudo "
+    sudo = "" if sys.platform == "win32" or os.geteuid() == 0 else "sudo "
     return Service(UNIT, running, f"{sudo}systemctl enable --now {UNIT}", run, apart)
 
 
