@@ -39,6 +39,7 @@ check: .venv/dev ## format, lint, types, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --no-warn-unreachable --cache-dir .mypy_cache/windows -p agent -p drivers
 	$(BIN)/lint-imports
 
 faults: .venv/dev packages ## the long fault suites: GROUNDWIRE_IMAGES, _KILLS, _PAIR_KILLS, _POINTS and _INTERRUPTIONS say how long

@@ -147,7 +147,7 @@ class ControlServer:
         if await is_running(self._state_dir):
             raise AlreadyRunning(where=str(self._state_dir))
         path = self._state_dir / SOCKET_FILE
-        if _fits(path):
+        if sys.platform != "win32" and _fits(path):
             return _listen_on_file(path)
         listener = socket.create_server(("127.0.0.1", 0))
         self._token = secrets.token_urlsafe(32)
@@ -205,7 +205,7 @@ class ControlServer:
         if peer is None:
             return current_actor()  # the socket's own guard is all there is
         actor = actor_of(peer)
-        if peer.uid not in {0, os.geteuid()}:
+        if sys.platform != "win32" and peer.uid not in {0, os.geteuid()}:
             await self._denied(actor, "user")
             raise ValueError("only the agent's own user and root may ask it")
         return actor
@@ -347,7 +347,7 @@ async def _connected(
     token = ""
     try:
         async with asyncio.timeout(REQUEST_SECONDS):
-            if _fits(path):
+            if sys.platform != "win32" and _fits(path):
                 reader, writer = await asyncio.open_unix_connection(str(path), limit=MAX_REPLY_BYTES)
             else:
                 port, token = _read_address(state_dir / ADDRESS_FILE)
@@ -414,28 +414,30 @@ def _has_token(line: bytes, token: str) -> bool:
 
 
 def _fits(path: Path) -> bool:
-    return sys.platform != "win32" and len(os.fsencode(path)) <= MAX_SOCKET_PATH
+    return len(os.fsencode(path)) <= MAX_SOCKET_PATH
 
 
-def _listen_on_file(path: Path) -> socket.socket:
-    # Nobody answers there (`_listen` has asked), so this is what a killed agent left behind.
-    with contextlib.suppress(FileNotFoundError):
-        if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise StorageDamaged("is not a socket", where=str(path), hint="Move the file away.")
-        path.unlink()
-    listener = socket.socket(socket.AF_UNIX)
-    before = os.umask(
-        0o177
-    )  # the file is born private: a later chmod would leave a moment in which it is not
-    try:
-        listener.bind(str(path))
-    except OSError:
-        listener.close()
-        raise
-    finally:
-        os.umask(before)
-    listener.listen(MAX_CLIENTS)
-    return listener
+if sys.platform != "win32":
+
+    def _listen_on_file(path: Path) -> socket.socket:
+        # Nobody answers there (`_listen` has asked), so this is what a killed agent left behind.
+        with contextlib.suppress(FileNotFoundError):
+            if not stat.S_ISSOCK(path.lstat().st_mode):
+                raise StorageDamaged("is not a socket", where=str(path), hint="Move the file away.")
+            path.unlink()
+        listener = socket.socket(socket.AF_UNIX)
+        before = os.umask(
+            0o177
+        )  # the file is born private: a later chmod would leave a moment in which it is not
+        try:
+            listener.bind(str(path))
+        except OSError:
+            listener.close()
+            raise
+        finally:
+            os.umask(before)
+        listener.listen(MAX_CLIENTS)
+        return listener
 
 
 def _write_address(path: Path, port: int, token: str) -> None:

@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import stat
+import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -178,7 +179,7 @@ def _read(path: Path) -> dict[str, Any] | None:
 def _refuse_exposed(found: os.stat_result, path: Path) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise ConfigurationError("this is not a plain file", where=str(path), hint="Move it away.")
-    if not _POSIX:
+    if sys.platform == "win32":
         return  # access is by the folder's ACL there
     if found.st_mode & 0o077:
         raise ConfigurationError(

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import stat
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -83,7 +84,7 @@ class Disk:
 
     def make_folder(self, path: Path) -> None:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if _POSIX:
+        if sys.platform != "win32":
             handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
                 give_to_owner_of_folder(handle, path.parent)
@@ -120,7 +121,7 @@ class Disk:
 
 def give_to_owner_of_folder(handle: int, folder: Path) -> None:
     """What root writes while no agent runs must be the agent's own, or the agent could not go on with it."""
-    if not _POSIX or os.geteuid() != 0:
+    if sys.platform == "win32" or os.geteuid() != 0:
         return
     owner, ours = folder.stat(), os.fstat(handle)
     if (owner.st_uid, owner.st_gid) != (ours.st_uid, ours.st_gid):

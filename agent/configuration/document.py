@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import stat
+import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -121,6 +122,8 @@ def refuse_exposed(facts: os.stat_result, path: Path, *, name: str) -> None:
 
 def _is_own_group(facts: os.stat_result) -> bool:
     """A group that has the user's name and is its main one, as systems make it that let groups write (umask 002)."""
+    if sys.platform == "win32":
+        return True  # there are no such groups
     import grp  # noqa: PLC0415 - exist on Unix only
     import pwd  # noqa: PLC0415
 

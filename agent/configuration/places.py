@@ -71,6 +71,8 @@ def service_user(executable: Path) -> str | None:
 
 def _account() -> str:
     """The name of the user, or a number where it has none."""
+    if sys.platform == "win32":
+        return ""
     import pwd  # noqa: PLC0415 - exists on Unix only
 
     user = os.geteuid()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import sys
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -76,7 +77,9 @@ def owner_of(config_dir: Path) -> Owner | None:
 
 
 def _process_user() -> int:
-    return os.geteuid() if _POSIX else ROOT
+    if sys.platform == "win32":
+        return ROOT
+    return os.geteuid()
 
 
 def _read(config_dir: Path, user: int) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Final
 
 from agent.audit.who import user_name
@@ -36,7 +37,7 @@ KNOWN: Final = (
 
 
 async def check_account(installation: Installation, told: Told) -> None:
-    if os.name != "posix":
+    if sys.platform == "win32":
         return
     agent, here = agent_user(installation), os.geteuid()
     if agent is None:

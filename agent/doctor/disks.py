@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -96,7 +97,7 @@ def _existing(folder: Path | None) -> Path | None:
 
 def _look(installation: Installation, folder: Path, told: Told) -> None:
     where = str(installation.state_dir)
-    if os.name == "posix":
+    if sys.platform != "win32":
         found = os.statvfs(folder)
         free, inodes = found.f_bavail * found.f_frsize, found.f_favail
         read_only = bool(found.f_flag & os.ST_RDONLY)
@@ -152,7 +153,7 @@ def _judge_room(installation: Installation, free: int, where: str, told: Told) -
 def _try_write(folder: Path, where: str, evidence: str, told: Told) -> bool:
     """A file without a name takes room and gives it back: no quota and no full disk shows without one."""
     flag = getattr(os, "O_TMPFILE", None)
-    if flag is None:
+    if sys.platform == "win32" or flag is None:
         return True
     try:
         handle = os.open(folder, flag | os.O_RDWR, 0o600)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -108,6 +109,8 @@ def _readable(path: Path, facts: os.stat_result, installation: Installation, tol
 
 
 def _may_read(facts: os.stat_result, user: int) -> bool:
+    if sys.platform == "win32":
+        return True
     import pwd  # noqa: PLC0415 - exists on Unix only
 
     wanted = 0o5 if stat.S_ISDIR(facts.st_mode) else 0o4
@@ -124,6 +127,8 @@ def _may_read(facts: os.stat_result, user: int) -> bool:
 
 
 def _group_of(user: int) -> str:
+    if sys.platform == "win32":
+        return str(user)
     import grp  # noqa: PLC0415 - exist on Unix only
     import pwd  # noqa: PLC0415
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from agent.configuration.policy_file import ROOT, owner_of
@@ -22,7 +23,7 @@ def agent_user(settings: Settings) -> int | None:
 def owner_notes(config_dir: Path) -> list[str]:
     owner = owner_of(config_dir)
     if owner is None or (owner.file, owner.folder) == (ROOT, ROOT):
-        if owner is not None and os.geteuid() == ROOT:
+        if owner is not None and sys.platform != "win32" and os.geteuid() == ROOT:
             return ["root owns the policy; run the agent as another user, or it could change it all the same"]
         return []
     own = [what for what, uid in (("the file", owner.file), ("its folder", owner.folder)) if uid != ROOT]

@@ -24,6 +24,7 @@ START_SECONDS: Final = 120.0  # a large outbox is checked before the agent says 
 STOP_SECONDS: Final = 120.0  # drain, drivers, disk
 LOOK_SECONDS: Final = 0.25
 IDENTITY_FILE: Final = "identity.json"  # of agent/identity.py, which is heavy
+ACCESS_DENIED: Final = 5
 MOST_ASIDE: Final = 100  # folders moved away; beyond that somebody has to look
 
 Answer = TypeVar("Answer")
@@ -213,7 +214,8 @@ def _asked(question: Callable[Given, Answer], *args: Given.args, **named: Given.
     try:
         return question(*args, **named)
     except ServiceRefused as error:
-        raise NeedsPersonError(f"Windows refused it: {error}", where=NAME, hint=_AS_ADMINISTRATOR) from error
+        hint = _AS_ADMINISTRATOR if error.code == ACCESS_DENIED else _LOOK
+        raise NeedsPersonError(f"Windows refused it: {error}", where=NAME, hint=hint) from error
 
 
 _AS_ADMINISTRATOR: Final = "Open the terminal with `Run as administrator`, and give the command there again."

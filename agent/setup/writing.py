@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import stat
+import sys
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -70,6 +71,7 @@ def _dress(made: Path, before: os.stat_result | None, mode: int) -> None:
     if before is None:
         made.chmod(mode)
         return
-    with contextlib.suppress(OSError, AttributeError):
-        os.chown(made, before.st_uid, before.st_gid)
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError):
+            os.chown(made, before.st_uid, before.st_gid)
     made.chmod(stat.S_IMODE(before.st_mode))
