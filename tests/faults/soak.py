@@ -174,6 +174,7 @@ def soak(site: Site, seconds: float, *, every: float) -> Soak:
         load = Soak(site, book, proxy, pause=0.1, rest=min(10.0, seconds / 8), every=every)
         try:
             load.run(seconds)
+            site.call("pause", {"connection": SANDBOX})  # which never rests by itself
             site.settle(BOOK, book)
         finally:
             load.write(site.folder / "soak.jsonl")
