@@ -42,7 +42,7 @@ from tests.unit.relay.making import Sender
 
 LINES = 5
 LIMIT = 100
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
