@@ -75,6 +75,9 @@ soak: .venv/dev ## agent and relay under load and faults for SECONDS=3600, their
 bench: .venv/dev packages ## the numbers of docs/benchmarks.md (see bench/README.md)
 	$(BIN)/python -m bench.all
 
+bundle: .venv/dev ## the program with everything that it needs, in build/bundle/groundwire (docs/bundle.md)
+	$(BIN)/python packaging/build.py bundle
+
 service-cycle: .venv/dev ## the packages of agent and relay on a bare Debian with systemd, by their pages: install to purge, upgrade under load, without a network, as an image (root; debootstrap, systemd-container, buildah)
 	@test -x build/bundle/groundwire/groundwire || $(BIN)/python packaging/build.py bundle
 	$(BIN)/pytest -q -s -n 0 -m slow tests/packaging

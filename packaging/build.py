@@ -19,12 +19,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("bundle", "msi", *linux_package.FORMATS))
     parser.add_argument("--bundle", type=Path, default=ROOT / "build" / "bundle" / bundle.NAME, help="its folder")
+    parser.add_argument("--glibc", help="the oldest C library that the bundle is to start with, such as 2.31")
     parser.add_argument("--packages", type=Path, default=ROOT / "build" / "packages", help="where they go")
     parser.add_argument("--recipe", choices=RECIPES, default="agent", help="what the package is to be")
     parser.add_argument("--package-version", help="another version than the program's")
     chosen = parser.parse_args()
     if chosen.what == "bundle":
         made = bundle.build(ROOT, chosen.bundle.parent)
+        if chosen.glibc:
+            bundle.refuse_newer(made, tuple(map(int, chosen.glibc.split("."))))
         size = bundle.size_of(made)
     elif chosen.what == "msi":
         made = windows_package.build(chosen.bundle, chosen.packages, version=chosen.package_version or version_of(ROOT))

@@ -7,28 +7,62 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import elf
+import papers
+
 NAME: Final = "groundwire"
-MARKER: Final = "installed"  # agent/configuration/places.py: the machine's folders, where root or this user runs it
+MARKER: Final = (
+    "installed"  # agent/configuration/places.py: the machine's folders, where root or this user runs it
+)
 SERVICE_USER: Final = "groundwire"
 EPOCH: Final = "1767225600"  # 2026-01-01: files of a build bear no time of their own
-_ELF: Final = b"\x7fELF"
+INSIDE: Final = "_internal"
 # Rewritten by the tool that gathered them into a wheel; `strip` breaks such files.
 _NOT_STRIPPED: Final = ("numpy.libs", "psycopg_binary.libs", "psycopg_binary")
+_OWN_PREFIX: Final = "gw_"  # as long as `lib`
 
 
 def build(root: Path, into: Path) -> Path:
     """Make it anew below `into`, and give its folder. Raises CalledProcessError."""
+    made = freeze(root, into)
+    finish(root, made)
+    return made
+
+
+def freeze(root: Path, into: Path) -> Path:
+    """What PyInstaller makes of it. On Linux this is the half that decides on which systems the bundle starts."""
     made = into / NAME
     shutil.rmtree(made, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="groundwire-build-") as work:
-        _freeze(root, into, Path(work))
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "PyInstaller", "--noconfirm", "--clean", "--log-level", "WARN"),
+                *("--distpath", str(into), "--workpath", work),
+                str(root / "packaging" / "pyinstaller" / "groundwire.spec"),
+            ],
+            cwd=work,
+            env={
+                **os.environ,
+                "PYTHONHASHSEED": "1",
+                "SOURCE_DATE_EPOCH": EPOCH,
+                "PYINSTALLER_CONFIG_DIR": str(Path(work) / "cache"),
+            },
+            check=True,
+        )
+    return made
+
+
+def finish(root: Path, made: Path) -> None:
+    """The second half: smaller libraries with names of their own, and the papers."""
     if sys.platform == "linux":
         _strip(made)
+        _rename(made)
     (made / MARKER).write_text(f"{SERVICE_USER}\n", "utf-8")
-    return made
+    papers.write(root, made, int(EPOCH))
 
 
 def size_of(folder: Path) -> int:
@@ -36,27 +70,53 @@ def size_of(folder: Path) -> int:
     return sum(file.lstat().st_size for file in folder.rglob("*") if file.is_file() and not file.is_symlink())
 
 
-def _freeze(root: Path, into: Path, work: Path) -> None:
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "PyInstaller", "--noconfirm", "--clean", "--log-level", "WARN"),
-            *("--distpath", str(into), "--workpath", str(work)),
-            str(root / "packaging" / "pyinstaller" / "groundwire.spec"),
-        ],
-        cwd=work,
-        env={
-            **os.environ,
-            "PYTHONHASHSEED": "1",
-            "SOURCE_DATE_EPOCH": EPOCH,
-            "PYINSTALLER_CONFIG_DIR": str(work / "cache"),
-        },
-        check=True,
-    )
+def libraries(made: Path) -> Iterator[Path]:
+    """Every native file of a bundle for Linux, in order."""
+    for file in sorted(made.rglob("*")):
+        if file.is_file() and not file.is_symlink() and elf.is_elf(file):
+            yield file
+
+
+def glibc_needed(made: Path) -> tuple[tuple[int, ...], Path]:
+    """The newest version of the C library that a file of it needs, and that file."""
+    return max((elf.glibc_needed(file), file) for file in libraries(made))
+
+
+def refuse_newer(made: Path, most: tuple[int, ...]) -> None:
+    """Raises ValueError where a file needs a newer C library than the oldest system has on which it is to start."""
+    needed, file = glibc_needed(made)
+    if needed > most:
+        raise ValueError(
+            f"{file.relative_to(made)} needs glibc {_dotted(needed)}, newer than {_dotted(most)}"
+        )
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
 
 
 def _strip(made: Path) -> None:
     """Take debugging symbols out of native libraries: a fifth of the whole."""
-    for file in sorted((made / "_internal").rglob("*.so*")):
-        if file.is_symlink() or file.relative_to(made).parts[1] in _NOT_STRIPPED or file.read_bytes()[:4] != _ELF:
-            continue
-        subprocess.run(["strip", "--strip-unneeded", str(file)], check=True)
+    files = [file for file in libraries(made / INSIDE) if file.relative_to(made).parts[1] not in _NOT_STRIPPED]
+    subprocess.run(["strip", "--strip-unneeded", *map(str, files)], check=True)
+
+
+def _rename(made: Path) -> None:
+    """Give the libraries that came from the build's system names of their own.
+
+    A database's ODBC driver is linked with the same ones of the customer's system, in other versions: under one name
+    the first that is loaded would serve both.
+    """
+    from_system = [
+        file
+        for file in sorted((made / INSIDE).glob("lib*.so*"))
+        if not file.is_symlink() and not file.name.startswith("libpython")
+    ]
+    names = {file.name: _OWN_PREFIX + file.name.removeprefix("lib") for file in from_system}
+    for file in libraries(made / INSIDE):
+        before = file.read_bytes()
+        after = elf.renamed(before, names)
+        if after != before:
+            file.write_bytes(after)
+    for file in from_system:
+        file.rename(file.with_name(names[file.name]))

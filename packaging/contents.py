@@ -37,7 +37,14 @@ _UNUSED_FILES: Final = re.compile(
     re.VERBOSE,
 )
 # They must be the system's own: a database's ODBC driver is linked with them, and one process holds each once.
-LEFT_TO_THE_SYSTEM: Final = ("libodbc.so", "libodbcinst.so", "libltdl.so", "libstdc++.so", "libgcc_s.so")
+LEFT_TO_THE_SYSTEM: Final = (
+    "libz.so",
+    "libodbc.so",
+    "libodbcinst.so",
+    "libltdl.so",
+    "libstdc++.so",
+    "libgcc_s.so",
+)
 
 
 def modules(root: Path) -> Iterator[str]:
@@ -102,7 +109,9 @@ def _is_note(parts: tuple[str, ...]) -> bool:
 
 
 def _locked(file: Path) -> set[str]:
-    return {_plain(found) for found in re.findall(r"^([A-Za-z0-9_.-]+)==", file.read_text("utf-8"), re.MULTILINE)}
+    return {
+        _plain(found) for found in re.findall(r"^([A-Za-z0-9_.-]+)==", file.read_text("utf-8"), re.MULTILINE)
+    }
 
 
 def _plain(name: str) -> str:
@@ -111,5 +120,7 @@ def _plain(name: str) -> str:
 
 def _top_level(one: metadata.Distribution) -> set[str]:
     """The modules that a distribution adds: the first parts of the paths of its code."""
-    code = (file for file in one.files or () if file.suffix in {".py", ".so", ".pyd"} and ".." not in file.parts)
+    code = (
+        file for file in one.files or () if file.suffix in {".py", ".so", ".pyd"} and ".." not in file.parts
+    )
     return {file.parts[0].partition(".")[0] for file in code}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -18,11 +19,12 @@ from agent.selfcheck.words import BROKEN, part
 from drivers.registry import names
 
 _URL: Final = "https://selfcheck.invalid"
+_FOLDER: Final = tempfile.gettempdir()  # nothing is kept there: no driver does anything before it is asked to
 _NO_SECRET: Final = "selfcheck"  # noqa: S105 - opens nothing: no driver connects before it is asked to
 # The least that each can be opened with.
 OPTIONS: Final[Mapping[str, tuple[Mapping[str, Any], tuple[str, ...]]]] = {
     "dmf": (
-        {"url": _URL, "legal_entities": ["X"], "auth": {"kind": "basic", "user": "x"}},
+        {"url": _URL, "legal_entities": ["X"], "auth": {"kind": "basic", "user": "x"}, "folder": _FOLDER},
         ("password",),
     ),
     "netsuite": (
@@ -33,7 +35,7 @@ OPTIONS: Final[Mapping[str, tuple[Mapping[str, Any], tuple[str, ...]]]] = {
     "odbc": ({"connection": {"Driver": "none"}}, ()),
     "rfc": ({"client": "100", "host": "selfcheck.invalid", "user": "x", "way": "sdk"}, ("password",)),
     "sandbox": ({}, ()),
-    "soap": ({"services": "nav-pages", "url": _URL}, ()),
+    "soap": ({"services": "nav-pages", "url": _URL, "wsdl_folder": _FOLDER}, ()),
 }
 
 

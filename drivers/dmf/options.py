@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-import platformdirs
 from pydantic import AfterValidator, Field
 
+from drivers.cache_folder import cache_folder
 from drivers.contract import BadConfiguration
 from drivers.http.client import origin
 from drivers.http.options import MIB, HttpOptions, Url
@@ -106,7 +106,7 @@ def parse_stream(name: str, options: Mapping[str, Any]) -> StreamOptions:
 def folder_of(options: ConnectionOptions, connection: str) -> Path:
     if options.folder is not None:
         return Path(options.folder) / connection
-    return Path(platformdirs.user_cache_dir("groundwire", appauthor=False)) / "dmf" / connection
+    return cache_folder("dmf", connection, option="folder")
 
 
 def package_origins(options: ConnectionOptions) -> dict[tuple[str, str, int], str]:

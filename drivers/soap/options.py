@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, Literal
 
-import platformdirs
 from pydantic import Field
 
+from drivers.cache_folder import cache_folder
 from drivers.http.options import HttpOptions
 
 PAGE: Final = "docs/drivers/soap.md"
@@ -26,4 +26,4 @@ class SoapOptions(HttpOptions):
 def folder_of(options: SoapOptions, connection: str) -> Path:
     if options.wsdl_folder is not None:
         return Path(options.wsdl_folder) / connection
-    return Path(platformdirs.user_cache_dir("groundwire", appauthor=False)) / "wsdl" / connection
+    return cache_folder("wsdl", connection, option="wsdl_folder")
