@@ -18,6 +18,7 @@ import bundle
 import linux_package
 import offline_archive
 from build import RECIPES
+from papers import BILL, LICENCES
 from signing import Keys
 from version import Refused, notes_of, version_of
 
@@ -36,58 +37,58 @@ class Release:
     def make(self, root: Path, notes: str) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        packages = self._packages(root)
-        self._take(root, "msi", "the MSI is made by `make windows`, which was not run for this version here")
-        components = self._take(
-            root, "cdx.json", "the list of components is made with the bundle, and was not made here"
-        )
+        frozen = self._bundle(root)
+        packages = self._packages(root, frozen)
+        papers = self._papers(frozen)
+        self._installer_of_windows(root)
         said = self.folder / "NOTES.md"
-        said.write_text(self._notes(notes), "utf-8")
+        said.write_text(self._notes(notes, frozen), "utf-8")
+        archived = [said, *papers]
         offline_archive.build(
-            root,
-            packages,
-            [said, *components],
-            self.folder,
-            version=self.version,
-            epoch=EPOCH,
-            sign=self._sign,
+            root, packages, archived, self.folder, version=self.version, epoch=EPOCH, sign=self._sign
         )
         self._sign(offline_archive.write_sums(self.folder))
 
-    def _packages(self, root: Path) -> list[Path]:
-        if sys.platform != "linux":
-            self.left_out.append("packages for Linux and their archive: this is not Linux")
-            return []
+    def _bundle(self, root: Path) -> Path:
         frozen = root / "build" / "bundle" / bundle.NAME
-        if not self.trial or not frozen.exists():
-            frozen = bundle.build(root, frozen.parent)
+        if self.trial and frozen.exists():
+            return frozen
+        return bundle.build(root, frozen.parent)
+
+    def _packages(self, root: Path, frozen: Path) -> list[Path]:
         made = []
         for part, recipe in RECIPES.items():
             for form in linux_package.FORMATS:
                 print(f"{part} as {form} ...", flush=True)
-                made.append(
-                    linux_package.build(
-                        root / "packaging" / recipe,
-                        frozen,
-                        self.folder,
-                        form,
-                        version=self.version,
-                        epoch=EPOCH,
-                    )
+                package = linux_package.build(
+                    root / "packaging" / recipe, frozen, self.folder, form, version=self.version, epoch=EPOCH
                 )
+                made.append(package)
         return made
 
-    def _take(self, root: Path, ending: str, reason: str) -> list[Path]:
-        """What another target made of this very version."""
-        made = root / "build"
-        there = [*made.glob(f"packages/*.{ending}"), *made.glob(f"bundle/*.{ending}")]
-        found = [path for path in there if self.version in path.name]
-        if not found:
-            self.left_out.append(reason)
-        return [Path(shutil.copy(path, self.folder)) for path in sorted(found)]
+    def _papers(self, frozen: Path) -> list[Path]:
+        """What the bundle says of itself, to be read without unpacking anything."""
+        names = {BILL: f"groundwire-{self.version}.cdx.json", LICENCES: "LICENCES.txt"}
+        there = [(frozen / name, self.folder / to) for name, to in names.items() if (frozen / name).exists()]
+        if len(there) < len(names):
+            self.left_out.append(
+                "the list of components and their licences: the bundle that was there has none"
+            )
+        return [Path(shutil.copy(path, to)) for path, to in there]
 
-    def _notes(self, notes: str) -> str:
+    def _installer_of_windows(self, root: Path) -> None:
+        found = sorted((root / "build" / "packages").glob(f"*{self.version}*.msi"))
+        for path in found:
+            shutil.copy(path, self.folder)
+        if not found:
+            self.left_out.append(
+                "the MSI: build/packages holds none of this version, for `make windows` makes it"
+            )
+
+    def _notes(self, notes: str, frozen: Path) -> str:
+        library = ".".join(map(str, bundle.glibc_needed(frozen)[0]))
         parts = [f"# Groundwire {self.version}\n", notes.split("\n", 1)[1].strip() + "\n"]
+        parts.append(f"## Where it runs\n\nThe packages for Linux need x86-64 and glibc {library} or later.\n")
         if self.left_out:
             parts.append("## Left out of this release\n")
             parts.append("".join(f"- {one}\n" for one in self.left_out))
@@ -137,6 +138,8 @@ def main() -> None:
     try:
         version = version_of(ROOT)
         notes = notes_of(ROOT, version, day_of(ROOT))
+        if sys.platform != "linux":
+            raise Refused("Releases are made on Linux; the MSI is brought from Windows.")
         if not asked.trial:
             refuse_dirt(ROOT)
         keys.check(ROOT)

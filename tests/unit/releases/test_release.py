@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from agent.releases import sums
 from tests.packaging_scripts import ROOT, script
 
 release, signing, version = script("release"), script("signing"), script("version")
@@ -48,12 +52,55 @@ def test_a_secret_key_in_the_checkout_is_refused(tmp_path: Path) -> None:
         signing.Keys(minisign=tmp_path / "other.key").check(ROOT)
 
 
-def test_what_is_left_out_or_unsigned_is_said_in_the_notes(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="releases are made on Linux")
+def test_what_is_left_out_or_unsigned_is_said_in_the_notes(tmp_path: Path, checkout: Path) -> None:
     made = release.Release("9.9.9", tmp_path, signing.Keys(), trial=True, left_out=["the MSI: not here"])
 
-    notes = made._notes("## 9.9.9 (2026-01-01)\n\n- A door.\n")
+    notes = made._notes("## 9.9.9 (2026-01-01)\n\n- A door.\n", checkout / "build" / "bundle" / "groundwire")
 
     assert notes.startswith("# Groundwire 9.9.9\n\n- A door.\n")
+    assert re.search(r"x86-64 and glibc 2\.\d+ or later", notes)
     assert "- the MSI: not here" in notes
     assert "Nobody signed these files" in notes
     assert "This is no release" in notes
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """As much of this one as a release reads, with a small program in the bundle's place."""
+    for folder in ("packaging", "docs"):
+        ignored = shutil.ignore_patterns("__pycache__", "images", "generate")
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)
+    (tmp_path / "config").mkdir()
+    shutil.copy(ROOT / "config" / "relay.example.toml", tmp_path / "config")
+    frozen = tmp_path / "build" / "bundle" / "groundwire"
+    frozen.mkdir(parents=True)
+    shutil.copy(sys.executable, frozen / "groundwire")
+    for name in ("sbom.cdx.json", "LICENCES.txt"):
+        (frozen / name).write_text(f"{name}\n")
+    return tmp_path
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="releases are made on Linux")
+def test_a_release_has_every_package_the_archive_and_a_list_of_all(checkout: Path) -> None:
+    out = checkout / "out"
+
+    release.Release("9.9.9", out, signing.Keys(), trial=True).make(checkout, "## 9.9.9\n\n- A door.\n")
+
+    made = {
+        "LICENCES.txt",
+        "NOTES.md",
+        "groundwire-9.9.9-1.x86_64.rpm",
+        "groundwire-9.9.9-linux-x86_64.tar.gz",
+        "groundwire-9.9.9.cdx.json",
+        "groundwire-relay-9.9.9-1.x86_64.rpm",
+        "groundwire-relay_9.9.9-1_amd64.deb",
+        "groundwire_9.9.9-1_amd64.deb",
+    }
+    assert {path.name for path in out.iterdir()} == {*made, "SHA256SUMS"}
+    assert set(sums.parse((out / "SHA256SUMS").read_text())) == made
+    assert "the MSI" in (out / "NOTES.md").read_text()
+    subprocess.run(["tar", "-xf", out / "groundwire-9.9.9-linux-x86_64.tar.gz", "-C", checkout], check=True)
+    script = checkout / "groundwire-9.9.9-linux-x86_64" / "install.sh"
+    done = subprocess.run([script, "--check", "--unsigned"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
