@@ -26,7 +26,7 @@ MENTION = re.compile(r"\b(?:G\d{2,3}|[FSK]\d{2})\b")
 LINK = re.compile(r"\]\(https://[\w./#-]+\)")
 RESULT = re.compile(r"holds\b.*|(?:holds in part|not applicable), because .{20,}")
 CODE = re.compile(r"`([^`\n]+)`")
-MAKE = re.compile(r"(?:[A-Z_]+=\S+ )*make ([a-z]+)\b")
+MAKE = re.compile(r"(?:[A-Z_]+=\S+ )*make ([a-z-]+)\b")
 VARIABLE = re.compile(r"\bGROUNDWIRE_[A-Z_]+\b")
 RUN = re.compile(r"^\| (.+?) \| .+ \| (.+?) \|$", re.MULTILINE)
 COMMAND = re.compile(r"\b(?:make [a-z]|pytest .*tests/|python -m )")
@@ -209,7 +209,7 @@ def mention_faults(texts: Mapping[str, str], known: Iterable[str]) -> list[str]:
 
 def command_faults(page: str, makefile: str, suite: Suite) -> list[str]:
     """Of the page of promises: what is run has a command that repeats it, of targets and variables that there are."""
-    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
     named = {found[1] for code in CODE.findall(page) if (found := MAKE.match(code))}
     faults = [f"there is no target {target} to make" for target in sorted(named - targets)]
     variables = set(VARIABLE.findall(page)) - set(VARIABLE.findall(makefile))
