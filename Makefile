@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: compatibility help service-cycle demo quick-start test check faults network faults-scaled relay-scaled sim soak security fuzz bugs bench lock screenshots schemas messages docs client release packages clean
+.PHONY: bundle compatibility help service-cycle demo quick-start test check faults network faults-scaled relay-scaled sim soak security fuzz bugs bench lock screenshots schemas messages docs client release packages clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
