@@ -95,7 +95,7 @@ class Restarting(TransientError):
     """The connection is being put in force anew."""
 
     code = "restarting"
-    default_hint = "Something beside it was changed; ask again in a moment."
+    default_hint = "Ask again in a moment: one of its files or secrets was changed, and is being put in force."
 
 
 class StorageFull(TransientError):

@@ -32,13 +32,13 @@ KNOWN: Final = (
     Known(
         "certificates.ended",
         Level.PROBLEM,
-        "A certificate that this installation relies on has ended",
+        "A certificate that this installation relies on has expired",
         "Have its owner renew it, and put the new one in its place.",
     ),
     Known(
         "certificates.ending",
         Level.WARNING,
-        "A certificate that this installation relies on ends within three weeks",
+        "A certificate that this installation relies on expires within three weeks",
         "Have its owner renew it before that day.",
     ),
     Known(

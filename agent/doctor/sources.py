@@ -76,7 +76,7 @@ KNOWN: Final = (
     Known(
         "sources.untried",
         Level.NOTICE,
-        "A connection was not tried, for what was found before would only be repeated, or an account be locked",
+        "A connection was not tried: it would only fail as was found before, or lock an account",
         "Mend what the other checks say of it first.",
     ),
 )

@@ -29,7 +29,7 @@ MAX_ANSWER: Final = 8 * 1024  # characters of an answer that is no secret
 
 
 class SittingEnded(NeedsPersonError):
-    """A set-up at a page was not gone on with."""
+    """Set-up in a browser was not continued."""
 
     code = "setup_idle"
     default_hint = (

@@ -432,7 +432,7 @@ class Need(StrEnum):
 
 
 class OutcomeUnknown(TransientError):
-    """What was to be written may stand or not: the database went away at its commit."""
+    """Nobody knows whether the write was stored: the database went away at its commit."""
 
     code = "outcome_unknown"
     default_hint = "Ask again with the same idempotency key: it is done once at most."
