@@ -95,7 +95,9 @@ class Restarting(TransientError):
     """The connection is being put in force anew."""
 
     code = "restarting"
-    default_hint = "Ask again in a moment: one of its files or secrets was changed, and is being put in force."
+    default_hint = (
+        "Ask again in a moment: one of its files or secrets was changed, and is being put in force."
+    )
 
 
 class StorageFull(TransientError):
