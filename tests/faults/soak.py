@@ -175,6 +175,8 @@ def soak(site: Site, seconds: float, *, every: float) -> Soak:
         try:
             load.run(seconds)
             site.call("pause", {"connection": SANDBOX})  # which never rests by itself
+            site.connect(BOOK, book.connection(every=None))
+            site.call("reload")
             site.settle(BOOK, book)
         finally:
             load.write(site.folder / "soak.jsonl")
