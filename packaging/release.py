@@ -82,7 +82,8 @@ class Release:
             shutil.copy(path, self.folder)
         if not found:
             self.left_out.append(
-                "the MSI: build/packages holds none of this version, for `make windows` makes it"
+                "the MSI: build/packages holds none of this version; `python packaging/build.py msi` makes it of a bundle "
+                "that was built on Windows"
             )
 
     def _notes(self, notes: str, frozen: Path) -> str:
