@@ -67,7 +67,7 @@ def until_phase(machine: Machine, phase: str) -> None:
 def broken(into: Path) -> Path:
     """A package whose program does not start."""
     bundle = into / "broken"
-    bundle.mkdir()
+    bundle.mkdir(parents=True)
     (bundle / "groundwire").write_text("#!/bin/sh\nexit 1\n")
     (bundle / "groundwire").chmod(0o755)
     shutil.copytree(ROOT / "packaging" / "linux", into / "packaging" / "linux")
