@@ -32,7 +32,11 @@ TRIALS: Final[Mapping[str, Callable[..., None]]] = {"odbc": _odbc, "sap": _sap, 
 
 def main() -> int:
     name, *arguments = sys.argv[1:]
-    TRIALS[name](*arguments)
+    try:
+        TRIALS[name](*arguments)
+    except Exception as error:  # noqa: BLE001 - whatever a library raises is the answer
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        return 1
     return 0
 
 
