@@ -25,8 +25,17 @@ def data_of(folder: Path, *, config: Path = CONFIG, data: Path = DATA) -> Path:
 
 @contextmanager
 def as_owner_of(data: Path) -> Iterator[None]:
-    """Where root asks for it, what is done inside is done as the user whose folder this is."""
-    owner = _other_owner(data)
+    """What is made inside is read by its owner alone; where root asks for it, that is the user whose folder this is."""
+    mask = os.umask(0o077)
+    try:
+        with _as_user(_other_owner(data)):
+            yield
+    finally:
+        os.umask(mask)
+
+
+@contextmanager
+def _as_user(owner: tuple[int, int] | None) -> Iterator[None]:
     if owner is None:
         yield
         return

@@ -23,8 +23,20 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Everything once as root: this test's interpreter may lie where the service's user can load nothing from."""
+    folder = tmp_path_factory.mktemp("first")
+    done = commands.initialise(folder / "relay", gateway_port=0, api_port=0)
+    commands.add_token(done.config)
+    commands.rebuild_index(done.config)
+    asyncio.run(started_as_the_service(done.config))
+    commands.back_up(done.config, folder / "backup")
+    commands.restore(folder / "backup", folder / "relay", replace=True)
+
+
 @pytest.fixture
-def host() -> Iterator[Path]:
+def host(loaded: None) -> Iterator[Path]:
     """Where a package has made the two folders; pytest's own folders are closed to everybody else."""
     folder = Path(tempfile.mkdtemp(prefix="groundwire-installed-"))
     folder.chmod(0o755)
@@ -36,7 +48,12 @@ def host() -> Iterator[Path]:
 
 
 def made(host: Path) -> Path:
-    done = commands.initialise(host / "etc", data=host / "data", gateway_port=0, api_port=0)
+    """In a shell as most are: what it makes, others may read."""
+    before = os.umask(0o022)
+    try:
+        done = commands.initialise(host / "etc", data=host / "data", gateway_port=0, api_port=0)
+    finally:
+        os.umask(before)
     return done.config
 
 
