@@ -82,7 +82,7 @@ class Release:
             shutil.copy(path, self.folder)
         if not found:
             self.left_out.append(
-                "the MSI: build/packages holds none of this version"
+                "the MSI: build/packages holds none of this version; `python packaging/build.py msi` makes it of a bundle "
                 "that was built on Windows"
             )
 
