@@ -76,7 +76,8 @@ class ColumnWatch:
     clock: Clock
     _asked: dict[str, float] = field(default_factory=dict)
     _known: dict[str, dict[str, Known]] = field(default_factory=dict)
-    _left: dict[str, VersionMismatch] = field(default_factory=dict)  # files of a newer version, left as they are
+    # Files of a newer version, left as they are.
+    _left: dict[str, VersionMismatch] = field(default_factory=dict)
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)  # looks are kept in other threads
 
     def news(self, connection: str, stream: str, used: Collection[str] = ()) -> News:
