@@ -64,7 +64,7 @@ if sys.platform == "win32":
         config: Path | None = None
 
         def __init__(self, args: Any) -> None:
-            self._status = _Status(servicemanager.RegisterServiceCtrlHandler(args, self._control, True))  # noqa: FBT003
+            self._status = _Status(servicemanager.RegisterServiceCtrlHandler(args[0], self._control, True))  # noqa: FBT003
             self._manager = WindowsManager(self._status)
 
         def _control(self, control: int, _kind: int, _data: Any) -> int | None:
