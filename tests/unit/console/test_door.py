@@ -10,7 +10,7 @@ from agent.audit.trail import Actor, Origin
 from agent.clock import ManualClock
 from agent.console.door import MAX_LINKS, MAX_NOTES, MAX_SESSIONS, Door, LinkGone, Note, SignedOut
 from agent.console.password import LEAST_CHARS, PASSWORD_FILE, Password
-from agent.errors import ConfigurationError, StorageDamaged
+from agent.errors import ConfigurationError, StorageDamaged, VersionMismatch
 from tests.canaries import canary
 
 ALICE = Actor(Origin.CONSOLE, "alice")
@@ -79,15 +79,26 @@ def test_a_short_password_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{}", b"[]", b'{"version":2,"salt":"00","hash":"00"}', b'{"version":1}']
+    ("content", "error"),
+    [
+        (b"", StorageDamaged),
+        (b"{}", StorageDamaged),
+        (b"[]", StorageDamaged),
+        (b'{"version":0,"salt":"00","hash":"00"}', StorageDamaged),
+        (b'{"version":1}', StorageDamaged),
+        (b'{"version":2,"salt":"00","hash":"00"}', VersionMismatch),
+    ],
 )
-def test_a_file_that_cannot_be_understood_lets_nobody_in(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_cannot_be_understood_lets_nobody_in(
+    tmp_path: Path, content: bytes, error: type[Exception]
+) -> None:
     file = tmp_path / PASSWORD_FILE
     file.touch(mode=0o600)
     file.write_bytes(content)
 
-    with pytest.raises(StorageDamaged):
+    with pytest.raises(error):
         Password(tmp_path).fits("anything at all")
+    assert file.read_bytes() == content
 
 
 def test_a_file_that_others_could_have_put_there_lets_nobody_in(tmp_path: Path) -> None:
