@@ -57,9 +57,10 @@ def freeze(root: Path, into: Path) -> Path:
 
 
 def finish(root: Path, made: Path) -> None:
-    """The second half: smaller libraries with names of their own, and the papers."""
+    """The second half: smaller libraries with names of their own, which look where the system does, and the papers."""
     if sys.platform == "linux":
         _strip(made)
+        _look_nowhere_else(made)
         _rename(made)
     (made / MARKER).write_text(f"{SERVICE_USER}\n", "utf-8")
     papers.write(root, made, int(EPOCH))
@@ -99,6 +100,14 @@ def _strip(made: Path) -> None:
     """Take debugging symbols out of native libraries: a fifth of the whole."""
     files = [file for file in libraries(made / INSIDE) if file.relative_to(made).parts[1] not in _NOT_STRIPPED]
     subprocess.run(["strip", "--strip-unneeded", *map(str, files)], check=True)
+
+
+def _look_nowhere_else(made: Path) -> None:
+    for file in libraries(made):
+        before = file.read_bytes()
+        after = elf.without_foreign_paths(before)
+        if after != before:
+            file.write_bytes(after)
 
 
 def _rename(made: Path) -> None:

@@ -1,4 +1,4 @@
-"""Native libraries of Linux, read and changed as bytes: what they need of the C library, and by which name they are known."""
+"""Native libraries of Linux, read and changed as bytes: what they need, by which name they are known, where they look."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from typing import Final
 
 MAGIC: Final = b"\x7fELF"
 _CLASS_64_LITTLE: Final = b"\x02\x01"
-_SHT_STRTAB, _SHT_VERNEED = 3, 0x6FFFFFFE
+_SHT_STRTAB, _SHT_DYNAMIC, _SHT_VERNEED = 3, 6, 0x6FFFFFFE
+_DT_RPATH, _DT_RUNPATH = 15, 29
+_ENTRY: Final = struct.Struct("<qQ")  # of the dynamic section
+OWN_FOLDER: Final = "$ORIGIN"
 _GLIBC: Final = re.compile(r"GLIBC_(\d+(?:\.\d+)+)")
 
 
@@ -54,6 +57,42 @@ def renamed(content: bytes, names: Mapping[str, str]) -> bytes:
             table = table.replace(b"\0%b\0" % old.encode(), b"\0%b\0" % new.encode())
         content = content[:offset] + table + content[offset + size :]
     return content
+
+
+def search_paths(content: bytes) -> list[str]:
+    """Where it looks for what it needs, before the system's own folders."""
+    return [path for _, path in _search_entries(content)]
+
+
+def without_foreign_paths(content: bytes) -> bytes:
+    """It looks beside itself and where the system looks, and nowhere that its builder's machine had a folder.
+
+    Whoever can make such a folder on another machine would put code into every process that loads this. Raises
+    ValueError where one entry names both.
+    """
+    for at, path in reversed(list(_search_entries(content))):
+        beside = [one.startswith(OWN_FOLDER) for one in path.split(":")]
+        if all(beside):
+            continue
+        if any(beside):
+            raise ValueError(f"looks both beside itself and elsewhere: {path}")
+        end = next(start + size for kind, start, size, _ in _sections(content) if kind == _SHT_DYNAMIC)
+        # What follows moves up; the section ends in zeros.
+        content = content[:at] + content[at + _ENTRY.size : end] + bytes(_ENTRY.size) + content[end:]
+    return content
+
+
+def _search_entries(content: bytes) -> Iterator[tuple[int, str]]:
+    """Each with the place of its entry in the dynamic section."""
+    for kind, start, size, link in _sections(content):
+        if kind != _SHT_DYNAMIC:
+            continue
+        strings = _sections(content)[link][1]
+        for at in range(start, start + size, _ENTRY.size):
+            tag, value = _ENTRY.unpack_from(content, at)
+            if tag in {_DT_RPATH, _DT_RUNPATH}:
+                begin = strings + value
+                yield at, content[begin : content.index(b"\0", begin)].decode()
 
 
 def _sections(content: bytes) -> list[tuple[int, int, int, int]]:

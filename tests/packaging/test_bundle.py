@@ -161,6 +161,15 @@ def test_it_is_small_and_leaves_to_the_system_what_is_its_own(bundle: Path) -> N
     )  # their names belong to the system
 
 
+def test_its_libraries_look_nowhere_that_the_building_machine_had_a_folder(bundle: Path) -> None:
+    """Whoever could make that folder on another machine would put code into what root runs."""
+    elf, made = script("elf"), script("bundle")
+    looks = {path for file in made.libraries(bundle) for path in elf.search_paths(file.read_bytes())}
+
+    assert looks
+    assert [path for path in looks if not path.startswith(elf.OWN_FOLDER)] == []
+
+
 def test_everything_inside_is_locked_listed_licensed_and_hashed(bundle: Path) -> None:
     contents = script("contents")
     inside = {

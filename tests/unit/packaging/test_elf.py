@@ -53,6 +53,43 @@ def test_a_library_is_looked_for_by_its_new_name_and_still_works(library: Path) 
     assert done.stdout.split() == ["True"], done.stderr
 
 
+def test_a_library_looks_beside_itself_and_nowhere_that_its_builder_had_a_folder(library: Path) -> None:
+    elf, folder = script("elf"), library.parent
+    for name, looks in (
+        ("foreign", "/home/builder/lib"),
+        ("beside", "$ORIGIN"),
+        ("both", "$ORIGIN:/home/builder/lib"),
+    ):
+        words = f"gcc -shared -fPIC -Wl,-rpath,{looks} -o {name}.so one.c ./libother.so.3"
+        subprocess.run(words.split(), cwd=folder, check=True)
+    foreign, beside, both = ((folder / f"{name}.so").read_bytes() for name in ("foreign", "beside", "both"))
+
+    (folder / "foreign.so").write_bytes(elf.without_foreign_paths(foreign))
+
+    assert (elf.search_paths(foreign), elf.search_paths(beside)) == (["/home/builder/lib"], ["$ORIGIN"])
+    told = subprocess.run(
+        ["readelf", "-d", str(folder / "foreign.so")], capture_output=True, text=True, check=True
+    )
+    assert "PATH" not in told.stdout
+    assert "libother.so.3" in told.stdout
+    assert told.stderr == ""
+    assert elf.without_foreign_paths(beside) == beside
+    with pytest.raises(ValueError, match="both beside itself and elsewhere"):
+        elf.without_foreign_paths(both)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import ctypes; print(ctypes.CDLL({str(folder / 'foreign.so')!r}).one() > 6)",
+        ],
+        env={"LD_LIBRARY_PATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.split() == ["True"], done.stderr
+
+
 def test_the_newest_c_library_that_is_needed_is_known_and_a_newer_one_refused(library: Path) -> None:
     elf, bundle = script("elf"), script("bundle")
     needed = elf.glibc_needed(library)
