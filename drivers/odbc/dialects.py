@@ -207,7 +207,8 @@ MARIADB: Final = Dialect(
     # ends its fetch, and a date that is none (2024-00-15) the whole process that reads it. Day zero stands for null.
     projections={
         Kind.DATE: "IF({c} = 0, NULL, CAST({c} AS CHAR(10)))",
-        Kind.TIMESTAMP: "IF({c} = 0, NULL, CAST({c} AS CHAR(26)))",
+        # Always with six digits, as a key of it has always been written.
+        Kind.TIMESTAMP: "IF({c} = 0, NULL, DATE_FORMAT({c}, '%Y-%m-%d %H:%i:%s.%f'))",
         Kind.INTEGER: "CAST({c} AS CHAR(21))",
         Kind.BOOLEAN: "CAST({c} AS UNSIGNED)",
         Kind.BINARY: "LOWER(HEX({c}))",

@@ -156,6 +156,20 @@ async def test_a_date_that_is_none_costs_its_own_record_and_day_zero_is_null(
     assert [row["d"] for row in unforeseen][:2] == ["2026-01-05", "2024-00-15"]
 
 
+async def test_a_moment_in_a_key_is_written_with_six_digits_however_few_its_column_keeps(
+    mariadb_source: Source, make: Make
+) -> None:
+    """As it always was: written otherwise, each record would be another one after an upgrade, and the old one deleted."""
+    mariadb_source.run(
+        "create or replace table moments (a datetime not null, b datetime(3) not null, primary key (a, b))",
+        "insert into moments values ('2026-01-05 10:00:00', '2026-01-05 10:00:00.5')",
+    )
+
+    found = await pages(make(mariadb_source), scan(of("select a, b from moments", "a", "b")))
+
+    assert keys(found) == ["2026-01-05 10:00:00.000000~2026-01-05 10:00:00.500000"]
+
+
 async def test_a_syntax_error_names_the_stream(source: Source, make: Make) -> None:
     error = await failure(make(source), of("select order_no as k frm orders where", "k"))
 
