@@ -6,10 +6,11 @@ import asyncio
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +31,7 @@ AUTHORITY: Final = "ca.pem"
 FILES: Final = "files"  # the folder's other files, under their paths in the relay's folder
 DATA_FILES: Final = "data-files"  # those of the data folder, where it lies elsewhere
 FORM: Final = 1
+Opening = Callable[[Path], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +90,18 @@ def restore(backup: Path, folder: Path, *, now: datetime, replace: bool = False)
     manifest = read_manifest(backup)
     with _told(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        put = _put_missing({folder / CONFIG: backup / CONFIG})
+        put = _put_missing({folder / CONFIG: backup / CONFIG}, _opened)
         settings = load_settings(folder / CONFIG)
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         files = _files_below(backup / FILES, folder) | _files_below(backup / DATA_FILES, settings.data)
         of_data = {path: kept for path, kept in files.items() if path.is_relative_to(settings.data)}
-        put += _put_missing({path: kept for path, kept in files.items() if path not in of_data})
+        others = {path: kept for path, kept in files.items() if path not in of_data}
+        put += _put_missing(others, partial(_opened_by_owner, settings.data))
         let_owner_read(put, settings.data)
     with _told(settings.data), as_owner_of(settings.data):
-        _put_missing(of_data)
+        _put_missing(of_data, _opened)
         arrived = restored_beside(settings.store_path)
-        _copy_private(backup / STORE, arrived)
+        _copy_private(backup / STORE, arrived, _opened)
         copied = look_at(arrived)
         if copied.version > STORE_FILE.version:
             raise VersionMismatch(
@@ -159,12 +162,23 @@ def _files_below(kept: Path, folder: Path) -> dict[Path, Path]:
     return {folder / path.relative_to(kept): path for path in sorted(kept.rglob("*")) if path.is_file()}
 
 
-def _put_missing(files: Mapping[Path, Path]) -> list[Path]:
+def _put_missing(files: Mapping[Path, Path], opened: Opening) -> list[Path]:
     """Files that are there stay as they are: they may be newer, such as a certificate."""
     missing = [target for target in files if not target.exists()]
     for target in missing:
-        _copy_private(files[target], target)
+        _copy_private(files[target], target, opened)
     return missing
+
+
+def _opened(path: Path) -> int:
+    """A file of a backup. Whoever can write there may have put a link to what only the reader can read."""
+    return os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+
+
+def _opened_by_owner(data: Path, path: Path) -> int:
+    """Root's backups are written as the data folder's owner, who may have put links in the place of folders too."""
+    with as_owner_of(data):
+        return _opened(path)
 
 
 def _clear(settings: RelaySettings, now: datetime, *, replace: bool) -> Path | None:
@@ -197,10 +211,13 @@ def _parted_from(settings: RelaySettings, there: Iterable[Path]) -> Path | None:
     return next((one for one in aside if not (one / log_of(settings.store_path).name).exists()), None)
 
 
-def _copy_private(source: Path, target: Path) -> None:
+def _copy_private(source: Path, target: Path, opened: Opening | None = None) -> None:
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with source.open("rb") as reading:
-        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(source if opened is None else opened(source), "rb") as reading:  # noqa: PTH123 - of a number too
+        flags = (
+            os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        )
+        handle = os.open(target, flags, 0o600)
         with os.fdopen(handle, "wb") as writing:
             shutil.copyfileobj(reading, writing, 1024 * 1024)
             writing.flush()

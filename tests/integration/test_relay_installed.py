@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import tempfile
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.errors import GroundwireError, NotPermitted
 from relay import commands
 from relay.app import RelayApp
 from relay.installed import as_owner_of, data_of
@@ -120,6 +122,44 @@ def test_a_backup_brings_everything_back_whoever_had_it(host: Path) -> None:
     assert strangers(data) == []
     with as_owner_of(data):
         asyncio.run(started_as_the_service(config))
+
+
+@pytest.mark.parametrize("planted", ["a file", "a folder"])
+def test_a_link_in_a_backup_shows_the_service_nothing_of_roots(host: Path, planted: str) -> None:
+    """The service's user can write in the backups that root's commands make: they are as that user's."""
+    config = made(host)
+    backup = host / "data" / "backup"
+    commands.back_up(config, backup)
+    private = host / "private"
+    private.mkdir(mode=0o700)
+    (private / "secret").write_text("of root")
+    (private / "secret").chmod(0o600)
+    if planted == "a file":
+        (backup / "files" / "stolen").symlink_to(private / "secret")
+    else:
+        (backup / "files").rename(backup / "before")
+        (backup / "files").symlink_to(private)
+
+    with contextlib.suppress(GroundwireError):
+        commands.restore(backup, host / "etc", replace=True)
+
+    assert not [
+        path for path in (host / "etc").rglob("*") if path.is_file() and path.read_bytes() == b"of root"
+    ]
+
+
+def test_a_configuration_that_is_a_link_is_not_restored(host: Path) -> None:
+    config = made(host)
+    backup = host / "data" / "backup"
+    commands.back_up(config, backup)
+    kept = config.rename(host / "kept")
+    (backup / "relay.toml").unlink()
+    (backup / "relay.toml").symlink_to(kept)
+
+    with pytest.raises(NotPermitted):
+        commands.restore(backup, host / "etc", replace=True)
+
+    assert not config.exists()
 
 
 def test_only_the_installed_relays_folder_has_its_data_elsewhere(tmp_path: Path) -> None:
