@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -247,7 +248,7 @@ async def shown_by(
             found = await index.find(new_store()[1].tenant, entity, RecordFilter(), Place(), MANY)
             rendered = await documents.render(found.records, entity, include_raw=False)
             body = "totalNetValue" if entity == "purchase_order" else "name"
-            for document in rendered:
+            for document in map(json.loads, rendered):
                 rev = int(document["customFields"]["rev"])
                 shown[stream, document["key"]] = (rev, document[body])
         return shown
