@@ -16,13 +16,18 @@ if TYPE_CHECKING:
     from agent.upgrade.switching import Switch
 
 
+_if_gated = click.option(
+    "--if-gated", is_flag=True, help="Do nothing unless agent.toml says [upgrade] gate = true."
+)
+
+
 @click.group()
 def upgrade() -> None:
     """Keep the old version until the new one works. Packages call these; see docs/upgrade.md."""
 
 
 @upgrade.command()
-@click.option("--if-gated", is_flag=True, help="Do nothing unless agent.toml says [upgrade] gate = true.")
+@_if_gated
 @shared_options
 @json_option
 @pass_invocation
@@ -37,6 +42,7 @@ def prepare(invocation: Invocation, *, if_gated: bool) -> None:
 
 
 @upgrade.command()
+@_if_gated
 @click.option(
     "--within",
     type=click.IntRange(1, 3_600),
@@ -46,8 +52,10 @@ def prepare(invocation: Invocation, *, if_gated: bool) -> None:
 @shared_options
 @json_option
 @pass_invocation
-def watch(invocation: Invocation, within: int | None) -> None:
+def watch(invocation: Invocation, within: int | None, *, if_gated: bool) -> None:
     """Wait until the new version is connected and the relay has acked; otherwise put the old one back."""
+    if if_gated and not invocation.settings().upgrade.gate:
+        return  # what lies aside is of an upgrade before this one
     seconds = invocation.settings().upgrade.within.total_seconds() if within is None else float(within)
     switch = _switch(invocation)
     found = run_async(switch.watch(seconds))

@@ -66,8 +66,8 @@ def put_back_what_is_newer(state_dir: Path) -> tuple[str, ...]:
     The identity keeps the newest epoch: the relay refuses an older one, and nothing else in it ever changes.
     Returns the kinds that were put back.
     """
-    newer = newer_files(state_dir)
     with acting_as_owner(state_dir), _told(state_dir):
+        newer = newer_files(state_dir)
         for name in dict.fromkeys(_unit(one.path, state_dir) for one in newer):
             _swap(state_dir, name)
     return tuple(dict.fromkeys(one.kind for one in newer))
@@ -208,7 +208,8 @@ def acting_as_owner(folder: Path) -> Iterator[None]:
         yield
         return
     owner = folder.stat()
-    group = os.getegid()
+    group, groups = os.getegid(), os.getgroups()
+    os.setgroups([owner.st_gid])
     os.setegid(owner.st_gid)
     os.seteuid(owner.st_uid)
     try:
@@ -216,6 +217,7 @@ def acting_as_owner(folder: Path) -> Iterator[None]:
     finally:
         os.seteuid(0)
         os.setegid(group)
+        os.setgroups(groups)
 
 
 @contextmanager

@@ -86,17 +86,25 @@ class Switch:
         return confirmed
 
     async def roll_back(self, reason: str) -> Plan:
-        """Whatever is cut in it can be asked for again: each step looks whether it is done."""
+        """Whatever is cut in it can be asked for again: each step looks whether it is done.
+
+        The service is started also where a step fails: a version that cannot read the state says so and leaves it.
+        """
         plan = await asyncio.to_thread(self._required)
-        state_dir = self.settings.state_dir
         await asyncio.to_thread(self.service.stop)
+        try:
+            return await self._put_back(plan, reason)
+        finally:
+            await asyncio.to_thread(self.service.start)
+
+    async def _put_back(self, plan: Plan, reason: str) -> Plan:
+        state_dir = self.settings.state_dir
         if self.program is not None and programs.is_kept(self.program):
             await asyncio.to_thread(programs.put_back, self.program)
         restored = await asyncio.to_thread(copying.put_back_what_is_newer, state_dir)
         rolled = replace(plan, phase=Phase.ROLLED_BACK, reason=reason, restored=(*plan.restored, *restored))
         await asyncio.to_thread(write_plan, state_dir, rolled)
         await self._note(rolled)
-        await asyncio.to_thread(self.service.start)
         return rolled
 
     def _required(self, *phases: Phase) -> Plan:
@@ -117,12 +125,13 @@ class Switch:
             return None  # nobody, or somebody that says it in another way: it is not known to be well
 
     async def _note(self, plan: Plan) -> None:
+        actor = current_actor()
         facts = {"to": plan.before, "reason": plan.reason, "restored": list(plan.restored)}
         with copying.acting_as_owner(self.settings.state_dir):
             async with open_trail(
                 self.settings.state_dir, self.clock, self.settings.audit.retention
             ) as trail:
-                await trail.happened("upgrade_rolled_back", current_actor(), facts)
+                await trail.happened("upgrade_rolled_back", actor, facts)
 
     def _aside(self) -> str | None:
         return None if self.program is None else str(programs.previous_of(self.program))

@@ -1,0 +1,145 @@
+"""What the agent's packages do around an exchange of the program: their own scripts, in a tree of folders of the test's."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.packaging_scripts import ROOT
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="scripts of a shell")
+SCRIPTS = ROOT / "packaging" / "linux" / "scripts"
+BEFORE = {"deb": ("deb-prerm", "upgrade"), "rpm": ("rpm-pre", "2")}
+AFTER = {"deb": ("deb-postinst", "configure"), "rpm": ("rpm-post", "2")}
+GONE = {"deb": ("deb-prerm", "remove"), "rpm": ("rpm-preun", "0")}
+NOTED = '#!/bin/sh\necho "$(basename "$0") $*" >> "$NOTES"\n'
+SYSTEMCTL = f'{NOTED}[ "$1" != is-active ] || {{ echo "$STANDS"; [ "$STANDS" = active ]; }}\n'
+forms = pytest.mark.parametrize("form", ["deb", "rpm"])
+
+
+@dataclass
+class Host:
+    folder: Path
+    stands: str = "active"  # the service, by `systemctl is-active`
+
+    def call(self, script: tuple[str, str], code: int = 0, **variables: str) -> list[str]:
+        """What was called meanwhile."""
+        name, argument = script
+        text = re.sub(
+            r"(?<![\w.])/(run|opt|etc|var)/", rf"{self.folder}/\1/", (SCRIPTS / name).read_text("utf-8")
+        )
+        notes = self.folder / "notes"
+        notes.write_text("")
+        done = subprocess.run(
+            ["/bin/sh", "-s", argument],
+            input=text,
+            text=True,
+            capture_output=True,
+            check=False,
+            env={
+                "PATH": f"{self.folder / 'bin'}:/usr/bin:/bin",
+                "NOTES": str(notes),
+                "STANDS": self.stands,
+                **variables,
+            },
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return notes.read_text().splitlines()
+
+    def program(self, text: str, name: str = "groundwire") -> None:
+        command = self.folder / "opt" / name / "groundwire"
+        command.parent.mkdir(parents=True, exist_ok=True)
+        command.write_text(text)
+        command.chmod(0o755)
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    for name in ("run/systemd/system", "etc/groundwire", "var/lib/groundwire", "bin"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("systemctl", "systemd-run", "systemd-sysusers", "install"):
+        (tmp_path / "bin" / name).write_text(SYSTEMCTL if name == "systemctl" else NOTED)
+        (tmp_path / "bin" / name).chmod(0o755)
+    (tmp_path / "etc/groundwire/agent.toml").write_text("[upgrade]\ngate = true\n")
+    made = Host(tmp_path)
+    made.program(NOTED)
+    return made
+
+
+def watches(called: list[str]) -> bool:
+    return any(line.startswith("systemd-run") for line in called)
+
+
+@forms
+@pytest.mark.parametrize("stands", ["active", "activating", "reloading"])
+def test_an_agent_that_ran_or_failed_and_was_tried_again_is_started_behind_the_upgrade(
+    host: Host, form: str, stands: str
+) -> None:
+    """Else the upgrade that mends what it fails of would end it for good."""
+    host.stands = stands
+    host.call(BEFORE[form])
+
+    assert "systemctl restart groundwire.service" in host.call(AFTER[form])
+
+
+@forms
+@pytest.mark.parametrize("stands", ["inactive", "failed"])
+def test_an_agent_that_was_stopped_stays_stopped(host: Host, form: str, stands: str) -> None:
+    host.stands = stands
+    host.call(BEFORE[form])
+    host.program(NOTED, "groundwire.previous")
+
+    called = host.call(AFTER[form])
+
+    assert "systemctl restart groundwire.service" not in called
+    assert not watches(called)
+
+
+@forms
+def test_what_is_kept_aside_is_the_installed_program_whatever_the_admins_shell_finds(
+    host: Host, form: str
+) -> None:
+    other = host.folder / "bin" / "groundwire"
+    other.write_text("#!/bin/sh\nexit 1\n")
+    other.chmod(0o755)
+    host.program(f'{NOTED}[ -z "$GROUNDWIRE_CONFIG" ] || exit 1\n')
+
+    assert "groundwire upgrade prepare --if-gated" in host.call(BEFORE[form], GROUNDWIRE_CONFIG="/home/admin")
+
+
+@forms
+def test_the_watch_over_an_upgrade_ends_before_the_program_is_exchanged_again_or_goes(
+    host: Host, form: str
+) -> None:
+    """It would put the program of before into the place of the one that comes, or of none."""
+    for script in (BEFORE[form], GONE[form]):
+        called = host.call(script)
+
+        assert called[0] == "systemctl stop groundwire-upgrade.service"
+
+
+@forms
+def test_a_watch_that_cannot_begin_does_not_leave_the_package_half_installed(host: Host, form: str) -> None:
+    host.call(BEFORE[form])
+    host.program(NOTED, "groundwire.previous")
+    (host.folder / "bin" / "systemd-run").write_text(f"{NOTED}exit 1\n")
+
+    called = host.call(AFTER[form])
+
+    assert watches(called)
+    assert called[-1].endswith("upgrade watch --if-gated")
+
+
+@forms
+def test_an_upgrade_that_cannot_be_gone_back_from_does_not_begin(host: Host, form: str) -> None:
+    host.program(f"{NOTED}exit 1\n")
+
+    host.call(BEFORE[form], code=1)
+
+    assert not os.path.lexists(host.folder / "opt" / "groundwire.previous")
