@@ -8,7 +8,7 @@ if sys.platform == "win32":
     import os
     import stat
     from collections.abc import Iterator
-    from contextlib import contextmanager
+    from contextlib import contextmanager, suppress
     from pathlib import Path
 
     import pywintypes
@@ -36,7 +36,7 @@ if sys.platform == "win32":
         def is_link(self, path: Path) -> bool:
             """A symbolic link or a junction: what it holds lies elsewhere."""
             try:
-                return bool(path.lstat().st_file_attributes & stat.FILE_ATTRIBUTE_REPARSE_POINT)
+                return _is_link(path.lstat())
             except OSError as error:
                 raise ServiceRefused(error.winerror or 0, error.strerror or "cannot be looked at") from error
 
@@ -69,9 +69,17 @@ if sys.platform == "win32":
                 )
 
     def _below(folder: Path) -> Iterator[str]:
-        for root, folders, files in os.walk(folder):
-            for name in (*folders, *files):
-                yield str(Path(root, name))
+        """No link and nothing behind one: it would open what is somebody else's. `os.walk` goes through junctions."""
+        waiting = [str(folder)]
+        while waiting:
+            found: list[os.DirEntry[str]] = []
+            with suppress(PermissionError), os.scandir(waiting.pop()) as entries:
+                found = [entry for entry in entries if not _is_link(entry.stat(follow_symlinks=False))]
+            yield from (entry.path for entry in found)
+            waiting += [entry.path for entry in found if entry.is_dir(follow_symlinks=False)]
+
+    def _is_link(found: os.stat_result) -> bool:
+        return bool(found.st_file_attributes & stat.FILE_ATTRIBUTE_REPARSE_POINT)
 
     @contextmanager
     def _refusals() -> Iterator[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
@@ -24,6 +25,7 @@ START_SECONDS: Final = 120.0  # a large outbox is checked before the agent says 
 STOP_SECONDS: Final = 120.0  # drain, drivers, disk
 LOOK_SECONDS: Final = 0.25
 IDENTITY_FILE: Final = "identity.json"  # of agent/identity.py, which is heavy
+FILE_NOT_FOUND: Final = 2
 ACCESS_DENIED: Final = 5
 MOST_ASIDE: Final = 100  # folders moved away; beyond that somebody has to look
 
@@ -148,6 +150,7 @@ class Administration:
             folders.config.mkdir(parents=True, exist_ok=True)
             (folders.config / "connections").mkdir(exist_ok=True)
             _asked(self._access.close, folders.config, folder_access(sid, writable=False))
+            self._want_nothing_strange(folders.config, sid)  # until here others could write in it
             folders.state.mkdir(parents=True, exist_ok=True)
             _asked(self._access.close, folders.state, folder_access(sid, writable=True))
         except OSError as error:
@@ -177,15 +180,41 @@ class Administration:
                     ) from error
         raise ConfigurationError("too many folders were moved away already", where=str(folder))
 
+    def _want_nothing_strange(self, folder: Path, sid: str) -> None:
+        strange = next(self._strange(folder, sid), None)
+        if strange is not None:
+            raise ConfigurationError(
+                f"{strange} was put there by somebody who is no administrator, while the folder was being closed",
+                where=str(folder),
+                hint="Ask again: the folder is moved away then. Look what it holds, and who did it.",
+            )
+
     def _strange(self, folder: Path, sid: str) -> Iterator[Path]:
         """What of the folder, and the folder itself, no administrator can have put there, as far as owners say."""
         if not folder.exists() and not folder.is_symlink():
             return
         me = _asked(self._access.me)
-        for path in (folder, *sorted(folder.rglob("*"))):
-            linked = _asked(self._access.is_link, path)
-            if linked or not is_trusted(_asked(self._access.owner, path), administrator=me, sid=sid):
+        waiting = [folder]
+        while waiting:
+            path = waiting.pop()
+            found = _asked(self._looked_at, path)
+            if found is None:
+                continue
+            linked, owner = found
+            if linked or not is_trusted(owner, administrator=me, sid=sid):
                 yield path
+            if not linked and path.is_dir():  # behind a junction it is not this folder's, and may have no end
+                with suppress(PermissionError, FileNotFoundError):
+                    waiting += sorted(path.iterdir(), reverse=True)
+
+    def _looked_at(self, path: Path) -> tuple[bool, str] | None:
+        """Whether it is a link, and its owner; None: an agent at work has removed it meanwhile."""
+        try:
+            return self._access.is_link(path), self._access.owner(path)
+        except ServiceRefused as error:
+            if error.code == FILE_NOT_FOUND:
+                return None
+            raise
 
     async def _until(self, wanted: State, seconds: float, failed: str, hint: str) -> None:
         deadline = self._clock.monotonic() + seconds

@@ -9,7 +9,7 @@ import pytest
 
 from agent import identity
 from agent.clock import ManualClock
-from agent.errors import NeedsPersonError, NotPermitted, Unreachable
+from agent.errors import ConfigurationError, NeedsPersonError, NotPermitted, Unreachable
 from agent.service.administration import IDENTITY_FILE, Administration, Folders
 from agent.service.plan import command_line, folder_access, is_trusted, service_sid
 from agent.service.ports import ServiceRefused, State
@@ -60,22 +60,27 @@ class System:
         return call
 
 
+def number_of(path: Path) -> int:
+    """It keeps it when it is moved, and what comes in its place has another."""
+    return path.lstat().st_ino
+
+
 @dataclass
 class Files:
-    """Owners and access lists; everything belongs to the administrator who asks but what is named."""
+    """Owners and access lists; everything belongs to the administrator who asks but what is named, by its `number_of`."""
 
-    owners: dict[Path, str] = field(default_factory=dict)
-    links: frozenset[Path] = frozenset()
+    owners: dict[int, str] = field(default_factory=dict)
+    links: frozenset[int] = frozenset()
     closed: dict[Path, str] = field(default_factory=dict)
 
     def me(self):
         return ADMINISTRATOR
 
     def owner(self, path):
-        return self.owners.get(path, ADMINISTRATOR)
+        return self.owners.get(number_of(path), ADMINISTRATOR)
 
     def is_link(self, path):
-        return path in self.links
+        return number_of(path) in self.links
 
     def close(self, folder, access):
         assert folder.is_dir()
@@ -162,7 +167,7 @@ def test_a_folder_in_which_a_stranger_has_put_something_is_moved_away(folders, p
     (folders.config / "connections").mkdir(parents=True)
     for name in ("agent.toml", "connections/x.toml"):
         (folders.config / name).touch()
-    files = Files(owners={folders.config / planted: STRANGER})
+    files = Files(owners={number_of(folders.config / planted): STRANGER})
 
     done = administration(System(), files).install(PROGRAM, folders)
 
@@ -176,12 +181,43 @@ def test_a_link_is_moved_away_and_what_it_leads_to_stays_as_it_is(folders, tmp_p
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     folders.config.symlink_to(elsewhere)
-    files = Files(links=frozenset({folders.config}))
+    files = Files(links=frozenset({number_of(folders.config)}))
 
     administration(System(), files).install(PROGRAM, folders)
 
     assert not folders.config.is_symlink()
     assert list(elsewhere.iterdir()) == []
+
+
+def test_what_is_planted_while_the_folder_is_being_closed_stops_the_installation(folders):
+    class Hurried(Files):
+        def close(self, folder, access):
+            planted = folder / "connections" / "evil.toml"
+            planted.touch()
+            self.owners[number_of(planted)] = STRANGER
+            super().close(folder, access)
+
+    system = System()
+    with pytest.raises(ConfigurationError, match="evil"):
+        administration(system, Hurried()).install(PROGRAM, folders)
+    assert "set_recovery" not in system.did
+
+
+def test_what_is_behind_a_link_is_not_looked_at(folders):
+    """A junction may lead back to the folder that it is in."""
+    folders.config.mkdir()
+    link = folders.config / "connections"
+    link.symlink_to(folders.config)
+    looked = []
+
+    class Watched(Files):
+        def owner(self, path):
+            looked.append(path)
+            return super().owner(path)
+
+    done = administration(System(), Watched(links=frozenset({number_of(link)}))).install(PROGRAM, folders)
+    assert len(done.warnings) == 1
+    assert not [path for path in looked if link in path.parents]
 
 
 def test_what_an_administrator_has_written_stays(folders):
