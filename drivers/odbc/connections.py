@@ -41,13 +41,24 @@ class ReadConnections:
 
     def run_bytewise(self, work: Callable[[Reading], _Result]) -> _Result:
         """Do `work` value by value, on a connection that is closed behind it."""
+        return self._in_transaction(self._open_bytewise(), work, None)
+
+    def _open_bytewise(self) -> BytewiseConnection:
+        with self._change:
+            while self._alone and self._busy:
+                self._change.wait()
+            if self._alone:  # nobody else may take the one connection in between
+                self._free.clear()
+                try:
+                    connection = self._session.open_bytewise()
+                finally:
+                    self._change.notify_all()  # who waits looks for itself, also where this failed
+                self._busy.append(connection)
+                return connection
         connection = self._session.open_bytewise()
         with self._change:
             self._busy.append(connection)
-        try:
-            return self._in_transaction(connection, work, None)
-        finally:
-            connection.close()
+        return connection
 
     def stop(self) -> None:
         """Nobody waits for what is read any more: the source need not go on with it."""
@@ -108,6 +119,8 @@ class ReadConnections:
             failed = False
             return result
         finally:
+            if isinstance(connection, BytewiseConnection):
+                connection.close()  # before anybody opens another in its place
             with self._change:
                 self._busy.remove(connection)
                 if kept is not None and not failed:

@@ -7,6 +7,7 @@ one before it are, and while that one is finished.
 
 from __future__ import annotations
 
+import traceback
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -40,7 +41,7 @@ from drivers.odbc.session import Session
 from drivers.odbc.shape import LineShape, QueryColumn, StreamShape, projected
 from drivers.odbc.tracking import VERSION, Ask, TrackedRead, tracked_tables
 from drivers.odbc.values import key_texts, typed
-from drivers.unreadable import equals, is_raw, raw_texts
+from drivers.unreadable import equals, is_raw, raw_texts, shown, to_bytes
 
 VERIFY_TRIES: Final = 4  # a page that changes under each of these reads is given back as "busy"
 BY_KEYS_CHUNK: Final = 500  # keys in one statement; longer lists are planned badly or refused
@@ -118,6 +119,7 @@ class PageReader:
         try:
             return self._connections.run(work)
         except NotText as bulk:
+            _let_go(bulk)
             try:
                 return self._connections.run_bytewise(work)
             except DriverError as error:
@@ -377,8 +379,9 @@ class PageReader:
         for column, value in zip(self._ordering, position.values, strict=True):
             again = pc.and_(again, equals(key_texts(headers.column(column.name)), value))
         if pc.any(again).as_py():
+            ended_with = ", ".join(shown(to_bytes(value)) for value in position.values)
             raise SourceChanged(
-                f"the source gives a row again that the page before ended with ({', '.join(position.values)})",
+                f"the source gives a row again that the page before ended with ({ended_with})",
                 where=f"{self._where}.query",
                 hint="It compares one of these columns otherwise than it orders them. Cast that column in the query, "
                 "a text to one with a binary collation.",
@@ -402,6 +405,13 @@ class PageReader:
 
 def _names(columns: Sequence[QueryColumn]) -> list[str]:
     return [column.name for column in columns]
+
+
+def _let_go(error: BaseException) -> None:
+    """Of the connection that an error was met on: what was raised keeps it open, and the source may give no other."""
+    for each in (error, error.__cause__):
+        if each is not None:
+            traceback.clear_frames(each.__traceback__)
 
 
 def _folded(key: str) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from drivers.contract import SourceBusy, Unreachable
+from drivers.odbc.bytewise import BytewiseConnection
 from drivers.odbc.connections import ReadConnections
 
 WAIT = 30.0  # seconds until a test that hangs fails; none waits so long
@@ -21,6 +24,19 @@ class Connection:
     def begin(self, where: str) -> None: ...
 
     def end(self) -> None: ...
+
+
+class Bytewise(BytewiseConnection):
+    def __init__(self, session: Session) -> None:
+        self._of = session
+        self.stopped = self.told_to_stop = False
+
+    def begin(self, where: str) -> None: ...
+
+    def end(self) -> None: ...
+
+    def close(self) -> None:
+        self._of.closed()
 
 
 class Session:
@@ -37,11 +53,23 @@ class Session:
         return self.open_bulk(), False
 
     def open_bulk(self) -> Any:
+        self._count()
+        connection = Connection()
+        weakref.finalize(connection, self.closed)
+        return connection
+
+    def open_bytewise(self) -> Any:
+        self._count()
+        return Bytewise(self)
+
+    def _count(self) -> None:
         if self.opened >= self._most:
             self.refused.set()
             raise SourceBusy("too many connections")
         self.opened += 1
-        return Connection()
+
+    def closed(self) -> None:
+        self.opened -= 1
 
     def give_back(self, connection: Connection) -> None:
         self.kept.append(connection)
@@ -92,11 +120,8 @@ def test_a_new_connection_that_is_lost_is_not_tried_again() -> None:
         read.run(work)
 
 
-def test_a_source_with_a_single_connection_is_read_one_page_at_a_time(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    session = Session(most=1)
-    read = connections(session)
+def two_pages_at_once(session: Session, read: ReadConnections) -> list[Any]:
+    """What each of them was read with, of a source that gives the second one nothing."""
     first_has_it = threading.Event()
 
     def first(connection: Any) -> Any:
@@ -110,11 +135,36 @@ def test_a_source_with_a_single_connection_is_read_one_page_at_a_time(
 
     with ThreadPoolExecutor(2) as pool:
         pages = [pool.submit(read.run, first), pool.submit(second)]
-        used = [page.result(WAIT) for page in pages]
+        return [page.result(WAIT) for page in pages]
+
+
+def test_a_source_with_a_single_connection_is_read_one_page_at_a_time(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    session = Session(most=1)
+
+    used = two_pages_at_once(session, connections(session))
 
     assert used[0] is used[1]
     assert session.opened == 1
     assert "too many connections" in caplog.text
+
+
+def test_a_source_with_a_single_connection_is_read_value_by_value_too(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(
+        logging.ERROR, "drivers.odbc.connections"
+    )  # an error kept in a line keeps the connection
+    session = Session(most=1)
+    read = connections(session)
+    two_pages_at_once(session, read)
+
+    used = read.run_bytewise(lambda connection: connection)
+
+    assert isinstance(used, Bytewise)
+    assert session.opened == 0
+    assert isinstance(read.run(lambda connection: connection), Connection)
 
 
 def test_a_source_that_gives_no_connection_at_all_is_an_error() -> None:
