@@ -156,6 +156,11 @@ class ThisMachine:
     # --- systems and connections
 
     async def systems(self) -> Sequence[System]:
+        return await asyncio.to_thread(
+            self._systems
+        )  # half a second, in which an agent at work would stand still
+
+    def _systems(self) -> Sequence[System]:
         named = known(self._config_dir)
         found = [
             system_of(name, profile(name, config_dir=self._config_dir).get("driver", "")) for name in named
