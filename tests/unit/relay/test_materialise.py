@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import tempfile
 from collections import defaultdict
 from pathlib import Path
@@ -35,7 +36,7 @@ async def records(relay: Relay, wanted: RecordFilter = ALL, tenant: str = "acme"
 
 async def documents(relay: Relay, wanted: RecordFilter = ALL) -> dict[str, Any]:
     found = await records(relay, wanted)
-    rendered = await relay.documents.render(found, "purchase_order")
+    rendered = map(json.loads, await relay.documents.render(found, "purchase_order"))
     return {document["key"]: document for document in rendered}
 
 
@@ -329,7 +330,7 @@ async def _step(  # noqa: PLR0913, RUF100
 async def _check(relay: Relay, expected: Any) -> None:
     for connection, wanted in expected.items():
         found = await records(relay, RecordFilter(connection=connection, deleted=Deleted.INCLUDE))
-        rendered = await relay.documents.render(found, "purchase_order")
+        rendered = map(json.loads, await relay.documents.render(found, "purchase_order"))
         assert {d["key"]: (d["notes"], d["deleted"]) for d in rendered} == wanted
         places = [record.place for record in found]
         assert places == sorted(places)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -56,7 +57,7 @@ def be(relay: Relay, days: int) -> None:
 
 async def shown(relay: Relay) -> dict[str, Any]:
     found = await relay.index.find("acme", "purchase_order", ALL, Place(), 1_000)
-    rendered = await relay.documents.render(found.records, "purchase_order")
+    rendered = map(json.loads, await relay.documents.render(found.records, "purchase_order"))
     return {document["key"]: document for document in rendered}
 
 
