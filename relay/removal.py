@@ -52,6 +52,8 @@ class Remover:
         log.info("tenant_removal_goes_on", tenant=tenant)
         while await engine.write(lambda db: removing.remove_some(db, tenant, AT_ONCE)):
             await self._clock.sleep(BREATH_SECONDS)
+        if not await self._read_up():  # one that is made anew meanwhile may have read it before it went
+            return
         while await self._index.forget_tenant(tenant, AT_ONCE):
             await self._clock.sleep(BREATH_SECONDS)
         if await engine.write(lambda db: removing.finish(db, tenant, now, THE_RELAY)):

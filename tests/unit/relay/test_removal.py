@@ -17,7 +17,7 @@ from relay.events import Event, EventType
 from relay.identities import ALL_SCOPES, TenantDisabled, bearer_of, create_tenant, create_token
 from relay.lifecycle import CommandState
 from relay.pricing import default_prices
-from relay.removal import Remover
+from relay.removal import BREATH_SECONDS, Remover
 from relay.store import events, removing
 from relay.store.administration import Administration
 from relay.store.base import AppendOutcome, CommandFilter, ConnectionStatus
@@ -266,6 +266,42 @@ async def test_a_tenant_goes_while_others_bring_more_than_the_index_has_ever_rea
 
     assert await relay.store.tenant("acme") is None
     await relay.materialiser.catch_up()
+    assert of(of_others(await everything(relay)), "acme") == {}
+
+
+async def test_an_index_that_is_made_anew_meanwhile_brings_nothing_back(
+    relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G174: it read the tenant's batches before they went, and shows them afterwards."""
+    late: list[Any] = []
+    await delete(relay)
+    found = remover(relay)
+
+    async def keep(changes: Any) -> None:
+        late.append(changes)
+
+    async def meanwhile(seconds: float) -> None:
+        if seconds > BREATH_SECONDS:
+            await finish_reading()
+        if late:
+            return
+        await relay.index.reset(complete_at=await relay.store.last_position())
+        with monkeypatch.context() as patched:
+            patched.setattr(relay.index, "apply", keep)
+            await relay.materialiser.step()
+
+    async def finish_reading() -> None:
+        if await relay.index.position() == 0:
+            await relay.index.apply(late[0])
+        await relay.materialiser.catch_up()
+
+    monkeypatch.setattr("relay.removal.AT_ONCE", 1_000)
+    relay.clock.sleep = meanwhile  # type: ignore[method-assign]
+    await found.look()
+    await finish_reading()
+
+    assert late
+    assert await relay.store.tenant("acme") is None
     assert of(of_others(await everything(relay)), "acme") == {}
 
 
