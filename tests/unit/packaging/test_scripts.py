@@ -150,3 +150,19 @@ def test_an_upgrade_that_cannot_be_gone_back_from_does_not_begin_and_the_agent_g
         line in {f"systemctl {verb} groundwire.service" for verb in ("start", "restart")} for line in called
     )
     assert watches(called)
+
+
+def test_a_purge_leaves_nothing_of_a_program_that_was_gone_back_to(host: Host) -> None:
+    """dpkg knows the files of the version that it unpacked, and removes no others."""
+    for name in ("groundwire", "groundwire.failed"):
+        host.program(NOTED, name)
+    (host.folder / "opt" / "groundwire.previous").symlink_to("groundwire")
+    for name in ("getent", "userdel", "groupdel"):
+        (host.folder / "bin" / name).write_text(NOTED)
+        (host.folder / "bin" / name).chmod(0o755)
+
+    called = host.call(("deb-postrm", "purge"))
+
+    assert list((host.folder / "opt").iterdir()) == []
+    assert not (host.folder / "etc" / "groundwire").exists()
+    assert "userdel groundwire" in called
