@@ -55,7 +55,14 @@ class ReadConnections:
                     self._change.notify_all()  # who waits looks for itself, also where this failed
                 self._busy.append(connection)
                 return connection
-        connection = self._session.open_bytewise()
+        try:
+            connection = self._session.open_bytewise()
+        except DriverError:
+            with self._change:
+                if self._alone or not (self._busy or self._free):
+                    raise
+                self._alone = True
+            return self._open_bytewise()
         with self._change:
             self._busy.append(connection)
         return connection

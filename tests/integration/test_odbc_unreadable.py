@@ -287,22 +287,3 @@ async def test_a_character_that_the_servers_own_set_lacks_costs_its_own_record_a
     ]
     assert [(reject.key, reject.reason) for reject in result.rejects] == [("c", "unreadable_text")]
     assert sorted(keys(again)) == ["c", "ß"]
-
-
-async def test_a_source_that_gives_one_connection_to_a_reader_is_read_all_the_same(
-    raw_mariadb: Place, make: Make
-) -> None:
-    """The driver itself has another, to ask for the columns."""
-    user, password = "one_reader", raw_mariadb.source.secrets["Pwd"]
-    raw_mariadb.run(
-        f"create or replace user {user}@'%' identified by '{password}' with max_user_connections 2",
-        f"grant all privileges on raw.* to {user}@'%'",
-        "create or replace table few (no integer not null primary key, name varchar(60))",
-        f"insert into few values (1, 'a'), (2, {raw_mariadb.bad}), (3, 'c'), (4, 'd')",
-    )
-    few = StreamSpec("few", "vendor", {"query": "select no, name from few", "key": ["no"]})
-    source = Source("mariadb", {**raw_mariadb.source.attributes, "Uid": user}, raw_mariadb.source.secrets)
-
-    found = await pages(make(Place(source, "")), ReadRequest(few, ReadMode.SCAN, page_rows=1))
-
-    assert keys(found) == ["1", "2", "3", "4"]

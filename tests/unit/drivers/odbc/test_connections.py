@@ -167,6 +167,24 @@ def test_a_source_with_a_single_connection_is_read_value_by_value_too(
     assert isinstance(read.run(lambda connection: connection), Connection)
 
 
+def test_a_page_that_is_to_be_read_value_by_value_waits_for_the_only_connection() -> None:
+    session = Session(most=1)
+    read = connections(session)
+    has_it = threading.Event()
+
+    def bulk(_connection: Any) -> None:
+        has_it.set()
+        assert session.refused.wait(WAIT)
+
+    with ThreadPoolExecutor(1) as pool:
+        page = pool.submit(read.run, bulk)
+        assert has_it.wait(WAIT)
+        used = read.run_bytewise(lambda connection: connection)
+        page.result(WAIT)
+
+    assert isinstance(used, Bytewise)
+
+
 def test_a_source_that_gives_no_connection_at_all_is_an_error() -> None:
     with pytest.raises(SourceBusy):
         connections(Session(most=0)).run(lambda connection: connection)
