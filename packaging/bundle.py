@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import elf
 import papers
+from freeze import EPOCH, NAME, freeze
 
-NAME: Final = "groundwire"
+__all__ = ["EPOCH", "NAME", "build", "finish", "glibc_needed", "libraries", "refuse_newer", "size_of"]
+
 MARKER: Final = (
     "installed"  # agent/configuration/places.py: the machine's folders, where root or this user runs it
 )
 SERVICE_USER: Final = "groundwire"
-EPOCH: Final = "1767225600"  # 2026-01-01: files of a build bear no time of their own
 INSIDE: Final = "_internal"
 # Rewritten by the tool that gathered them into a wheel; `strip` breaks such files.
 _NOT_STRIPPED: Final = ("numpy.libs", "psycopg_binary.libs", "psycopg_binary")
@@ -33,37 +31,17 @@ def build(root: Path, into: Path) -> Path:
     return made
 
 
-def freeze(root: Path, into: Path) -> Path:
-    """What PyInstaller makes of it. On Linux this is the half that decides on which systems the bundle starts."""
-    made = into / NAME
-    shutil.rmtree(made, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix="groundwire-build-") as work:
-        subprocess.run(
-            [
-                *(sys.executable, "-m", "PyInstaller", "--noconfirm", "--clean", "--log-level", "WARN"),
-                *("--distpath", str(into), "--workpath", work),
-                str(root / "packaging" / "pyinstaller" / "groundwire.spec"),
-            ],
-            cwd=work,
-            env={
-                **os.environ,
-                "PYTHONHASHSEED": "1",
-                "SOURCE_DATE_EPOCH": EPOCH,
-                "PYINSTALLER_CONFIG_DIR": str(Path(work) / "cache"),
-            },
-            check=True,
-        )
-    return made
+def finish(root: Path, made: Path, origin: papers.Origin | None = None) -> None:
+    """The second half: smaller libraries with names of their own, which look where the system does, and the papers.
 
-
-def finish(root: Path, made: Path) -> None:
-    """The second half: smaller libraries with names of their own, which look where the system does, and the papers."""
+    The origin is where the first half was done, if not here.
+    """
     if sys.platform == "linux":
         _strip(made)
         _look_nowhere_else(made)
         _rename(made)
     (made / MARKER).write_text(f"{SERVICE_USER}\n", "utf-8")
-    papers.write(root, made, int(EPOCH))
+    papers.write(root, made, int(EPOCH), origin or papers.here())
 
 
 def size_of(folder: Path) -> int:

@@ -30,7 +30,7 @@ _NOTES: Final = (".dist-info", ".egg-info")
 _NO_NOTES: Final = frozenset({"METADATA", "entry_points.txt"})
 _RULE: Final = "=" * 100
 _DOCUMENTED_AS: Final = {"openssl": ("libssl3", "libssl3t64", "libssl-dev")}
-_DOCUMENTS: Final = Path("/usr/share/doc")  # where Debian keeps a package's licence
+_DOCUMENTS: Final = "usr/share/doc"  # where Debian keeps a package's licence
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,27 @@ class Part:
     kind: str = "pypi"
 
 
-def write(root: Path, made: Path, epoch: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where it was frozen: a system with its packages, and a Python."""
+
+    system: Path
+    library: Path  # Python's own, where its licence lies
+    python: str
+    openssl: str
+
+
+def here() -> Origin:
+    """This system, and the Python that runs this."""
+    python = ".".join(map(str, sys.version_info[:3]))
+    return Origin(Path("/"), Path(sysconfig.get_path("stdlib")), python, ssl.OPENSSL_VERSION.split()[1])
+
+
+def write(root: Path, made: Path, epoch: int, origin: Origin) -> None:
     """Put them into the bundle. Called last: the hashes are of everything else."""
     parts = sorted(
-        [*_distributions(made), *_from_the_system(made), _python()], key=lambda one: one.name.lower()
+        [*_distributions(made), *_from_the_system(made, origin), _python(origin)],
+        key=lambda one: one.name.lower(),
     )
     (made / LICENCES).write_text(_licences(parts), "utf-8")
     (made / BILL).write_text(_bill(parts, version_of(root), epoch), "utf-8")
@@ -77,37 +94,39 @@ def _licence_of(notes) -> str:  # type: ignore[no-untyped-def]
     return ", ".join(classed) or named or "see its text"
 
 
-def _python() -> Part:
-    text = Path(sysconfig.get_path("stdlib"), "LICENSE.txt").read_text("utf-8")
-    version = ".".join(map(str, sys.version_info[:3]))
-    return Part("CPython", version, "PSF-2.0", (text,), "generic")
+def _python(origin: Origin) -> Part:
+    text = (origin.library / "LICENSE.txt").read_text("utf-8")
+    return Part("CPython", origin.python, "PSF-2.0", (text,), "generic")
 
 
-def _from_the_system(made: Path) -> Iterator[Part]:
+def _from_the_system(made: Path, origin: Origin) -> Iterator[Part]:
     """The libraries of the build's system, by the package that they came from."""
     packages: dict[str, str] = {}
     for file in sorted((made / "_internal").glob("gw_*.so*")):
         name = "lib" + file.name.removeprefix("gw_")
         if name.startswith(("libssl", "libcrypto")):
-            packages["openssl"] = ssl.OPENSSL_VERSION.split()[1]
-        elif found := _package_of(name):
+            packages["openssl"] = origin.openssl
+        elif found := _package_of(name, origin.system):
             packages[found[0]] = found[1]
         else:
             raise LookupError(f"nobody knows where {name} came from")
     for name, version in packages.items():
-        places = (_DOCUMENTS / one / "copyright" for one in (name, *_DOCUMENTED_AS.get(name, ())))
+        places = (
+            origin.system / _DOCUMENTS / one / "copyright" for one in (name, *_DOCUMENTED_AS.get(name, ()))
+        )
         text = next(file.read_text("utf-8", "replace") for file in places if file.is_file())
         yield Part(name, version, "see its text", (text,), "generic" if name == "openssl" else "deb")
 
 
-def _package_of(library: str) -> tuple[str, str] | None:
+def _package_of(library: str, system: Path) -> tuple[str, str] | None:
+    query = ["dpkg-query", "--admindir", str(system / "var/lib/dpkg")]
     told = subprocess.run(
-        ["dpkg-query", "-S", f"*/{library}*"], capture_output=True, text=True, check=False
+        [*query, "-S", f"*/{library}*"], capture_output=True, text=True, check=False
     ).stdout
     for line in told.splitlines():
         package, _, file = line.partition(": ")
         if Path(file).name.startswith(library) and not file.startswith("/usr/share"):
-            asked = ["dpkg-query", "-W", "-f", "${Package}\t${Version}\n", package.split(",")[0]]
+            asked = [*query, "-W", "-f", "${Package}\t${Version}\n", package.split(",")[0]]
             name, version = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split()
             return name, version
     return None
