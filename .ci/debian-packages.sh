@@ -10,7 +10,7 @@ packages=(
   postgresql postgresql-client mariadb-server mariadb-client
   nats-server haproxy
   chromium fonts-dejavu-core
-  lintian rpm
+  lintian rpm wixl msitools
 )
 # tests/conftest.py reads this: after "installed", CI fails where it would otherwise skip.
 state=build/debian-packages.state
