@@ -37,17 +37,28 @@ class Outbox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Disk:
+    """Bytes; `total` without what is set aside for others, as `df` counts too: nobody here could fill it."""
+
     total: int
     free: int
 
 
-def disk_of(folder: Path) -> Disk | None:
+class Usage(Protocol):
+    """As `shutil.disk_usage` tells it."""
+
+    @property
+    def used(self) -> int: ...
+    @property
+    def free(self) -> int: ...
+
+
+def disk_of(folder: Path, usage: Callable[[Path], Usage] = shutil.disk_usage) -> Disk | None:
     """None: the system does not say."""
     try:
-        found = shutil.disk_usage(folder)
+        found = usage(folder)
     except OSError:
         return None
-    return Disk(found.total, found.free)
+    return Disk(found.used + found.free, found.free)
 
 
 class HealthWatch:

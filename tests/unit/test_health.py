@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from agent.clock import ManualClock
@@ -49,6 +50,12 @@ def test_what_other_programs_write_on_the_disk_is_no_news_below_a_mebibyte() -> 
     before, after = (document({}, Disk(100 * MIB, free)) for free in (50 * MIB + 9, 50 * MIB + 8))
 
     assert before == after
+
+
+def test_what_a_disk_sets_aside_for_others_is_no_room_of_the_agents(tmp_path: Path) -> None:
+    usage = SimpleNamespace(total=100, used=40, free=20)
+
+    assert disk_of(tmp_path, lambda _: usage) == Disk(total=60, free=20)
 
 
 def test_a_disk_that_does_not_say_is_left_out(tmp_path: Path) -> None:
