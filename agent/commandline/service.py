@@ -91,9 +91,9 @@ def status(invocation: Invocation) -> None:
 def run(invocation: Invocation) -> None:
     """Be the service; Windows runs it."""
     if sys.platform == "win32":
-        from agent.service.windows import serve  # noqa: PLC0415 - exists on Windows only
+        from agent.service.windows import run_as_service  # noqa: PLC0415 - exists on Windows only
 
-        serve(invocation.config)
+        run_as_service(invocation.config)
     else:
         raise _elsewhere("start")
 

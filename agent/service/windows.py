@@ -82,13 +82,13 @@ if sys.platform == "win32":
     def begin(words: list[str]) -> int:
         """`service run` of a bundle, with what stands behind it; the command line itself is not loaded before Windows knows."""
         try:
-            serve(Path(words[1]) if words[:1] == ["--config"] and len(words) > 1 else None)
+            run_as_service(Path(words[1]) if words[:1] == ["--config"] and len(words) > 1 else None)
         except NeedsPersonError as error:
             print(f"{error}\n  What to do: {error.hint}", file=sys.stderr)  # noqa: T201 - as the command line says it
             return 4
         return 0
 
-    def serve(config: Path | None) -> None:
+    def run_as_service(config: Path | None) -> None:
         """Returns when the service has ended. Raises NeedsPersonError where it was not the system that started this."""
         _Service.config = config
         servicemanager.Initialize(NAME, "")

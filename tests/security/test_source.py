@@ -16,7 +16,14 @@ PRODUCT = ("agent", "drivers", "relay")
 LOADERS = frozenset({"pickle", "cPickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "jsonpickle", "yaml", "dbm", "code", "runpy", "imp", "xmlrpc", "telnetlib"})  # fmt: skip
 CALLS = frozenset({"eval", "exec", "compile", "__import__", "execfile", "input"})
 METHODS = frozenset({"os.system", "os.popen", "os.execv", "os.execve", "os.spawnv", "tempfile.mktemp", "ssl._create_unverified_context", "subprocess.getoutput", "subprocess.getstatusoutput", "pa.PyExtensionType", "numpy.load", "np.load"})  # fmt: skip
-IMPORTERS = {"drivers/odbc/native.py"}  # of two libraries, named there
+# Of modules by names that stand in the product itself.
+IMPORTERS = {
+    "agent/doctor/trials.py",
+    "agent/own_processes.py",
+    "agent/selfcheck/modules.py",
+    "agent/selfcheck/shipped.py",
+    "drivers/odbc/native.py",
+}
 
 # Who opens a port or socket, and where it is described who may come.
 LISTENERS = {
