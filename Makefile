@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: bundle compatibility help service-cycle demo quick-start test check faults network faults-scaled relay-scaled sim soak security fuzz bugs bench lock screenshots schemas messages docs client release packages clean
+.PHONY: bundle bundle-portable compatibility help service-cycle demo quick-start test check faults network faults-scaled relay-scaled sim soak security fuzz bugs bench lock screenshots schemas messages docs client release packages clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -77,6 +77,10 @@ bench: .venv/dev packages ## the numbers of docs/benchmarks.md (see bench/README
 
 bundle: .venv/dev ## the program with everything that it needs, in build/bundle/groundwire (docs/bundle.md)
 	$(BIN)/python packaging/build.py bundle
+
+bundle-portable: .venv/dev ## the same for Debian 11 and later and RHEL 9, in build/bundle-portable/groundwire, and its selfcheck on Debian 11, 12 and 13 (root; debootstrap)
+	$(BIN)/python packaging/portable.py
+	GROUNDWIRE_PORTABLE=$(CURDIR)/build/bundle-portable/groundwire $(BIN)/pytest -q -n 0 tests/packaging/test_portable.py
 
 service-cycle: .venv/dev ## the packages of agent and relay on a bare Debian with systemd, by their pages: install to purge, upgrade under load, without a network, as an image (root; debootstrap, systemd-container, buildah)
 	@test -x build/bundle/groundwire/groundwire || $(BIN)/python packaging/build.py bundle

@@ -17,6 +17,7 @@ from typing import Final
 import bundle
 import linux_package
 import offline_archive
+import portable
 from build import RECIPES
 from papers import BILL, LICENCES
 from signing import Keys
@@ -24,6 +25,8 @@ from version import Refused, notes_of, version_of
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 EPOCH: Final = int(bundle.EPOCH)
+# The oldest systems that are named in the notes, each with its C library.
+SYSTEMS: Final = {"Debian 11": (2, 31), "RHEL 9": (2, 34), "Ubuntu 22.04": (2, 35), "Debian 12": (2, 36)}
 
 
 @dataclass
@@ -50,10 +53,18 @@ class Release:
         self._sign(offline_archive.write_sums(self.folder))
 
     def _bundle(self, root: Path) -> Path:
-        frozen = root / "build" / "bundle" / bundle.NAME
-        if self.trial and frozen.exists():
-            return frozen
-        return bundle.build(root, frozen.parent)
+        """The portable one, of this very commit; in a trial whichever is there."""
+        made = root / portable.MADE.relative_to(ROOT)
+        if made.exists() and (self.trial or is_of(made, portable.commit_of(root))):
+            return made
+        if not self.trial:
+            raise Refused(
+                "There is no bundle of this commit for Debian 11 and later: `make bundle-portable` makes it, as root."
+            )
+        here = root / "build" / "bundle" / bundle.NAME
+        if not here.exists():
+            bundle.build(root, here.parent)
+        return here
 
     def _packages(self, root: Path, frozen: Path) -> list[Path]:
         made = []
@@ -87,9 +98,12 @@ class Release:
             )
 
     def _notes(self, notes: str, frozen: Path) -> str:
-        library = ".".join(map(str, bundle.glibc_needed(frozen)[0]))
+        needed = bundle.glibc_needed(frozen)[0]
+        library = ".".join(map(str, needed))
+        new_enough = [f"{name} has {'.'.join(map(str, has))}" for name, has in SYSTEMS.items() if has >= needed]
         parts = [f"# Groundwire {self.version}\n", notes.split("\n", 1)[1].strip() + "\n"]
-        parts.append(f"## Where it runs\n\nThe packages for Linux need x86-64 and glibc {library} or later.\n")
+        parts.append(f"## Where it runs\n\nThe packages for Linux need x86-64 and glibc {library} or later")
+        parts[-1] += f" ({', '.join(new_enough)}).\n" if new_enough else ".\n"
         if self.left_out:
             parts.append("## Left out of this release\n")
             parts.append("".join(f"- {one}\n" for one in self.left_out))
@@ -115,6 +129,12 @@ def refuse_dirt(root: Path) -> None:
         raise Refused(
             f"The tree has changes that are in no commit: {', '.join(line[3:] for line in found[:5])}"
         )
+
+
+def is_of(made: Path, commit: str) -> bool:
+    """Whether the portable bundle was made of that commit, and of nothing else."""
+    said = made.parent / portable.COMMIT
+    return bool(commit) and said.exists() and said.read_text("utf-8").strip() == commit
 
 
 def day_of(root: Path) -> str:

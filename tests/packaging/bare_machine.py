@@ -31,12 +31,21 @@ def cannot() -> str:
 
 def base(suite: str = "bookworm") -> Path:
     """The system below, made where it is not there yet."""
-    made = Path(os.environ.get("GROUNDWIRE_MACHINES", ROOT / "build" / "machines")) / suite
+    return _made(suite, suite, f"--include={BROUGHT}")
+
+
+def bare(suite: str) -> Path:
+    """The least that debootstrap makes: nothing but the packages without which there is no system."""
+    return _made(suite, f"{suite}.bare")
+
+
+def _made(suite: str, name: str, *options: str) -> Path:
+    made = Path(os.environ.get("GROUNDWIRE_MACHINES", ROOT / "build" / "machines")) / name
     if not (made / "etc" / "debian_version").exists():
-        half = made.with_name(f"{suite}.half")
+        half = made.with_name(f"{name}.half")
         shutil.rmtree(half, ignore_errors=True)
         half.parent.mkdir(parents=True, exist_ok=True)
-        command = ["debootstrap", "--variant=minbase", f"--include={BROUGHT}", suite, str(half), MIRROR]
+        command = ["debootstrap", "--variant=minbase", *options, suite, str(half), MIRROR]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         half.rename(made)
     return made

@@ -13,7 +13,8 @@ import pytest
 from agent.releases import sums
 from tests.packaging_scripts import ROOT, script
 
-release, signing, version = script("release"), script("signing"), script("version")
+bundle, portable, release = script("bundle"), script("portable"), script("release")
+signing, version = script("signing"), script("version")
 
 
 @pytest.fixture
@@ -60,6 +61,7 @@ def test_what_is_left_out_or_unsigned_is_said_in_the_notes(tmp_path: Path, check
 
     assert notes.startswith("# Groundwire 9.9.9\n\n- A door.\n")
     assert re.search(r"x86-64 and glibc 2\.\d+ or later", notes)
+    assert "Debian 12 has 2.36" in notes or bundle.glibc_needed(Path(sys.executable))[0] > (2, 36)
     assert "- the MSI: not here" in notes
     assert "Nobody signed these files" in notes
     assert "This is no release" in notes
@@ -79,6 +81,24 @@ def checkout(tmp_path: Path) -> Path:
     for name in ("sbom.cdx.json", "LICENCES.txt"):
         (frozen / name).write_text(f"{name}\n")
     return tmp_path
+
+
+def test_a_release_is_of_a_bundle_that_starts_on_old_systems_and_is_of_its_commit(tree: Path) -> None:
+    """A bundle of this machine would start here, and nowhere that is older."""
+    (tree / ".gitignore").write_text("build/\n.gitignore\n")
+    made = tree / portable.MADE.relative_to(ROOT)
+    (tree / "build" / "bundle" / "groundwire").mkdir(parents=True)
+    of_it = release.Release("9.9.9", tree / "out", signing.Keys(), trial=False)
+    with pytest.raises(version.Refused, match="make bundle-portable"):
+        of_it._bundle(tree)
+
+    made.mkdir(parents=True)
+    (made.parent / portable.COMMIT).write_text(f"{'0' * 40}\n")
+    with pytest.raises(version.Refused, match="make bundle-portable"):
+        of_it._bundle(tree)
+
+    (made.parent / portable.COMMIT).write_text(portable.commit_of(tree) + "\n")
+    assert of_it._bundle(tree) == made
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="releases are made on Linux")
