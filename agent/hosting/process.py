@@ -56,6 +56,7 @@ class ChildProcess(asyncio.SubprocessProtocol):
         self._garbled = False
         self._output_ended = False
         self._memory_due = 0.0
+        self._process: psutil.Process | None = None
         self._lines = LineReporter(
             redact,
             lambda line: self._log_output("driver_printed", line=line),
@@ -88,7 +89,8 @@ class ChildProcess(asyncio.SubprocessProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.SubprocessTransport", transport)
-        self._process = psutil.Process(self._transport.get_pid())
+        with contextlib.suppress(psutil.NoSuchProcess):  # ended meanwhile; Windows keeps nothing of it
+            self._process = psutil.Process(self._transport.get_pid())
         _widen(self._transport.get_pipe_transport(STDOUT))
 
     def pipe_data_received(self, fd: int, data: bytes | str) -> None:
@@ -214,6 +216,8 @@ class ChildProcess(asyncio.SubprocessProtocol):
         if now < self._memory_due:
             return
         self._memory_due = now + self._limits.look_seconds
+        if self._process is None:
+            return
         with contextlib.suppress(psutil.Error):  # it has just ended, which the next turn reports
             resident = self._process.memory_info().rss
             if resident > self._limits.resident_bytes:

@@ -100,9 +100,11 @@ class Administration:
         """Returns when it has ended: what it had sent is acked, or is sent again later."""
         self._want_administrator("stop")
         self._want_service()
-        if _asked(self._control.state) is State.STOPPED:
+        state = await self._settled()
+        if state is State.STOPPED:
             return
-        _asked(self._control.stop)
+        if state is not State.STOPPING:
+            _asked(self._control.stop)
         await self._until(State.STOPPED, STOP_SECONDS, "did not end", _LOOK)
 
     async def remove(self) -> None:
@@ -215,6 +217,15 @@ class Administration:
             if error.code == FILE_NOT_FOUND:
                 return None
             raise
+
+    async def _settled(self) -> State:
+        """The system takes no stop of a service that is starting: wait until that is over, one way or the other."""
+        deadline = self._clock.monotonic() + START_SECONDS
+        while (
+            state := _asked(self._control.state)
+        ) is State.STARTING and self._clock.monotonic() <= deadline:
+            await self._clock.sleep(LOOK_SECONDS)
+        return state
 
     async def _until(self, wanted: State, seconds: float, failed: str, hint: str) -> None:
         deadline = self._clock.monotonic() + seconds

@@ -290,6 +290,23 @@ async def test_a_stop_that_does_not_end_is_given_up():
     assert clock.monotonic() > 120
 
 
+async def test_a_service_that_starts_is_stopped_when_it_has_started():
+    starting = [State.STARTING] * 3
+    system = System(now=State.STARTING, becomes=[*starting, State.RUNNING, State.STOPPING, State.STOPPED])
+    await administration(system).stop()
+    assert system.did == ["stop"]
+
+    failed = System(now=State.STARTING, becomes=[*starting, State.STOPPED])
+    await administration(failed).stop()
+    assert failed.did == []
+
+
+async def test_a_service_that_ends_already_is_waited_for_and_not_asked_again():
+    system = System(now=State.STOPPING, becomes=[State.STOPPING] * 3 + [State.STOPPED])
+    await administration(system).stop()
+    assert system.did == []
+
+
 async def test_removing_stops_it_first_and_leaves_its_files(folders):
     system = System(now=State.RUNNING, becomes=[State.RUNNING, State.RUNNING, State.STOPPING, State.STOPPED])
     folders.config.mkdir()
