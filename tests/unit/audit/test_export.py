@@ -122,7 +122,7 @@ def test_a_moment_that_is_none_makes_a_line_that_is_none(log: Path, moment: obje
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", b"x", b"{}", b"[]", b'{"groundwire_audit_export":2}', b"[" * 100_000, b"\xff"]
+    "raw", [b"", b"x", b"{}", b"[]", b'{"groundwire_audit_export":"2"}', b"[" * 100_000, b"\xff"]
 )
 def test_what_is_no_export_is_refused(raw: bytes) -> None:
     with pytest.raises(ValueError, match="export"):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import structlog
+from _pytest.logging import LogCaptureHandler
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,6 +60,8 @@ def test_a_line_end_or_terminal_code_in_a_value_cannot_forge_a_line() -> None:
 def test_a_library_s_line_that_cannot_be_made_is_counted_and_told_once(
     logged: Callable[[], list[dict[str, Any]]],
 ) -> None:
+    root = logging.getLogger()
+    root.handlers = [one for one in root.handlers if not isinstance(one, LogCaptureHandler)]  # it would raise
     for _ in range(3):
         logging.getLogger("library").warning("%d rows", "some")  # which Python cannot put together
 
