@@ -32,6 +32,7 @@ SUITE: Final = "bullseye"
 GLIBC: Final = (2, 31)  # Debian 11's; RHEL 9 has 2.34
 PYTHON: Final = "opt/python/bin/python3.11"
 LIBRARY: Final = "opt/python/lib/python3.11"
+PACKAGES: Final = f"{LIBRARY}/dist-packages"  # where Debian's Python looks
 # Of requirements-dev.lock, beside all of requirements.lock.
 FREEZES: Final = ("altgraph", "packaging", "pyinstaller", "pyinstaller-hooks-contrib", "pyrfcx", "setuptools")
 _PINNED: Final = re.compile(r"^([A-Za-z0-9_.-]+)==.*(?:\n    .*)*", re.MULTILINE)
@@ -118,7 +119,7 @@ class Portable:
 
     def _libraries(self, log: Path) -> None:
         """By this machine's pip, for the other Python: only wheels for that C library, each with its locked hash."""
-        packages = self._root / LIBRARY / "site-packages"
+        packages = self._root / PACKAGES
         shutil.rmtree(packages, ignore_errors=True)
         lock = self._work / "requirements.txt"
         lock.write_text(self._requirements())

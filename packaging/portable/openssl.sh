@@ -6,6 +6,6 @@ cd /src/openssl-3*/
 make build_generated
 make -j"$(nproc)" libcrypto.so libssl.so
 mkdir -p /opt/python/lib /opt/python/include /usr/share/doc/libssl3
-cp -P libcrypto.so* libssl.so* /opt/python/lib/
+cp -Pf libcrypto.so* libssl.so* /opt/python/lib/
 cp -r include/openssl /opt/python/include/
 cp debian/copyright /usr/share/doc/libssl3/
