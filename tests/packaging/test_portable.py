@@ -31,7 +31,7 @@ mkdir -p "$1/opt/groundwire"
 mount --bind "$2" "$1/opt/groundwire"
 mount -o remount,bind,ro "$1/opt/groundwire"
 root=$1; shift 2
-exec env -i PATH=/usr/bin:/bin chroot "$root" /opt/groundwire/groundwire "$@"
+exec env -i PATH=/usr/bin:/bin /usr/sbin/chroot "$root" /opt/groundwire/groundwire "$@"
 """
 
 
