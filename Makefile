@@ -86,6 +86,10 @@ service-cycle: .venv/dev ## the packages of agent and relay on a bare Debian wit
 	@test -x build/bundle/groundwire/groundwire || $(BIN)/python packaging/build.py bundle
 	$(BIN)/pytest -q -s -n 0 -m slow tests/packaging
 
+windows: .venv/dev ## the agent as a service of Windows' Python under Wine: start, records at a relay, stop with its drain (about 5 minutes; docs/install-windows.md)
+	@bash .ci/debian-packages.sh windows
+	GROUNDWIRE_WINDOWS=1 $(BIN)/pytest -q -s -n 0 -m slow tests/packaging/test_windows_stage.py
+
 packages: ## servers that tests run against: Debian's packages (root or sudo) and npm's; skipped where they cannot be had
 	@bash .ci/debian-packages.sh
 	@bash .ci/node-packages.sh

@@ -12,6 +12,8 @@ packages=(
   chromium fonts-dejavu-core
   lintian rpm wixl msitools
 )
+# `debian-packages.sh windows`: also what `make windows` runs on.
+[ "${1:-}" != windows ] || packages+=(wine wine64 gcc-mingw-w64-x86-64-win32)
 # tests/conftest.py reads this: after "installed", CI fails where it would otherwise skip.
 state=build/debian-packages.state
 mkdir -p build
