@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
 
 from agent.identity import IdentityStore
 from agent.settings import load
@@ -52,6 +52,9 @@ def setting_up(folder: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str
             process.communicate(timeout=60)
 
 
+RELOADS = 5  # of a page, while it is judged
+
+
 @contextmanager
 def signed_in(browser: Browser, link: str, **options: Any) -> Iterator[Page]:
     context: BrowserContext = browser.new_context(viewport=WIDE, **options)  # type: ignore[arg-type]
@@ -83,6 +86,15 @@ def code_of(relay: Deployment) -> str:
 
 def judge(page: Page) -> list[str]:
     """What is wrong with the page as it stands, for whoever cannot see well or has a narrow screen."""
+    for _ in range(RELOADS):
+        try:
+            return judged(page)
+        except Error:  # it was loaded anew meanwhile, as a page does that something has happened to
+            page.wait_for_load_state()
+    return judged(page)
+
+
+def judged(page: Page) -> list[str]:
     faults = [*found_by_axe(page), *headings_out_of_order(page)]
     page.set_viewport_size(NARROW)  # type: ignore[arg-type]
     width = page.evaluate("document.documentElement.scrollWidth")
