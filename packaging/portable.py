@@ -219,10 +219,20 @@ def commit_of(root: Path) -> str:
     return "" if changed.stdout else head.stdout.strip()
 
 
+def own_mirror() -> str:
+    """Where this machine's own packages come from. Raises Refused."""
+    asked = ["apt-get", "indextargets", "--format", "$(REPO_URI)"]
+    found = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.split()
+    mirror = next((one.rstrip("/") for one in found if "security" not in one), "")
+    if not mirror:
+        raise Refused("apt names no mirror of Debian here; name one with --mirror")
+    return mirror
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "portable", help="what is kept for the next time; 1.5 GB")
-    parser.add_argument("--mirror", default="http://deb.debian.org/debian", help="of Debian; MIRROR-security is used too")
+    parser.add_argument("--mirror", help="of Debian, otherwise this machine's own; MIRROR-security is used too")
     parser.add_argument("--minutes", type=int, default=90, help="that any one stage may take")
     parser.add_argument("--anew", action="store_true", help="with a new system and the newest sources")
     asked = parser.parse_args()
@@ -235,7 +245,7 @@ def main() -> None:
         if asked.anew:
             shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True, exist_ok=True)
-        made = Portable(work, asked.mirror, asked.minutes).make()
+        made = Portable(work, asked.mirror or own_mirror(), asked.minutes).make()
     except Refused as refused:
         sys.exit(f"No portable bundle: {refused}")
     needed, file = bundle.glibc_needed(made)

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-MIRROR: Final = "http://deb.debian.org/debian"
 BROUGHT: Final = "systemd,systemd-sysv,curl,procps,iproute2,strace"
 PATIENCE: Final = 120.0  # seconds that anything may take on a busy machine
 
@@ -45,7 +44,7 @@ def _made(suite: str, name: str, *options: str) -> Path:
         half = made.with_name(f"{name}.half")
         shutil.rmtree(half, ignore_errors=True)
         half.parent.mkdir(parents=True, exist_ok=True)
-        command = ["debootstrap", "--variant=minbase", *options, suite, str(half), MIRROR]
+        command = ["debootstrap", "--variant=minbase", *options, suite, str(half)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         half.rename(made)
     return made
