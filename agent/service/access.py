@@ -8,18 +8,18 @@ if sys.platform == "win32":
     import os
     import stat
     from collections.abc import Iterator
-    from contextlib import contextmanager, suppress
+    from contextlib import suppress
     from pathlib import Path
 
-    import pywintypes
     import win32api
     import win32security
 
     from agent.service.ports import ServiceRefused
+    from agent.service.refusals import refusals
 
     class NtfsAccess:
         def me(self) -> str:
-            with _refusals():
+            with refusals():
                 token = win32security.OpenProcessToken(
                     win32api.GetCurrentProcess(), win32security.TOKEN_QUERY
                 )
@@ -27,7 +27,7 @@ if sys.platform == "win32":
                 return str(win32security.ConvertSidToStringSid(user))
 
         def owner(self, path: Path) -> str:
-            with _refusals():
+            with refusals():
                 found = win32security.GetNamedSecurityInfo(
                     str(path), win32security.SE_FILE_OBJECT, win32security.OWNER_SECURITY_INFORMATION
                 )
@@ -41,7 +41,7 @@ if sys.platform == "win32":
                 raise ServiceRefused(error.winerror or 0, error.strerror or "cannot be looked at") from error
 
         def close(self, folder: Path, access: str) -> None:
-            with _refusals():
+            with refusals():
                 wanted = win32security.ConvertStringSecurityDescriptorToSecurityDescriptor(
                     access, win32security.SDDL_REVISION_1
                 ).GetSecurityDescriptorDacl()
@@ -80,10 +80,3 @@ if sys.platform == "win32":
 
     def _is_link(found: os.stat_result) -> bool:
         return bool(found.st_file_attributes & stat.FILE_ATTRIBUTE_REPARSE_POINT)
-
-    @contextmanager
-    def _refusals() -> Iterator[None]:
-        try:
-            yield
-        except pywintypes.error as error:
-            raise ServiceRefused(int(error.winerror), str(error.strerror).strip()) from error

@@ -12,7 +12,6 @@ if sys.platform == "win32":
     from contextlib import contextmanager
     from typing import Any, Final, cast
 
-    import pywintypes
     import win32service
 
     from agent.service.plan import (
@@ -25,6 +24,7 @@ if sys.platform == "win32":
         Recovery,
     )
     from agent.service.ports import ServiceRefused, State
+    from agent.service.refusals import refusals
 
     _NO_SUCH_SERVICE: Final = 1060
     _OWN_ERROR: Final = 1066  # the service's own code is beside it
@@ -54,7 +54,7 @@ if sys.platform == "win32":
             return int(status[4] if status[3] == _OWN_ERROR else status[3])
 
         def create(self, command_line: str) -> None:
-            with _refusals(), _manager(win32service.SC_MANAGER_CREATE_SERVICE) as manager:
+            with refusals(), _manager(win32service.SC_MANAGER_CREATE_SERVICE) as manager:
                 made = win32service.CreateService(
                     manager, NAME, DISPLAY_NAME, win32service.SERVICE_ALL_ACCESS,
                     win32service.SERVICE_WIN32_OWN_PROCESS, win32service.SERVICE_AUTO_START,
@@ -150,7 +150,7 @@ if sys.platform == "win32":
 
     @contextmanager
     def _service(rights: int) -> Iterator[Any]:
-        with _refusals(), _manager(win32service.SC_MANAGER_CONNECT) as manager:
+        with refusals(), _manager(win32service.SC_MANAGER_CONNECT) as manager:
             service = win32service.OpenService(manager, NAME, rights)
             try:
                 yield service
@@ -164,10 +164,3 @@ if sys.platform == "win32":
             yield manager
         finally:
             win32service.CloseServiceHandle(manager)
-
-    @contextmanager
-    def _refusals() -> Iterator[None]:
-        try:
-            yield
-        except pywintypes.error as error:
-            raise ServiceRefused(int(error.winerror), str(error.strerror).strip()) from error
