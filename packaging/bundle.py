@@ -76,7 +76,9 @@ def _dotted(version: tuple[int, ...]) -> str:
 
 def _strip(made: Path) -> None:
     """Take debugging symbols out of native libraries: a fifth of the whole."""
-    files = [file for file in libraries(made / INSIDE) if file.relative_to(made).parts[1] not in _NOT_STRIPPED]
+    files = [
+        file for file in libraries(made / INSIDE) if file.relative_to(made).parts[1] not in _NOT_STRIPPED
+    ]
     subprocess.run(["strip", "--strip-unneeded", *map(str, files)], check=True)
 
 

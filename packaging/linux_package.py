@@ -18,7 +18,7 @@ FORMATS: Final = ("deb", "rpm")
 _ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
-def build(recipe: Path, bundle: Path, into: Path, format: str, *, version: str, epoch: int) -> Path:
+def build(recipe: Path, bundle: Path, into: Path, form: str, *, version: str, epoch: int) -> Path:
     """Make one package; `epoch` is the time that everything in it bears. Raises CalledProcessError."""
     into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="groundwire-package-") as name:
@@ -27,7 +27,7 @@ def build(recipe: Path, bundle: Path, into: Path, format: str, *, version: str, 
         (work / "changelog.gz").write_bytes(gzip.compress(_changelog(recipe, version, epoch), 9, mtime=0))
         (work / "made").mkdir()
         subprocess.run(
-            [_nfpm(), "package", "--config", "nfpm.yaml", "--packager", format, "--target", str(work / "made")],
+            [_nfpm(), "package", "--config", "nfpm.yaml", "--packager", form, "--target", str(work / "made")],
             cwd=recipe,
             env={
                 **os.environ,
@@ -63,7 +63,8 @@ def _changelog(recipe: Path, version: str, epoch: int) -> bytes:
     """As Debian wants one; what changed is told in the release's notes."""
     lines = (recipe / "nfpm.yaml").read_text("utf-8").splitlines()
     name, maintainer = (
-        next(line.partition(": ")[2] for line in lines if line.startswith(f"{key}: ")) for key in ("name", "maintainer")
+        next(line.partition(": ")[2] for line in lines if line.startswith(f"{key}: "))
+        for key in ("name", "maintainer")
     )
     day = format_datetime(datetime.fromtimestamp(epoch, UTC))
     return f"{name} ({version}-1) stable; urgency=medium\n\n  * Version {version}.\n\n -- {maintainer}  {day}\n".encode()

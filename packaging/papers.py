@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
+import re
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -12,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_string
+from email.message import Message
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +24,7 @@ from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.model.license import DisjunctiveLicense, LicenseExpression
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
+
 from version import version_of
 
 BILL: Final = "sbom.cdx.json"
@@ -31,6 +36,13 @@ _NO_NOTES: Final = frozenset({"METADATA", "entry_points.txt"})
 _RULE: Final = "=" * 100
 _DOCUMENTED_AS: Final = {"openssl": ("libssl3", "libssl3t64", "libssl-dev")}
 _DOCUMENTS: Final = "usr/share/doc"  # where Debian keeps a package's licence
+# What CPython for Windows brings, by its file: the name, and the licence, whose text stands in CPython's own there.
+_WITH_PYTHON_ON_WINDOWS: Final = {
+    "libcrypto-*.dll": ("openssl", "Apache-2.0"),
+    "libffi-*.dll": ("libffi", "MIT"),
+    "sqlite3.dll": ("sqlite", "public domain"),
+    "vcruntime140.dll": ("Microsoft Visual C++ runtime", "Microsoft's, for redistribution"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +75,12 @@ def here() -> Origin:
 def write(root: Path, made: Path, epoch: int, origin: Origin) -> None:
     """Put them into the bundle. Called last: the hashes are of everything else."""
     parts = sorted(
-        [*_distributions(made), *_from_the_system(made, origin), _python(origin)],
+        [
+            *_distributions(made),
+            *_from_the_system(made, origin),
+            *_with_python(made, origin),
+            _python(origin),
+        ],
         key=lambda one: one.name.lower(),
     )
     (made / LICENCES).write_text(_licences(parts), "utf-8")
@@ -82,7 +99,7 @@ def _distributions(made: Path) -> Iterator[Part]:
         yield Part(str(notes["Name"]), str(notes["Version"]), _licence_of(notes), tuple(texts))
 
 
-def _licence_of(notes) -> str:  # type: ignore[no-untyped-def]
+def _licence_of(notes: Message) -> str:
     if expression := notes["License-Expression"]:
         return str(expression)
     classed = [
@@ -95,8 +112,20 @@ def _licence_of(notes) -> str:  # type: ignore[no-untyped-def]
 
 
 def _python(origin: Origin) -> Part:
-    text = (origin.library / "LICENSE.txt").read_text("utf-8")
+    # In its library, but on Windows beside that.
+    places = (folder / "LICENSE.txt" for folder in (origin.library, origin.library.parent))
+    text = next(file.read_text("utf-8") for file in places if file.is_file())
     return Part("CPython", origin.python, "PSF-2.0", (text,), "generic")
+
+
+def _with_python(made: Path, origin: Origin) -> Iterator[Part]:
+    """On Windows: libraries that no distribution and no package of the system holds."""
+    there = {file.name.lower(): file for file in (made / "_internal").glob("*.dll")}
+    known = {"openssl": origin.openssl, "sqlite": sqlite3.sqlite_version}
+    for pattern, (name, licence) in _WITH_PYTHON_ON_WINDOWS.items():
+        for file in fnmatch.filter(there, pattern):
+            version = known.get(name) or re.sub(r"\D", "", Path(file).stem)
+            yield Part(name, version, licence, (), "generic")
 
 
 def _from_the_system(made: Path, origin: Origin) -> Iterator[Part]:
@@ -120,9 +149,7 @@ def _from_the_system(made: Path, origin: Origin) -> Iterator[Part]:
 
 def _package_of(library: str, system: Path) -> tuple[str, str] | None:
     query = ["dpkg-query", "--admindir", str(system / "var/lib/dpkg")]
-    told = subprocess.run(
-        [*query, "-S", f"*/{library}*"], capture_output=True, text=True, check=False
-    ).stdout
+    told = subprocess.run([*query, "-S", f"*/{library}*"], capture_output=True, text=True, check=False).stdout
     for line in told.splitlines():
         package, _, file = line.partition(": ")
         if Path(file).name.startswith(library) and not file.startswith("/usr/share"):

@@ -23,11 +23,11 @@ from typing import Final
 
 import bundle
 import papers
+from provenance import commit_of, note
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 SCRIPTS: Final = ROOT / "packaging" / "portable"
 MADE: Final = ROOT / "build" / "bundle-portable" / bundle.NAME
-COMMIT: Final = "commit"  # beside the bundle: of which commit it is; absent where of none
 SUITE: Final = "bullseye"
 GLIBC: Final = (2, 31)  # Debian 11's; RHEL 9 has 2.34
 PYTHON: Final = "opt/python/bin/python3.11"
@@ -114,7 +114,9 @@ class Portable:
         half = self._work / "root.half"
         for there in (half, self._root):
             shutil.rmtree(there, ignore_errors=True)
-        self._run(log, [*ALONE, "--mount-proc", "debootstrap", "--variant=minbase", SUITE, str(half), self._mirror])
+        self._run(
+            log, [*ALONE, "--mount-proc", "debootstrap", "--variant=minbase", SUITE, str(half), self._mirror]
+        )
         half.rename(self._root)
 
     def _libraries(self, log: Path) -> None:
@@ -125,7 +127,15 @@ class Portable:
         lock.write_text(self._requirements())
         names = ("linux", "manylinux1", "manylinux2010", "manylinux2014", *(f"manylinux_2_{minor}" for minor in range(5, GLIBC[1] + 1)))  # fmt: skip
         platforms = [f"--platform={name}_x86_64" for name in reversed(names)]
-        pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-compile", "--no-deps"]
+        pip = [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--disable-pip-version-check",
+            "--no-compile",
+            "--no-deps",
+        ]
         wheels = ["--only-binary", ":all:", "--python-version", "3.11", "--implementation", "cp", *platforms]
         self._run(log, [*pip, *wheels, "--require-hashes", "-r", str(lock), "--target", str(packages)])
 
@@ -133,7 +143,10 @@ class Portable:
         """What the program needs and what freezes it, with their hashes."""
         development = (ROOT / "requirements-dev.lock").read_text("utf-8")
         pinned = {found[1]: found[0] for found in _PINNED.finditer(development)}
-        return "\n".join([(ROOT / "requirements.lock").read_text("utf-8"), *(pinned[one] for one in FREEZES)]) + "\n"
+        return (
+            "\n".join([(ROOT / "requirements.lock").read_text("utf-8"), *(pinned[one] for one in FREEZES)])
+            + "\n"
+        )
 
     def _frozen(self) -> Path:
         commit = commit_of(ROOT)
@@ -151,8 +164,7 @@ class Portable:
         except ValueError as newer:
             raise Refused(str(newer)) from newer
         half.rename(MADE)
-        if commit and commit == commit_of(ROOT):
-            (MADE.parent / COMMIT).write_text(f"{commit}\n")
+        note(MADE, commit if commit == commit_of(ROOT) else "")
         return MADE
 
     def _origin(self) -> papers.Origin:
@@ -169,7 +181,9 @@ class Portable:
 
     def _inside(self, log: Path, *command: str) -> None:
         """In the root, with the checkout in it."""
-        self._run(log, [*ALONE, "sh", "-c", IN_THE_ROOT, "sh", str(self._root), str(ROOT), *command], bare=True)
+        self._run(
+            log, [*ALONE, "sh", "-c", IN_THE_ROOT, "sh", str(self._root), str(ROOT), *command], bare=True
+        )
 
     def _run(self, log: Path, command: list[str], *, bare: bool = False) -> None:
         environment = dict(os.environ)
@@ -208,17 +222,6 @@ def lacking(user: int, has: Callable[[str], str | None] = shutil.which) -> Itera
         yield f"not here: {', '.join(missing)}; on Debian: apt-get install debootstrap util-linux coreutils binutils dpkg"
 
 
-def commit_of(root: Path) -> str:
-    """Of what it is made; empty where no commit says it."""
-    git = ["git", "-c", f"safe.directory={root}", "-C", str(root)]
-    try:
-        changed = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True)
-        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return "" if changed.stdout else head.stdout.strip()
-
-
 def own_mirror() -> str:
     """Where this machine's own packages come from. Raises Refused."""
     asked = ["apt-get", "indextargets", "--format", "$(REPO_URI)"]
@@ -229,23 +232,36 @@ def own_mirror() -> str:
     return mirror
 
 
+def make(work: Path, mirror: str | None, minutes: int, *, anew: bool) -> Path:
+    """Raises Refused."""
+    if found := list(lacking(os.geteuid())):
+        raise Refused("; ".join(found))
+    if anew:
+        shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True, exist_ok=True)
+    return Portable(work, mirror or own_mirror(), minutes).make()
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", type=Path, default=ROOT / "build" / "portable", help="what is kept for the next time; 1.5 GB")
-    parser.add_argument("--mirror", help="of Debian, otherwise this machine's own; MIRROR-security is used too")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=ROOT / "build" / "portable",
+        help="what is kept for the next time; 1.5 GB",
+    )
+    parser.add_argument(
+        "--mirror", help="of Debian, otherwise this machine's own; MIRROR-security is used too"
+    )
     parser.add_argument("--minutes", type=int, default=90, help="that any one stage may take")
     parser.add_argument("--anew", action="store_true", help="with a new system and the newest sources")
     asked = parser.parse_args()
-    work = asked.work.resolve()
     # Ended from outside, it ends what it started: `run` kills its child on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        if found := list(lacking(os.geteuid())):
-            raise Refused("; ".join(found))
-        if asked.anew:
-            shutil.rmtree(work, ignore_errors=True)
-        work.mkdir(parents=True, exist_ok=True)
-        made = Portable(work, asked.mirror or own_mirror(), asked.minutes).make()
+        made = make(asked.work.resolve(), asked.mirror, asked.minutes, anew=asked.anew)
     except Refused as refused:
         sys.exit(f"No portable bundle: {refused}")
     needed, file = bundle.glibc_needed(made)

@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,7 @@ import offline_archive
 import portable
 from build import RECIPES
 from papers import BILL, LICENCES
+from provenance import commit_of, is_of
 from signing import Keys
 from version import Refused, notes_of, version_of
 
@@ -52,10 +53,15 @@ class Release:
         )
         self._sign(offline_archive.write_sums(self.folder))
 
+    def whole(self, folder: Path) -> Release:
+        """With its own name: until then nothing has the name of a release that is not whole, or not signed."""
+        shutil.rmtree(folder, ignore_errors=True)
+        return replace(self, folder=self.folder.rename(folder))
+
     def _bundle(self, root: Path) -> Path:
         """The portable one, of this very commit; in a trial whichever is there."""
         made = root / portable.MADE.relative_to(ROOT)
-        if made.exists() and (self.trial or is_of(made, portable.commit_of(root))):
+        if made.exists() and (self.trial or is_of(made, commit_of(root))):
             return made
         if not self.trial:
             raise Refused(
@@ -88,19 +94,26 @@ class Release:
         return [Path(shutil.copy(path, to)) for path, to in there]
 
     def _installer_of_windows(self, root: Path) -> None:
-        found = sorted((root / "build" / "packages").glob(f"*{self.version}*.msi"))
-        for path in found:
-            shutil.copy(path, self.folder)
-        if not found:
-            self.left_out.append(
-                "the MSI: build/packages holds none of this version; `python packaging/build.py msi` makes it of a bundle "
-                "that was built on Windows"
-            )
+        """Of this very commit; in a trial the one that is there."""
+        made = root / "build" / "packages" / f"groundwire-{self.version}.msi"
+        if made.exists() and (self.trial or is_of(made, commit_of(root))):
+            shutil.copy(made, self.folder)
+            return
+        lacking = (
+            "the one in build/packages is not of this commit"
+            if made.exists()
+            else "build/packages holds none"
+        )
+        self.left_out.append(
+            f"the MSI: {lacking}; `python packaging/build.py msi` makes it of a bundle that was built on Windows"
+        )
 
     def _notes(self, notes: str, frozen: Path) -> str:
         needed = bundle.glibc_needed(frozen)[0]
         library = ".".join(map(str, needed))
-        new_enough = [f"{name} has {'.'.join(map(str, has))}" for name, has in SYSTEMS.items() if has >= needed]
+        new_enough = [
+            f"{name} has {'.'.join(map(str, has))}" for name, has in SYSTEMS.items() if has >= needed
+        ]
         parts = [f"# Groundwire {self.version}\n", notes.split("\n", 1)[1].strip() + "\n"]
         parts.append(f"## Where it runs\n\nThe packages for Linux need x86-64 and glibc {library} or later")
         parts[-1] += f" ({', '.join(new_enough)}).\n" if new_enough else ".\n"
@@ -131,15 +144,23 @@ def refuse_dirt(root: Path) -> None:
         )
 
 
-def is_of(made: Path, commit: str) -> bool:
-    """Whether the portable bundle was made of that commit, and of nothing else."""
-    said = made.parent / portable.COMMIT
-    return bool(commit) and said.exists() and said.read_text("utf-8").strip() == commit
-
-
 def day_of(root: Path) -> str:
     asked = ["git", "-C", str(root), "log", "-1", "--format=%cs"]
     return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def make(keys: Keys, into: Path, *, trial: bool) -> Release:
+    """Raises Refused."""
+    version = version_of(ROOT)
+    notes = notes_of(ROOT, version, day_of(ROOT))
+    if sys.platform != "linux":
+        raise Refused("Releases are made on Linux; the MSI is brought from Windows.")
+    if not trial:
+        refuse_dirt(ROOT)
+    keys.check(ROOT)
+    release = Release(version, into / f"{version}.half", keys, trial)
+    release.make(ROOT, notes)
+    return release.whole(into / version)
 
 
 def main() -> None:
@@ -157,15 +178,7 @@ def main() -> None:
     asked = parser.parse_args()
     keys = Keys(asked.gpg_key, asked.minisign_key)
     try:
-        version = version_of(ROOT)
-        notes = notes_of(ROOT, version, day_of(ROOT))
-        if sys.platform != "linux":
-            raise Refused("Releases are made on Linux; the MSI is brought from Windows.")
-        if not asked.trial:
-            refuse_dirt(ROOT)
-        keys.check(ROOT)
-        release = Release(version, asked.into / version, keys, asked.trial)
-        release.make(ROOT, notes)
+        release = make(keys, asked.into, trial=asked.trial)
     except Refused as refused:
         sys.exit(f"No release: {refused}")
     for path in sorted(release.folder.iterdir()):

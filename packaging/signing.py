@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,20 +27,33 @@ class Keys:
                 raise Refused(f"{self.minisign}: there is no such key file")
             if self.minisign.resolve().is_relative_to(root.resolve()):
                 raise Refused(f"{self.minisign}: a secret key has no place in the checkout")
+            _is_here("minisign", "minisign")
         if self.gpg is not None:
+            _is_here("gpg", "gnupg")
             asked = ["gpg", "--batch", "--list-secret-keys", self.gpg]
             if subprocess.run(asked, capture_output=True, check=False).returncode:
                 raise Refused(f"gpg has no secret key of {self.gpg}")
 
     def sign(self, sums: Path, version: str) -> list[Path]:
-        """Beside the list: SHA256SUMS.asc and SHA256SUMS.minisig. Raises CalledProcessError."""
+        """Beside the list: SHA256SUMS.asc and SHA256SUMS.minisig. Raises Refused."""
         made = []
         if self.gpg is not None:
             made.append(sums.with_name(f"{sums.name}.asc"))
             signed = ["--armor", "--detach-sign", "--output", str(made[-1]), str(sums)]
-            subprocess.run(["gpg", "--yes", "--local-user", self.gpg, *signed], check=True)
+            _run(["gpg", "--yes", "--local-user", self.gpg, *signed])
         if self.minisign is not None:
             made.append(sums.with_name(f"{sums.name}.minisig"))
             about = ["-t", f"groundwire {version}", "-m", str(sums), "-x", str(made[-1])]
-            subprocess.run(["minisign", "-S", "-s", str(self.minisign), *about], check=True)
+            _run(["minisign", "-S", "-s", str(self.minisign), *about])
         return made
+
+
+def _is_here(tool: str, package: str) -> None:
+    if shutil.which(tool) is None:
+        raise Refused(f"{tool} is not here; on Debian: apt-get install {package}")
+
+
+def _run(command: list[str]) -> None:
+    """On this terminal, where it asks for its password."""
+    if code := subprocess.run(command, check=False).returncode:
+        raise Refused(f"{command[0]} ended with {code} and signed nothing; what it says stands above")

@@ -13,14 +13,18 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
-from xml.etree import ElementTree as xml
+from xml.etree import ElementTree as ET
 
 EXECUTABLE: Final = "groundwire.exe"
-SERVICE: Final = "Groundwire"  # as agent/service/plan.py has it; tests/packaging/test_msi.py holds them together
+SERVICE: Final = (
+    "Groundwire"  # as agent/service/plan.py has it; tests/packaging/test_msi.py holds them together
+)
 ACCOUNT: Final = r"NT SERVICE\Groundwire"
 EVENT_SOURCE_KEY: Final = rf"SYSTEM\CurrentControlSet\Services\EventLog\Application\{SERVICE}"
 EVENT_MESSAGES: Final = "[System64Folder]EventCreate.exe"
-UPGRADE_CODE: Final = "5D7C0C6B-6B1C-4C5B-9C1E-0F4B7E5B9E11"  # never changes: by it an MSI finds what it replaces
+UPGRADE_CODE: Final = (
+    "5D7C0C6B-6B1C-4C5B-9C1E-0F4B7E5B9E11"  # never changes: by it an MSI finds what it replaces
+)
 _NAMESPACE: Final = "http://schemas.microsoft.com/wix/2006/wi"
 _COMPONENTS: Final = uuid.UUID(UPGRADE_CODE)
 AFTER_INSTALL_SERVICES: Final = 5850  # which is 5800; services that an MSI starts are at 5900
@@ -34,13 +38,15 @@ def build(bundle: Path, into: Path, *, version: str) -> Path:
     with tempfile.TemporaryDirectory(prefix="groundwire-msi-") as work:
         source = Path(work, "groundwire.wxs")
         source.write_bytes(wxs(bundle, version=version))
-        subprocess.run(["wixl", "--arch", "x64", "--output", str(made.absolute()), str(source)], cwd=bundle, check=True)
+        subprocess.run(
+            ["wixl", "--arch", "x64", "--output", str(made.absolute()), str(source)], cwd=bundle, check=True
+        )
     return made
 
 
 def wxs(bundle: Path, *, version: str) -> bytes:
     """The package's description, with every file of the bundle."""
-    root = xml.Element("Wix", xmlns=_NAMESPACE)
+    root = ET.Element("Wix", xmlns=_NAMESPACE)
     product = _add(
         root, "Product", Id="*", Name="Groundwire", Language="1033", Version=version, Manufacturer="Groundwire",
         UpgradeCode=UPGRADE_CODE,
@@ -56,11 +62,11 @@ def wxs(bundle: Path, *, version: str) -> bytes:
     for component in _tree(bundle, bundle, folder):
         _add(feature, "ComponentRef", Id=component)
     _actions(product)
-    xml.indent(root)
-    return bytes(xml.tostring(root, encoding="utf-8", xml_declaration=True))
+    ET.indent(root)
+    return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
-def _tree(bundle: Path, here: Path, element: xml.Element) -> Iterator[str]:
+def _tree(bundle: Path, here: Path, element: ET.Element) -> Iterator[str]:
     """A component for each file, as the installer counts them; its id is of the path, the same in every version."""
     for path in sorted(here.iterdir()):
         place = path.relative_to(bundle).as_posix()
@@ -69,7 +75,11 @@ def _tree(bundle: Path, here: Path, element: xml.Element) -> Iterator[str]:
             yield from _tree(bundle, path, below)
             continue
         component = _add(
-            element, "Component", Id=_id("c", place), Guid=str(uuid.uuid5(_COMPONENTS, place)).upper(), Win64="yes"
+            element,
+            "Component",
+            Id=_id("c", place),
+            Guid=str(uuid.uuid5(_COMPONENTS, place)).upper(),
+            Win64="yes",
         )
         file = "program" if place == EXECUTABLE else _id("f", place)
         _add(component, "File", Id=file, Name=path.name, Source=place, KeyPath="yes")
@@ -78,7 +88,7 @@ def _tree(bundle: Path, here: Path, element: xml.Element) -> Iterator[str]:
         yield _id("c", place)
 
 
-def _service(component: xml.Element) -> None:
+def _service(component: ET.Element) -> None:
     _add(
         component, "ServiceInstall", Id="service", Name=SERVICE, DisplayName="Groundwire agent", Type="ownProcess",
         Start="auto", ErrorControl="normal", Vital="yes", Account=ACCOUNT, Arguments="service run",
@@ -89,18 +99,20 @@ def _service(component: xml.Element) -> None:
     _add(component, "ServiceControl", Id="service", Name=SERVICE, Stop="both", Remove="uninstall", Wait="yes")
 
 
-def _actions(product: xml.Element) -> None:
+def _actions(product: ET.Element) -> None:
     """What the program does itself, as the system and not as whoever looks on."""
     _add(
         product, "CustomAction", Id="ConfigureService", FileKey="program", ExeCommand="service configure --start",
         Execute="deferred", Impersonate="no", Return="check",
     )  # fmt: skip
     sequence = _add(product, "InstallExecuteSequence")
-    _add(sequence, "Custom", Action="ConfigureService", Sequence=str(AFTER_INSTALL_SERVICES)).text = "NOT REMOVE"
+    _add(
+        sequence, "Custom", Action="ConfigureService", Sequence=str(AFTER_INSTALL_SERVICES)
+    ).text = "NOT REMOVE"
 
 
-def _add(parent: xml.Element, name: str, **attributes: str) -> xml.Element:
-    return xml.SubElement(parent, name, attributes)
+def _add(parent: ET.Element, name: str, **attributes: str) -> ET.Element:
+    return ET.SubElement(parent, name, attributes)
 
 
 def _id(kind: str, place: str) -> str:

@@ -9,7 +9,7 @@ LANGUAGE, UNICODE = 0x0409, 1200
 
 def of(version: str) -> Any:
     """For the executable of a bundle; built on Windows, where PyInstaller can read it."""
-    from PyInstaller.utils.win32 import versioninfo as parts
+    from PyInstaller.utils.win32 import versioninfo as parts  # noqa: PLC0415 - on Windows alone
 
     numbers = numbers_of(version)
     texts = {

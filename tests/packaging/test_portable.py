@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.bare_machine import bare, cannot, layered
-from tests.packaging_scripts import script
+from tests.packaging.bare_machine import bare, layered
+from tests.packaging_scripts import ROOT, script
 
 portable = script("portable")
 BUNDLE = Path(os.environ.get("GROUNDWIRE_PORTABLE") or portable.MADE)
@@ -22,6 +22,8 @@ pytestmark = [
         reason="GROUNDWIRE_PORTABLE names the bundle: make bundle-portable",
     ),
 ]
+MOST_BYTES = 220_000_000
+MOST_OF_A_PACKAGE = 90_000_000
 # Debian 11's; RHEL 9 has GLIBCXX_3.4.29, CXXABI_1.3.13 and the same of GCC.
 OF_C_PLUS_PLUS = {"GLIBCXX": (3, 4, 28), "CXXABI": (1, 3, 12), "GCC": (7, 0, 0)}
 IN_A_ROOT = """
@@ -67,7 +69,20 @@ def test_it_says_of_what_it_was_really_made() -> None:
     assert "libffi7" in versions  # Debian 12 has libffi8
 
 
-@pytest.mark.skipif(bool(cannot()), reason=cannot())
+def test_it_is_small() -> None:
+    assert script("bundle").size_of(BUNDLE) <= MOST_BYTES
+
+
+@pytest.mark.parametrize("form", ["deb", "rpm"])
+@pytest.mark.parametrize("recipe", ["linux", "relay"])
+def test_a_package_of_it_is_small(tmp_path: Path, recipe: str, form: str) -> None:
+    made = script("linux_package").build(
+        ROOT / "packaging" / recipe, BUNDLE, tmp_path, form, version="9.9.9", epoch=1_767_225_600
+    )
+
+    assert made.stat().st_size <= MOST_OF_A_PACKAGE
+
+
 @pytest.mark.parametrize("suite", ["bullseye", "bookworm", "trixie"])
 def test_it_is_whole_on_a_bare_debian_without_python_and_without_a_network(
     tmp_path: Path, suite: str

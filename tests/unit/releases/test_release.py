@@ -14,7 +14,7 @@ from agent.releases import sums
 from tests.packaging_scripts import ROOT, script
 
 bundle, portable, release = script("bundle"), script("portable"), script("release")
-signing, version = script("signing"), script("version")
+provenance, signing, version = script("provenance"), script("signing"), script("version")
 
 
 @pytest.fixture
@@ -51,6 +51,29 @@ def test_a_secret_key_in_the_checkout_is_refused(tmp_path: Path) -> None:
         signing.Keys(minisign=tmp_path / "owner.key").check(tmp_path)
     with pytest.raises(version.Refused, match="no such key file"):
         signing.Keys(minisign=tmp_path / "other.key").check(ROOT)
+
+
+def test_a_tool_that_is_to_sign_and_is_not_here_is_named_before_anything_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "owner.key").write_text("a stand-in")
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(version.Refused, match="apt-get install minisign"):
+        signing.Keys(minisign=tmp_path / "owner.key").check(ROOT)
+    with pytest.raises(version.Refused, match="apt-get install gnupg"):
+        signing.Keys(gpg="release@groundwire.example").check(ROOT)
+
+
+def test_a_signature_that_is_not_given_ends_the_release_with_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gpg").write_text("#!/bin/sh\nexit 2\n")
+    (tmp_path / "gpg").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    with pytest.raises(version.Refused, match="gpg ended with 2 and signed nothing"):
+        signing.Keys(gpg="release@groundwire.example").sign(tmp_path / "SHA256SUMS", "9.9.9")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="releases are made on Linux")
@@ -93,12 +116,54 @@ def test_a_release_is_of_a_bundle_that_starts_on_old_systems_and_is_of_its_commi
         of_it._bundle(tree)
 
     made.mkdir(parents=True)
-    (made.parent / portable.COMMIT).write_text(f"{'0' * 40}\n")
+    provenance.note(made, "0" * 40)
     with pytest.raises(version.Refused, match="make bundle-portable"):
         of_it._bundle(tree)
 
-    (made.parent / portable.COMMIT).write_text(portable.commit_of(tree) + "\n")
+    provenance.note(made, provenance.commit_of(tree))
     assert of_it._bundle(tree) == made
+
+
+def test_an_installer_of_another_commit_is_left_out_and_named(tree: Path) -> None:
+    """It comes from another machine, where the version alone says nothing of what it was made of."""
+    (tree / ".gitignore").write_text("build/\nout/\n.gitignore\n")
+    (tree / "out").mkdir()
+    installer = tree / "build" / "packages" / "groundwire-9.9.9.msi"
+
+    def taken() -> tuple[bool, list[str]]:
+        (tree / "out" / installer.name).unlink(missing_ok=True)
+        made = release.Release("9.9.9", tree / "out", signing.Keys(), trial=False)
+        made._installer_of_windows(tree)
+        return (tree / "out" / installer.name).exists(), made.left_out
+
+    there, left_out = taken()
+    assert not there
+    assert "holds none" in left_out[0]
+
+    installer.parent.mkdir(parents=True)
+    installer.write_bytes(b"an installer")
+    for commit in ("", "0" * 40):
+        provenance.note(installer, commit)
+        there, left_out = taken()
+        assert not there
+        assert "not of this commit" in left_out[0]
+
+    provenance.note(installer, provenance.commit_of(tree))
+    assert taken() == (True, [])
+
+
+def test_what_is_made_of_a_tree_that_no_commit_describes_is_of_none(tree: Path) -> None:
+    (tree / ".gitignore").write_text("build/\n.gitignore\n")
+    made = tree / "build" / "groundwire"
+    made.mkdir(parents=True)
+    provenance.note(made, provenance.commit_of(tree))
+    assert provenance.is_of(made, provenance.commit_of(tree))
+
+    (tree / "program.py").write_text("VERSION = 2\n")
+    provenance.note(made, provenance.commit_of(tree))
+
+    assert provenance.commit_of(tree) == provenance.said_of(made) == ""
+    assert not provenance.is_of(made, provenance.commit_of(tree))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="releases are made on Linux")
