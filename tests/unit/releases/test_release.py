@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,6 +75,41 @@ def test_a_signature_that_is_not_given_ends_the_release_with_a_word(
 
     with pytest.raises(version.Refused, match="gpg ended with 2 and signed nothing"):
         signing.Keys(gpg="release@groundwire.example").sign(tmp_path / "SHA256SUMS", "9.9.9")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="releases are made on Linux")
+def test_a_release_that_is_not_signed_bears_no_releases_name(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a wrong password, say: what lies there by that name stays, and is the one that was signed."""
+    into, tools = tmp_path / "release", tmp_path / "tools"
+    tools.mkdir()
+    (into / "9.9.9").mkdir(parents=True)
+    (into / "9.9.9" / "NOTES.md").write_text("the one of before\n")
+    (tools / "gpg").write_text('#!/bin/sh\n[ "$2" = --list-secret-keys ] || exit ${CODE}\n')
+    (tools / "gpg").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+    monkeypatch.setattr(release, "ROOT", tree)
+    monkeypatch.setattr(release, "version_of", lambda _: "9.9.9")
+    monkeypatch.setattr(release, "notes_of", lambda *_: "## 9.9.9\n")
+
+    def made(self: Any, root: Path, notes: str) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "SHA256SUMS").write_text("")
+        self._sign(self.folder / "SHA256SUMS")
+
+    monkeypatch.setattr(release.Release, "make", made)
+    keys = signing.Keys(gpg="release@groundwire.example")
+
+    monkeypatch.setenv("CODE", "2")
+    with pytest.raises(version.Refused, match="gpg ended with 2 and signed nothing"):
+        release.make(keys, into, trial=True)
+    assert (into / "9.9.9" / "NOTES.md").exists()
+
+    monkeypatch.setenv("CODE", "0")
+    assert release.make(keys, into, trial=True).folder == into / "9.9.9"
+    assert {path.name for path in into.iterdir()} == {"9.9.9"}
+    assert not (into / "9.9.9" / "NOTES.md").exists()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="releases are made on Linux")
