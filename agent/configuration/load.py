@@ -36,7 +36,7 @@ def default_config_dir(environ: Mapping[str, str] | None = None) -> Path:
     """$GROUNDWIRE_CONFIG, else systemd's folder, else the machine's or the platform's (`places`)."""
     variables = os.environ if environ is None else environ
     named = variables.get("GROUNDWIRE_CONFIG") or variables.get("CONFIGURATION_DIRECTORY", "").split(":")[0]
-    return Path(named) if named else places(variables).config
+    return Path(named) if named else places().config
 
 
 def load(config_dir: Path, *, environ: Mapping[str, str] | None = None) -> Settings:
@@ -86,7 +86,7 @@ def _state_dir(named: str | None, config_dir: Path, environ: Mapping[str, str]) 
     if named:
         return config_dir / Path(named).expanduser()
     from_systemd = environ.get("STATE_DIRECTORY", "").split(":")[0]
-    return Path(from_systemd) if from_systemd else places(environ).state
+    return Path(from_systemd) if from_systemd else places().state
 
 
 def _log_table(agent: AgentFile, config_dir: Path, environ: Mapping[str, str]) -> LogTable:
@@ -99,7 +99,7 @@ def _log_table(agent: AgentFile, config_dir: Path, environ: Mapping[str, str]) -
     elif agent.agent.state_dir or environ.get("STATE_DIRECTORY"):
         return agent.log
     else:
-        own = places(environ).log
+        own = places().log
         if own is None:
             return agent.log
         folder = own

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import platformdirs
+
+if sys.platform == "win32":
+    from agent.configuration.known_folders import program_data
 
 MARKER: Final = "installed"  # beside the executable of a bundle; its text is the name of the service's user
 
@@ -32,6 +34,7 @@ class Program:
     platform: str
     account: str  # who runs it; empty on Windows, where an installed program has the machine's folders alone
     service_user: str | None  # of the installed service; None where this program is not installed
+    data: Path | None = None  # of all programs of the machine, as Windows says; None elsewhere
 
     @property
     def serves_the_machine(self) -> bool:
@@ -41,8 +44,8 @@ class Program:
 LINUX: Final = Places(Path("/etc/groundwire"), Path("/var/lib/groundwire"), None)
 
 
-def places(environ: Mapping[str, str], program: Program | None = None) -> Places:
-    """Where `program` looks; this process where none is named."""
+def places(program: Program | None = None) -> Places:
+    """Where `program` looks; this process where none is named. Raises ConfigurationError where Windows does not say."""
     looking = program or this_program()
     if not looking.serves_the_machine:
         return Places(
@@ -50,15 +53,15 @@ def places(environ: Mapping[str, str], program: Program | None = None) -> Places
             platformdirs.user_state_path("groundwire", appauthor=False),
             platformdirs.user_log_path("groundwire", appauthor=False),
         )
-    if looking.platform != "win32":
+    if looking.data is None:
         return LINUX
-    folder = Path(environ.get("PROGRAMDATA") or r"C:\ProgramData", "Groundwire")
+    folder = looking.data / "Groundwire"
     return Places(folder, folder / "state", None)
 
 
 def this_program() -> Program:
     installed = service_user(Path(sys.executable)) if getattr(sys, "frozen", False) else None
-    return Program(sys.platform, _account() if sys.platform != "win32" else "", installed)
+    return Program(sys.platform, _account(), installed, _machines_data() if installed is not None else None)
 
 
 def service_user(executable: Path) -> str | None:
@@ -67,6 +70,12 @@ def service_user(executable: Path) -> str | None:
         return executable.with_name(MARKER).read_text("utf-8").strip()
     except OSError:
         return None
+
+
+def _machines_data() -> Path | None:
+    if sys.platform == "win32":
+        return program_data()
+    return None
 
 
 def _account() -> str:

@@ -14,7 +14,7 @@ OWN = platformdirs.user_config_path("groundwire", appauthor=False)
 
 @pytest.mark.parametrize("account", ["root", "groundwire"])
 def test_root_and_the_services_user_find_the_machines_folders(account: str) -> None:
-    found = places({}, Program("linux", account, "groundwire"))
+    found = places(Program("linux", account, "groundwire"))
 
     assert found.config == Path("/etc/groundwire")
     assert found.state == Path("/var/lib/groundwire")
@@ -27,14 +27,18 @@ def test_root_and_the_services_user_find_the_machines_folders(account: str) -> N
     ids=["another user", "a checkout", "nobody"],
 )
 def test_everybody_else_has_folders_of_their_own(program: Program) -> None:
-    found = places({}, program)
+    found = places(program)
 
     assert found.config == OWN
     assert found.log is not None
 
 
-def test_on_windows_an_installed_program_has_the_machines_folder() -> None:
-    found = places({"PROGRAMDATA": "/data"}, Program("win32", "", "Groundwire"))
+def test_on_windows_an_installed_program_has_the_machines_folder_as_windows_says_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever starts a program chooses its environment."""
+    monkeypatch.setenv("PROGRAMDATA", "/planted")
+    found = places(Program("win32", "", "Groundwire", Path("/data")))
 
     assert found.config == Path("/data/Groundwire")
     assert found.state == Path("/data/Groundwire/state")
