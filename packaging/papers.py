@@ -69,7 +69,8 @@ class Origin:
 def here() -> Origin:
     """This system, and the Python that runs this."""
     python = ".".join(map(str, sys.version_info[:3]))
-    return Origin(Path("/"), Path(sysconfig.get_path("stdlib")), python, ssl.OPENSSL_VERSION.split()[1])
+    library = Path(sys.base_prefix if sys.platform == "win32" else sysconfig.get_path("stdlib"))
+    return Origin(Path("/"), library, python, ssl.OPENSSL_VERSION.split()[1])
 
 
 def write(root: Path, made: Path, epoch: int, origin: Origin) -> None:

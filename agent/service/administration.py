@@ -16,6 +16,7 @@ from agent.service.plan import (
     PRESHUTDOWN_SECONDS,
     Recovery,
     folder_access,
+    in_quotes,
     is_trusted,
     service_sid,
 )
@@ -69,7 +70,7 @@ class Administration:
         return done
 
     def configure(self, folders: Folders) -> Done:
-        """Everything of a service that is there already, as the Windows package makes one, but its program and account."""
+        """Everything but program and account of a service that is there already, as the Windows package makes one."""
         self._want_administrator("configure")
         self._want_service()
         done = Done()
@@ -122,6 +123,7 @@ class Administration:
 
     def _configure(self, folders: Folders, done: Done) -> None:
         self._close_folders(folders, done)
+        self._quote_program(done)
         control = self._control
         wanted: list[tuple[str, Callable[[], None]]] = [
             ("its description", lambda: control.set_description(DESCRIPTION)),
@@ -138,6 +140,13 @@ class Administration:
             except ServiceRefused as error:
                 done.warnings.append(f"Windows did not take {what}: {error}")
         done.steps.append("Recovery, delayed start, account and source of events are set.")
+
+    def _quote_program(self, done: Done) -> None:
+        """Of a path with a blank Windows starts what the part before it names, if somebody has put that there."""
+        found = _asked(self._control.command_line)
+        if (quoted := in_quotes(found)) != found:
+            _asked(self._control.set_command_line, quoted)
+            done.steps.append("The path of its program was put in quotes.")
 
     def _close_folders(self, folders: Folders, done: Done) -> None:
         """Before the service runs: whoever can write a connection file decides to whom credentials are shown."""

@@ -5,6 +5,7 @@ files. Everything here is pure; agent/service/scm.py and agent/service/access.py
 from __future__ import annotations
 
 import hashlib
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,6 +36,9 @@ TRUSTED_OWNERS: Final = frozenset(
     }
 )
 
+# At the beginning of a command line, without quotes.
+_PROGRAM: Final = re.compile(r'([^"]+?\.exe)(?= service run|$)', re.IGNORECASE)
+
 EVENT_SOURCE_KEY: Final = rf"SYSTEM\CurrentControlSet\Services\EventLog\Application\{NAME}"
 EVENT_MESSAGES: Final = (
     r"%SystemRoot%\System32\EventCreate.exe"  # its messages 1 to 1000 are their one text as it is
@@ -58,6 +62,12 @@ def command_line(program: Sequence[str], config: str | None = None) -> str:
     """How the system starts the service. In quotes: of a path with a space it would try the part before the space."""
     words = [*program[1:], "service", "run", *(["--config", config] if config else [])]
     return f'"{PureWindowsPath(program[0])}" {list2cmdline(words)}'
+
+
+def in_quotes(command: str) -> str:
+    """The same command line with the path of its program in quotes, whoever made it without."""
+    program = _PROGRAM.match(command)
+    return command if program is None else f'"{program[1]}"{command[program.end(1) :]}'
 
 
 def folder_access(sid: str, *, writable: bool) -> str:

@@ -62,6 +62,10 @@ if sys.platform == "win32":
                 )  # fmt: skip
                 win32service.CloseServiceHandle(made)
 
+        def command_line(self) -> str:
+            with _service(win32service.SERVICE_QUERY_CONFIG) as service:
+                return str(win32service.QueryServiceConfig(service)[3])
+
         def set_command_line(self, command_line: str) -> None:
             unchanged = win32service.SERVICE_NO_CHANGE
             with _service(win32service.SERVICE_CHANGE_CONFIG) as service:

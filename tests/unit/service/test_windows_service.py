@@ -11,7 +11,7 @@ from agent import identity
 from agent.clock import ManualClock
 from agent.errors import ConfigurationError, NeedsPersonError, NotPermitted, Unreachable
 from agent.service.administration import IDENTITY_FILE, Administration, Folders
-from agent.service.plan import command_line, folder_access, is_trusted, service_sid
+from agent.service.plan import command_line, folder_access, in_quotes, is_trusted, service_sid
 from agent.service.ports import ServiceRefused, State
 from agent.service.windows_status import ServiceState, WindowsManager
 
@@ -27,6 +27,7 @@ class System:
     administrator: bool = True
     now: State = State.MISSING
     ends_with: int = 0
+    starts: str = PROGRAM
     becomes: list[State] = field(default_factory=list)
     refuses: frozenset[str] = frozenset()
     did: list[str] = field(default_factory=list)
@@ -42,6 +43,9 @@ class System:
 
     def exit_code(self):
         return self.ends_with
+
+    def command_line(self):
+        return self.starts
 
     def __getattr__(self, name):
         if not name.startswith(("create", "delete", "start", "stop", "set_", "add_", "remove_")):
@@ -117,6 +121,28 @@ def test_the_file_that_says_that_an_agent_is_enrolled_is_that_of_its_identity():
 def test_a_program_in_a_folder_with_a_space_is_started_and_no_other():
     line = command_line([r"C:\Program Files\Groundwire\groundwire.exe"], r"D:\Our files\groundwire")
     assert line == PROGRAM + r' --config "D:\Our files\groundwire"'
+
+
+@pytest.mark.parametrize(
+    ("made", "starts"),
+    [
+        (r"C:\Program Files\Groundwire\groundwire.exe service run", PROGRAM),
+        (PROGRAM, PROGRAM),
+        (r"D:\Groundwire\GROUNDWIRE.EXE", r'"D:\Groundwire\GROUNDWIRE.EXE"'),
+        (
+            r"C:\a.exe files\g.exe service run --config C:\b.exe",
+            r'"C:\a.exe files\g.exe" service run --config C:\b.exe',
+        ),
+        ("python -m agent.cli service run", "python -m agent.cli service run"),
+    ],
+)
+def test_the_path_of_a_program_is_put_in_quotes_whoever_made_the_service_without(folders, made, starts):
+    system = System(now=State.STOPPED, starts=made)
+
+    administration(system).configure(folders)
+
+    assert in_quotes(made) == starts
+    assert system.asked.get("set_command_line") == (None if made == starts else (starts,))
 
 
 def test_the_service_reads_its_configuration_and_writes_its_state_and_nobody_else_does():
