@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from drivers.odbc.dialects import Dialect
-from drivers.odbc.positions import INT64_MAX, INT64_MIN
+from drivers.odbc.positions import INT64_MIN
 from drivers.odbc.queries import bind
 from drivers.odbc.shape import Kind, QueryColumn
 from drivers.recipes import types
@@ -88,7 +88,7 @@ def type_of(column: QueryColumn) -> Type:
 def bound(dialect: Dialect, value: Any, kind: Type | None, zone: tzinfo, *, plain: bool = False) -> Bound:
     """Raises Unfit. `plain`: the place may hold no expression, so the database converts."""
     wanted = kind or _untyped(value)
-    text = None if value is None else _text(value, wanted, zone)
+    text = None if value is None else _text(value, wanted, zone, dialect.largest_integer)
     return Bound("?" if plain else place(dialect, wanted, text), text)
 
 
@@ -130,8 +130,10 @@ def _room(text: str | None) -> tuple[int, int]:
     return max(len(whole) + len(fraction), 1), len(fraction)
 
 
-def _text(value: Any, kind: Type, zone: tzinfo) -> str:
+def _text(value: Any, kind: Type, zone: tzinfo, largest: int) -> str:
     check_single(value)
+    if kind.kind is Kind.INTEGER:
+        return _integer(value, largest)
     if kind.kind in _MOMENTS:
         return _MOMENTS[kind.kind](_as_fine(moment_of(value, zone), kind))
     return _PRINTED.get(kind.kind, _plain)(value, kind)
@@ -153,10 +155,10 @@ def _decimal(value: Any, kind: Type) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _integer(value: Any, _kind: Type) -> str:
+def _integer(value: Any, largest: int) -> str:
     if isinstance(value, bool):
         return "1" if value else "0"
-    return str(whole_number(value, INT64_MIN, INT64_MAX, "64 bits hold"))
+    return str(whole_number(value, INT64_MIN, largest, "64 bits hold"))
 
 
 def _as_fine(moment: datetime, kind: Type) -> datetime:
@@ -167,7 +169,6 @@ def _as_fine(moment: datetime, kind: Type) -> datetime:
 
 _PRINTED: Final[Mapping[Kind, Callable[[Any, Type], str]]] = {
     Kind.DECIMAL: _decimal,
-    Kind.INTEGER: _integer,
     Kind.FLOAT: lambda value, kind: float_text(value, kind.size if kind.limited else None),
     Kind.BOOLEAN: lambda value, _: "1" if truth_of(value) else "0",
 }

@@ -66,7 +66,8 @@ def key_parts(key: str, columns: Sequence[QueryColumn], dialect: Dialect) -> Map
     if len(parts) != len(columns):
         return None
     if not all(
-        exists_as(column, part, nul_in_text=dialect.nul_in_text) and "\0" not in part
+        exists_as(column, part, nul_in_text=dialect.nul_in_text, largest=dialect.largest_integer)
+        and "\0" not in part
         for part, column in zip(parts, columns, strict=True)
     ):
         return None

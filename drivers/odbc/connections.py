@@ -1,25 +1,33 @@
-"""The connections that one read works with: a page each, and at most as many as pages are fetched at once."""
+"""The connections that one read works with: a page each, and at most as many as pages are fetched at once.
+
+A source that gives one connection alone is read one page after the other. It may notice a while later that this read
+has closed that one, so the next is asked for again before it counts as refused.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from drivers.contract import DriverError, Unreachable
+from drivers.contract import DriverError, SourceBusy, Unreachable
 from drivers.odbc.bytewise import BytewiseConnection
 from drivers.odbc.session import BulkConnection, Session
 
 _Result = TypeVar("_Result")
 Reading = BulkConnection | BytewiseConnection
+RELEASE_TRIES: Final = 10  # of a source that has its one connection back once it notices
+RELEASE_SECONDS: Final = 0.2  # between two of them
 _log: Final = logging.getLogger(__name__)  # its lines go into the agent's log
 
 
 class ReadConnections:
-    def __init__(self, session: Session, where: str) -> None:
+    def __init__(self, session: Session, where: str, *, pause: Callable[[float], None] = time.sleep) -> None:
         self._session = session
         self._where = where
+        self._pause = pause
         self._change = threading.Condition()
         self._free: list[BulkConnection] = []
         self._busy: list[Reading] = []
@@ -50,7 +58,7 @@ class ReadConnections:
             if self._alone:  # nobody else may take the one connection in between
                 self._free.clear()
                 try:
-                    connection = self._session.open_bytewise()
+                    connection = self._open_the_one()
                 finally:
                     self._change.notify_all()  # who waits looks for itself, also where this failed
                 self._busy.append(connection)
@@ -66,6 +74,14 @@ class ReadConnections:
         with self._change:
             self._busy.append(connection)
         return connection
+
+    def _open_the_one(self) -> BytewiseConnection:
+        for _ in range(RELEASE_TRIES - 1):
+            try:
+                return self._session.open_bytewise()
+            except (SourceBusy, Unreachable):
+                self._pause(RELEASE_SECONDS)
+        return self._session.open_bytewise()
 
     def stop(self) -> None:
         """Nobody waits for what is read any more: the source need not go on with it."""
@@ -87,31 +103,41 @@ class ReadConnections:
 
     def _take(self) -> tuple[BulkConnection, bool]:
         """A connection for one page, and whether it was used before."""
-        with self._change:
-            while self._alone and self._busy and not self._free:
-                self._change.wait()
-            first = not self._busy
-            # Of pages that were thrown away. One that was told to stop may hear of it only in its next statement.
-            self._free = [free for free in self._free if not free.told_to_stop]
-            if self._free:
-                connection = self._free.pop()
-                connection.stopped = False
-                self._busy.append(connection)
-                return connection, True
-        try:
-            connection, reused = self._session.borrow()
-        except DriverError as error:
-            if first:
-                raise
+        tries = RELEASE_TRIES
+        while True:
             with self._change:
-                self._alone = True
+                while self._alone and self._busy and not self._free:
+                    self._change.wait()
+                nobody_has_one = not self._busy
+                # Of pages that were thrown away. One that was told to stop may hear of it only in its next statement.
+                self._free = [free for free in self._free if not free.told_to_stop]
+                if self._free:
+                    connection = self._free.pop()
+                    connection.stopped = False
+                    self._busy.append(connection)
+                    return connection, True
+            try:
+                connection, reused = self._session.borrow()
+            except DriverError as error:
+                if not nobody_has_one:
+                    self._be_alone(error)
+                    continue
+                tries -= 1
+                if not (self._alone and tries and isinstance(error, SourceBusy | Unreachable)):
+                    raise
+            else:
+                with self._change:
+                    self._busy.append(connection)
+                return connection, reused
+            self._pause(RELEASE_SECONDS)
+
+    def _be_alone(self, error: DriverError) -> None:
+        with self._change:
+            told, self._alone = self._alone, True
+        if not told:
             _log.warning(
                 "%s: one page at a time, for the source gives no second connection: %s", self._where, error
             )
-            return self._take()
-        with self._change:
-            self._busy.append(connection)
-        return connection, reused
 
     def _in_transaction(
         self, connection: Reading, work: Callable[[Reading], _Result], kept: BulkConnection | None

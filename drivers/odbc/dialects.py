@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
+from drivers.odbc.positions import INT64_MAX, UINT64_MAX
 from drivers.odbc.shape import Kind
 
 
@@ -37,6 +38,15 @@ class ChangeTracking:
 
 
 @dataclass(frozen=True, slots=True)
+class Finer:
+    """Moments that are kept more finely than a microsecond, as keys and cursors have to hold them."""
+
+    bind: str
+    digits: int  # of a second, that are read and bound
+    projection: str = ""  # empty: as the ODBC driver hands them over, to the billionth
+
+
+@dataclass(frozen=True, slots=True)
 class Dialect:
     name: str
     products: tuple[str, ...]  # beginnings of what SQL_DBMS_NAME answers, lower case
@@ -59,9 +69,14 @@ class Dialect:
     bound_as_utf16: frozenset[str] = frozenset()
     native_projections: Mapping[str, str] = field(default_factory=dict)
     native_kinds: Mapping[str, Kind] = field(default_factory=dict)
+    finer: Finer | None = None
     # Dates are fetched as the ODBC driver prints them: one that is none (2024-00-15) ends the process that takes it for
     # a date. For products of which nobody knows that they keep none.
     dates_as_text: bool = False
+    # The same for moments, which drivers declare shorter than they print them: the first of these expressions that the
+    # product understands and prints a moment exactly with. `moments` are what that is tried on.
+    moments_as_text: tuple[str, ...] = ()
+    moments: tuple[str, ...] = ()
     # Rows travel as one text each (see packing.py); {items} is the select list. Only kinds in `own_text` may then go
     # without their projection: their printed form is exact.
     pack: str = ""
@@ -84,6 +99,7 @@ class Dialect:
     row_source: str = ""  # what a SELECT without table must read from
     max_parameters: int = 1_000
     most_digits: int = 38  # of a decimal
+    largest_integer: int = INT64_MAX  # that a key, a mark or a written value may be
     nul_in_text: bool = True
     safe_rowversion: str = ""
     tracking: ChangeTracking | None = None
@@ -217,6 +233,7 @@ MARIADB: Final = Dialect(
     },
     now={"local": "LOCALTIMESTAMP(6)", "utc": "UTC_TIMESTAMP(6)", "date": "CURRENT_DATE"},
     max_parameters=10_000,
+    largest_integer=UINT64_MAX,  # of a column that is unsigned
     write_binds={
         Kind.INTEGER: "CAST(? AS DECIMAL({size},0))",
         Kind.BOOLEAN: "CAST(? AS UNSIGNED)",
@@ -382,6 +399,9 @@ ORACLE: Final = Dialect(
     },
     projections={Kind.DECIMAL: "TO_CHAR({c}, 'TM9')", Kind.BINARY: "LOWER(RAWTOHEX({c}))"},
     now={"local": "LOCALTIMESTAMP", "utc": "SYS_EXTRACT_UTC(SYSTIMESTAMP)", "date": "TRUNC(SYSDATE)"},
+    finer=Finer(
+        "TO_TIMESTAMP(?, 'YYYY-MM-DD HH24:MI:SS.FF9')", 9, "TO_CHAR({c}, 'YYYY-MM-DD HH24:MI:SS.FF9')"
+    ),
     row_source=" FROM DUAL",
     encrypted="SELECT CASE SYS_CONTEXT('USERENV', 'NETWORK_PROTOCOL') WHEN 'tcps' THEN 'TLS' END FROM DUAL",
     write_binds={Kind.BOOLEAN: "TO_NUMBER(?)"},
@@ -407,6 +427,7 @@ SUITEQL: Final = Dialect(
         "utc": "SYS_EXTRACT_UTC(CURRENT_TIMESTAMP)",
         "date": "CURRENT_DATE",
     },
+    finer=Finer("TO_TIMESTAMP(?, 'YYYY-MM-DD HH24:MI:SS.FF9')", 9),
     row_source=" FROM dual",
 )
 
@@ -429,6 +450,7 @@ DB2: Final = Dialect(
         "utc": "CURRENT TIMESTAMP - CURRENT TIMEZONE",
         "date": "CURRENT DATE",
     },
+    finer=Finer("CAST(? AS timestamp(12))", 12, "VARCHAR_FORMAT({c}, 'YYYY-MM-DD HH24:MI:SS.FF12')"),
     row_source=" FROM SYSIBM.SYSDUMMY1",
     most_digits=31,
 )
@@ -451,6 +473,7 @@ HANA: Final = Dialect(
     },
     projections={Kind.BINARY: "LOWER(BINTOHEX({c}))"},
     now={"local": "CURRENT_TIMESTAMP", "utc": "CURRENT_UTCTIMESTAMP", "date": "CURRENT_DATE"},
+    finer=Finer("CAST(? AS timestamp)", 7, "TO_VARCHAR({c}, 'YYYY-MM-DD HH24:MI:SS.FF7')"),
     row_source=" FROM DUMMY",
     encrypted="SELECT CASE IS_ENCRYPTED WHEN 'TRUE' THEN 'TLS' END FROM M_CONNECTIONS"
     " WHERE CONNECTION_ID = CURRENT_CONNECTION",
@@ -468,7 +491,10 @@ ANSI: Final = Dialect(
         Kind.DECIMAL: "CAST(? AS decimal({size},{scale}))",
     },
     now={"local": "CURRENT_TIMESTAMP", "utc": "CURRENT_TIMESTAMP", "date": "CURRENT_DATE"},
+    finer=Finer("CAST(? AS timestamp({scale}))", 9),
     dates_as_text=True,
+    moments_as_text=("CAST({c} AS varchar(40))", "CAST({c} AS char(40))"),
+    moments=("LOCALTIMESTAMP(6)", "CURRENT_TIMESTAMP(6)"),
 )
 
 DIALECTS: Final = {

@@ -43,6 +43,8 @@ def learn(session: Session, spec: StreamSpec) -> StreamShape:
     key = tuple(find(columns, name, f"{where}.key") for name in options.key)
     check_key_kinds(key, where=where)
     replication, kind = _replication(options, columns, where)
+    for column in (*key, *([replication] if replication is not None else [])):
+        _refuse_too_fine(session.dialect, column, where)
     lines = tuple(_lines(session, name, each, where) for name, each in options.lines.items())
     taken = {column.name for column in columns}
     for each in lines:
@@ -132,6 +134,19 @@ def as_declared(column: QueryColumn, declared: Mapping[str, str]) -> QueryColumn
     if keeps or column.kind not in {Kind.TEXT, Kind.DECIMAL, Kind.OTHER}:
         return column
     return replace(column, kind=Kind.FLOAT, size=0)
+
+
+def _refuse_too_fine(dialect: Dialect, column: QueryColumn, where: str) -> None:
+    """Rows that differ only behind the digits that are bound would be passed over at a page's end."""
+    finer = dialect.finer
+    as_text = Kind.TIMESTAMP in dialect.projections
+    if finer is None or as_text or not queries.is_finer(column) or column.scale <= finer.digits:
+        return
+    raise BadConfiguration(
+        f"the column {column.name!r} keeps {column.scale} digits of a second, of which {finer.digits} can be read",
+        where=f"{where}.key",
+        hint="Cast it in the query to a text, or choose other key columns.",
+    )
 
 
 def _lines(session: Session, name: str, options: LineOptions, where: str) -> LineShape:

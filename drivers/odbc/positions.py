@@ -13,10 +13,13 @@ from drivers.odbc.shape import Kind, QueryColumn
 
 INT64_MIN: Final = -(2**63)
 INT64_MAX: Final = 2**63 - 1
+UINT64_MAX: Final = 2**64 - 1
 
 
-def mark_text(mark: Mark, column: QueryColumn, *, expected: MarkKind, where: str) -> str:
-    """The mark as text for a parameter of the replication key's kind."""
+def mark_text(
+    mark: Mark, column: QueryColumn, *, expected: MarkKind, where: str, largest: int = INT64_MAX
+) -> str:
+    """The mark as text for a parameter of the replication key's kind. `largest`: of the product's integers."""
     try:
         if mark.kind is not expected:
             raise ValueError  # noqa: TRY301 - one message for everything that does not fit
@@ -26,7 +29,7 @@ def mark_text(mark: Mark, column: QueryColumn, *, expected: MarkKind, where: str
             case MarkKind.DATE:
                 return date.fromisoformat(mark.value[:10]).isoformat()
             case MarkKind.INTEGER:
-                return str(min(max(int(mark.value), INT64_MIN), INT64_MAX))
+                return str(min(max(int(mark.value), INT64_MIN), largest))
             case MarkKind.BINARY:
                 return bytes.fromhex(mark.value).hex()
     except ValueError:
@@ -68,24 +71,21 @@ def mark_of(value: object, kind: MarkKind, *, zoned: bool = False) -> Mark:
     return Mark(kind, str(value).lower())
 
 
-def exists_as(column: QueryColumn, text: str, *, nul_in_text: bool) -> bool:
+def exists_as(column: QueryColumn, text: str, *, nul_in_text: bool, largest: int = INT64_MAX) -> bool:
     """Whether a key part can be a value of its column at all; one that cannot belongs to no row."""
     if "\0" in text and (column.kind is not Kind.TEXT or not nul_in_text):
         return False
     reads = _READS.get(column.kind)
     try:
+        if column.kind is Kind.INTEGER:
+            return INT64_MIN <= int(text) <= largest and text == str(int(text))
         return reads is None or reads(text)
     except (ValueError, InvalidOperation):
         return False
 
 
-def _is_int64(text: str) -> bool:
-    return INT64_MIN <= int(text) <= INT64_MAX and text == str(int(text))
-
-
 # Each answers whether the text is a value of the kind, or raises.
 _READS: Final[Mapping[Kind, Callable[[str], bool]]] = {
-    Kind.INTEGER: _is_int64,
     Kind.DECIMAL: lambda text: Decimal(text).is_finite() and "_" not in text,
     Kind.UUID: lambda text: bool(UUID(text)) or True,
     Kind.DATE: lambda text: bool(date.fromisoformat(text)),

@@ -15,6 +15,7 @@ from drivers.odbc.shape import Kind, LineShape, QueryColumn, StreamShape
 
 HELPER_PREFIX: Final = "__gw_"  # columns that the driver adds and removes again
 PACKED: Final = HELPER_PREFIX + "row"
+MICROSECOND_DIGITS: Final = 6
 
 # Kinds whose order is the same whatever column holds them, so that a range over the header's key may be repeated
 # over the lines' parent. For text it may not: the two columns may differ in collation or padding.
@@ -51,8 +52,15 @@ def derived(query: str, alias: str) -> str:
 
 def bind(dialect: Dialect, column: QueryColumn) -> str:
     template = dialect.native_binds.get(column.native) or dialect.binds.get(column.kind, "?")
+    if dialect.finer is not None and is_finer(column):
+        template = dialect.finer.bind
     size = min(column.size or dialect.most_digits, dialect.most_digits)
     return template.replace("{size}", str(size)).replace("{scale}", str(column.scale))
+
+
+def is_finer(column: QueryColumn) -> bool:
+    """Whether the column keeps moments more finely than a microsecond."""
+    return column.kind is Kind.TIMESTAMP and column.scale > MICROSECOND_DIGITS
 
 
 def sent(dialect: Dialect, columns: Sequence[QueryColumn], values: Sequence[str]) -> tuple[str, ...]:
@@ -69,6 +77,8 @@ def printed(dialect: Dialect, column: QueryColumn, alias: str) -> str:
     template = dialect.native_projections.get(column.native)
     if template is None and not (dialect.pack and column.kind in dialect.own_text):
         template = dialect.projections.get(column.kind)
+        if dialect.finer is not None and dialect.finer.projection and is_finer(column):
+            template = dialect.finer.projection
     return template.replace("{scale}", str(column.scale)).replace("{c}", name) if template else name
 
 

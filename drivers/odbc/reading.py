@@ -40,7 +40,7 @@ from drivers.odbc.queries import Sql
 from drivers.odbc.session import Session
 from drivers.odbc.shape import LineShape, QueryColumn, StreamShape, projected
 from drivers.odbc.tracking import VERSION, Ask, TrackedRead, tracked_tables
-from drivers.odbc.values import key_texts, typed
+from drivers.odbc.values import key_texts, typed, with_six_digits
 from drivers.unreadable import equals, is_raw, raw_texts, shown, to_bytes
 
 VERIFY_TRIES: Final = 4  # a page that changes under each of these reads is given back as "busy"
@@ -207,7 +207,7 @@ class PageReader:
     def _read_headers(self, connection: Reading, statement: Sql) -> pa.Table:
         table = connection.read(statement, where=f"{self._where}.query")
         if not self._dialect.pack:
-            return table
+            return self._moments(table, self._columns)
         return unpack(table.column(0), self._columns, exact=frozenset(_names(self._ordering)))
 
     def _read_lines(self, connection: Reading, headers: pa.Table) -> tuple[pa.Table, ...]:
@@ -277,7 +277,12 @@ class PageReader:
 
     def _can_exist(self, key: Sequence[str]) -> bool:
         return len(key) == len(self._shape.key) and all(
-            exists_as(column, part, nul_in_text=self._dialect.nul_in_text)
+            exists_as(
+                column,
+                part,
+                nul_in_text=self._dialect.nul_in_text,
+                largest=self._dialect.largest_integer,
+            )
             for column, part in zip(self._shape.key, key, strict=True)
         )
 
@@ -307,7 +312,13 @@ class PageReader:
         shape = self._shape
         if mark is None or shape.replication is None or shape.mark_kind is None:
             return None
-        text = mark_text(mark, shape.replication, expected=shape.mark_kind, where=self._where)
+        text = mark_text(
+            mark,
+            shape.replication,
+            expected=shape.mark_kind,
+            where=self._where,
+            largest=self._dialect.largest_integer,
+        )
         # SQLite compares texts, and the shorter of two ways to print one moment sorts first.
         return earliest_text(text) if lower and self._dialect.name == "sqlite" else text
 
@@ -327,11 +338,18 @@ class PageReader:
         sets = []
         for shape, answer in zip(self._shape.lines, tables, strict=False):
             helpers = [queries.helper_name(number) for number in range(len(self._shape.key))]
-            table = self._unpacked(answer, shape, helpers) if self._dialect.pack else answer
+            table = (
+                self._unpacked(answer, shape, helpers)
+                if self._dialect.pack
+                else self._moments(answer, [*self._shape.key, *shape.columns])
+            )
             parents = encode_keys([key_texts(table.column(name)) for name in helpers])
             lines = typed(table.select(_names(shape.columns)), shape.columns)
             sets.append(LineSet(shape.name, parents, lines))
         return sets
+
+    def _moments(self, table: pa.Table, columns: Sequence[QueryColumn]) -> pa.Table:
+        return with_six_digits(table, columns) if self._dialect.moments_as_text else table
 
     def _unpacked(self, table: pa.Table, lines: LineShape, helpers: Sequence[str]) -> pa.Table:
         keys = [replace(column, name=name) for column, name in zip(self._shape.key, helpers, strict=True)]

@@ -12,6 +12,8 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
+from itertools import product
 from typing import Any, Final, TypeVar
 
 import pyarrow as pa
@@ -24,6 +26,7 @@ from drivers.odbc.errors import NotText, is_lost, is_no_text, translate, without
 from drivers.odbc.native import load_arrow_odbc, load_pyodbc
 from drivers.odbc.options import KIB, ConnectionOptions
 from drivers.odbc.queries import Sql
+from drivers.odbc.shape import Kind
 from drivers.odbc.tls import described
 from drivers.odbc.values import DATETIMEOFFSET, datetimeoffset
 from drivers.unreadable import is_raw
@@ -154,6 +157,7 @@ class Session:
         for statement in self._session_statements(self._dialect):
             connection.execute(statement)
         self._limit(connection, self._options.query_seconds)
+        self._dialect = _with_moments(pyodbc, connection, self._dialect)
         return connection
 
     def _session_statements(self, dialect: Dialect) -> tuple[str, ...]:
@@ -363,6 +367,19 @@ def _with_snapshot(dialect: Dialect, *, asked: bool) -> Dialect:
     return replace(dialect, session=(*dialect.session, *dialect.snapshot_on_request), consistent=True)
 
 
+def _with_moments(pyodbc: Any, connection: Any, dialect: Dialect) -> Dialect:
+    """Of a product that nobody foresaw: moments as the texts that it prints, where those are exact."""
+    if Kind.TIMESTAMP in dialect.projections:
+        return dialect
+    for projection, now in product(dialect.moments_as_text, dialect.moments):
+        statement = f"SELECT {now}, {projection.replace('{c}', now)}{dialect.row_source}"
+        with contextlib.suppress(pyodbc.Error, ValueError):
+            moment, printed = connection.execute(statement).fetchone()
+            if isinstance(moment, datetime) and datetime.fromisoformat(str(printed).strip()) == moment:
+                return replace(dialect, projections={**dialect.projections, Kind.TIMESTAMP: projection})
+    return dialect
+
+
 def exact_schema(schema: pa.Schema) -> pa.Schema:
     """Types that hold what the source prints: no decimal is parsed on the way (a NaN would become 0), no float cut."""
     return pa.schema([pa.field(field.name, _exact(field.type)) for field in schema])
@@ -371,7 +388,7 @@ def exact_schema(schema: pa.Schema) -> pa.Schema:
 def printed_schema(schema: pa.Schema) -> pa.Schema:
     """As `exact_schema`, with dates as texts; `values.typed` makes dates of those that are some.
 
-    Moments cannot be had so: drivers declare them shorter than they print them.
+    Moments cannot be had so, for drivers declare them shorter than they print them: the product is asked to print them.
     """
     exact = exact_schema(schema)
     return pa.schema(

@@ -19,6 +19,9 @@ _OFFSET_STRUCT: Final = struct.Struct(
     "<h5HI2h"
 )  # year to second, billionths, hours and minutes of the offset
 
+_UP_TO_SIX_DIGITS: Final = r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{0,6})?$"
+_SIX_DIGITS: Final = len("2026-02-03 04:05:06.789012")
+
 _TYPES: Mapping[Kind, tuple[pa.DataType, ...]] = {
     Kind.DATE: (pa.date32(),),
     Kind.TIMESTAMP: (pa.timestamp("us"),),
@@ -54,6 +57,27 @@ def typed(table: pa.Table, columns: Sequence[QueryColumn]) -> pa.Table:
     return table
 
 
+def with_six_digits(table: pa.Table, columns: Sequence[QueryColumn]) -> pa.Table:
+    """Moments that the source printed, as the ODBC driver's own would be: so keys of them stay what they are."""
+    for number, column in enumerate(columns):
+        values = table.column(number)
+        if column.kind is Kind.TIMESTAMP and pa.types.is_string(values.type):
+            table = table.set_column(number, table.column_names[number], _six_digits(values))
+    return table
+
+
+def _six_digits(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    texts = pc.utf8_rtrim_whitespace(values)
+    padded = pc.binary_join_element_wise(
+        pc.if_else(pc.match_substring(texts, "."), texts, pc.binary_join_element_wise(texts, "", ".")),
+        "",
+        "000000",
+    )
+    plain = pc.match_substring_regex(texts, _UP_TO_SIX_DIGITS)
+    whole = pc.utf8_replace_slice(pc.utf8_slice_codeunits(padded, 0, _SIX_DIGITS), 10, 11, " ")
+    return pc.if_else(plain, whole, texts)
+
+
 def key_texts(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Key parts as texts that the source reads back as the same value; unreadable ones as they are."""
     if is_unreadable(values.type):
@@ -75,8 +99,8 @@ def _parsed(values: pa.ChunkedArray, kind: Kind) -> pa.ChunkedArray:
 
 
 def _seven_digits(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """SQL Server prints seven digits; the last is rarely more than nought."""
-    return pc.replace_substring_regex(values, r"(\.\d{6})0$", r"\1").cast(pa.timestamp("us"))
+    """SQL Server prints seven digits, others up to twelve; those behind the sixth are rarely more than nought."""
+    return pc.replace_substring_regex(values, r"(\.\d{6})0+$", r"\1").cast(pa.timestamp("us"))
 
 
 def _seven_digits_in_utc(values: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -150,10 +150,16 @@ async def test_a_date_that_is_none_costs_its_own_record_and_day_zero_is_null(
     assert [row["d"] for row in good] == [date(2026, 1, 5), None]
     assert [row["t"] for row in good] == [datetime(2026, 1, 5, 10, 0, 0, 123456), None]
 
-    unknown = of("select cast(no as char(3)) as k, d from days", "k")
+    unknown = of("select cast(no as char(3)) as k, d, t from days", "k")
     unforeseen = rows(await pages(make(mariadb_source, dialect="ansi"), scan(unknown)))
 
     assert [row["d"] for row in unforeseen][:2] == ["2026-01-05", "2024-00-15"]
+    assert [row["t"] for row in unforeseen] == [
+        "2026-01-05 10:00:00.123456",
+        "2024-02-31 10:00:00.000000",
+        "0000-00-00 00:00:00.000000",
+        None,
+    ]
 
 
 async def test_a_moment_in_a_key_is_written_with_six_digits_however_few_its_column_keeps(

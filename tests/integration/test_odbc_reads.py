@@ -175,3 +175,31 @@ async def test_a_product_that_nobody_foresaw_is_read_in_standard_sql(postgres_so
     assert here.kind is there.kind
     assert all(step.ok for step in steps), steps
     assert "options.dialect" in next(step.detail for step in steps if step.name == "sign-in")
+
+
+async def test_keys_in_the_upper_half_of_unsigned_integers_are_paged_over_and_found(
+    mariadb_source: Source,
+) -> None:
+    mariadb_source.run(
+        "create or replace table unsigned_keys (k bigint unsigned not null primary key, rev bigint unsigned not null)",
+        "insert into unsigned_keys values (5, 1), (9223372036854775807, 2), (9223372036854775808, 18446744073709551614),"
+        " (18446744073709551615, 18446744073709551615)",
+    )
+    spec = StreamSpec(
+        "unsigned",
+        "vendor",
+        {"query": "select k, rev from unsigned_keys", "key": ["k"], "replication_key": "rev"},
+    )
+    wanted = ("18446744073709551615", "9223372036854775808", "18446744073709551616")
+    driver = mariadb_source.driver()
+    try:
+        paged = await pages(driver, ReadRequest(spec, ReadMode.SCAN, page_rows=1))
+        found = await pages(driver, ReadRequest(spec, ReadMode.BY_KEYS, keys=wanted))
+        start, end = Mark(MarkKind.INTEGER, str(2**64 - 2)), Mark(MarkKind.INTEGER, str(2**64 - 1))
+        changed = await pages(driver, ReadRequest(spec, ReadMode.CHANGES, start, end))
+    finally:
+        await driver.aclose()
+
+    assert keys(paged) == ["5", "9223372036854775807", "9223372036854775808", "18446744073709551615"]
+    assert sorted(keys(found)) == ["18446744073709551615", "9223372036854775808"]
+    assert keys(changed) == ["9223372036854775808", "18446744073709551615"]

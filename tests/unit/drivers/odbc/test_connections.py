@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from drivers.contract import SourceBusy, Unreachable
+from drivers.contract import CredentialsRefused, DriverError, SourceBusy, Unreachable
 from drivers.odbc.bytewise import BytewiseConnection
-from drivers.odbc.connections import ReadConnections
+from drivers.odbc.connections import RELEASE_TRIES, ReadConnections
 
 WAIT = 30.0  # seconds until a test that hangs fails; none waits so long
 
@@ -45,6 +45,7 @@ class Session:
         self.kept: list[Connection] = []
         self.opened = 0
         self.refused = threading.Event()
+        self.slow_to_notice = 0  # so many more times it counts a connection that is closed
         self._most = most
 
     def borrow(self) -> tuple[Any, bool]:
@@ -63,7 +64,8 @@ class Session:
         return Bytewise(self)
 
     def _count(self) -> None:
-        if self.opened >= self._most:
+        if self.opened >= self._most or self.slow_to_notice:
+            self.slow_to_notice = max(0, self.slow_to_notice - 1)
             self.refused.set()
             raise SourceBusy("too many connections")
         self.opened += 1
@@ -78,9 +80,10 @@ class Session:
         connection.stopped = connection.told_to_stop = True
 
 
-def connections(session: Session) -> ReadConnections:
+def connections(session: Session, pauses: list[float] | None = None) -> ReadConnections:
     given: Any = session
-    return ReadConnections(given, "streams.s.read")
+    said = pauses if pauses is not None else []
+    return ReadConnections(given, "streams.s.read", pause=said.append)
 
 
 def test_a_page_uses_the_connection_of_the_page_before_it() -> None:
@@ -183,6 +186,45 @@ def test_a_page_that_is_to_be_read_value_by_value_waits_for_the_only_connection(
         page.result(WAIT)
 
     assert isinstance(used, Bytewise)
+
+
+@pytest.mark.parametrize("value_by_value", [True, False])
+def test_the_only_connection_is_waited_for_until_the_source_notices_that_it_was_closed(
+    value_by_value: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR, "drivers.odbc.connections")
+    session, pauses = Session(most=1), list[float]()
+    read = connections(session, pauses)
+    two_pages_at_once(session, read)
+    if not value_by_value:
+        read.run_bytewise(lambda connection: connection)  # which leaves none to be taken again
+
+    session.slow_to_notice = 3
+    again = read.run_bytewise if value_by_value else read.run
+    used = again(lambda connection: connection)
+
+    assert isinstance(used, Bytewise if value_by_value else Connection)
+    assert len(pauses) == 3
+
+
+@pytest.mark.parametrize("refusal", [CredentialsRefused, SourceBusy])
+def test_a_source_that_stays_full_is_not_asked_for_ever_and_refused_credentials_not_again(
+    refusal: type[DriverError], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR, "drivers.odbc.connections")
+    session, pauses = Session(most=1), list[float]()
+    read = connections(session, pauses)
+    two_pages_at_once(session, read)
+    read.run_bytewise(lambda connection: connection)
+
+    def refuse() -> Any:
+        raise refusal("no")
+
+    session.borrow = refuse  # type: ignore[method-assign]
+    with pytest.raises(refusal):
+        read.run(lambda connection: connection)
+
+    assert len(pauses) == (0 if refusal is CredentialsRefused else RELEASE_TRIES - 1)
 
 
 def test_a_source_that_gives_no_connection_at_all_is_an_error() -> None:

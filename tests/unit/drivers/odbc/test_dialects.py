@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
 
-from drivers.contract import BadConfiguration
+from drivers.contract import BadConfiguration, StreamSpec
 from drivers.odbc import queries
-from drivers.odbc.dialects import DB2, DIALECTS, HANA, ORACLE, SQLSERVER
-from drivers.odbc.learning import query_columns
+from drivers.odbc.dialects import ANSI, DB2, DIALECTS, HANA, ORACLE, SQLSERVER, Dialect
+from drivers.odbc.learning import learn, query_columns
 from drivers.odbc.options import ConnectionOptions, DialectName, StreamOptions
 from drivers.odbc.queries import Sql
 from drivers.odbc.session import Session
@@ -152,8 +153,10 @@ class UnknownProduct:
     SQL_DBMS_NAME, SQL_DBMS_VER, SQL_IDENTIFIER_QUOTE_CHAR = range(3)
     Error = Exception
 
-    def __init__(self, quote: str) -> None:
+    def __init__(self, quote: str, prints: str = "") -> None:
         self._answers = ["Home-made", "1.0", quote]
+        self._prints = prints  # a moment, where it has the word that is asked for
+        self.word = ""
 
     def connect(self, _text: str, **_options: Any) -> Any:
         return self
@@ -162,6 +165,14 @@ class UnknownProduct:
         return self._answers[which]
 
     def add_output_converter(self, _type: int, _convert: Any) -> None: ...
+
+    def execute(self, sql: str) -> Any:
+        if not self._prints or self.word not in sql:
+            raise self.Error(sql)
+        return self
+
+    def fetchone(self) -> tuple[Any, str]:
+        return datetime(2026, 2, 3, 4, 5, 6, 789012), self._prints
 
 
 @pytest.mark.parametrize(("told", "written"), [("`", "h.`a b`"), ('"', 'h."a b"'), (" ", "h.a b")])
@@ -173,6 +184,74 @@ def test_an_unknown_product_is_quoted_as_its_odbc_driver_says(told: str, written
     assert session._dialect is not None
     assert session._dialect.name == "ansi"
     assert queries.printed(session._dialect, QueryColumn("a b", Kind.TEXT), "h") == written
+
+
+@pytest.mark.parametrize(
+    ("word", "prints", "printed_by"),
+    [
+        ("varchar", "2026-02-03 04:05:06.789012", 'CAST(h."t" AS varchar(40))'),
+        ("AS char", "2026-02-03 04:05:06.789012" + " " * 14, 'CAST(h."t" AS char(40))'),
+        ("varchar", "2026-02-03 04:05:06.789", 'h."t"'),  # digits would be lost
+        ("varchar", "Feb  3 2026  4:05AM", 'h."t"'),
+        ("varchar", "2026-02-03-04.05.06.789012", 'h."t"'),
+        ("varchar", "", 'h."t"'),
+    ],
+)
+def test_of_an_unknown_product_moments_are_asked_for_as_texts_where_it_prints_them_exactly(
+    word: str, prints: str, printed_by: str
+) -> None:
+    session = Session(ConnectionOptions(connection={}), "", ())
+    product = UnknownProduct('"', prints)
+    product.word = word
+
+    session._connect(product)
+
+    assert session._dialect is not None
+    assert queries.printed(session._dialect, QueryColumn("t", Kind.TIMESTAMP, "", 26, 6), "h") == printed_by
+    assert (
+        queries.bind(session._dialect, QueryColumn("t", Kind.TIMESTAMP, "", 26, 6)) == "CAST(? AS timestamp)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("dialect", "scale", "asked", "bound"),
+    [
+        (
+            ORACLE,
+            9,
+            "TO_CHAR(h.\"t\", 'YYYY-MM-DD HH24:MI:SS.FF9')",
+            "TO_TIMESTAMP(?, 'YYYY-MM-DD HH24:MI:SS.FF9')",
+        ),
+        (DB2, 12, "VARCHAR_FORMAT(h.\"t\", 'YYYY-MM-DD HH24:MI:SS.FF12')", "CAST(? AS timestamp(12))"),
+        (HANA, 7, "TO_VARCHAR(h.\"t\", 'YYYY-MM-DD HH24:MI:SS.FF7')", "CAST(? AS timestamp)"),
+        (ANSI, 9, 'h."t"', "CAST(? AS timestamp(9))"),
+        (ORACLE, 6, 'h."t"', "TO_TIMESTAMP(?, 'YYYY-MM-DD HH24:MI:SS.FF6')"),
+        (DB2, 6, 'h."t"', "CAST(? AS timestamp)"),
+    ],
+)
+def test_moments_finer_than_a_microsecond_are_read_and_bound_to_their_last_digit(
+    dialect: Dialect, scale: int, asked: str, bound: str
+) -> None:
+    """Bound to six digits, two rows of one microsecond would lie on one side of a page's end: one is passed over."""
+    column = QueryColumn("t", Kind.TIMESTAMP, "", 20 + scale, scale)
+
+    assert queries.printed(dialect, column, "h") == asked
+    assert queries.bind(dialect, column) == bound
+
+
+def test_a_key_of_more_digits_than_can_be_read_is_refused() -> None:
+    class OfTwelveDigits:
+        dialect = ANSI
+
+        def description(self, _sql: Sql, *, where: str) -> list[tuple[Any, ...]]:
+            return [("t", datetime, None, 32, 32, 12, False), ("n", int, None, 10, 10, 0, False)]
+
+    session: Any = OfTwelveDigits()
+    options = {"query": "select t, n from x", "key": ["t"]}
+
+    with pytest.raises(BadConfiguration, match="12 digits of a second"):
+        learn(session, StreamSpec("s", "vendor", options))
+    assert learn(session, StreamSpec("s", "vendor", {**options, "key": ["n"]})).key[0].name == "n"
 
 
 def test_readers_take_committed_rows_and_keep_no_lock() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from drivers.contract import Mark, MarkKind, ReadMode, SourceChanged
 from drivers.cursors import Position, decode_cursor, encode_cursor
-from drivers.odbc.positions import earliest_text, exists_as, mark_of, mark_text
+from drivers.odbc.positions import UINT64_MAX, earliest_text, exists_as, mark_of, mark_text
 from drivers.odbc.shape import Kind, QueryColumn
 
 STAMP = QueryColumn("t", Kind.TIMESTAMP)
@@ -65,6 +65,19 @@ def test_an_integer_mark_moved_below_what_the_source_can_hold_is_held_there() ->
 def test_a_mark_of_another_kind_is_refused() -> None:
     with pytest.raises(SourceChanged, match="does not fit"):
         mark_text(Mark(MarkKind.DATE, "2026-01-01"), NUMBER, expected=MarkKind.INTEGER, where="w")
+
+
+def test_the_upper_half_of_unsigned_integers_exists_where_the_product_has_it() -> None:
+    for text, signed, unsigned in (
+        (str(2**63), False, True),
+        (str(2**64 - 1), False, True),
+        (str(2**64), False, False),
+        (str(-(2**63)), True, True),
+    ):
+        assert exists_as(NUMBER, text, nul_in_text=True) is signed
+        assert exists_as(NUMBER, text, nul_in_text=True, largest=UINT64_MAX) is unsigned
+    mark = Mark(MarkKind.INTEGER, str(2**64 + 5))
+    assert mark_text(mark, NUMBER, expected=MarkKind.INTEGER, where="w", largest=UINT64_MAX) == str(2**64 - 1)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from drivers.odbc.session import exact_schema
 from drivers.odbc.shape import Kind, QueryColumn
-from drivers.odbc.values import datetimeoffset, key_texts, typed
+from drivers.odbc.values import datetimeoffset, key_texts, typed, with_six_digits
 
 
 def parsed(kind: Kind, *texts: str | None) -> pa.ChunkedArray:
@@ -31,6 +31,27 @@ def test_seven_digits_of_sql_server_are_read_where_the_last_is_nought() -> None:
     assert parsed(Kind.TIMESTAMP, "2026-01-01 00:00:00.1234567").to_pylist() == [
         "2026-01-01 00:00:00.1234567"
     ]
+
+
+def test_moments_that_a_product_printed_are_keys_as_its_odbc_driver_would_print_them() -> None:
+    printed = [
+        "2026-01-02 03:04:05",
+        "2026-01-02T03:04:05.5",
+        "2024-00-15 10:00:00.12  ",
+        "2026-01-02 03:04:05.1234567",
+    ]
+    table = pa.table({"t": pa.array([*printed, None]), "n": pa.array(["1.5"] * 5)})
+
+    found = with_six_digits(table, [QueryColumn("t", Kind.TIMESTAMP), QueryColumn("n", Kind.DECIMAL)])
+
+    assert found.column("t").to_pylist() == [
+        "2026-01-02 03:04:05.000000",
+        "2026-01-02 03:04:05.500000",
+        "2024-00-15 10:00:00.120000",
+        "2026-01-02 03:04:05.1234567",
+        None,
+    ]
+    assert found.column("n").to_pylist() == ["1.5"] * 5
 
 
 def test_one_value_outside_its_kind_leaves_the_column_as_text() -> None:
