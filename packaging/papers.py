@@ -61,7 +61,7 @@ class Origin:
     """Where it was frozen: a system with its packages, and a Python."""
 
     system: Path
-    library: Path  # Python's own, where its licence lies
+    library: Path  # where Python's licence lies
     python: str
     openssl: str
 
@@ -113,9 +113,7 @@ def _licence_of(notes: Message) -> str:
 
 
 def _python(origin: Origin) -> Part:
-    # In its library, but on Windows beside that.
-    places = (folder / "LICENSE.txt" for folder in (origin.library, origin.library.parent))
-    text = next(file.read_text("utf-8") for file in places if file.is_file())
+    text = (origin.library / "LICENSE.txt").read_text("utf-8")
     return Part("CPython", origin.python, "PSF-2.0", (text,), "generic")
 
 

@@ -26,13 +26,13 @@ def for_windows(tmp_path: Path) -> Path:
         "python311.dll",
     ):
         (tmp_path / "groundwire" / "_internal" / name).write_bytes(name.encode())
-    (tmp_path / "Python" / "Lib").mkdir(parents=True)
+    (tmp_path / "Python").mkdir()
     (tmp_path / "Python" / "LICENSE.txt").write_text("the words of its licence")
     return tmp_path / "groundwire"
 
 
 def test_what_python_for_windows_brings_is_on_the_bill(for_windows: Path, tmp_path: Path) -> None:
-    origin = papers.Origin(tmp_path, tmp_path / "Python" / "Lib", "3.11.9", "3.0.13")
+    origin = papers.Origin(tmp_path, tmp_path / "Python", "3.11.9", "3.0.13")
 
     papers.write(ROOT, for_windows, 1_767_225_600, origin)
 
