@@ -1,12 +1,16 @@
-"""The ODBC drivers and data sources that a machine offers, read from the files of unixODBC."""
+"""The ODBC drivers and data sources that a machine offers: from the files of unixODBC, or from Windows' registry."""
 
 from __future__ import annotations
 
 import configparser
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+if sys.platform == "win32":
+    from agent.odbc_windows import DRIVERS_KEY, SOURCES_KEY, machines_values, names_of_drivers
 
 DRIVERS_FILE: Final = "odbcinst.ini"
 MAX_FILE_BYTES: Final = 1024 * 1024
@@ -24,7 +28,11 @@ class OdbcSources:
 
 
 def offered(environ: Mapping[str, str], root: Path = Path("/")) -> OdbcSources:
-    """Both, with the user's own before those of the machine."""
+    """Both, with the user's own before those of the machine; on Windows those of the machine alone."""
+    if sys.platform == "win32":
+        return OdbcSources(
+            names_of_drivers(machines_values(DRIVERS_KEY)), dict(sorted(machines_values(SOURCES_KEY).items()))
+        )
     found = sections_of(source_files(environ, root), without=_NO_SOURCES)
     named = {name: entry.get("driver", "") for name, entry in sorted(found.items())}
     return OdbcSources(tuple(registered(driver_files(environ, root))), named)

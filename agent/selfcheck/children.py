@@ -14,7 +14,7 @@ from agent.doctor.libraries import trial_fails
 from agent.errors import GroundwireError
 from agent.findings import Level
 from agent.hosting.driver import HostedDriver
-from agent.odbc_registry import driver_files, registered
+from agent.odbc_registry import offered
 from agent.selfcheck.words import BROKEN, part
 from drivers.registry import names
 
@@ -58,8 +58,7 @@ async def odbc(told: Told) -> None:
     if failed:
         told.found("no_manager", "this host", "the ODBC driver manager is not installed", evidence=failed)
         return
-    files = driver_files(os.environ)
-    drivers = registered(files)
+    drivers = offered(os.environ).drivers
     if not drivers:
         told.found("no_drivers", "this host", "no ODBC driver is registered")
     told.fine("this host", "the ODBC driver manager can be loaded", ", ".join(drivers))
@@ -84,7 +83,7 @@ ODBC: Final[Check] = part(
             "manager.no_drivers",
             Level.NOTICE,
             "The ODBC driver manager is there, and no ODBC driver is registered",
-            "Where a database is read: install its ODBC driver, such as `apt-get install odbc-postgresql`.",
+            "Where a database is read: install its ODBC driver; on Debian, such as `apt-get install odbc-postgresql`.",
         ),
     ),
 )
