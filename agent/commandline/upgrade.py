@@ -54,15 +54,27 @@ def prepare(invocation: Invocation, *, if_gated: bool) -> None:
 @pass_invocation
 def watch(invocation: Invocation, within: int | None, *, if_gated: bool) -> None:
     """Wait until the new version is connected and the relay has acked; otherwise put the old one back."""
-    if if_gated and not invocation.settings().upgrade.gate:
+    from agent.commandline.exits import code_of  # noqa: PLC0415
+    from agent.upgrade.switching import UpgradeFailed  # noqa: PLC0415 - heavy
+
+    settings = invocation.settings()
+    if if_gated and not settings.upgrade.gate:
         return  # what lies aside is of an upgrade before this one
-    seconds = invocation.settings().upgrade.within.total_seconds() if within is None else float(within)
     switch = _switch(invocation)
-    found = run_async(switch.watch(seconds))
-    invocation.output.line(f"The new version works: {found.reason}.")
-    invocation.output.document({"verdict": found.verdict.value, "reason": found.reason})
-    if switch.program is not None:
-        _leave_to_new_program(switch.program, invocation)
+    _leave_to_old_program(switch.program)
+    seconds = settings.upgrade.within.total_seconds() if within is None else float(within)
+    try:
+        found = run_async(switch.go_on(seconds) if if_gated else switch.watch(seconds))
+    except UpgradeFailed as error:
+        if not switch.is_aside:
+            raise
+        invocation.output.error(error)
+        _leave_to_present_program(switch, invocation, code_of(error))
+    else:
+        if found is not None:
+            invocation.output.line(f"The new version works: {found.reason}.")
+            invocation.output.document({"verdict": found.verdict.value, "reason": found.reason})
+        _leave_to_present_program(switch, invocation)
 
 
 @upgrade.command()
@@ -85,7 +97,9 @@ def roll_back(invocation: Invocation) -> None:
 
     The state stays as the new version left it, but for files that the old one cannot read.
     """
-    plan = run_async(_switch(invocation).roll_back("asked for by hand"))
+    switch = _switch(invocation)
+    _leave_to_old_program(switch.program)
+    plan = run_async(switch.roll_back("asked for by hand"))
     kept = ", ".join(plan.restored)
     invocation.output.line(f"Version {plan.before} runs again.")
     if kept:
@@ -93,6 +107,15 @@ def roll_back(invocation: Invocation) -> None:
     invocation.output.document(
         {"phase": plan.phase.value, "version": plan.before, "restored": list(plan.restored)}
     )
+    _leave_to_present_program(switch, invocation)
+
+
+@upgrade.command(hidden=True)
+@shared_options
+@pass_invocation
+def tidy(invocation: Invocation) -> None:
+    """Remove the program that was kept aside, once nothing can go back to it: also what ran from there."""
+    run_async(_switch(invocation).tidy())
 
 
 @upgrade.command()
@@ -122,18 +145,39 @@ def status(invocation: Invocation) -> None:
     )
 
 
-def _leave_to_new_program(program: Path, invocation: Invocation) -> None:
-    """This one runs from the folder that goes now, and a program cannot remove what it still loads itself from."""
-    from agent.upgrade.programs import RESET, runs_from_kept  # noqa: PLC0415
+def _leave_to_old_program(program: Path | None) -> None:
+    """What is gone back to is the old program's to judge: it alone knows which files it cannot read."""
+    from agent.upgrade.programs import RESET, is_kept, previous_of, runs_from_kept  # noqa: PLC0415
 
-    if not runs_from_kept(program):
+    if program is None or not is_kept(program) or runs_from_kept(program):
         return
-    new = str(program / Path(sys.executable).name)
-    words = [new, "upgrade", "confirm", "--config", str(invocation.config_dir)]
-    # Or the bundle's loader would take the new process for a part of this one, and load what goes.
-    done = subprocess.run(words, env={**os.environ, RESET: "1"}, stdout=subprocess.DEVNULL, check=False)  # noqa: S603
+    old = str(previous_of(program) / Path(sys.executable).name)
     sys.stdout.flush()
-    os._exit(done.returncode)  # nothing of this program can be loaded any more
+    done = subprocess.run([old, *sys.argv[1:]], env={**os.environ, RESET: "1"}, check=False)  # noqa: S603
+    os._exit(done.returncode)  # of this program there may be another version in its place by now
+
+
+def _leave_to_present_program(switch: Switch, invocation: Invocation, code: int = 0) -> None:
+    """This one runs from the folder that goes now, and a program cannot remove what it still loads itself from."""
+    from agent.upgrade.programs import RESET  # noqa: PLC0415
+
+    verb = switch.left_to_do()
+    if switch.program is None or not switch.is_aside or verb is None:
+        return
+    present = str(switch.program / Path(sys.executable).name)
+    words = [present, "upgrade", verb, "--config", str(invocation.config_dir)]
+    # Or the bundle's loader would take the new process for a part of this one, and load what goes.
+    environment = {**os.environ, RESET: "1"}
+    quiet = subprocess.DEVNULL
+    sys.stdout.flush()
+    if (
+        sys.platform == "win32"
+    ):  # nothing that runs can be removed there: it waits until this process has ended
+        apart = subprocess.DETACHED_PROCESS
+        subprocess.Popen(words, env=environment, stdin=quiet, stdout=quiet, stderr=quiet, creationflags=apart)  # noqa: S603
+        os._exit(code)
+    done = subprocess.run(words, env=environment, stdout=quiet, check=False)  # noqa: S603
+    os._exit(code or done.returncode)  # nothing of this program can be loaded any more
 
 
 def _switch(invocation: Invocation) -> Switch:

@@ -25,6 +25,7 @@ from agent.identity import IDENTITY_FILE, PENDING_FILE
 from agent.outbox.faults import translate
 from agent.outbox.limits import OUTBOX_FILE, MiB
 from agent.upgrade.kinds import newer_files
+from agent.upgrade.plain import copy_plain, is_plain_database, read_plain, sync_plain
 
 COPY: Final = "before-upgrade"
 ASIDE: Final = "behind-upgrade"  # what the newer version had written in the place of what was put back
@@ -54,7 +55,7 @@ def copy_state(state_dir: Path) -> int:
         _copy_outbox(state_dir / OUTBOX_FILE, draft / OUTBOX_FILE)
         for name in KEPT:
             _copy(state_dir / name, draft / name)
-        _sync(draft)
+        sync_plain(draft)
         shutil.rmtree(target, ignore_errors=True)
         draft.rename(target)
         return sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
@@ -92,6 +93,7 @@ def _files(state_dir: Path) -> Iterator[Path]:
 def _copy_outbox(source: Path, target: Path) -> None:
     if not source.exists():
         return
+    _want_plain(source)
     try:
         with closing(apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READWRITE)) as held:
             held.execute("PRAGMA locking_mode=EXCLUSIVE")
@@ -108,10 +110,10 @@ def _copy_outbox(source: Path, target: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    if source.is_dir():
-        shutil.copytree(source, target, symlinks=True)
-    elif source.is_file():
-        shutil.copy2(source, target, follow_symlinks=False)
+    if source.is_dir() and not source.is_symlink():
+        shutil.copytree(source, target, symlinks=True, copy_function=copy_plain)
+    else:
+        copy_plain(source, target)
 
 
 def _unit(path: Path, state_dir: Path) -> str:
@@ -138,13 +140,13 @@ def _swap(state_dir: Path, name: str) -> None:
         _raise_epoch(draft, epoch)
     if name == OUTBOX_FILE:
         _carry_commands(here, draft)
-    _sync(draft)
+    sync_plain(draft)
     for end in ("-wal", "-shm") if name == OUTBOX_FILE else ():
         with contextlib.suppress(FileNotFoundError):
             here.with_name(f"{here.name}{end}").replace(aside.with_name(f"{aside.name}{end}"))
     here.replace(aside)
     draft.replace(here)
-    _sync(state_dir)
+    _sync_folder(state_dir)
 
 
 def _carry_commands(newer: Path, older: Path) -> None:
@@ -152,6 +154,7 @@ def _carry_commands(newer: Path, older: Path) -> None:
 
     Every version keeps the columns of the first one in that table, so that an older one can read them.
     """
+    _want_plain(newer)
     try:
         with closing(apsw.Connection(str(older))) as target:
             target.execute("ATTACH ? AS newer", (str(newer),))
@@ -168,10 +171,19 @@ def _carry_commands(newer: Path, older: Path) -> None:
         ) from error
 
 
+def _want_plain(outbox: Path) -> None:
+    if not is_plain_database(outbox):
+        raise ConfigurationError(
+            "the outbox, or what SQLite keeps beside it, is no plain file",
+            where=str(outbox),
+            hint="Look who put it there: the agent makes no links, pipes or devices. Move it away, and ask again.",
+        )
+
+
 def _epoch_of(path: Path) -> int:
     """Also of a form that is not known: `epoch` stays in it for ever."""
-    with contextlib.suppress(OSError, ValueError, TypeError):
-        found = json.loads(path.read_bytes()).get("epoch")
+    with contextlib.suppress(ValueError, TypeError, AttributeError):
+        found = json.loads(read_plain(path) or b"{}").get("epoch")
         return found if type(found) is int else 0
     return 0
 
@@ -189,12 +201,9 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _sync(path: Path) -> None:
-    """The file, or everything in the folder, durable."""
-    for one in (path, *(path.rglob("*") if path.is_dir() else ())):
-        if one.is_dir() and os.name != "posix":
-            continue
-        handle = os.open(one, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+def _sync_folder(folder: Path) -> None:
+    if os.name == "posix":  # elsewhere a rename is journaled, and a folder cannot be opened
+        handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)
         finally:

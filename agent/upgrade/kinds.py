@@ -28,6 +28,7 @@ from agent.outbox.inspecting import looked_at
 from agent.outbox.limits import OUTBOX_FILE
 from agent.outbox.opening import MIGRATIONS
 from agent.sync.cursor import CHECKPOINT_VERSION
+from agent.upgrade.plain import is_plain_database, read_plain
 from agent.vault import store as vault
 
 Found = tuple[Path, int]
@@ -65,10 +66,7 @@ def _documents(pattern: str, member: str = "format") -> Callable[[Path], Iterato
 
     def find(state_dir: Path) -> Iterator[Found]:
         for path in sorted(state_dir.glob(pattern)):
-            try:
-                raw = path.read_bytes()
-            except OSError:
-                continue
+            raw = read_plain(path) or b""
             found = _object(raw) or _object(raw.partition(b"\n")[0])
             if type(found.get(member)) is int:
                 yield path, found[member]
@@ -98,14 +96,14 @@ def _audit(state_dir: Path) -> Iterator[Found]:
 
 def _outbox(state_dir: Path) -> Iterator[Found]:
     path = state_dir / OUTBOX_FILE
-    if path.is_file():
+    if is_plain_database(path):
         found = _asked(path, "PRAGMA user_version")
         yield from ((path, version) for version in found)
 
 
 def _checkpoints(state_dir: Path) -> Iterator[Found]:
     path = state_dir / OUTBOX_FILE
-    if path.is_file():
+    if is_plain_database(path):
         sql = "SELECT json_extract(checkpoint, '$.version') FROM stream WHERE json_valid(checkpoint)"
         yield from ((path, version) for version in _asked(path, sql) if type(version) is int)
 

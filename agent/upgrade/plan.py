@@ -19,6 +19,7 @@ FORMAT: Final = 1
 
 class Phase(StrEnum):
     PREPARED = "prepared"  # the old program and the state are kept aside
+    GOING_BACK = "going_back"  # begun; whatever cuts it, it is gone on with
     CONFIRMED = "confirmed"
     ROLLED_BACK = "rolled_back"
 

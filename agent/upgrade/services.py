@@ -10,14 +10,21 @@ from agent.errors import NotPermitted
 
 UNIT: Final = "groundwire.service"
 LIMIT_SECONDS: Final = 180.0  # for a stop that drains
+_RUNS: Final = frozenset({"active", "activating", "reloading"})
 
 
 class Service(Protocol):
-    """Both block, and raise NotPermitted."""
+    """All block, and raise a GroundwireError."""
 
     def stop(self) -> None: ...
 
-    def start(self) -> None: ...
+    def start(self) -> None:
+        """Returns when it runs, or at once where it runs already."""
+        ...
+
+    def is_wanted(self) -> bool:
+        """Whether it runs, or is to start with the machine. One that an operator has stopped and left so is not."""
+        ...
 
 
 Run = Callable[[Sequence[str]], "subprocess.CompletedProcess[str]"]
@@ -39,13 +46,20 @@ class SystemdService:
     def start(self) -> None:
         self._do("start")
 
+    def is_wanted(self) -> bool:
+        stands = self._asked("is-active")
+        return stands.stdout.strip() in _RUNS or self._asked("is-enabled").returncode == 0
+
     def _do(self, verb: str) -> None:
-        try:
-            done = self._run(["systemctl", verb, UNIT])
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise _refused(verb, str(error)) from error
+        done = self._asked(verb)
         if done.returncode != 0:
             raise _refused(verb, done.stderr.strip() or f"exit code {done.returncode}")
+
+    def _asked(self, verb: str) -> subprocess.CompletedProcess[str]:
+        try:
+            return self._run(["systemctl", verb, UNIT])
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise _refused(verb, str(error)) from error
 
 
 def _refused(verb: str, why: str) -> NotPermitted:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,8 @@ from agent.outbox.store import Outbox
 from agent.upgrade import copying
 from tests.released.golden import VERSIONS, unpack
 from tests.released.test_newer import contents, sql, text
+
+GO_BACK = "import pathlib, sys; from agent.upgrade import copying; print(copying.put_back_what_is_newer(pathlib.Path(sys.argv[1])))"
 
 
 @pytest.fixture
@@ -96,3 +101,41 @@ def test_an_outbox_whose_commands_cannot_be_carried_over_is_not_gone_back_from(
         copying.put_back_what_is_newer(state)
 
     assert not (state / copying.ASIDE / OUTBOX_FILE).exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="named pipes lie elsewhere there")
+def test_pipes_that_somebody_planted_hold_nobody_who_goes_back(state: Path) -> None:
+    """The service's account, taken over: root would wait at one for ever, and the old version never come back."""
+    copying.copy_state(state)
+    planted = (
+        "vault.json",
+        "identity.json",
+        "audit/20260101.jsonl",
+        "mappings/evil.json",
+        "outbox.db-journal",
+    )
+    for name in planted:
+        (state / name).parent.mkdir(exist_ok=True)
+        (state / name).unlink(missing_ok=True)
+        os.mkfifo(state / name)
+
+    done = subprocess.run(
+        [sys.executable, "-c", GO_BACK, str(state)], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert done.stdout == "()\n", done.stderr
+    assert all((state / name).is_fifo() for name in planted)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="named pipes lie elsewhere there")
+def test_a_pipe_beside_the_outbox_is_named_and_other_ones_are_left_out_of_the_copy(state: Path) -> None:
+    for name in ("mappings/evil.json", "vault.generation"):
+        (state / name).unlink(missing_ok=True)
+        os.mkfifo(state / name)
+
+    copying.copy_state(state)
+
+    assert not (state / copying.COPY / "mappings" / "evil.json").exists()
+    os.mkfifo(state / f"{OUTBOX_FILE}-journal")
+    with pytest.raises(ConfigurationError, match="no plain file"):
+        copying.copy_state(state)

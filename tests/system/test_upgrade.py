@@ -61,6 +61,9 @@ class Hands:
     def start(self) -> None:
         self.site.launch_agent()
 
+    def is_wanted(self) -> bool:
+        return True
+
 
 def switch_of(site: Site, program: Path | None = None, stopped: Callable[[], Any] = lambda: None) -> Switch:
     async def ask() -> Any:
