@@ -51,6 +51,7 @@ from agent.credentials.changes import HASHES, PROXY, SecretChanges
 from agent.errors import ConfigurationError, GroundwireError
 from agent.figures import Figures, FlowLog
 from agent.health import HealthWatch, disk_of
+from agent.hosting.driver import HostedDriver
 from agent.identity import Identity, IdentityStore
 from agent.kinds import command_kinds
 from agent.mappings.service import Mappings, amend
@@ -119,7 +120,7 @@ class Assembly:
             clock,
             trail,
             files=self.files,
-            aside=lambda name: nullcontext(self.connections.aside(name)),
+            aside=lambda name: nullcontext(self._aside(name)),
             restart=self._restart,
         )
         self.matrices, writing = connect_writes(
@@ -199,6 +200,17 @@ class Assembly:
             hold_back=self.connections.hold_back,
             configured=lambda: self._watcher.settings.named,
         )
+
+    def _aside(self, name: str) -> HostedDriver:
+        """A second driver of a connection. Raises ConfigurationError for one that rests, or is not there."""
+        there = self.files().get(name)
+        if there is not None and not there.enabled:
+            raise ConfigurationError(
+                f"the connection {name!r} is not enabled, so the running agent asks it for nothing",
+                where=there.where,
+                hint="Set `enabled = true` in its file; the agent takes it by itself.",
+            )
+        return self.connections.aside(name)
 
     def files(self) -> Mapping[str, ConnectionSettings]:
         """The connections as their files say now."""

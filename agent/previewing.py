@@ -7,7 +7,7 @@ Nothing is enqueued, no cursor moves, nothing is remembered. The records of one 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
+from agent.clock import Clock
 from agent.control import error_document
 from agent.errors import (
     CredentialsRefused,
@@ -43,6 +44,10 @@ from drivers.planning import pages_of
 
 MAX_RECORDS: Final = 50  # of each stream
 MAX_EMPTY_PAGES: Final = 10
+AT_ONCE: Final = (
+    4  # connections that are looked at beside each other: one that hangs costs the others nothing
+)
+QUICK_DEATH_SECONDS: Final = 20.0  # a driver that dies within them may have died of one stream
 _UNSEEN: Final = ("contentHash", "connection", "system", "syncRun", "readAt", "sourceKey")
 
 Document = dict[str, Any]
@@ -72,19 +77,21 @@ async def preview(
     wanted: Sequence[Wanted],
     leaving: Leaves,
     *,
-    now: datetime,
+    clock: Clock,
     records: int,
 ) -> list[Document]:
     """One document a stream, JSON-ready; what is wrong with a stream stands in its document.
 
     Once the way to the source is known to be closed, no further stream is tried: each try may lock the account, or
-    take as long as a driver may be silent.
+    take as long as a driver may be silent. So whatever its streams do, a connection costs one such silence.
     """
+    now = clock.utcnow()
     found: list[Document] = []
     closed: GroundwireError | None = None
     crashed = False  # the driver, over the stream before: over two in a row is no stream's fault
     for one in wanted:
         document = _blank(connection, one.settings, now)
+        began = clock.monotonic()
         try:
             if closed is not None:
                 raise closed
@@ -92,11 +99,25 @@ async def preview(
             crashed = False
         except GroundwireError as error:
             again, crashed = crashed, isinstance(error, DriverCrashed)
-            if isinstance(error, CredentialsRefused | Unreachable) or (crashed and again):
+            hung = crashed and clock.monotonic() - began > QUICK_DEATH_SECONDS
+            if isinstance(error, CredentialsRefused | Unreachable) or hung or (crashed and again):
                 closed = error
             document["error"] = error_document(error)
         found.append(document)
     return found
+
+
+async def beside_each_other(looks: Sequence[Callable[[], Awaitable[list[Document]]]]) -> list[Document]:
+    """The documents of several connections, in their order; so many of them are asked at a time."""
+    free = asyncio.Semaphore(AT_ONCE)
+
+    async def one(look: Callable[[], Awaitable[list[Document]]]) -> list[Document]:
+        async with free:
+            return await look()
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(look)) for look in looks]
+    return [document for task in tasks for document in task.result()]
 
 
 def unasked(

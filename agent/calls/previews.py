@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from agent.clock import Clock
@@ -11,7 +12,7 @@ from agent.control import Handler, Progress
 from agent.errors import ConfigurationError, GroundwireError
 from agent.outbox.store import Outbox
 from agent.policies.in_force import Leaves
-from agent.previewing import MAX_RECORDS, Wanted, preview, unasked
+from agent.previewing import MAX_RECORDS, Wanted, beside_each_other, preview, unasked
 from agent.settings import ConnectionSettings
 from agent.sync.cursor import read_checkpoint
 
@@ -41,16 +42,21 @@ class PreviewCalls:
             every = list(self._connections.settings(connection).streams)
             chosen = self._connections.choose(connection, [stream] if slash else every)
             wanted.setdefault(connection, {}).update(dict.fromkeys(name for _, name in chosen))
-        found = []
-        for connection, names in wanted.items():
-            settings = self._connections.settings(connection)
-            try:
-                found += await self._of(settings, list(names), records)
-            except GroundwireError as error:
-                found += unasked(settings, list(names), error, now=self._clock.utcnow())
-        return {"streams": found}
+        looks = [
+            partial(self._of, self._connections.settings(connection), list(names), records)
+            for connection, names in wanted.items()
+        ]
+        return {"streams": await beside_each_other(looks)}
 
     async def _of(self, settings: ConnectionSettings, names: list[str], records: int) -> list[dict[str, Any]]:
+        try:
+            return await self._look(settings, names, records)
+        except GroundwireError as error:
+            return unasked(settings, names, error, now=self._clock.utcnow())
+
+    async def _look(
+        self, settings: ConnectionSettings, names: list[str], records: int
+    ) -> list[dict[str, Any]]:
         chosen = [
             Wanted(
                 settings.streams[name],
@@ -60,8 +66,6 @@ class PreviewCalls:
         ]
         driver = self._connections.make_driver(settings)
         try:
-            return await preview(
-                driver, settings, chosen, self._leaving, now=self._clock.utcnow(), records=records
-            )
+            return await preview(driver, settings, chosen, self._leaving, clock=self._clock, records=records)
         finally:
             await driver.aclose()

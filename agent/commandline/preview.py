@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final
@@ -23,7 +23,7 @@ from agent.outbox.store import Outbox
 from agent.policies.in_force import leaving
 from agent.policies.key import PolicyKey
 from agent.policies.notes import agent_user
-from agent.previewing import Wanted, preview, unasked
+from agent.previewing import Wanted, beside_each_other, preview, unasked
 from agent.settings import ConnectionSettings, Settings
 from agent.sync.cursor import Checkpoint, read_checkpoint
 from drivers.contract import ReadMode
@@ -77,29 +77,71 @@ async def _previews(settings: Settings, texts: Sequence[str], records: int) -> l
     if by_agent:
         args = {"streams": by_agent, "records": records}
         found += (await ControlClient(settings.state_dir).ask("preview", args))["streams"]
-    for name, streams in here.items():
-        connection, names = find_connection(settings, name), list(dict.fromkeys(streams))
-        try:
-            found += await _preview_here(settings, connection, names, records, running=running)
-        except GroundwireError as error:
-            found += unasked(connection, names, error, now=SystemClock().utcnow())
-    return found
+    return found + await _previews_here(settings, here, records, running=running)
+
+
+async def _previews_here(
+    settings: Settings, here: Mapping[str, Sequence[str]], records: int, *, running: bool
+) -> list[dict[str, Any]]:
+    if not here:
+        return []
+    try:
+        async with _checkpoints(settings, running=running) as checkpoint_of:
+            stands = {
+                f"{name}/{stream}": await checkpoint_of(f"{name}/{stream}")
+                for name, streams in here.items()
+                for stream in streams
+            }
+    except GroundwireError as error:
+        now = SystemClock().utcnow()
+        return [
+            document
+            for name, streams in here.items()
+            for document in unasked(
+                find_connection(settings, name), list(dict.fromkeys(streams)), error, now=now
+            )
+        ]
+    looks = [
+        partial(
+            _preview_here,
+            settings,
+            find_connection(settings, name),
+            list(dict.fromkeys(streams)),
+            stands,
+            records,
+        )
+        for name, streams in here.items()
+    ]
+    return await beside_each_other(looks)
 
 
 async def _preview_here(
-    settings: Settings, connection: ConnectionSettings, names: Sequence[str], records: int, *, running: bool
+    settings: Settings,
+    connection: ConnectionSettings,
+    names: Sequence[str],
+    stands: Mapping[str, Checkpoint],
+    records: int,
+) -> list[dict[str, Any]]:
+    try:
+        return await _look(settings, connection, names, stands, records)
+    except GroundwireError as error:
+        return unasked(connection, names, error, now=SystemClock().utcnow())
+
+
+async def _look(
+    settings: Settings,
+    connection: ConnectionSettings,
+    names: Sequence[str],
+    stands: Mapping[str, Checkpoint],
+    records: int,
 ) -> list[dict[str, Any]]:
     clock = SystemClock()
     connection = as_in_force(settings, connection)
-    async with _checkpoints(settings, running=running) as checkpoint_of:
-        wanted = [
-            Wanted(connection.streams[name], await checkpoint_of(f"{connection.name}/{name}"))
-            for name in names
-        ]
+    wanted = [Wanted(connection.streams[name], stands[f"{connection.name}/{name}"]) for name in names]
     policy = policy_in(settings.config_dir, user=agent_user(settings))
     leaves = partial(leaving, policy, key=PolicyKey(settings.state_dir, clock).if_there)
     async with hosted(settings, connection) as driver:
-        return await preview(driver, connection, wanted, leaves, now=clock.utcnow(), records=records)
+        return await preview(driver, connection, wanted, leaves, clock=clock, records=records)
 
 
 @asynccontextmanager

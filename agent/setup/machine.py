@@ -206,7 +206,7 @@ class ThisMachine:
             # A key of its own: what is hashed is shown hashed, and the agent's own key is not made for a look.
             leaves = partial(leaving, rules, key=PolicyKey(folder, self._clock).if_there)
             wanted = [Wanted(settings.streams[name], Checkpoint()) for name in streams]
-            return await preview(driver, settings, wanted, leaves, now=self._clock.utcnow(), records=records)
+            return await preview(driver, settings, wanted, leaves, clock=self._clock, records=records)
 
     @asynccontextmanager
     async def _driver(self, draft: Draft) -> AsyncIterator[tuple[HostedDriver, ConnectionSettings, Path]]:

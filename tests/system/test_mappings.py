@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import tomlkit
 
+from agent.errors import ConfigurationError
 from tests.deployment import READY_SECONDS, Deployment
 
 pyodbc = pytest.importorskip("pyodbc", reason="needs unixODBC", exc_type=ImportError)
@@ -376,6 +377,19 @@ def test_an_edit_of_the_file_that_a_change_covers_is_told_where_people_look(site
     mapping(site, "reset", "erp/orders", "title")
     (title,) = (line for line in mapping(site, "show", "erp/orders")["fields"] if line["field"] == "title")
     assert (title["origin"], title["columns"]) == ("file", ["remark"])
+
+
+def test_a_connection_that_rests_is_told_as_such_and_not_as_missing(site: Deployment) -> None:
+    file = site.config / "connections" / "erp.toml"
+    document = tomlkit.parse(file.read_text())
+    document["enabled"] = False
+    file.write_text(tomlkit.dumps(document))
+    site.call("reload")
+
+    with pytest.raises(ConfigurationError, match="'erp' is not enabled") as caught:
+        site.call("mapping_preview", {"connection": "erp", "stream": "orders"})
+
+    assert caught.value.where.endswith("erp.toml")
 
 
 def test_a_change_made_while_no_agent_runs_is_in_force_when_it_starts(site: Deployment, books: Books) -> None:

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from agent.clock import ManualClock
 from agent.errors import (
     CredentialsRefused,
     DriverCrashed,
@@ -20,7 +23,7 @@ from agent.errors import (
 from agent.policies.in_force import Leaves
 from agent.policy.leave import EVERYTHING, LeaveFilter, compile_leave
 from agent.policy.model import LeaveRule
-from agent.previewing import MAX_EMPTY_PAGES, Wanted, preview
+from agent.previewing import AT_ONCE, MAX_EMPTY_PAGES, Wanted, beside_each_other, preview
 from agent.settings import ConnectionSettings, load
 from agent.streams import build_stream
 from agent.sync.cursor import Checkpoint, Pass, PassKind
@@ -63,11 +66,13 @@ class Source:
         self.plans: list[ReadRequest] = []
         self.error: Exception | None = None
         self.asked = 0
+        self.clock, self.silent = ManualClock(NOW), 0.0  # seconds before each error
         self.before: list[Page] = []  # of each read
 
     async def signpost(self, stream: StreamSpec) -> Mark | None:
         self.asked += 1
         if self.error is not None:
+            self.clock.advance(self.silent)
             raise self.error
         return self.mark
 
@@ -108,7 +113,7 @@ async def looked_at(
     records: int = 3,
 ) -> dict[str, Any]:
     wanted = [Wanted(erp.streams["vendors"], checkpoint or Checkpoint())]
-    (found,) = await preview(source, erp, wanted, leaving, now=NOW, records=records)
+    (found,) = await preview(source, erp, wanted, leaving, clock=ManualClock(NOW), records=records)
     return found
 
 
@@ -220,10 +225,10 @@ async def test_what_is_wrong_with_a_stream_stands_in_its_document(erp: Connectio
     [
         (CredentialsRefused("no"), 1),
         (Unreachable("down"), 1),
-        (DriverCrashed("hung"), 2),
+        (DriverCrashed("died"), 2),
         (SourceChanged("x"), 4),
     ],
-    ids=["refused", "unreachable", "hung", "one-stream-alone"],
+    ids=["refused", "unreachable", "died", "one-stream-alone"],
 )
 async def test_once_the_way_to_the_source_is_closed_no_further_stream_is_tried(
     erp: ConnectionSettings, error: GroundwireError, asked: int
@@ -233,10 +238,39 @@ async def test_once_the_way_to_the_source_is_closed_no_further_stream_is_tried(
     source.error = error
     wanted = [Wanted(erp.streams["vendors"], Checkpoint())] * 4
 
-    found = await preview(source, erp, wanted, everything, now=NOW, records=3)
+    found = await preview(source, erp, wanted, everything, clock=source.clock, records=3)
 
     assert [one["error"]["code"] for one in found] == [error.code] * 4
     assert source.asked == asked
+
+
+async def test_a_driver_that_hangs_is_waited_for_once_whatever_streams_there_are(
+    erp: ConnectionSettings,
+) -> None:
+    source = Source()
+    source.error, source.silent = DriverCrashed("gave no answer for 300 s and was ended"), 300.0
+    wanted = [Wanted(erp.streams["vendors"], Checkpoint())] * 4
+
+    found = await preview(source, erp, wanted, everything, clock=source.clock, records=3)
+
+    assert [one["error"]["code"] for one in found] == ["driver_crashed"] * 4
+    assert source.clock.monotonic() == 300.0
+
+
+async def test_connections_are_looked_at_beside_each_other_and_told_in_their_order() -> None:
+    gate = asyncio.Event()
+    begun: list[int] = []
+
+    async def look(number: int) -> list[dict[str, Any]]:
+        begun.append(number)
+        if len(begun) < AT_ONCE:
+            await gate.wait()
+        gate.set()
+        return [{"stream": number}]
+
+    found = await beside_each_other([partial(look, number) for number in range(AT_ONCE + 2)])
+
+    assert [one["stream"] for one in found] == list(range(AT_ONCE + 2))
 
 
 async def test_empty_pages_before_the_first_record_are_passed_over(erp: ConnectionSettings) -> None:
