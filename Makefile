@@ -82,8 +82,10 @@ bundle-portable: .venv/dev ## the same for Debian 11 and later and RHEL 9, in bu
 	$(BIN)/python packaging/portable.py
 	GROUNDWIRE_PORTABLE=$(CURDIR)/build/bundle-portable/groundwire $(BIN)/pytest -q -n 0 tests/packaging/test_portable.py
 
-service-cycle: .venv/dev ## the packages of agent and relay on a bare Debian with systemd, by their pages: install to purge, upgrade under load, without a network, as an image (root; debootstrap, systemd-container, buildah)
-	@test -x build/bundle/groundwire/groundwire || $(BIN)/python packaging/build.py bundle
+service-cycle: .venv/dev ## the packages of agent and relay on a bare Debian with systemd, by their pages: install to purge, upgrade under load, without a network, as an image (root)
+	@bash .ci/debian-packages.sh machine
+	@$(BIN)/python -m tests.packaging.bare_machine
+	@test -x $${GROUNDWIRE_BUNDLE:-build/bundle/groundwire}/groundwire || $(BIN)/python packaging/build.py bundle
 	$(BIN)/pytest -q -s -n 0 -m slow tests/packaging
 
 windows: .venv/dev ## the agent as a service of Windows' Python under Wine: start, records at a relay, stop with its drain (about 5 minutes; docs/install-windows.md)

@@ -12,8 +12,9 @@ packages=(
   chromium fonts-dejavu-core
   lintian rpm wixl msitools
 )
-# `debian-packages.sh windows`: also what `make windows` runs on.
+# `debian-packages.sh windows` and `machine`: also what `make windows` and `make service-cycle` run on.
 [ "${1:-}" != windows ] || packages+=(wine wine64 gcc-mingw-w64-x86-64-win32)
+[ "${1:-}" != machine ] || packages+=(debootstrap systemd-container buildah gpg)
 # tests/conftest.py reads this: after "installed", CI fails where it would otherwise skip.
 state=build/debian-packages.state
 mkdir -p build

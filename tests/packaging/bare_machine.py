@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,17 +22,19 @@ BROUGHT: Final = "systemd,systemd-sysv,curl,procps,iproute2,strace"
 PATIENCE: Final = 120.0  # seconds that anything may take on a busy machine
 
 
-def cannot() -> str:
-    """Why there can be no machine here; empty where there can."""
+def cannot(*more: str) -> str:
+    """Why there can be no machine here, or none of `more`, which are commands; empty where there can."""
     if os.name != "posix" or os.geteuid() != 0:
         return "only root makes machines"
-    lacking = [name for name in ("systemd-nspawn", "nsenter", "debootstrap") if shutil.which(name) is None]
+    needed = ("systemd-nspawn", "nsenter", "debootstrap", *more)
+    lacking = [name for name in needed if shutil.which(name) is None]
     return f"not here: {', '.join(lacking)}" if lacking else ""
 
 
-def base(suite: str = "bookworm") -> Path:
-    """The system below, made where it is not there yet."""
-    return _made(suite, suite, f"--include={BROUGHT}")
+def base(suite: str = "", *more: str) -> Path:
+    """The system below, with these packages more, made where it is not there yet; GROUNDWIRE_SUITE says which."""
+    suite = suite or os.environ.get("GROUNDWIRE_SUITE", "bookworm")
+    return _made(suite, ".".join((suite, *more)), f"--include={','.join((BROUGHT, *more))}")
 
 
 def bare(suite: str) -> Path:
@@ -65,11 +69,37 @@ def layered(below: Path, work: Path) -> Iterator[Path]:
 
 
 class Machine:
-    """A running system, and what is done in it."""
+    """A system with systemd as its first process, and what is done in it."""
 
-    def __init__(self, root: Path, pid: int) -> None:
+    def __init__(self, root: Path, log: Path) -> None:
         self.root = root
-        self._pid = pid
+        self._log = log
+        self._pid = 0
+        self._nspawn: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = ["systemd-nspawn", "--directory", str(self.root), "--boot", "--register=no", "--keep-unit", "--private-network", "--resolv-conf=off", "--quiet"]  # fmt: skip
+        with self._log.open("ab") as output:
+            self._nspawn = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        nspawn = self._nspawn.pid
+        eventually(lambda: _first_of(nspawn) != 0, "a first process")
+        self._pid = _first_of(nspawn)
+        self.until("systemctl is-system-running | grep -qE 'running|degraded'")
+
+    def end(self, *, power_cut: bool = False) -> None:
+        """As somebody who powers it off; or with nothing ended that runs in it, and nothing said."""
+        if self._nspawn is None:
+            return
+        if power_cut:
+            os.kill(self._pid, signal.SIGKILL)  # and with it everything in its namespace of processes
+        else:
+            self._nspawn.terminate()  # nspawn asks its systemd to power off
+        try:
+            self._nspawn.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._nspawn.kill()
+            self._nspawn.wait()
+        self._nspawn = None
 
     def run(self, script: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
         """As root's shell in it, with an environment of its own."""
@@ -99,21 +129,12 @@ def eventually(holds: Callable[[], bool], what: str) -> None:
 @contextmanager
 def booted(root: Path, log: Path) -> Iterator[Machine]:
     """systemd as the first process of `root`, until the block ends."""
-    command = ["systemd-nspawn", "--directory", str(root), "--boot", "--register=no", "--keep-unit", "--private-network", "--resolv-conf=off", "--quiet"]  # fmt: skip
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+    machine = Machine(root, log)
     try:
-        eventually(lambda: _first_of(process.pid) != 0, "a first process")
-        machine = Machine(root, _first_of(process.pid))
-        machine.until("systemctl is-system-running | grep -qE 'running|degraded'")
+        machine.start()
         yield machine
     finally:
-        process.terminate()  # nspawn asks its systemd to power off
-        try:
-            process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        machine.end()
 
 
 def _first_of(nspawn: int) -> int:
@@ -123,3 +144,9 @@ def _first_of(nspawn: int) -> int:
             if Path(f"/proc/{pid}/comm").read_text().strip() == "systemd":
                 return int(pid)
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(
+        cannot("buildah", "gpg") or None
+    )  # 1 with the reason, where `make service-cycle` would find nothing to run

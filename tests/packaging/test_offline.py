@@ -19,8 +19,7 @@ from tests.packaging_scripts import ROOT, script
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(1_200),
-    pytest.mark.skipif(bool(cannot() or NO_BUNDLE), reason=cannot() or NO_BUNDLE),
-    pytest.mark.skipif(shutil.which("gpg") is None, reason="gpg is not here"),
+    pytest.mark.skipif(bool(cannot("gpg") or NO_BUNDLE), reason=cannot("gpg") or NO_BUNDLE),
 ]
 RELAY = ("127.0.0.1", 8443)
 ANSWERS = """

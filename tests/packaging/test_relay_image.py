@@ -15,7 +15,7 @@ from tests.packaging.bare_machine import base, cannot, eventually
 from tests.packaging.making import NO_BUNDLE, package
 from tests.packaging_scripts import ROOT
 
-LACKS = cannot() or NO_BUNDLE or ("" if shutil.which("buildah") else "buildah is not here")
+LACKS = cannot("buildah") or NO_BUNDLE
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200), pytest.mark.skipif(bool(LACKS), reason=LACKS)]
 BESIDE_US = ["unshare", "--net"]  # what was built needed nothing from elsewhere
 

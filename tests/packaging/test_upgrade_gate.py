@@ -10,17 +10,18 @@ from pathlib import Path
 import pytest
 
 from agent.version import VERSION
-from tests.packaging.bare_machine import Machine, base, booted, cannot, layered
-from tests.packaging.making import BUNDLE, NO_BUNDLE, package
-from tests.packaging.test_service_cycle import (
+from tests.packaging.agent_machine import (
     NEXT,
     SET_UP,
-    STILL,
-    UPGRADE,
+    install,
     records,
     running,
+    sent,
+    standing_still,
     with_relay,
 )
+from tests.packaging.bare_machine import Machine, base, cannot
+from tests.packaging.making import NO_BUNDLE, package
 from tests.packaging_scripts import ROOT, script
 
 pytestmark = [
@@ -34,30 +35,17 @@ GATE = '\n[upgrade]\ngate = true\nwithin = "5m"\n'
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
     """An agent from a package that has sent everything, with the gate asked for."""
-    with layered(base(), tmp_path) as root:
-        shutil.copytree(BUNDLE, root / "srv" / "program", symlinks=True)
-        with (root / "etc" / "hosts").open("a") as hosts:
-            hosts.write("127.0.0.1 relay.example\n")
-        with booted(root, tmp_path / "console.log") as machine:
-            with_relay(machine)
-            install(machine, package("linux", "deb", VERSION, tmp_path / "made"))
-            machine.run(SET_UP)
-            with (machine.root / "etc/groundwire/connections/demo.toml").open("a") as file:
-                file.write(STILL)
-            with (machine.root / "etc/groundwire/agent.toml").open("a") as file:
-                file.write(GATE)
-            machine.run("systemctl restart groundwire")
-            running(machine)
-            machine.run("groundwire resync demo/purchase_orders")
-            machine.until("groundwire status --json | grep -q '\"pending_batches\": *0'")
-            yield machine
-
-
-def install(machine: Machine, made: Path) -> None:
-    for old in (machine.root / "root").glob("*.deb"):
-        old.unlink()
-    shutil.copy(made, machine.root / "root")
-    machine.run(UPGRADE)
+    with with_relay(base(), tmp_path) as machine:
+        install(machine, package("linux", "deb", VERSION, tmp_path / "made"))
+        machine.run(SET_UP)
+        standing_still(machine)
+        with (machine.root / "etc/groundwire/agent.toml").open("a") as file:
+            file.write(GATE)
+        machine.run("systemctl restart groundwire")
+        running(machine)
+        machine.run("groundwire resync demo/purchase_orders")
+        sent(machine)
+        yield machine
 
 
 def until_phase(machine: Machine, phase: str) -> None:
@@ -96,7 +84,7 @@ def test_a_new_version_that_works_is_confirmed_and_one_that_does_not_is_gone_bac
     until_phase(machine, "rolled_back")
     running(machine)
     machine.run("groundwire resync demo/purchase_orders")
-    machine.until("groundwire status --json | grep -q '\"pending_batches\": *0'")
+    sent(machine)
     assert records(machine) == before
     told = json.loads(machine.said("groundwire upgrade status --json"))
     assert "does not answer" in told["reason"]

@@ -18,7 +18,15 @@ BEFORE = {"deb": ("deb-prerm", "upgrade"), "rpm": ("rpm-pre", "2")}
 AFTER = {"deb": ("deb-postinst", "configure"), "rpm": ("rpm-post", "2")}
 GONE = {"deb": ("deb-prerm", "remove"), "rpm": ("rpm-preun", "0")}
 NOTED = '#!/bin/sh\necho "$(basename "$0") $*" >> "$NOTES"\n'
-SYSTEMCTL = f'{NOTED}[ "$1" != is-active ] || {{ echo "$STANDS"; [ "$STANDS" = active ]; }}\n'
+SYSTEMCTL = f"""{NOTED}
+case "$1" in
+  is-active) echo "$STANDS"; [ "$STANDS" = active ] ;;
+  show) echo 4711 ;;
+  start | restart) [ ! -e "$(dirname "$0")/../run/groundwire.upgrade" ] || echo RESTS >> "$NOTES" ;; # the unit's condition
+esac
+"""
+# Of the service's process and of whoever asks.
+READLINK = 'case "$1" in /proc/4711/*) echo "mnt:[$VIEW]" ;; *) echo "mnt:[1]" ;; esac\n'
 WATCH = "start groundwire-upgrade.service"
 forms = pytest.mark.parametrize("form", ["deb", "rpm"])
 
@@ -46,11 +54,17 @@ class Host:
                 "PATH": f"{self.folder / 'bin'}:/usr/bin:/bin",
                 "NOTES": str(notes),
                 "STANDS": self.stands,
+                "VIEW": "2",
                 **variables,
             },
         )
         assert done.returncode == code, done.stdout + done.stderr
-        return notes.read_text().splitlines()
+        called = notes.read_text().splitlines()
+        assert "RESTS" not in called
+        return called
+
+    def ungate(self) -> None:
+        (self.folder / "etc/groundwire/agent.toml").write_text("")
 
     def program(self, text: str, name: str = "groundwire") -> None:
         command = self.folder / "opt" / name / "groundwire"
@@ -63,8 +77,9 @@ class Host:
 def host(tmp_path: Path) -> Host:
     for name in ("run/systemd/system", "etc/groundwire", "var/lib/groundwire", "bin"):
         (tmp_path / name).mkdir(parents=True)
-    for name in ("systemctl", "systemd-sysusers", "install"):
-        (tmp_path / "bin" / name).write_text(SYSTEMCTL if name == "systemctl" else NOTED)
+    said = {"systemctl": SYSTEMCTL, "readlink": f"#!/bin/sh\n{READLINK}"}
+    for name in ("systemctl", "systemd-sysusers", "install", "nsenter", "readlink"):
+        (tmp_path / "bin" / name).write_text(said.get(name, NOTED))
         (tmp_path / "bin" / name).chmod(0o755)
     (tmp_path / "etc/groundwire/agent.toml").write_text("[upgrade]\ngate = true\n")
     made = Host(tmp_path)
@@ -99,6 +114,40 @@ def test_an_agent_that_was_stopped_stays_stopped(host: Host, form: str, stands: 
 
     assert "systemctl restart groundwire.service" not in called
     assert not watches(called)
+
+
+@forms
+def test_an_agent_works_on_with_the_program_that_it_was_started_from_until_the_new_one_is_there(
+    host: Host, form: str
+) -> None:
+    host.ungate()
+    command = host.folder / "opt/groundwire/groundwire"
+    old = command.stat().st_ino
+    copy = host.folder / "opt/groundwire.running"
+
+    called = host.call(BEFORE[form])
+
+    assert "systemctl stop groundwire.service" not in called
+    assert called[-1] == f"nsenter --target 4711 --mount mount --bind {copy} {command.parent}"
+    command.unlink()  # as a package manager renames a new file into its place
+    host.program(NOTED)
+    assert (copy / "groundwire").stat().st_ino == old
+    assert "systemctl restart groundwire.service" in host.call(AFTER[form])
+    assert not copy.exists()
+
+
+@forms
+def test_an_agent_that_would_see_half_of_two_programs_is_stopped_before(host: Host, form: str) -> None:
+    stopped = "systemctl stop groundwire.service"
+    assert stopped in host.call(BEFORE[form])  # the gate keeps aside what belongs to an agent that rests
+
+    host.ungate()
+    called = host.call(BEFORE[form], VIEW="1")  # the whole machine's
+    assert stopped in called
+    assert not [line for line in called if line.startswith("nsenter")]
+
+    (host.folder / "bin" / "nsenter").write_text("#!/bin/sh\nexit 1\n")
+    assert stopped in host.call(BEFORE[form])
 
 
 @forms
@@ -154,7 +203,7 @@ def test_an_upgrade_that_cannot_be_gone_back_from_does_not_begin_and_the_agent_g
 
 def test_a_purge_leaves_nothing_of_a_program_that_was_gone_back_to(host: Host) -> None:
     """dpkg knows the files of the version that it unpacked, and removes no others."""
-    for name in ("groundwire", "groundwire.failed"):
+    for name in ("groundwire", "groundwire.failed", "groundwire.running"):
         host.program(NOTED, name)
     (host.folder / "opt" / "groundwire.previous").symlink_to("groundwire")
     for name in ("getent", "userdel", "groupdel"):
