@@ -10,12 +10,13 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from agent.clock import SystemClock
 from agent.version import VERSION
 from tests.packaging.agent_machine import (
     CHANGE,
@@ -187,9 +188,10 @@ def exchange(machine: Machine) -> dict[str, datetime]:
     asked = " ".join(f"--property={name}TimestampMonotonic" for name in names)
     lines = machine.said(f"systemctl show groundwire {asked}").splitlines()
     at = dict(line.split("=", 1) for line in lines)
-    began = time.time() - time.monotonic()  # this machine's clock is the other's
+    clock = SystemClock()  # of this machine, and so of the one in it
+    began = clock.utcnow() - timedelta(seconds=clock.monotonic())
     steps = {
-        step: datetime.fromtimestamp(began + int(at[f"{name}TimestampMonotonic"]) / 1e6, UTC)
+        step: began + timedelta(microseconds=int(at[f"{name}TimestampMonotonic"]))
         for name, step in names.items()
     }
     return {**steps, "connected": told_by_relay(machine, "agent_connected")[-1]}
