@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: bundle bundle-portable compatibility help service-cycle demo quick-start test check faults network faults-scaled relay-scaled sim soak security fuzz bugs bench lock screenshots schemas messages docs client release packages clean
+.PHONY: bundle bundle-portable bundle-twice compatibility help service-cycle demo quick-start test check faults network faults-scaled relay-scaled sim soak security fuzz bugs bench lock screenshots schemas messages docs client release packages clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -78,6 +78,9 @@ bench: .venv/dev packages ## the numbers of docs/benchmarks.md (see bench/README
 bundle: .venv/dev ## the program with everything that it needs, in build/bundle/groundwire (docs/bundle.md)
 	$(BIN)/python packaging/build.py bundle
 
+bundle-twice: .venv/dev ## two bundles of this tree, compared byte for byte
+	$(BIN)/pytest -q -n 0 -m slow tests/packaging/test_bundle.py
+
 bundle-portable: .venv/dev ## the same for Debian 11 and later and RHEL 9, in build/bundle-portable/groundwire, and its selfcheck on Debian 11, 12 and 13 (root; debootstrap)
 	$(BIN)/python packaging/portable.py
 	GROUNDWIRE_PORTABLE=$(CURDIR)/build/bundle-portable/groundwire $(BIN)/pytest -q -n 0 tests/packaging/test_portable.py
@@ -86,7 +89,7 @@ service-cycle: .venv/dev ## the packages of agent and relay on a bare Debian wit
 	@bash .ci/debian-packages.sh machine
 	@$(BIN)/python -m tests.packaging.bare_machine
 	@test -x $${GROUNDWIRE_BUNDLE:-build/bundle/groundwire}/groundwire || $(BIN)/python packaging/build.py bundle
-	$(BIN)/pytest -q -s -n 0 -m slow tests/packaging
+	$(BIN)/pytest -q -s -n 0 -m slow tests/packaging/test_service_cycle.py tests/packaging/test_upgrade_gate.py tests/packaging/test_relay_machine.py tests/packaging/test_offline.py tests/packaging/test_relay_image.py
 
 windows: .venv/dev ## the agent as a service of Windows' Python under Wine: start, records at a relay, stop with its drain (about 5 minutes; docs/install-windows.md)
 	@bash .ci/debian-packages.sh windows

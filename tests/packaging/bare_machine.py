@@ -147,6 +147,5 @@ def _first_of(nspawn: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(
-        cannot("buildah", "gpg") or None
-    )  # 1 with the reason, where `make service-cycle` would find nothing to run
+    # Before `make service-cycle`, which would find nothing to run: 1, with the reason.
+    sys.exit(cannot("buildah", "gpg") or None)
