@@ -26,6 +26,7 @@ from agent.mapping.rules import (
     Coalesce,
     Column,
     Concat,
+    Conditions,
     Const,
     Count,
     CustomRule,
@@ -205,7 +206,10 @@ class Evaluation:
         if isinstance(source, Total):
             return self._total(source, path)
         if isinstance(source, Count):
-            return pa.array(np.diff(self.frames.lines(source.lines)[1]).astype(np.int64))
+            lines, offsets = self.frames.lines(source.lines)
+            if source.where:
+                offsets = self.frames.offsets_of(self._chosen(source.where, lines, path))
+            return pa.array(np.diff(offsets).astype(np.int64))
         return pa.nulls(frame.length, pa.string())
 
     def _coalesce(self, source: Coalesce, frame: Frame, path: str) -> pa.Array:
@@ -236,6 +240,8 @@ class Evaluation:
 
     def _total(self, source: Total, path: str) -> pa.Array:
         lines, _ = self.frames.lines(source.lines)
+        if source.where:
+            lines = self._chosen(source.where, lines, path)
         amounts = self._value(source.of, lines, path)
         kind = amounts.type
         # 76 digits hold the sum of any number of lines that fit in memory.
@@ -266,18 +272,20 @@ class Evaluation:
     def _lines(self, rule: LinesRule) -> pa.Array:
         frame, offsets = self.frames.lines(rule.lines)
         if rule.where:
-            frame = frame.filter(self._chosen(rule, frame))
+            frame = self._chosen(rule.where, frame, rule.path)
             offsets = self.frames.offsets_of(frame)
         columns = self.members(rule.members, frame)
         return close_list(pa.array(offsets), self._struct(columns, frame))
 
-    def _chosen(self, rule: LinesRule, frame: Frame) -> np.ndarray:
+    def _chosen(self, where: Conditions, frame: Frame, path: str) -> Frame:
         keep = np.ones(frame.length, dtype=bool)
-        for column, codes in rule.where:
-            self._refuse_unreadable(frame, column, rule.path)
-            text = to_text(frame.column(column), self._report(frame, rule.path))
-            keep &= pc.is_in(text, pa.array(sorted(codes))).to_numpy(zero_copy_only=False)
-        return keep
+        for column, codes in where:
+            self._refuse_unreadable(frame, column, path)
+            text = to_text(frame.column(column), self._report(frame, path))
+            # Whether a source says nothing as null or as a blank text is a matter of its protocol.
+            text = pc.fill_null(text, "")
+            keep &= pc.is_in(text, pa.array(sorted(codes), pa.string())).to_numpy(zero_copy_only=False)
+        return frame.filter(keep)
 
     def _rows(self, rule: RowsRule, frame: Frame) -> pa.Array:
         rows = [self.members(members, frame) for members in rule.rows]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import Field, fields, is_dataclass
 from enum import Enum
 from typing import Any
 
@@ -25,7 +25,7 @@ def form_of(mapping: CompiledMapping, *rules: Any) -> str:
 def canonical(value: Any) -> str:
     """Canonical text; the order of fields, and of codes in a table of values, means nothing."""
     if is_dataclass(value) and not isinstance(value, type):
-        members = {field.name: canonical(getattr(value, field.name)) for field in fields(value)}
+        members = {field.name: canonical(getattr(value, field.name)) for field in _said(value)}
         if "members" in members:
             members["members"] = json.dumps(sorted(canonical(member) for member in _members(value)))
         return json.dumps([type(value).__name__, members], sort_keys=True)
@@ -38,6 +38,12 @@ def canonical(value: Any) -> str:
     if isinstance(value, list | tuple):
         return json.dumps([canonical(below) for below in value])
     return json.dumps(value, default=str)
+
+
+def _said(value: Any) -> Iterator[Field[Any]]:
+    for field in fields(value):
+        if not (field.metadata.get("later") and getattr(value, field.name) == field.default):
+            yield field
 
 
 def _members(rule: Any) -> Any:

@@ -21,7 +21,7 @@ from agent.mapping.rules import (
     StringsRule,
     Value,
 )
-from agent.mapping.values import LINE_SET, Defaults, Place, ValueReader
+from agent.mapping.values import LINE_SET, Defaults, Place, ValueReader, read_conditions
 from agent.model.entities import MAPPABLE_PROVENANCE, PROVENANCE, Entity, Field, Kind, camel
 
 _LINES_WORDS: Final = ("lines", "map", "where")
@@ -144,20 +144,8 @@ class _Reader:
             raise place.error("the fields of a line are missing: map = { ... }")
         rules = self.members(members, _Level.of(field.fields, inside_lines=True), place)
         return LinesRule(
-            field.name, place.path, spec["lines"], rules, _conditions(spec.get("where", {}), place)
+            field.name, place.path, spec["lines"], rules, read_conditions(spec.get("where", {}), place)
         )
-
-
-def _conditions(where: Any, place: Place) -> tuple[tuple[str, frozenset[str]], ...]:
-    if not isinstance(where, Mapping):
-        raise place.error('where is a table: column = "code" or ["code", "code"]')
-    conditions = []
-    for column, codes in where.items():
-        listed = codes if isinstance(codes, list) else [codes]
-        if not listed or not all(isinstance(code, str) for code in listed):
-            raise place.error(f"where.{column} must be a text or a list of texts")
-        conditions.append((column, frozenset(listed)))
-    return tuple(conditions)
 
 
 def _custom_path(name: str, place: Place) -> str:

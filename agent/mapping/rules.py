@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 from agent.model.entities import Kind
@@ -61,15 +62,25 @@ class LineLookup:
     equals: str | None = None
 
 
+# Of a member that mappings of older versions did not have: at its default it is left out of a mapping's form, so that
+# an upgrade offers nobody to map records again that would come out the same.
+LATER: Final[Mapping[str, bool]] = MappingProxyType({"later": True})
+Conditions = tuple[
+    tuple[str, frozenset[str]], ...
+]  # columns of a line with their codes; a blank one is null as well
+
+
 @dataclass(frozen=True, slots=True)
 class Total:
     lines: str
     of: Value
+    where: Conditions = field(default=(), metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
     lines: str
+    where: Conditions = field(default=(), metadata=LATER)
 
 
 Source = Column | HeaderColumn | Const | Coalesce | Concat | SourceKey | LineLookup | Total | Count
@@ -148,7 +159,7 @@ class LinesRule:
     path: str
     lines: str
     members: tuple[Rule, ...]
-    where: tuple[tuple[str, frozenset[str]], ...] = ()
+    where: Conditions = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from agent.mapping.rules import (
     Coalesce,
     Column,
     Concat,
+    Conditions,
     Const,
     Count,
     DateForm,
@@ -34,7 +35,8 @@ from agent.model.entities import SCALARS, UNKNOWN_STATUS, Field, Kind
 _SOURCES: Final = ("from", "header", "const", "coalesce", "concat", "key", "lookup", "sum", "count")
 _OPTIONS: Final = (
     *("as", "trim", "strip_zeros", "upper", "lower", "values", "lookup", "default", "required"),
-    *("scale", "decimal_separator", "thousands", "date", "time", "zone", "empty_dates", "separator", "of"),
+    *("scale", "decimal_separator", "thousands", "date", "time", "zone", "empty_dates", "separator"),
+    *("of", "where"),
 )
 _DEFAULTABLE: Final = ("trim", "zone", "empty_dates", "decimal_separator", "thousands", "date")
 _LOOKUP_WORDS: Final = ("lines", "match", "key", "equals", "take")
@@ -154,6 +156,8 @@ class ValueReader:
         if len(chosen) != 1:
             raise place.error(f"a value needs exactly one of {', '.join(_SOURCES)}")
         word = chosen[0]
+        if "where" in table and word not in {"sum", "count"}:
+            raise place.error("where belongs to sum, to count, and to a list that is made of lines")
         if word in {"from", "header"}:
             return _column(table, word, place, inside_lines=inside_lines)
         if word == "const":
@@ -221,13 +225,15 @@ class ValueReader:
             raise place.error('sum is written { sum = "a line set", of = "column" }, outside lines')
         amount = Field("of", Kind.DECIMAL)
         return Total(
-            place.text(table, "sum"), self.read(table["of"], amount, place.at("of"), inside_lines=True)
+            place.text(table, "sum"),
+            self.read(table["of"], amount, place.at("of"), inside_lines=True),
+            read_conditions(table.get("where", {}), place),
         )
 
     def _count(self, table: Mapping[str, Any], place: Place, *, inside_lines: bool) -> Count:
         if inside_lines:
             raise place.error("count belongs outside lines")
-        return Count(place.text(table, "count"))
+        return Count(place.text(table, "count"), read_conditions(table.get("where", {}), place))
 
     def _kind(
         self, table: Mapping[str, Any], target: Field | None, source: Source, place: Place
@@ -291,10 +297,23 @@ def _source_columns(source: Source, lines: str | None) -> set[tuple[str | None, 
         keys = _source_columns(source.key, lines) if source.key is not None else set()
         return {(source.lines, LINE_SET), *inner, *keys}
     if isinstance(source, Total):
-        return {(source.lines, LINE_SET)} | ValueReader.columns(source.of, source.lines)
+        chosen = {(source.lines, column) for column, _ in source.where}
+        return {(source.lines, LINE_SET)} | chosen | ValueReader.columns(source.of, source.lines)
     if isinstance(source, Count):
-        return {(source.lines, LINE_SET)}
+        return {(source.lines, LINE_SET), *((source.lines, column) for column, _ in source.where)}
     return set()
+
+
+def read_conditions(where: Any, place: Place) -> Conditions:
+    if not isinstance(where, Mapping):
+        raise place.error('where is a table: column = "code" or ["code", "code"]')
+    conditions = []
+    for column, codes in where.items():
+        listed = codes if isinstance(codes, list) else [codes]
+        if not listed or not all(isinstance(code, str) for code in listed):
+            raise place.error(f"where.{column} must be a text or a list of texts")
+        conditions.append((column, frozenset(listed)))
+    return tuple(conditions)
 
 
 def _own_kind(source: Source, meanings: list[Any]) -> Kind | None:

@@ -6,6 +6,7 @@ from agent.mapping.rules import (
     Coalesce,
     Column,
     Concat,
+    Conditions,
     Const,
     CustomRule,
     HeaderColumn,
@@ -106,8 +107,14 @@ def _source(source: Source) -> str:  # noqa: PLR0911 - one of each source
         where = f" whose {source.match} is {match}" if source.match else ""
         return f"{source.take} of the first line of {source.lines}{where}"
     if isinstance(source, Total):
-        return f"the sum over {source.lines}"
-    return f"the number of lines of {source.lines}"
+        return f"the sum over {source.lines}{_whose(source.where)}"
+    return f"the number of lines of {source.lines}{_whose(source.where)}"
+
+
+def _whose(where: Conditions) -> str:
+    """Which of the lines."""
+    parts = [f"{column} is {' or '.join(map(inline, sorted(codes)))}" for column, codes in where]
+    return f" whose {' and whose '.join(parts)}" if parts else ""
 
 
 def _part(value: Value) -> str:

@@ -138,12 +138,15 @@ async def test_lines_that_change_management_keeps_as_deleted_are_none(fo, driver
     before = {each["key"]: each for each in await documents(driver, STREAMS["purchase_orders"])}[
         "usmf~00000002"
     ]
-    lines[key]["IsDeleted"] = "Yes"
+    lines[key]["IsDeleted"], lines[key]["LineAmount"] = "Yes", Decimal("11.50")
     after = {each["key"]: each for each in await documents(driver, STREAMS["purchase_orders"])}[
         "usmf~00000002"
     ]
 
     assert len(after["lineItems"]) == len(before["lineItems"]) - 1
+    assert Decimal(after["totalNetValue"]) == sum(
+        Decimal(one["lineTotalValue"]) for one in after["lineItems"]
+    )
 
 
 async def test_every_reference_leads_to_a_record(driver):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -103,6 +104,14 @@ async def test_both_versions_of_the_service_give_the_same_orders(driver):
         theirs = [{**line, "lineTotalValue": None} for line in v4[key]["lineItems"]]
         assert theirs == order["lineItems"]
     assert v4["4500000001"]["totalNetValue"] == "164.85"
+    deleted = 0
+    for order in v4.values():
+        there = [line for line in order["lineItems"] if line["status"] != "cancelled"]
+        deleted += len(order["lineItems"]) - len(there)
+        amounts = [Decimal(line["lineTotalValue"]) for line in there]
+        total = order["totalNetValue"]
+        assert (total and Decimal(total)) == (sum(amounts) if amounts else None), order["key"]
+    assert deleted, "an item that is marked as deleted counts for nothing"
 
 
 async def test_stocks_are_the_companys_own_unrestricted_ones(driver):

@@ -167,3 +167,16 @@ def test_the_form_differs_where_records_would(table: dict[str, Any]) -> None:
 
 def test_what_the_policy_lets_leave_is_part_of_the_form() -> None:
     assert form(BASE, ("all",)) != form(BASE, ("some",))
+
+
+def test_a_mapping_that_says_nothing_new_keeps_the_form_that_it_has_always_had() -> None:
+    """Else an upgrade would offer to map every record again, to the same."""
+    table = {
+        "orderNo": "no",
+        "totalNetValue": {"sum": "lines", "of": "net"},
+        "custom": {"n": {"count": "lines"}},
+    }
+    chosen = {**table, "custom": {"n": {"count": "lines", "where": {"kind": "2"}}}}
+
+    assert form(table) == "1713fec6f4aa57f1"
+    assert form(chosen) != form(table)

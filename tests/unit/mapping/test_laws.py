@@ -36,7 +36,11 @@ COMPILED = compile_mapping(
                 "name": {"lookup": {"lines": "names", "match": "no", "key": "no", "take": "name"}},
             },
         },
-        "custom": {"n": {"count": "lines"}},
+        "custom": {
+            "n": {"count": "lines"},
+            "some": {"count": "lines", "where": {"kind": ["", "2"]}},
+            "net": {"sum": "lines", "of": "qty", "where": {"kind": "2"}},
+        },
     },
     entity="purchase_order",
     where="laws",
@@ -128,6 +132,8 @@ def mapped_alone(row: dict[str, Any]) -> dict[str, Any]:
     number, title, code = row["no"], row["title"], row["status"]
     if number is None:
         raise Bad
+    found = [plain_number(line["qty"]) for line in row["lines"] if line["kind"] == "2"]
+    amounts = [amount for amount in found if amount is not None]
     return {
         "order_no": (number.lstrip("0") or "0") if re.fullmatch("[0-9]+", number) else number,
         "title": ((title or "").strip()) or "none",
@@ -138,7 +144,11 @@ def mapped_alone(row: dict[str, Any]) -> dict[str, Any]:
         "total_net_value": german_number(row["amount"]),
         "notes": "/".join(part for part in (number, title) if part is not None),
         "line_items": [line_document(line, row) for line in row["lines"] if line["kind"] == "2"],
-        "custom_fields": {"n": len(row["lines"])},
+        "custom_fields": {
+            "n": len(row["lines"]),
+            "some": sum(line["kind"] in (None, "2") for line in row["lines"]),
+            "net": sum(amounts) if amounts else None,
+        },
     }
 
 

@@ -55,6 +55,11 @@ def lines(**members: Any) -> dict[str, Any]:
         ({"except": ["deliveryAddress"]}, {**BASE, "title": "city"}, "title"),
         ({"except": ["lineItems.price"]}, lines(quantity="qty", price="price", notes="price"), "lineItems.notes"),
         ({"except": ["lineItems.price"]}, {**BASE, "title": {"lookup": {"lines": "lines", "take": "price"}}}, "title"),
+        # How many lines have a value, and what they come to, tells the value.
+        ({"except": ["lineItems.price"]}, {**BASE, "custom": {**BASE["custom"], "n": {"count": "lines", "where": {"price": "9"}}}},
+         "customFields.n"),
+        ({"except": ["lineItems.price"]}, {**BASE, "totalNetValue": {"sum": "lines", "of": "qty", "where": {"price": "9"}}},
+         "totalNetValue"),
         ({"except": ["status"]}, {**BASE, "title": "state"}, ""),
         ({"except": ["status", "statusKey"]}, {**BASE, "title": "state"}, "title"),
     ],
