@@ -23,6 +23,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the bundle of Linux"),
 ]
 MOST_BYTES = 220_000_000
+MOST_OF_A_PACKAGE = 90_000_000
 BARE = {"PATH": "/usr/bin:/bin"}
 # What every Debian and RHEL has, and nothing else: the C library with its loader, zlib, and what C++ is run with.
 OF_THE_SYSTEM = (
@@ -159,6 +160,15 @@ def test_it_is_small_and_leaves_to_the_system_what_is_its_own(bundle: Path) -> N
     assert files.isdisjoint(
         {"libssl.so.3", "libcrypto.so.3", "libsqlite3.so.0"}
     )  # their names belong to the system
+
+
+def test_a_package_of_it_is_small(bundle: Path, tmp_path: Path) -> None:
+    """The deb, which is larger than the rpm."""
+    made = script("linux_package").build(
+        ROOT / "packaging" / "linux", bundle, tmp_path, "deb", version="9.9.9", epoch=1_767_225_600
+    )
+
+    assert made.stat().st_size <= MOST_OF_A_PACKAGE
 
 
 def test_its_libraries_look_nowhere_that_the_building_machine_had_a_folder(bundle: Path) -> None:
