@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -45,7 +46,11 @@ def run(invocation: Invocation) -> None:
 async def _run(settings: Settings, logs: Logs) -> None:
     import asyncio  # noqa: PLC0415 - loaded already by whoever called this
 
+    gc.disable()  # nothing of what is imported is garbage, and looking for some took a tenth of the start
     from agent.app import App  # noqa: PLC0415 - the whole agent
+
+    gc.freeze()
+    gc.enable()
     from agent.service.notify import manager_of  # noqa: PLC0415
 
     warn_of_broken(settings)

@@ -3,7 +3,8 @@
 GROUNDWIRE_DIES_AT names the point and the how manieth time it is passed: "append committed#2". With GROUNDWIRE_POLITE
 it is SIGTERM that comes there. The points are put in
 place from here, around the seams of the product; the product knows nothing of them. Where GROUNDWIRE_RESUMED names a
-file, it is written once the first page was read.
+file, it is written once the first page was read: when that was, and what the agent and its drivers have had of the
+processor by then.
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
+
+import psutil
 
 BEFORE, AFTER = "before", "after"
 
@@ -90,9 +94,18 @@ class _Death:
 def note_first_page(file: Path) -> None:
     def note() -> None:
         if not file.exists():
-            file.write_text(str(time.monotonic()))
+            file.write_text(f"{time.monotonic()} {time.process_time() + _of_the_drivers():.3f}")
 
     _wrap("agent.mapping.compile", "CompiledMapping.apply", note, BEFORE)
+
+
+def _of_the_drivers() -> float:
+    spent = 0.0
+    for driver in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # it has ended meanwhile
+            times = driver.cpu_times()
+            spent += times.user + times.system
+    return spent
 
 
 def _wrap(module: str, path: str, met: Callable[[], None], when: str) -> None:
