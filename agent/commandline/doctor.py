@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from agent.commandline.exits import ExitCode
-from agent.commandline.invocation import Invocation, json_option, pass_invocation, run_async, shared_options
+from agent.commandline.invocation import (
+    Invocation,
+    json_option,
+    pass_invocation,
+    patience_option,
+    run_async,
+    shared_options,
+)
 
 if TYPE_CHECKING:
     from agent.commandline.output import Output
@@ -24,13 +31,7 @@ WIDTH: Final = 110  # of the lines of one finding; a narrow terminal wraps them 
 @click.option(
     "--connection", metavar="NAME", help="Look at this connection alone, also where it is not enabled."
 )
-@click.option(
-    "--patience",
-    type=click.FloatRange(min=1.0, max=100.0),
-    default=1.0,
-    metavar="N",
-    help="Wait N times as long for everything, over a slow line or on a busy machine.",
-)
+@patience_option
 @click.option("--list", "listed", is_flag=True, help="List the checks, and do nothing.")
 @click.option("--verbose", "-v", is_flag=True, help="Tell of what is fine, too.")
 @shared_options

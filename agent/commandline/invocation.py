@@ -95,6 +95,17 @@ def json_option(command: Command) -> Command:
     )(command)
 
 
+def patience_option(command: Command) -> Command:
+    """--patience, of the commands that run checks."""
+    return click.option(
+        "--patience",
+        type=click.FloatRange(min=1.0, max=100.0),
+        default=1.0,
+        metavar="N",
+        help="Wait N times as long for everything, over a slow line or on a busy machine.",
+    )(command)
+
+
 def _remember(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
     def callback(context: click.Context, _parameter: click.Parameter, value: Any) -> None:
         if value:

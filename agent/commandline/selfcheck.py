@@ -6,14 +6,21 @@ import os
 
 import click
 
-from agent.commandline.invocation import Invocation, json_option, pass_invocation, run_async
+from agent.commandline.invocation import (
+    Invocation,
+    json_option,
+    pass_invocation,
+    patience_option,
+    run_async,
+)
 
 
 @click.command()
+@patience_option
 @click.option("--verbose", "-v", is_flag=True, help="Tell of what is fine, too.")
 @json_option
 @pass_invocation
-def selfcheck(invocation: Invocation, *, verbose: bool) -> None:
+def selfcheck(invocation: Invocation, *, patience: float, verbose: bool) -> None:
     """Try everything that the program is made of, on this machine.
 
     Every module and library, an outbox, TLS, time zones, character sets, and each driver's process. Needs no
@@ -33,4 +40,4 @@ def selfcheck(invocation: Invocation, *, verbose: bool) -> None:
         environ=os.environ,
         clock=SystemClock(),
     )
-    tell(invocation, run_async(examine(nothing, CHECKS)), CHECKS, verbose=verbose)
+    tell(invocation, run_async(examine(nothing, CHECKS, patience=patience)), CHECKS, verbose=verbose)

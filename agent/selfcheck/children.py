@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from agent.beside import beside
 from agent.clock import SystemClock
 from agent.doctor.check import Check, Known, Told
 from agent.doctor.libraries import trial_fails
+from agent.doctor.patience import patient
 from agent.errors import GroundwireError
 from agent.findings import Level
-from agent.hosting.driver import HostedDriver
+from agent.hosting.driver import DEFAULT_LIMITS, HostedDriver
 from agent.odbc_registry import offered
 from agent.selfcheck.words import BROKEN, part
 from drivers.registry import names
@@ -41,9 +43,12 @@ OPTIONS: Final[Mapping[str, tuple[Mapping[str, Any], tuple[str, ...]]]] = {
 
 async def start_each(told: Told) -> None:
     clock = SystemClock()
+    limits = replace(DEFAULT_LIMITS, start_seconds=patient(DEFAULT_LIMITS.start_seconds))
     for name in names():
         options, secrets = OPTIONS[name]
-        driver = HostedDriver("selfcheck", name, options, dict.fromkeys(secrets, _NO_SECRET), clock=clock)
+        driver = HostedDriver(
+            "selfcheck", name, options, dict.fromkeys(secrets, _NO_SECRET), limits, clock=clock
+        )
         try:
             description = await driver.describe()
             told.fine(name, "was started and answers", f"version {description.version}")
