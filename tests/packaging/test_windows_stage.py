@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
-from collections.abc import Callable
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -13,7 +11,9 @@ from typing import Any
 import pytest
 
 from tests.deployment import Deployment
-from tests.packaging.wine import ROOT, Wine, cannot, interpreter, windows_path
+from tests.packaging.windows_machine import SECONDS, until
+from tests.packaging.windows_python import PROGRAM, ROOT, interpreter
+from tests.packaging.wine import Wine, cannot, windows_path
 from tests.permissive import allow_everything
 
 pytestmark = [
@@ -21,7 +21,6 @@ pytestmark = [
     pytest.mark.timeout(7_200),
     pytest.mark.skipif(bool(cannot()), reason=cannot()),
 ]
-SECONDS = 1_800.0  # for one step, on a machine that does much else
 ADMINISTRATOR = ROOT / "tests" / "packaging" / "windows_administrator.py"
 SANDBOX = """
 system = "sandbox"
@@ -40,11 +39,11 @@ initial_window = "everything"
 class Administrator:
     """Of the service, inside Wine."""
 
-    def __init__(self, wine: Wine, folder: Path) -> None:
+    def __init__(self, wine: Wine, python: Path, folder: Path) -> None:
         self._folder = folder
         self._said = folder / "administrator.log"
         self._process: Popen[bytes] = wine.start(
-            windows_path(ADMINISTRATOR), windows_path(folder), said=self._said
+            str(python), windows_path(ADMINISTRATOR), windows_path(folder), said=self._said, cwd=PROGRAM
         )
 
     def ask(self, word: str) -> dict[str, Any]:
@@ -69,20 +68,12 @@ class Administrator:
         return "no answer"
 
 
-def until(holds: Callable[[], bool], why: Callable[[], str]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not holds():
-        told = why()
-        assert time.monotonic() < deadline, told
-        time.sleep(0.5)
-
-
 def events(folder: Path) -> list[str]:
     log = folder / "agent" / "state" / "log" / "agent.log"
     return [json.loads(line)["event"] for line in log.read_text("utf-8").splitlines()] if log.exists() else []
 
 
-def enrolled(wine: Wine, there: Deployment, folder: Path) -> None:
+def enrolled(wine: Wine, python: Path, there: Deployment, folder: Path) -> None:
     """An agent's folder whose identity the program made under Wine, over TLS."""
     config = folder / "agent"
     (config / "connections").mkdir(parents=True)
@@ -94,14 +85,16 @@ def enrolled(wine: Wine, there: Deployment, folder: Path) -> None:
     (config / "connections" / "sandbox.toml").write_text(SANDBOX)
     allow_everything(config, ["sandbox"])
     code = there.post("/enrolment-codes", {"agentName": "windows"})["code"]
-    wine.run("-m", "agent.cli", "enroll", url, code, "--config", windows_path(config), seconds=SECONDS)
+    command = (str(python), "-m", "agent.cli", "enroll", url, code, "--config", windows_path(config))
+    wine.run(*command, seconds=SECONDS, cwd=PROGRAM)
 
 
-def test_the_service_starts_reads_sends_and_ends_with_its_drain(tmp_path):
+def test_the_service_starts_reads_sends_and_ends_with_its_drain(tmp_path: Path) -> None:
     folder = tmp_path / "windows"
-    with Deployment(tmp_path / "relay") as there, Wine(tmp_path / "prefix", interpreter()) as wine:
-        enrolled(wine, there, folder)
-        administrator = Administrator(wine, folder)
+    python = interpreter()
+    with Deployment(tmp_path / "relay") as there, Wine(tmp_path / "prefix") as wine:
+        enrolled(wine, python, there, folder)
+        administrator = Administrator(wine, python, folder)
 
         made = administrator.answer()
         assert len(made["steps"]) == 3, made

