@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: bundle bundle-portable bundle-twice compatibility help service-cycle demo quick-start test check faults network faults-scaled relay-scaled sim soak security fuzz bugs bench lock screenshots schemas messages docs client release packages clean
+.PHONY: bundle bundle-portable bundle-twice compatibility help service-cycle demo quick-start test check faults network faults-scaled relay-scaled sim soak security fuzz api-walks bugs bench lock screenshots schemas messages docs client release packages clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,6 +62,9 @@ security: .venv/dev packages ## the attacks on the agent, long: GROUNDWIRE_STRIN
 
 fuzz: .venv/fuzz ## coverage-guided fuzzing: SECONDS=60 for each target, TARGET=frames for one (docs/fuzzing.md)
 	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(if $(TARGET),--target $(TARGET))
+
+api-walks: .venv/dev ## walk along the links of the API's description with every check on: REQUESTS=4000 (docs/api.md)
+	GROUNDWIRE_API_REQUESTS=$(or $(REQUESTS),4000) $(BIN)/pytest -q -s -n 0 --timeout 0 tests/integration/test_relay_openapi_links.py
 
 bugs: .venv/dev packages ## plant each seeded bug and see that a test catches it (docs/seeded-bugs.md). BUG=07: one; JOBS=2: two at a time
 	$(BIN)/python -m tests.bugs.hunt $(addprefix --bug ,$(BUG)) --jobs $(or $(JOBS),1)

@@ -13,8 +13,9 @@ from pydantic_core import PydanticCustomError
 from relay.api.schemas import Answer, Body
 from relay.lifecycle import CommandState
 
-RFC_3339 = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
-DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+DATE = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_MINUTE = r"([01][0-9]|2[0-3]):[0-5][0-9]"
+RFC_3339 = rf"{DATE}T{_MINUTE}:[0-5][0-9](\.[0-9]{{1,6}})?(Z|[+-]{_MINUTE})"
 _SINCE = re.compile(f"{RFC_3339}|{DATE}")
 MAX_KEY = 4_000  # characters; longer than any key that a source has
 MAX_KEYS = 1_000

@@ -14,6 +14,7 @@ from agent.model.entities import ENTITIES
 from relay.api import problems, sparse
 from relay.api.command_schemas import COMMAND_EXAMPLE
 from relay.api.examples import example_of
+from relay.api.links import link
 from relay.api.records import component_schemas, schema_name
 from relay.api.repeats import HEADER, MAX_KEY_LENGTH, WRITES
 from relay.api.shell import API_VERSION
@@ -32,6 +33,9 @@ Whatever an agent is asked is a command: it answers 202 with the command, whose 
 Every answer that is one JSON document has an `ETag`: sent back in `If-None-Match` it is answered with 304 while nothing
 has changed. `fields` chooses members. Every write takes an `Idempotency-Key`. A token may make a number of requests,
 which `RateLimit-Policy` and `RateLimit` tell.
+
+The `links` of an answer say what can be done with what it names: a list leads to its items and to its next page, what
+was made to its reading, changing and deleting, a command to its outcome.
 
 Amounts and quantities are exact decimals in strings. Times are RFC 3339 in UTC. Absent values are null.
 """
@@ -82,7 +86,6 @@ _FIELDS: Final = {
     "name": sparse.PARAMETER,
     "in": "query",
     "required": False,
-    "schema": {"type": "string", "maxLength": sparse.MAX_LENGTH},
     "description": "Members that are wanted, with a comma between them; all others are left out, also those that are "
     "required otherwise. In a list it is about the items.",
 }
@@ -115,6 +118,7 @@ def describe(app: FastAPI) -> Described:
         for media in _json_media(operation):
             if "example" not in media and "examples" not in media:
                 media["example"] = deepcopy(example_of(media["schema"], components))
+    link(operation for _, operation in _operations(schema))
     return schema
 
 
@@ -145,6 +149,9 @@ def _problem_example(status: int, answer: Described) -> Described:
 
 
 def _share(operation: Described) -> None:
+    for parameter in operation.get("parameters", ()):
+        if parameter["name"] == "cursor":
+            parameter["schema"]["format"] = "cursor"  # no other text than one that came is any good
     for status, answer in operation["responses"].items():
         if status.startswith("2"):
             answer["headers"] = answer.get("headers", {}) | _EVERYWHERE
@@ -163,19 +170,26 @@ def _read(operation: Described, components: Described) -> None:
     answer["headers"] |= _ETAG
     operation["responses"]["304"] = {"description": "As it was.", "headers": {**_EVERYWHERE, **_ETAG}}
     operation.setdefault("parameters", []).append(dict(_IF_NONE_MATCH))
-    if _has_members(answer["content"][_JSON]["schema"], components):
-        operation["parameters"].append(dict(_FIELDS))
+    members = _members(answer["content"][_JSON]["schema"], components)
+    if members:
+        operation["parameters"].append({**_FIELDS, "schema": _some_of(members)})
 
 
-def _has_members(schema: Described, components: Described) -> bool:
-    """Whether `sparse.members_of` knows members of it."""
+def _members(schema: Described, components: Described) -> list[str]:
+    """Those that `sparse.members_of` knows of it."""
     if "$ref" not in schema:
-        return False
+        return []
     found = components[schema["$ref"].rpartition("/")[2]]
     items = found.get("properties", {}).get("items", {}).get("items", {})
     if "$ref" in items:
         found = components[items["$ref"].rpartition("/")[2]]
-    return found.get("additionalProperties") is not True
+    return [] if found.get("additionalProperties") is True else sorted(found["properties"])
+
+
+def _some_of(names: list[str]) -> Described:
+    """A text of some of these, with commas between them."""
+    one = f"({'|'.join(names)})"
+    return {"type": "string", "pattern": f"^({one}(,{one})*)?$", "maxLength": sparse.MAX_LENGTH}
 
 
 def _written(operation: Described) -> None:

@@ -85,7 +85,10 @@ def _micros(moment: str) -> int | None:
     try:
         return to_micros(datetime.fromisoformat(moment)) if moment else None
     except (ValueError, OverflowError) as error:
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "updated_after is no moment.") from error
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            '`updated_after` is a day that no calendar has; write a moment such as "2026-01-31T08:00:00Z".',
+        ) from error
 
 
 def _answer(entity: Entity, suffix: str = "") -> dict[int | str, dict[str, Any]]:

@@ -22,6 +22,7 @@ router = APIRouter(tags=["events"])
 PURPOSE: Final = "events"
 NOW: Final = "now"
 _LOOK_AGAIN_SECONDS: Final = 1.0
+_TYPE: Final = f"({'|'.join(EventType)})".replace(".", "[.]")
 
 
 class EventOut(Answer):
@@ -66,7 +67,13 @@ async def list_events(  # noqa: PLR0913, RUF100 - one parameter per filter
     ctx: Context,
     tenant: Tenant,
     type: Annotated[  # noqa: A002 - the parameter's name
-        str, Query(max_length=500, description="Only of these types, with commas between them.")
+        str,
+        Query(
+            max_length=500,
+            description="Only of these types, with commas between them.",
+            examples=["record.created,record.updated"],
+            json_schema_extra={"pattern": rf"^({_TYPE}(,{_TYPE})*)?$"},
+        ),
     ] = "",
     connection: Annotated[str, Query(max_length=200, description="Only of this connection.")] = "",
     agent: Annotated[str, Query(max_length=200, description="Only of this agent.")] = "",

@@ -8,6 +8,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from relay.store.base import DeadLetterState
+
 
 class Answer(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
@@ -187,10 +189,13 @@ class DeadLetterOut(Answer):
     stream: str
     entity: str
     run: str
-    key: str
-    field: str = Field(examples=["orderNo"])
-    reason: str = Field(examples=["required"])
-    message: str
+    key: str = Field(description="The record's; empty: it stands for a whole batch that cannot be read.")
+    field: str = Field(description="Where in the record.", examples=["orderNo"])
+    reason: str = Field(
+        description="Why, as a code; the page on messages has each with what to do.", examples=["missing"]
+    )
+    message: str = Field(description="Why, in words, without the value.")
+    state: DeadLetterState
     received_at: datetime
 
 
@@ -198,3 +203,23 @@ class DeadLetterList(Answer):
     items: list[DeadLetterOut]
     next_cursor: str = Field(description="Valid for ever: what comes later is found behind it.")
     has_more: bool
+
+
+class DeadLetterCauseOut(Answer):
+    """What keeps some records from passing."""
+
+    connection: str = Field(examples=["adventureworks"])
+    entity: str = Field(examples=["purchase_order"])
+    field: str = Field(examples=["orderNo"])
+    reason: str = Field(examples=["missing"])
+    count: int = Field(description="How many dead letters have this cause.", examples=[12])
+    oldest_at: datetime = Field(description="When the first of them came.")
+    newest_at: datetime
+
+
+class DeadLetterCauseList(Answer):
+    items: list[DeadLetterCauseOut] = Field(description="The most frequent cause first.")
+    complete: bool = Field(
+        description="False: there are more than 200,000 letters, or more than 500 causes. The counts are of the oldest "
+        "200,000; filters make it less."
+    )

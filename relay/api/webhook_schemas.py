@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Final
 
 from pydantic import AwareDatetime, Field
 
@@ -11,6 +11,10 @@ from relay.api.schemas import Answer, Body
 from relay.events import EventType
 from relay.webhooks.base import DeliveryState, DisabledReason
 from relay.webhooks.targets import MAX_URL
+
+MOST_TYPES: Final = 100
+ConnectionId = Annotated[str, Field(min_length=1, max_length=200)]
+LaterWord = Annotated[str, Field(min_length=1, max_length=100)]  # that a newer relay knows
 
 _TYPES: Any = Field(
     default=[],
@@ -28,15 +32,18 @@ _SECRET: Any = Field(
     default=None,
     max_length=128,
     description="A secret of your own, `whsec_` and 24 to 64 bytes in Base64; by default one is made.",
+    examples=[None],
+    json_schema_extra={"pattern": "^whsec_[A-Za-z0-9+/]{32,86}={0,2}$"},
 )
 _URL = "https://platform.example/groundwire"
+_A_URL: Any = {"format": "uri", "pattern": "^https?://"}
 
 
 class WebhookEndpointIn(Body):
-    url: str = Field(min_length=1, max_length=MAX_URL, examples=[_URL])
+    url: str = Field(min_length=1, max_length=MAX_URL, examples=[_URL], json_schema_extra=_A_URL)
     description: str = Field(default="", max_length=500)
     types: list[EventType] = _TYPES
-    connections: list[str] = _CONNECTIONS
+    connections: list[ConnectionId] = _CONNECTIONS
     ordered: bool = Field(
         default=False,
         description="One after the other for each connection: one that fails holds up those behind it.",
@@ -48,10 +55,16 @@ class WebhookEndpointIn(Body):
 class WebhookEndpointPatch(Body):
     """What is not named stays as it is."""
 
-    url: str | None = Field(default=None, min_length=1, max_length=MAX_URL, examples=[_URL])
+    url: str | None = Field(
+        default=None, min_length=1, max_length=MAX_URL, examples=[_URL], json_schema_extra=_A_URL
+    )
     description: str | None = Field(default=None, max_length=500)
-    types: list[EventType] | None = Field(default=None, max_length=len(EventType))
-    connections: list[str] | None = Field(default=None, max_length=200)
+    types: list[EventType | LaterWord] | None = Field(
+        default=None,
+        max_length=MOST_TYPES,
+        description="Types of this version, and those of a newer relay that the endpoint has already; empty: all.",
+    )
+    connections: list[ConnectionId] | None = Field(default=None, max_length=200)
     ordered: bool | None = None
     enabled: bool | None = None
 
@@ -62,7 +75,10 @@ class WebhookEndpointOut(Answer):
     id: str = Field(examples=["wep_0640f2d3c8a1f00d5b3e9a"])
     url: str = Field(examples=[_URL])
     description: str
-    types: list[EventType] = Field(examples=[["record.updated"]])
+    types: list[EventType | LaterWord] = Field(
+        examples=[["record.updated"]],
+        description="Empty: all. One that a newer relay knows stands here by its name.",
+    )
     connections: list[str] = Field(examples=[["adventureworks"]])
     ordered: bool
     enabled: bool
@@ -73,7 +89,9 @@ class WebhookEndpointOut(Answer):
     disabled_at: datetime | None = Field(
         description="When it was disabled; a replay from then on brings what it missed."
     )
-    disabled_reason: DisabledReason | None
+    disabled_reason: DisabledReason | str | None = Field(
+        description="Null while it is enabled. One of a newer relay stands here by its name."
+    )
 
 
 class WebhookEndpointCreated(WebhookEndpointOut):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
@@ -28,7 +29,7 @@ from relay.api.webhook_schemas import (
     WebhookTestOut,
 )
 from relay.events import EventType
-from relay.webhooks.base import DeliveryState, DisabledReason, Endpoint, ShownDelivery, Wish
+from relay.webhooks.base import DeliveryState, Endpoint, ShownDelivery, Wish
 from relay.webhooks.desk import MOST_ENDPOINTS, TooManyTests
 from relay.webhooks.plan import Verdict, verdict_of
 from relay.webhooks.signing import NotASecret
@@ -37,8 +38,8 @@ from relay.webhooks.targets import TargetRefused
 router = APIRouter(tags=["webhooks"])
 
 REPLAYED_AT_ONCE: Final = 10_000  # events
-MAX_CONNECTION: Final = 200  # characters
 _THING: Final = "webhook endpoint"
+_KNOWN: Final = list(EventType)
 
 
 @router.get("/webhook-endpoints", summary="List webhook endpoints")
@@ -55,9 +56,7 @@ async def list_webhook_endpoints(ctx: Context, tenant: Tenant) -> WebhookEndpoin
 async def create_webhook_endpoint(
     ctx: Context, tenant: WebhooksTenant, body: Annotated[WebhookEndpointIn, Body()], response: Response
 ) -> WebhookEndpointCreated:
-    wish = Wish(
-        body.url, body.description, frozenset(body.types), _connections(body.connections), body.ordered
-    )
+    wish = Wish(body.url, body.description, frozenset(body.types), frozenset(body.connections), body.ordered)
     _check(ctx, wish)
     try:
         made = await ctx.webhooks.create(tenant, wish, enabled=body.enabled, secret=body.secret)
@@ -249,12 +248,15 @@ def _not_a_secret() -> Problem:
     )
 
 
-def _connections(names: list[str]) -> frozenset[str]:
-    if any(not 0 < len(name) <= MAX_CONNECTION for name in names):
+def _types(wanted: Sequence[str], there: frozenset[str]) -> frozenset[str]:
+    """Those that a newer relay put there may stay: to take them out would be to choose all, or others."""
+    strange = sorted(set(wanted) - set(EventType) - there)
+    if strange:
         raise Problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY, f"A connection's id has 1 to {MAX_CONNECTION} characters."
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            f"There is no type of events {strange[0]!r}; there are {', '.join(EventType)}.",
         )
-    return frozenset(names)
+    return frozenset(wanted)
 
 
 def _changed(wish: Wish, body: WebhookEndpointPatch) -> Wish:
@@ -262,10 +264,16 @@ def _changed(wish: Wish, body: WebhookEndpointPatch) -> Wish:
         wish,
         url=wish.url if body.url is None else body.url,
         description=wish.description if body.description is None else body.description,
-        types=wish.types if body.types is None else frozenset(body.types),
-        connections=wish.connections if body.connections is None else _connections(body.connections),
+        types=wish.types if body.types is None else _types(body.types, wish.types),
+        connections=wish.connections if body.connections is None else frozenset(body.connections),
         ordered=wish.ordered if body.ordered is None else body.ordered,
     )
+
+
+def _place(event_type: str) -> tuple[int, str]:
+    """In the order of their list; those of a newer relay come last."""
+    known = event_type in _KNOWN
+    return (_KNOWN.index(EventType(event_type)) if known else len(_KNOWN), event_type)
 
 
 def _endpoint_out(endpoint: Endpoint) -> WebhookEndpointOut:
@@ -274,7 +282,7 @@ def _endpoint_out(endpoint: Endpoint) -> WebhookEndpointOut:
         id=endpoint.id,
         url=wish.url,
         description=wish.description,
-        types=[known for known in EventType if known in wish.types],
+        types=sorted(wish.types, key=_place),
         connections=sorted(wish.connections),
         ordered=wish.ordered,
         enabled=endpoint.enabled,
@@ -283,7 +291,7 @@ def _endpoint_out(endpoint: Endpoint) -> WebhookEndpointOut:
         last_success_at=endpoint.last_success_at,
         failing_since=endpoint.failing_since,
         disabled_at=endpoint.disabled_at,
-        disabled_reason=next((known for known in DisabledReason if known == endpoint.disabled_reason), None),
+        disabled_reason=endpoint.disabled_reason,
     )
 
 

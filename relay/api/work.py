@@ -1,4 +1,4 @@
-"""Sync runs and dead letters."""
+"""Sync runs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from relay.api.commanding import (
     synced,
 )
 from relay.api.context import ApiContext, CommandingTenant, Context, Tenant
-from relay.api.cursors import bookmark_of, decode_id, encode_id, place_of
+from relay.api.cursors import decode_id, encode_id
 from relay.api.exact import exact_body
 from relay.api.problems import Problem, not_found
 from relay.api.running import RUNNING, SYNC_KINDS, runs_under_way, starter_of
-from relay.api.schemas import DeadLetterList, DeadLetterOut, SyncRunList, SyncRunOut
-from relay.store.base import DeadLetterRow, Place, RunRow
+from relay.api.schemas import SyncRunList, SyncRunOut
+from relay.store.base import RunRow
 
 router = APIRouter()
 starting = APIRouter(tags=["sync runs"], responses=COMMAND_RESPONSES, dependencies=[Depends(exact_body)])
@@ -129,27 +129,6 @@ async def _cancellable(ctx: ApiContext, tenant: str, run: str) -> SyncRunOut:
     return await _under_way(ctx, tenant, run)
 
 
-@router.get("/dead-letters", tags=["dead letters"], summary="List open dead letters in the order they came")
-async def list_dead_letters(
-    ctx: Context,
-    tenant: Tenant,
-    connection: ConnectionFilter = "",
-    cursor: Cursor = "",
-    limit: Limit = 100,
-) -> DeadLetterList:
-    """Records that could not pass. One is settled, and no longer listed, when its record or its tombstone comes."""
-    taken = place_of(ctx.cursors, tenant, cursor)
-    found = await ctx.index.dead_letters(tenant, connection=connection, after=taken.place, limit=limit + 1)
-    there = await bookmark_of(ctx.cursors, taken)
-    page = found[:limit]
-    reached = Place(page[-1].position, page[-1].row) if page else there.place
-    return DeadLetterList(
-        items=[_dead_letter_out(letter) for letter in page],
-        next_cursor=there.cursor(reached),
-        has_more=len(found) > limit,
-    )
-
-
 def sync_run_out(run: RunRow) -> SyncRunOut:
     return SyncRunOut.model_validate(
         {
@@ -159,18 +138,4 @@ def sync_run_out(run: RunRow) -> SyncRunOut:
             "stream": run.stream,
             "entity": run.entity,
         }
-    )
-
-
-def _dead_letter_out(letter: DeadLetterRow) -> DeadLetterOut:
-    return DeadLetterOut(
-        connection=letter.connection,
-        stream=letter.stream,
-        entity=letter.entity,
-        run=letter.run,
-        key=letter.key,
-        field=letter.field,
-        reason=letter.reason,
-        message=letter.message,
-        received_at=letter.received_at,
     )

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Final, Protocol
 
 from agent.errors import TransientError
+from relay.health.facts import Certificate
 from relay.lifecycle import Command, CommandState
 from relay.store.sql import Engine
 
@@ -129,6 +130,7 @@ class ConnectionStatus:
     paused: bool | None = None  # None: its agent does not say
     commands: tuple[str, ...] | None = None  # the words of the protocol that its policy lets pass
     operations: tuple[Mapping[str, Any], ...] | None = None  # the operation matrix
+    certificates: tuple[Certificate, ...] | None = None  # kept with its health, see store/health.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,6 +355,11 @@ class RunRow:
     report: Mapping[str, Any]
 
 
+class DeadLetterState(StrEnum):
+    OPEN = "open"
+    SETTLED = "settled"  # its record, or its tombstone, came behind it; or it was told anew
+
+
 @dataclass(frozen=True, slots=True)
 class DeadLetterRow:
     position: int
@@ -367,6 +374,32 @@ class DeadLetterRow:
     reason: str
     message: str
     received_at: datetime
+    state: DeadLetterState = DeadLetterState.OPEN  # as of when it was asked for; it is not kept
+
+
+@dataclass(frozen=True, slots=True)
+class LetterFilter:
+    connection: str = ""
+    entity: str = ""
+    run: str = ""
+    key: str = ""
+    field: str = ""
+    reason: str = ""
+    since: int | None = None  # came then or later; epoch microseconds
+    state: DeadLetterState | None = DeadLetterState.OPEN  # None: all
+
+
+@dataclass(frozen=True, slots=True)
+class LetterCause:
+    """Dead letters with one cause."""
+
+    connection: str
+    entity: str
+    field: str
+    reason: str
+    count: int
+    oldest: datetime
+    newest: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -421,6 +454,19 @@ class Found:
     records: list[IndexedRecord] = field(default_factory=list)
     reached: Place = field(default_factory=Place)  # go on behind this
     more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FoundLetters:
+    letters: list[DeadLetterRow]
+    reached: Place | None  # go on behind this; None: nothing was found behind where it began
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    causes: list[LetterCause]
+    whole: bool  # False: there are more letters than were looked at
 
 
 class Need(StrEnum):
@@ -478,8 +524,12 @@ class RecordIndex(Protocol):
     async def run(self, tenant: str, run: str) -> RunRow | None: ...
     async def last_runs(self, tenant: str, connection: str) -> list[RunRow]: ...
     async def dead_letters(
-        self, tenant: str, *, connection: str, after: Place, limit: int
-    ) -> list[DeadLetterRow]: ...
+        self, tenant: str, wanted: LetterFilter, *, after: Place, limit: int
+    ) -> FoundLetters: ...
+    async def letter_causes(self, tenant: str, wanted: LetterFilter, *, most: int) -> Counted:
+        """How many there are of each cause, the most first; `most`: how many letters are looked at."""
+        ...
+
     async def needs(self, batches: Sequence[BatchHeader]) -> list[Need]: ...  # one for each
     async def forget(self, batches: Sequence[BatchHeader]) -> None: ...  # their runs and dead letters
     async def forget_tenant(self, tenant: str, limit: int) -> int: ...  # rows that went; 0: nothing is left

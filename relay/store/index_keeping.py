@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from relay.store.base import BatchHeader, IndexIncomplete, Need
-from relay.store.index_reading import OPEN_LETTER
+from relay.store.index_letters import OPEN_LETTER
 from relay.store.sql import Sql
 
 

@@ -9,7 +9,6 @@ from typing import Any, Final
 import orjson
 
 from relay.store.base import (
-    DeadLetterRow,
     Deleted,
     Found,
     IndexedRecord,
@@ -146,30 +145,3 @@ def last_runs(db: Sql, tenant: str, connection: str) -> list[RunRow]:
 def _run(row: Any) -> RunRow:
     *same, report = row
     return RunRow(*(*same, orjson.loads(report)))
-
-
-# A letter is settled once its record, or its tombstone, has come behind it.
-_PASSED: Final = (
-    "EXISTS (SELECT 1 FROM scopes s JOIN records r ON r.scope = s.id AND r.key = d.key WHERE s.tenant = d.tenant "
-    "AND s.connection = d.connection AND s.entity = d.entity AND r.position > d.position)"
-)
-_REPEATED: Final = (
-    "EXISTS (SELECT 1 FROM dead_letters n WHERE n.tenant = d.tenant AND n.connection = d.connection "
-    "AND n.entity = d.entity AND n.key = d.key AND n.position > d.position)"
-)
-OPEN_LETTER: Final = f"(key = '' OR NOT ({_PASSED} OR {_REPEATED}))"  # of `dead_letters d`
-
-
-def dead_letters(db: Sql, tenant: str, connection: str, after: Place, limit: int) -> list[DeadLetterRow]:
-    rows = db.execute(
-        "SELECT position, row, tenant, connection, stream, entity, run, key, field, reason, message, received_at "  # noqa: S608 - only our own text
-        f"FROM dead_letters d WHERE tenant = ?1 AND (?2 = '' OR connection = ?2) AND (position, row) > (?3, ?4) "
-        f"AND {OPEN_LETTER} ORDER BY position, row LIMIT ?5",
-        (tenant, connection, after.position, after.row, limit),
-    )
-    return [_dead_letter(row) for row in rows]
-
-
-def _dead_letter(row: Any) -> DeadLetterRow:
-    *same, received_at = row
-    return DeadLetterRow(*(*same, from_micros(received_at)))

@@ -5,17 +5,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import astuple, replace
 from typing import TypeVar
 
 from agent.errors import StorageDamaged
 from relay.store import index_keeping as keeping
+from relay.store import index_letters, index_writing, removing
 from relay.store import index_reading as reading
-from relay.store import index_writing, removing
 from relay.store.base import (
     BatchHeader,
     Changes,
-    DeadLetterRow,
+    Counted,
     Found,
+    FoundLetters,
+    LetterCause,
+    LetterFilter,
     Need,
     Place,
     RecordFilter,
@@ -118,9 +122,38 @@ class SqlRecordIndex(ABC):
         return await self._show(lambda db: reading.last_runs(db, tenant, connection))
 
     async def dead_letters(
-        self, tenant: str, *, connection: str, after: Place, limit: int
-    ) -> list[DeadLetterRow]:
-        return await self._show(lambda db: reading.dead_letters(db, tenant, connection, after, limit))
+        self, tenant: str, wanted: LetterFilter, *, after: Place, limit: int
+    ) -> FoundLetters:
+        return await self._show(lambda db: index_letters.page(db, tenant, wanted, after, limit))
+
+    async def letter_causes(self, tenant: str, wanted: LetterFilter, *, most: int) -> Counted:
+        """A few thousand at a time, between which others read."""
+        sums: dict[tuple[str, str, str, str], LetterCause] = {}
+        after: Place | None = Place()
+        for _ in range(0, most, index_letters.COUNTED_AT_ONCE):
+            if after is None:
+                break
+            some, after = await self._counted(tenant, wanted, after)
+            for cause in some:
+                _add_up(sums, cause)
+        causes = sorted(sums.values(), key=lambda cause: (-cause.count, astuple(cause)))
+        return Counted(causes, whole=after is None)
+
+    async def _counted(
+        self, tenant: str, wanted: LetterFilter, after: Place
+    ) -> tuple[list[LetterCause], Place | None]:
+        return await self._show(lambda db: index_letters.count(db, tenant, wanted, after))
+
+
+def _add_up(sums: dict[tuple[str, str, str, str], LetterCause], cause: LetterCause) -> None:
+    name = (cause.connection, cause.entity, cause.field, cause.reason)
+    known = sums.get(name)
+    if known is not None:
+        cause = replace(
+            known, count=known.count + cause.count, oldest=min(known.oldest, cause.oldest),
+            newest=max(known.newest, cause.newest),
+        )  # fmt: skip
+    sums[name] = cause
 
 
 def _nobody_listens() -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from agent.errors import GroundwireError, StorageDamaged, TransientError, VersionMismatch
 from relay.store import numbering
-from relay.store.base import Place, RecordFilter, Tenant
+from relay.store.base import LetterFilter, Place, RecordFilter, Tenant
 from relay.store.database import Database
 from relay.store.opening import _create, log_of
 from relay.store.sqlite import STORE_FILE, SqliteStore
@@ -87,7 +87,7 @@ async def test_a_batch_that_is_spoilt_on_the_disk_is_taken_out_of_the_index_and_
         await relay.materialiser._heal()
 
         assert await shown(relay) == ["k0", "k1", "k3"]
-        (letter,) = await relay.index.dead_letters("acme", connection="", after=Place(), limit=10)
+        (letter,) = (await relay.index.dead_letters("acme", LetterFilter(), after=Place(), limit=10)).letters
         assert letter.reason == "unreadable_batch"
         (stream,) = await relay.store.stream_positions("acme", "nav")
         assert (stream.records, stream.last_seq) == (3, 4)
@@ -106,7 +106,7 @@ async def test_a_damaged_index_is_made_again_while_the_relay_runs(tmp_path: Path
         running.cancel()
 
         assert await shown(relay) == ["k1"]
-        assert await relay.index.dead_letters("acme", connection="", after=Place(), limit=10) == []
+        assert (await relay.index.dead_letters("acme", LetterFilter(), after=Place(), limit=10)).letters == []
 
 
 async def test_a_page_of_the_index_that_cannot_be_read_is_noticed(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from agent.errors import TransientError
 from relay.documents import Documents
 from relay.ingest import Ingest
 from relay.materialise import Materialiser
-from relay.store.base import AppendOutcome, Place, RecordFilter
+from relay.store.base import AppendOutcome, LetterFilter, Place, RecordFilter
 from relay.store.postgresql.address import Address
 from relay.store.postgresql.index import PostgresRecordIndex
 from relay.store.postgresql.store import PostgresStore
@@ -239,7 +239,7 @@ async def damaged_day(address: Address, damage: Callable[[list[bytes]], object])
 
         found = await day.index.find("acme", "purchase_order", RecordFilter(), Place(), 100)
         assert sorted(record.key for record in found.records) == ["k0", "k2"]
-        (letter,) = await day.index.dead_letters("acme", connection="", after=Place(), limit=10)
+        (letter,) = (await day.index.dead_letters("acme", LetterFilter(), after=Place(), limit=10)).letters
         assert letter.reason == "unreadable_batch"
         (stream,) = await day.store.stream_positions("acme", "nav")
         assert (stream.records, stream.last_seq) == (2, 3)

@@ -14,7 +14,17 @@ from typing import Final, TypeVar
 import psycopg
 
 from relay.store import index_writing
-from relay.store.base import Changes, Found, Place, RecordColumns, RecordFilter, RemovedKeys, Scope
+from relay.store.base import (
+    Changes,
+    Found,
+    FoundLetters,
+    LetterFilter,
+    Place,
+    RecordColumns,
+    RecordFilter,
+    RemovedKeys,
+    Scope,
+)
 from relay.store.postgresql.address import Address
 from relay.store.postgresql.bounded import bounded
 from relay.store.postgresql.faults import translate
@@ -56,6 +66,12 @@ class PostgresRecordIndex(SqlRecordIndex):
         asked = {scope: {bounded(key): key for key in keys} for scope, keys in wanted.items()}
         found = await super().living({scope: list(keys) for scope, keys in asked.items()})
         return {scope: {asked[scope][key] for key in keys} for scope, keys in found.items()}
+
+    async def dead_letters(
+        self, tenant: str, wanted: LetterFilter, *, after: Place, limit: int
+    ) -> FoundLetters:
+        asked = replace(wanted, key=bounded(wanted.key))
+        return await super().dead_letters(tenant, asked, after=after, limit=limit)
 
     async def _reading(self, work: Callable[[Sql], T]) -> T:
         return await self._readers.read(work)

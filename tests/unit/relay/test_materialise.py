@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.errors import StorageFull
-from relay.store.base import Changes, Deleted, IndexedRecord, Place, RecordFilter
+from relay.store.base import Changes, Deleted, IndexedRecord, LetterFilter, Place, RecordFilter
 from relay.store.index import SqliteRecordIndex
 from tests.unit.relay.making import (
     Relay,
@@ -53,7 +53,9 @@ async def test_a_damaged_batch_is_passed_over_and_stands_among_the_dead_letters(
             "1": "old",
             "2": "",
         }
-        (letter,) = await relay.index.dead_letters("acme", connection="nav", after=Place(), limit=9)
+        (letter,) = (
+            await relay.index.dead_letters("acme", LetterFilter("nav"), after=Place(), limit=9)
+        ).letters
         assert letter.message == "batch 2 (records, 1): no payload"
         (position,) = await relay.store.stream_positions("acme", "nav")
         assert (position.last_seq, position.records) == (3, 2)
@@ -143,7 +145,9 @@ async def test_runs_and_dead_letters_are_found(tmp_path: Path) -> None:
         await relay.materialiser.catch_up()
 
         run = await relay.index.run("acme", "run-1")
-        letters = await relay.index.dead_letters("acme", connection="nav", after=Place(), limit=10)
+        letters = (
+            await relay.index.dead_letters("acme", LetterFilter("nav"), after=Place(), limit=10)
+        ).letters
         assert run is not None
         assert run.status == "succeeded"
         assert [letter.key for letter in letters] == ["7", "8"]
@@ -167,7 +171,7 @@ async def test_a_dead_letter_is_settled_by_what_comes_behind_it_for_its_key(tmp_
 
         await relay.materialiser.catch_up()
 
-        letters = await relay.index.dead_letters("acme", connection="", after=Place(), limit=10)
+        letters = (await relay.index.dead_letters("acme", LetterFilter(), after=Place(), limit=10)).letters
         assert [(letter.key, letter.position) for letter in letters] == [
             ("old", 2),
             ("other", 2),

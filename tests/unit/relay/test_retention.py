@@ -17,7 +17,7 @@ from relay.following import Following, Wanted
 from relay.lifecycle import CommandState
 from relay.retention import Ages, Sweeper, may_go
 from relay.settings import Keeping, Retention
-from relay.store.base import BatchHeader, Deleted, Need, NewBatch, Place, RecordFilter
+from relay.store.base import BatchHeader, Deleted, LetterFilter, Need, NewBatch, Place, RecordFilter
 from tests.unit.relay.making import (
     NOW,
     Relay,
@@ -170,10 +170,10 @@ async def test_dead_letters_go_when_they_are_settled_or_too_old(tmp_path: Path) 
         )
 
         assert await swept(relay, 31) == [1, 3, 4]
-        letters = await relay.index.dead_letters("acme", connection="", after=Place(), limit=9)
+        letters = (await relay.index.dead_letters("acme", LetterFilter(), after=Place(), limit=9)).letters
         assert [letter.reason for letter in letters] == ["unreadable_batch", "required"]
         assert await swept(relay, 91) == [4]
-        assert await relay.index.dead_letters("acme", connection="", after=Place(), limit=9) == []
+        assert (await relay.index.dead_letters("acme", LetterFilter(), after=Place(), limit=9)).letters == []
 
 
 async def test_commands_go_when_they_were_answered_long_ago(tmp_path: Path) -> None:

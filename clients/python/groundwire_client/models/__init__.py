@@ -40,8 +40,12 @@ from .connection_out_told_streams_item import ConnectionOutToldStreamsItem
 from .connection_state_out import ConnectionStateOut
 from .counts_out import CountsOut
 from .credentials_out import CredentialsOut
+from .dead_letter_cause_list import DeadLetterCauseList
+from .dead_letter_cause_out import DeadLetterCauseOut
+from .dead_letter_choice import DeadLetterChoice
 from .dead_letter_list import DeadLetterList
 from .dead_letter_out import DeadLetterOut
+from .dead_letter_state import DeadLetterState
 from .deleted import Deleted
 from .delivery_state import DeliveryState
 from .differences_out import DifferencesOut
@@ -207,8 +211,12 @@ __all__ = (
     "ConnectionStateOut",
     "CountsOut",
     "CredentialsOut",
+    "DeadLetterCauseList",
+    "DeadLetterCauseOut",
+    "DeadLetterChoice",
     "DeadLetterList",
     "DeadLetterOut",
+    "DeadLetterState",
     "Deleted",
     "DeliveryState",
     "DifferencesOut",

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
+from ..models.dead_letter_state import DeadLetterState
+
 T = TypeVar("T", bound="DeadLetterOut")
 
 
@@ -19,10 +21,11 @@ class DeadLetterOut:
         stream (str):
         entity (str):
         run (str):
-        key (str):
-        field (str):
-        reason (str):
-        message (str):
+        key (str): The record's; empty: it stands for a whole batch that cannot be read.
+        field (str): Where in the record.
+        reason (str): Why, as a code; the page on messages has each with what to do.
+        message (str): Why, in words, without the value.
+        state (DeadLetterState):
         received_at (datetime.datetime):
     """
 
@@ -34,6 +37,7 @@ class DeadLetterOut:
     field: str
     reason: str
     message: str
+    state: DeadLetterState
     received_at: datetime.datetime
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -54,6 +58,8 @@ class DeadLetterOut:
 
         message = self.message
 
+        state = self.state.value
+
         received_at = self.received_at.isoformat()
 
         field_dict: dict[str, Any] = {}
@@ -68,6 +74,7 @@ class DeadLetterOut:
                 "field": field,
                 "reason": reason,
                 "message": message,
+                "state": state,
                 "receivedAt": received_at,
             }
         )
@@ -93,6 +100,8 @@ class DeadLetterOut:
 
         message = d.pop("message")
 
+        state = DeadLetterState(d.pop("state"))
+
         received_at = datetime.datetime.fromisoformat(d.pop("receivedAt"))
 
         dead_letter_out = cls(
@@ -104,6 +113,7 @@ class DeadLetterOut:
             field=field,
             reason=reason,
             message=message,
+            state=state,
             received_at=received_at,
         )
 

@@ -20,7 +20,7 @@ class WebhookEndpointCreated:
         id (str):
         url (str):
         description (str):
-        types (list[EventType]):
+        types (list[EventType | str]): Empty: all. One that a newer relay knows stands here by its name.
         connections (list[str]):
         ordered (bool):
         enabled (bool):
@@ -29,14 +29,15 @@ class WebhookEndpointCreated:
         last_success_at (datetime.datetime | None): To the minute.
         failing_since (datetime.datetime | None): Null while what was answered last was answered well.
         disabled_at (datetime.datetime | None): When it was disabled; a replay from then on brings what it missed.
-        disabled_reason (DisabledReason | None):
+        disabled_reason (DisabledReason | None | str): Null while it is enabled. One of a newer relay stands here by its
+            name.
         secret (str): Shown this once.
     """
 
     id: str
     url: str
     description: str
-    types: list[EventType]
+    types: list[EventType | str]
     connections: list[str]
     ordered: bool
     enabled: bool
@@ -45,7 +46,7 @@ class WebhookEndpointCreated:
     last_success_at: datetime.datetime | None
     failing_since: datetime.datetime | None
     disabled_at: datetime.datetime | None
-    disabled_reason: DisabledReason | None
+    disabled_reason: DisabledReason | None | str
     secret: str
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -58,7 +59,11 @@ class WebhookEndpointCreated:
 
         types = []
         for types_item_data in self.types:
-            types_item = types_item_data.value
+            types_item: str
+            if isinstance(types_item_data, EventType):
+                types_item = types_item_data.value
+            else:
+                types_item = types_item_data
             types.append(types_item)
 
         connections = self.connections
@@ -132,7 +137,19 @@ class WebhookEndpointCreated:
         types = []
         _types = d.pop("types")
         for types_item_data in _types:
-            types_item = EventType(types_item_data)
+
+            def _parse_types_item(data: object) -> EventType | str:
+                try:
+                    if not isinstance(data, str):
+                        raise TypeError()
+                    types_item_type_0 = EventType(data)
+
+                    return types_item_type_0
+                except (TypeError, ValueError, AttributeError, KeyError):
+                    pass
+                return cast(EventType | str, data)
+
+            types_item = _parse_types_item(types_item_data)
 
             types.append(types_item)
 
@@ -191,7 +208,7 @@ class WebhookEndpointCreated:
 
         disabled_at = _parse_disabled_at(d.pop("disabledAt"))
 
-        def _parse_disabled_reason(data: object) -> DisabledReason | None:
+        def _parse_disabled_reason(data: object) -> DisabledReason | None | str:
             if data is None:
                 return data
             try:
@@ -202,7 +219,7 @@ class WebhookEndpointCreated:
                 return disabled_reason_type_0
             except (TypeError, ValueError, AttributeError, KeyError):
                 pass
-            return cast(DisabledReason | None, data)
+            return cast(DisabledReason | None | str, data)
 
         disabled_reason = _parse_disabled_reason(d.pop("disabledReason"))
 

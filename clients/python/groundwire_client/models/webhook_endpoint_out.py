@@ -21,7 +21,7 @@ class WebhookEndpointOut:
         id (str):
         url (str):
         description (str):
-        types (list[EventType]):
+        types (list[EventType | str]): Empty: all. One that a newer relay knows stands here by its name.
         connections (list[str]):
         ordered (bool):
         enabled (bool):
@@ -30,13 +30,14 @@ class WebhookEndpointOut:
         last_success_at (datetime.datetime | None): To the minute.
         failing_since (datetime.datetime | None): Null while what was answered last was answered well.
         disabled_at (datetime.datetime | None): When it was disabled; a replay from then on brings what it missed.
-        disabled_reason (DisabledReason | None):
+        disabled_reason (DisabledReason | None | str): Null while it is enabled. One of a newer relay stands here by its
+            name.
     """
 
     id: str
     url: str
     description: str
-    types: list[EventType]
+    types: list[EventType | str]
     connections: list[str]
     ordered: bool
     enabled: bool
@@ -45,7 +46,7 @@ class WebhookEndpointOut:
     last_success_at: datetime.datetime | None
     failing_since: datetime.datetime | None
     disabled_at: datetime.datetime | None
-    disabled_reason: DisabledReason | None
+    disabled_reason: DisabledReason | None | str
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -57,7 +58,11 @@ class WebhookEndpointOut:
 
         types = []
         for types_item_data in self.types:
-            types_item = types_item_data.value
+            types_item: str
+            if isinstance(types_item_data, EventType):
+                types_item = types_item_data.value
+            else:
+                types_item = types_item_data
             types.append(types_item)
 
         connections = self.connections
@@ -128,7 +133,19 @@ class WebhookEndpointOut:
         types = []
         _types = d.pop("types")
         for types_item_data in _types:
-            types_item = EventType(types_item_data)
+
+            def _parse_types_item(data: object) -> EventType | str:
+                try:
+                    if not isinstance(data, str):
+                        raise TypeError()
+                    types_item_type_0 = EventType(data)
+
+                    return types_item_type_0
+                except (TypeError, ValueError, AttributeError, KeyError):
+                    pass
+                return cast(EventType | str, data)
+
+            types_item = _parse_types_item(types_item_data)
 
             types.append(types_item)
 
@@ -187,7 +204,7 @@ class WebhookEndpointOut:
 
         disabled_at = _parse_disabled_at(d.pop("disabledAt"))
 
-        def _parse_disabled_reason(data: object) -> DisabledReason | None:
+        def _parse_disabled_reason(data: object) -> DisabledReason | None | str:
             if data is None:
                 return data
             try:
@@ -198,7 +215,7 @@ class WebhookEndpointOut:
                 return disabled_reason_type_0
             except (TypeError, ValueError, AttributeError, KeyError):
                 pass
-            return cast(DisabledReason | None, data)
+            return cast(DisabledReason | None | str, data)
 
         disabled_reason = _parse_disabled_reason(d.pop("disabledReason"))
 

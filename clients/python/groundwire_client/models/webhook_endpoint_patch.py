@@ -18,7 +18,8 @@ class WebhookEndpointPatch:
     Attributes:
         url (None | str | Unset):
         description (None | str | Unset):
-        types (list[EventType] | None | Unset):
+        types (list[EventType | str] | None | Unset): Types of this version, and those of a newer relay that the
+            endpoint has already; empty: all.
         connections (list[str] | None | Unset):
         ordered (bool | None | Unset):
         enabled (bool | None | Unset):
@@ -26,7 +27,7 @@ class WebhookEndpointPatch:
 
     url: None | str | Unset = UNSET
     description: None | str | Unset = UNSET
-    types: list[EventType] | None | Unset = UNSET
+    types: list[EventType | str] | None | Unset = UNSET
     connections: list[str] | None | Unset = UNSET
     ordered: bool | None | Unset = UNSET
     enabled: bool | None | Unset = UNSET
@@ -50,7 +51,11 @@ class WebhookEndpointPatch:
         elif isinstance(self.types, list):
             types = []
             for types_type_0_item_data in self.types:
-                types_type_0_item = types_type_0_item_data.value
+                types_type_0_item: str
+                if isinstance(types_type_0_item_data, EventType):
+                    types_type_0_item = types_type_0_item_data.value
+                else:
+                    types_type_0_item = types_type_0_item_data
                 types.append(types_type_0_item)
 
         else:
@@ -117,7 +122,7 @@ class WebhookEndpointPatch:
 
         description = _parse_description(d.pop("description", UNSET))
 
-        def _parse_types(data: object) -> list[EventType] | None | Unset:
+        def _parse_types(data: object) -> list[EventType | str] | None | Unset:
             if data is None:
                 return data
             if isinstance(data, Unset):
@@ -128,14 +133,26 @@ class WebhookEndpointPatch:
                 types_type_0 = []
                 _types_type_0 = data
                 for types_type_0_item_data in _types_type_0:
-                    types_type_0_item = EventType(types_type_0_item_data)
+
+                    def _parse_types_type_0_item(data: object) -> EventType | str:
+                        try:
+                            if not isinstance(data, str):
+                                raise TypeError()
+                            types_type_0_item_type_0 = EventType(data)
+
+                            return types_type_0_item_type_0
+                        except (TypeError, ValueError, AttributeError, KeyError):
+                            pass
+                        return cast(EventType | str, data)
+
+                    types_type_0_item = _parse_types_type_0_item(types_type_0_item_data)
 
                     types_type_0.append(types_type_0_item)
 
                 return types_type_0
             except (TypeError, ValueError, AttributeError, KeyError):
                 pass
-            return cast(list[EventType] | None | Unset, data)
+            return cast(list[EventType | str] | None | Unset, data)
 
         types = _parse_types(d.pop("types", UNSET))
 

@@ -124,7 +124,7 @@ async def test_an_endpoint_that_a_later_relay_disabled_is_shown_and_can_be_enabl
     enabled = await api.acme.patch(path, json={"enabled": True})
 
     assert (shown_now.status_code, listed.status_code, enabled.status_code) == (200, 200, 200)
-    assert (shown_now.json()["enabled"], shown_now.json()["disabledReason"]) == (False, None)
+    assert (shown_now.json()["enabled"], shown_now.json()["disabledReason"]) == (False, "of_a_later_relay")
     assert enabled.json()["enabled"]
     assert (await api.acme.delete(path)).status_code == 204
     assert [(await api.acme.request(m, path)).status_code for m in ("GET", "DELETE")] == [404, 404]
@@ -301,3 +301,27 @@ async def test_a_cursor_of_a_store_that_came_back_from_a_copy_is_refused(api: Se
     assert (await api.acme.get("/events", params={"cursor": cursor})).status_code == 410
     await tell(api, "nav", start=50)
     assert (await api.acme.get("/events", params={"cursor": cursor})).status_code == 410
+
+
+async def test_an_endpoint_whose_types_only_a_newer_relay_knows_keeps_them_through_every_change(
+    api: Served,
+) -> None:
+    """G230: it never looks as if it were given everything, and reading and writing it back changes nothing."""
+    made = await created(api, types=["record.updated"])
+    path = f"/webhook-endpoints/{made['id']}"
+    await api.relay.store.engine.write(
+        lambda db: db.change(
+            "UPDATE webhook_endpoints SET types = ?, disabled_reason = 'on_fire'",
+            ('["warehouse.flooded", "warehouse.dry"]',),
+        )
+    )
+
+    read = (await api.acme.get(path)).json()
+    assert (read["types"], read["disabledReason"]) == (["warehouse.dry", "warehouse.flooded"], "on_fire")
+    again = await api.acme.patch(path, json={"types": read["types"], "description": "read and written back"})
+    assert (again.status_code, again.json()["types"]) == (200, read["types"])
+    added = await api.acme.patch(path, json={"types": ["record.deleted", "warehouse.dry", "agent.online"]})
+    assert added.json()["types"] == ["record.deleted", "agent.online", "warehouse.dry"]
+    strange = await api.acme.patch(path, json={"types": ["warehouse.burnt"]})
+    assert (strange.status_code, "warehouse.burnt" in strange.json()["detail"]) == (422, True)
+    assert (await api.acme.get(path)).json()["types"] == added.json()["types"]

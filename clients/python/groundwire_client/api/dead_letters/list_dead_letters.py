@@ -5,6 +5,7 @@ import httpx
 
 from ... import errors
 from ...client import AuthenticatedClient, Client
+from ...models.dead_letter_choice import DeadLetterChoice
 from ...models.dead_letter_list import DeadLetterList
 from ...models.problem_document import ProblemDocument
 from ...types import UNSET, Response, Unset
@@ -12,9 +13,16 @@ from ...types import UNSET, Response, Unset
 
 def _get_kwargs(
     *,
-    connection: str | Unset = "",
+    key: str | Unset = "",
     cursor: str | Unset = "",
     limit: int | Unset = 100,
+    connection: str | Unset = "",
+    entity: str | Unset = "",
+    run: str | Unset = "",
+    field: str | Unset = "",
+    reason: str | Unset = "",
+    since: str | Unset = "",
+    state: DeadLetterChoice | Unset = UNSET,
     fields: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> dict[str, Any]:
@@ -24,11 +32,29 @@ def _get_kwargs(
 
     params: dict[str, Any] = {}
 
-    params["connection"] = connection
+    params["key"] = key
 
     params["cursor"] = cursor
 
     params["limit"] = limit
+
+    params["connection"] = connection
+
+    params["entity"] = entity
+
+    params["run"] = run
+
+    params["field"] = field
+
+    params["reason"] = reason
+
+    params["since"] = since
+
+    json_state: str | Unset = UNSET
+    if not isinstance(state, Unset):
+        json_state = state.value
+
+    params["state"] = json_state
 
     params["fields"] = fields
 
@@ -117,21 +143,37 @@ def _build_response(
 def sync_detailed(
     *,
     client: AuthenticatedClient,
-    connection: str | Unset = "",
+    key: str | Unset = "",
     cursor: str | Unset = "",
     limit: int | Unset = 100,
+    connection: str | Unset = "",
+    entity: str | Unset = "",
+    run: str | Unset = "",
+    field: str | Unset = "",
+    reason: str | Unset = "",
+    since: str | Unset = "",
+    state: DeadLetterChoice | Unset = UNSET,
     fields: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> Response[DeadLetterList | ProblemDocument]:
-    """List open dead letters in the order they came
+    """List dead letters in the order they came
 
-     Records that could not pass. One is settled, and no longer listed, when its record or its tombstone
-    comes.
+     Records that could not pass; the open ones, unless `state` says otherwise. A filter that few pass
+    may give a page
+    with fewer items, or none, and `hasMore`: go on with its cursor.
 
     Args:
-        connection (str | Unset): Only of this connection. Default: ''.
-        cursor (str | Unset): `nextCursor` of the page before. Default: ''.
+        key (str | Unset): Only of the record with this key. Default: ''.
+        cursor (str | Unset): `nextCursor` of an earlier answer. It stays valid: what comes later
+            is behind it. Default: ''.
         limit (int | Unset): How many at most. Default: 100.
+        connection (str | Unset): Only of this connection. Default: ''.
+        entity (str | Unset): Only of this entity. Default: ''.
+        run (str | Unset): Only told by this sync run. Default: ''.
+        field (str | Unset): Only where this field could not pass. Default: ''.
+        reason (str | Unset): Only for this reason, by its code. Default: ''.
+        since (str | Unset): Only those that came at this moment or later. Default: ''.
+        state (DeadLetterChoice | Unset):
         fields (str | Unset):
         if_none_match (str | Unset):
 
@@ -144,9 +186,16 @@ def sync_detailed(
     """
 
     kwargs = _get_kwargs(
-        connection=connection,
+        key=key,
         cursor=cursor,
         limit=limit,
+        connection=connection,
+        entity=entity,
+        run=run,
+        field=field,
+        reason=reason,
+        since=since,
+        state=state,
         fields=fields,
         if_none_match=if_none_match,
     )
@@ -161,21 +210,37 @@ def sync_detailed(
 def sync(
     *,
     client: AuthenticatedClient,
-    connection: str | Unset = "",
+    key: str | Unset = "",
     cursor: str | Unset = "",
     limit: int | Unset = 100,
+    connection: str | Unset = "",
+    entity: str | Unset = "",
+    run: str | Unset = "",
+    field: str | Unset = "",
+    reason: str | Unset = "",
+    since: str | Unset = "",
+    state: DeadLetterChoice | Unset = UNSET,
     fields: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> DeadLetterList | ProblemDocument | None:
-    """List open dead letters in the order they came
+    """List dead letters in the order they came
 
-     Records that could not pass. One is settled, and no longer listed, when its record or its tombstone
-    comes.
+     Records that could not pass; the open ones, unless `state` says otherwise. A filter that few pass
+    may give a page
+    with fewer items, or none, and `hasMore`: go on with its cursor.
 
     Args:
-        connection (str | Unset): Only of this connection. Default: ''.
-        cursor (str | Unset): `nextCursor` of the page before. Default: ''.
+        key (str | Unset): Only of the record with this key. Default: ''.
+        cursor (str | Unset): `nextCursor` of an earlier answer. It stays valid: what comes later
+            is behind it. Default: ''.
         limit (int | Unset): How many at most. Default: 100.
+        connection (str | Unset): Only of this connection. Default: ''.
+        entity (str | Unset): Only of this entity. Default: ''.
+        run (str | Unset): Only told by this sync run. Default: ''.
+        field (str | Unset): Only where this field could not pass. Default: ''.
+        reason (str | Unset): Only for this reason, by its code. Default: ''.
+        since (str | Unset): Only those that came at this moment or later. Default: ''.
+        state (DeadLetterChoice | Unset):
         fields (str | Unset):
         if_none_match (str | Unset):
 
@@ -189,9 +254,16 @@ def sync(
 
     return sync_detailed(
         client=client,
-        connection=connection,
+        key=key,
         cursor=cursor,
         limit=limit,
+        connection=connection,
+        entity=entity,
+        run=run,
+        field=field,
+        reason=reason,
+        since=since,
+        state=state,
         fields=fields,
         if_none_match=if_none_match,
     ).parsed
@@ -200,21 +272,37 @@ def sync(
 async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
-    connection: str | Unset = "",
+    key: str | Unset = "",
     cursor: str | Unset = "",
     limit: int | Unset = 100,
+    connection: str | Unset = "",
+    entity: str | Unset = "",
+    run: str | Unset = "",
+    field: str | Unset = "",
+    reason: str | Unset = "",
+    since: str | Unset = "",
+    state: DeadLetterChoice | Unset = UNSET,
     fields: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> Response[DeadLetterList | ProblemDocument]:
-    """List open dead letters in the order they came
+    """List dead letters in the order they came
 
-     Records that could not pass. One is settled, and no longer listed, when its record or its tombstone
-    comes.
+     Records that could not pass; the open ones, unless `state` says otherwise. A filter that few pass
+    may give a page
+    with fewer items, or none, and `hasMore`: go on with its cursor.
 
     Args:
-        connection (str | Unset): Only of this connection. Default: ''.
-        cursor (str | Unset): `nextCursor` of the page before. Default: ''.
+        key (str | Unset): Only of the record with this key. Default: ''.
+        cursor (str | Unset): `nextCursor` of an earlier answer. It stays valid: what comes later
+            is behind it. Default: ''.
         limit (int | Unset): How many at most. Default: 100.
+        connection (str | Unset): Only of this connection. Default: ''.
+        entity (str | Unset): Only of this entity. Default: ''.
+        run (str | Unset): Only told by this sync run. Default: ''.
+        field (str | Unset): Only where this field could not pass. Default: ''.
+        reason (str | Unset): Only for this reason, by its code. Default: ''.
+        since (str | Unset): Only those that came at this moment or later. Default: ''.
+        state (DeadLetterChoice | Unset):
         fields (str | Unset):
         if_none_match (str | Unset):
 
@@ -227,9 +315,16 @@ async def asyncio_detailed(
     """
 
     kwargs = _get_kwargs(
-        connection=connection,
+        key=key,
         cursor=cursor,
         limit=limit,
+        connection=connection,
+        entity=entity,
+        run=run,
+        field=field,
+        reason=reason,
+        since=since,
+        state=state,
         fields=fields,
         if_none_match=if_none_match,
     )
@@ -242,21 +337,37 @@ async def asyncio_detailed(
 async def asyncio(
     *,
     client: AuthenticatedClient,
-    connection: str | Unset = "",
+    key: str | Unset = "",
     cursor: str | Unset = "",
     limit: int | Unset = 100,
+    connection: str | Unset = "",
+    entity: str | Unset = "",
+    run: str | Unset = "",
+    field: str | Unset = "",
+    reason: str | Unset = "",
+    since: str | Unset = "",
+    state: DeadLetterChoice | Unset = UNSET,
     fields: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> DeadLetterList | ProblemDocument | None:
-    """List open dead letters in the order they came
+    """List dead letters in the order they came
 
-     Records that could not pass. One is settled, and no longer listed, when its record or its tombstone
-    comes.
+     Records that could not pass; the open ones, unless `state` says otherwise. A filter that few pass
+    may give a page
+    with fewer items, or none, and `hasMore`: go on with its cursor.
 
     Args:
-        connection (str | Unset): Only of this connection. Default: ''.
-        cursor (str | Unset): `nextCursor` of the page before. Default: ''.
+        key (str | Unset): Only of the record with this key. Default: ''.
+        cursor (str | Unset): `nextCursor` of an earlier answer. It stays valid: what comes later
+            is behind it. Default: ''.
         limit (int | Unset): How many at most. Default: 100.
+        connection (str | Unset): Only of this connection. Default: ''.
+        entity (str | Unset): Only of this entity. Default: ''.
+        run (str | Unset): Only told by this sync run. Default: ''.
+        field (str | Unset): Only where this field could not pass. Default: ''.
+        reason (str | Unset): Only for this reason, by its code. Default: ''.
+        since (str | Unset): Only those that came at this moment or later. Default: ''.
+        state (DeadLetterChoice | Unset):
         fields (str | Unset):
         if_none_match (str | Unset):
 
@@ -271,9 +382,16 @@ async def asyncio(
     return (
         await asyncio_detailed(
             client=client,
-            connection=connection,
+            key=key,
             cursor=cursor,
             limit=limit,
+            connection=connection,
+            entity=entity,
+            run=run,
+            field=field,
+            reason=reason,
+            since=since,
+            state=state,
             fields=fields,
             if_none_match=if_none_match,
         )
