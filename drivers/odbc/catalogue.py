@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from drivers.contract import Catalogue, Column, DriverError, ForeignKey, Table
+from drivers.odbc.constraints import Constraints, Place, Reference, all_constraints
 from drivers.odbc.dialects import Dialect
 from drivers.odbc.native import load_pyodbc
 from drivers.odbc.queries import Sql, quote
 from drivers.odbc.session import Session
 
+_Named = tuple[str | None, str | None, str]  # catalogue, schema and table, as the ODBC driver names them
+
+COLUMNS_AT_ONCE: Final = 2_000
 MAX_TABLES: Final = 5_000  # an ERP has thousands; more than this helps nobody who reads a list
 _WHERE: Final = "discover"
 _SYSTEM_SCHEMAS: Final = frozenset(
@@ -53,7 +57,8 @@ _ESTIMATES: Final = {
 def discover(session: Session) -> Catalogue:
     dialect = session.dialect
     estimates = _estimates(session, dialect)
-    return session.use(lambda connection: _read(connection, dialect, estimates), where=_WHERE)
+    told = all_constraints(session, dialect, _WHERE)
+    return session.use(lambda connection: _read(connection, dialect, estimates, told), where=_WHERE)
 
 
 def probable_replication_key(columns: Sequence[Column]) -> str | None:
@@ -66,7 +71,9 @@ def probable_replication_key(columns: Sequence[Column]) -> str | None:
     return next((fitting[name] for name in _CHANGE_NAMES if name in fitting), None)
 
 
-def _read(connection: Any, dialect: Dialect, estimates: dict[tuple[str, str], int]) -> Catalogue:
+def _read(
+    connection: Any, dialect: Dialect, estimates: dict[Place, int], told: Constraints | None
+) -> Catalogue:
     cursor = connection.cursor()
     own = str(connection.getinfo(load_pyodbc().SQL_DATABASE_NAME) or "")
     found = [
@@ -76,27 +83,78 @@ def _read(connection: Any, dialect: Dialect, estimates: dict[tuple[str, str], in
         and not _is_system(row[0], row[1])
         and _is_of(own, row[0])
     ][:MAX_TABLES]
-    tables = []
-    for catalog, schema, name in found:
-        rows = cursor.columns(table=name, catalog=catalog or None, schema=schema or None).fetchall()
-        columns = [
-            (int(row[16] or 0), Column(row[3], _type(row), nullable=row[10] != 0))
-            for row in rows
-            if row[2] == name and (row[1] or "") == (schema or "")
-        ]
-        columns.sort(key=lambda numbered: numbered[0])
-        shown = tuple(column for _, column in columns)
-        tables.append(
-            Table(
-                name=_qualified(dialect, catalog, schema, name),
-                columns=shown,
-                key=_key(cursor, catalog, schema, name),
-                rows=estimates.get((schema or catalog or "", name)),
-                replication_key=probable_replication_key(shown),
-                foreign_keys=_foreign_keys(cursor, dialect, catalog, schema, name),
-            )
+    columns = _columns_of_all(cursor, own, found) if told is not None else {}
+    return Catalogue(
+        tuple(
+            _table(cursor, dialect, each, columns.get(each) or _columns_of(cursor, each), told, estimates)
+            for each in found
         )
-    return Catalogue(tuple(tables))
+    )
+
+
+def _table(
+    cursor: Any,
+    dialect: Dialect,
+    named: _Named,
+    columns: tuple[Column, ...],
+    told: Constraints | None,
+    estimates: dict[Place, int],
+) -> Table:
+    catalog, schema, name = named
+    place = (schema or catalog or "", name)
+    return Table(
+        name=_qualified(dialect, catalog, schema, name),
+        columns=columns,
+        key=_key(cursor, catalog, schema, name) if told is None else told.keys.get(place, ()),
+        rows=estimates.get(place),
+        replication_key=probable_replication_key(columns),
+        foreign_keys=_foreign_keys(cursor, dialect, catalog, schema, name)
+        if told is None
+        else _references(dialect, told.references.get(place, ())),
+    )
+
+
+def _columns_of_all(cursor: Any, own: str, wanted: Sequence[_Named]) -> dict[_Named, tuple[Column, ...]]:
+    """In one question: a server that builds its answer for each table anew takes minutes for thousands of them."""
+    numbered: dict[_Named, list[tuple[int, Column]]] = {each: [] for each in wanted}
+    cursor.columns(catalog=own or None)
+    while rows := cursor.fetchmany(COLUMNS_AT_ONCE):
+        for row in rows:
+            of = numbered.get((row[0], row[1], row[2]))
+            if of is not None:
+                of.append(_numbered(row))
+    return {each: _in_order(of) for each, of in numbered.items()}
+
+
+def _columns_of(cursor: Any, named: _Named) -> tuple[Column, ...]:
+    catalog, schema, name = named
+    rows = cursor.columns(table=name, catalog=catalog or None, schema=schema or None).fetchall()
+    return _in_order([_numbered(row) for row in rows if row[2] == name and (row[1] or "") == (schema or "")])
+
+
+def _numbered(row: Any) -> tuple[int, Column]:
+    return int(row[16] or 0), Column(row[3], _type(row), nullable=row[10] != 0)
+
+
+def _in_order(numbered: list[tuple[int, Column]]) -> tuple[Column, ...]:
+    return tuple(column for _, column in sorted(numbered, key=lambda each: each[0]))
+
+
+def _references(dialect: Dialect, references: Sequence[Reference]) -> tuple[ForeignKey, ...]:
+    by_schemas = dialect.name not in {"mariadb", "mysql"}
+    return tuple(
+        ForeignKey(
+            each.columns,
+            _qualified(
+                dialect,
+                None if by_schemas else each.target[0],
+                each.target[0] if by_schemas else None,
+                each.target[1],
+            ),
+            each.target_columns,
+        )
+        for each in references
+    )
 
 
 def _key(cursor: Any, catalog: str | None, schema: str | None, name: str) -> tuple[str, ...]:
@@ -161,7 +219,7 @@ def _is_plain(name: str, dialect: Dialect) -> bool:
     return plain and name == folded
 
 
-def _estimates(session: Session, dialect: Dialect) -> dict[tuple[str, str], int]:
+def _estimates(session: Session, dialect: Dialect) -> dict[Place, int]:
     query = _ESTIMATES.get(dialect.name)
     if query is None:
         return {}
