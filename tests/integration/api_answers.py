@@ -25,7 +25,9 @@ NOT_DESCRIBABLE = (
 )
 # What is shown for a while after it was deleted, and says that it was.
 STILL_SHOWN = ("DELETE /api/v1/admin/tenants/{tenant}", "DELETE /api/v1/tokens/{token}")
-ANY_CURSOR = "violates `format` at /properties/cursor"  # the format is opaque: who makes up texts cannot know it
+ANY_CURSOR = (
+    "violates `format` at /properties/cursor"  # the format is opaque: who makes up texts cannot know it
+)
 CLOSED = "is not at a public address"
 
 
