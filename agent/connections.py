@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from agent.outbox.store import Outbox
 from agent.policies.in_force import Leaves
 from agent.policies.withdrawals import Withdrawals
 from agent.run_id import new_run_id
+from agent.seen_certificates import SeenCertificates
 from agent.settings import ConnectionSettings, LimitsTable
 from agent.stream_status import (
     error_of,
@@ -89,6 +91,7 @@ class Connections:
         self._amend = amend
         self._commands = commands
         self._columns = ColumnWatch(state_dir, clock)
+        self._certificates = SeenCertificates(on_change)
         self._outbox = outbox
         self._withdrawals = Withdrawals(outbox, leaving)
         self._clock = clock
@@ -255,7 +258,10 @@ class Connections:
             if (supervisor := in_force()) is not None:
                 supervisor.restore()
 
-        return self._access.driver(settings, secrets, on_refused=refused, on_accepted=accepted)
+        shown = partial(self._certificates.note, settings)
+        return self._access.driver(
+            settings, secrets, on_refused=refused, on_accepted=accepted, on_certificates=shown
+        )
 
     def aside(self, name: str) -> HostedDriver:
         """The connection's second driver, for what must not wait behind a read: writes, checks, single records.
@@ -422,6 +428,7 @@ class Connections:
             "paused": paused,
             "error": error_of(views),
             "commands": list(self._commands(settings.name)),
+            **self._certificates.status(settings),
             "streams": [
                 {
                     "name": name,

@@ -27,6 +27,7 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from agent.certificates import RELAY
 from agent.clock import Clock
 from agent.findings import Level
 from agent.model.run import RunReport, RunStatus
@@ -236,7 +237,22 @@ def _of_connections(status: Mapping[str, Any]) -> Iterator[Metric]:
         states = [stream["state"] for stream in connection["streams"]]
         for state in StreamState:
             streams.add_metric([name, state.value], states.count(state.value))
-    yield from (letters, streams, paused)
+    yield from (letters, streams, paused, _of_certificates(status))
+
+
+def _of_certificates(status: Mapping[str, Any]) -> Metric:
+    ends = GaugeMetricFamily(
+        f"{PREFIX}_certificate_end_timestamp_seconds",
+        "When the certificate ends that a hop showed last.",
+        labels=["connection", "hop"],
+    )
+    relay = status["relay"].get("certificate_ends")
+    if relay:
+        ends.add_metric(["", RELAY], _seconds(relay))
+    for connection in status["connections"]:
+        for one in connection.get("certificates") or []:
+            ends.add_metric([connection["name"], one["hop"]], _seconds(one["expiresAt"]))
+    return ends
 
 
 def _gauge(name: str, words: str, value: float, **labels: str) -> GaugeMetricFamily:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from agent.certificates import RELAY, WORDS, code_of, level_of
 from agent.errors import ERRORS_BY_CODE, NeedsPersonError, PolicyDenied
 from agent.findings import Finding, Level, gravest_first, worst
 
@@ -26,6 +27,7 @@ def findings_of(status: Mapping[str, Any], now: datetime) -> list[Finding]:
         *_of_outbox(status),
         *_of_files(status.get("files") or []),
         *_of_connections(status.get("connections") or []),
+        *_of_certificates(status, now),
         *_of_rest(status),
     ]
     return gravest_first(found)
@@ -173,6 +175,31 @@ def _of_streams(connection: Mapping[str, Any]) -> Iterator[Finding]:
             error.get("message") or code,
             error.get("where") or "",
             error.get("hint") or "",
+        )
+
+
+def _of_certificates(status: Mapping[str, Any], now: datetime) -> Iterator[Finding]:
+    """As the hops showed them last: of a host that nothing has connected to since, what it showed then."""
+    relay = (status.get("relay") or {}).get("certificate_ends")
+    if relay:
+        yield from _of_certificate(RELAY, RELAY, relay, now)
+    for connection in status.get("connections") or []:
+        for one in connection.get("certificates") or []:
+            yield from _of_certificate(connection["name"], one["hop"], one["expiresAt"], now)
+
+
+def _of_certificate(where: str, hop: str, expires_at: str, now: datetime) -> Iterator[Finding]:
+    ends = datetime.fromisoformat(expires_at)
+    code, days = code_of(ends, now), (ends - now).days
+    if code:
+        left = "has ended" if code == "ended" else f"ends in {_many(days, 'day', 'days')}"
+        yield Finding(
+            f"certificate.{code}",
+            level_of(ends, now),
+            where,
+            f"the certificate of {WORDS.get(hop, hop)} {left}",
+            f"valid until {ends:%Y-%m-%d %H:%M} UTC",
+            "Have its owner renew it before that day: then nothing connects any more. `groundwire doctor` shows whose it is.",
         )
 
 

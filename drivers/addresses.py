@@ -34,6 +34,18 @@ def source_addresses(driver: str, options: Mapping[str, Any]) -> tuple[SourceAdd
     return tuple(found.values())
 
 
+def may_show_certificates(driver: str, options: Mapping[str, Any]) -> bool:
+    """Whether a driver with these options can come to see a certificate: ODBC's and SAP's libraries keep theirs to themselves."""
+    if driver == "netsuite":
+        return True
+    if driver == "rfc":
+        options = options.get("http") or {}
+    auth = options.get("auth") if isinstance(options, Mapping) else None
+    urls = [options.get("url"), options.get("proxy")] if isinstance(options, Mapping) else []
+    urls += [auth.get("token_url")] if isinstance(auth, Mapping) else []
+    return any(isinstance(url, str) and url.startswith("https:") for url in urls)
+
+
 def _all(driver: str, options: Mapping[str, Any]) -> Iterator[SourceAddress]:
     if driver == "odbc":
         yield from _odbc(options)

@@ -21,10 +21,10 @@ Every page of every driver has these properties, and `tests/conformance` checks 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
@@ -247,6 +247,33 @@ class Outcome:
     messages: tuple[Message, ...] = ()
     # The entity's JSON form after the write, from a driver that knows it; None: the agent reads it back by `key`.
     record: Mapping[str, Any] | None = None
+
+
+class Hop(StrEnum):
+    """What a connection of the driver leads to, by its part and never by its name: names of hosts are told to nobody."""
+
+    SOURCE = "source"
+    TOKEN = "token"  # noqa: S105 - the server that gives out tokens
+    PROXY = "proxy"
+    PACKAGES = "packages"  # a store of files beside the source
+    CLIENT = "client"  # the certificate that the driver itself shows
+
+
+@dataclass(frozen=True, slots=True)
+class HopCertificate:
+    """The certificate that a hop showed in the handshake of a connection which the driver made anyway."""
+
+    hop: Hop
+    expires_at: datetime  # aware
+
+
+# Whom a driver tells of each certificate, at each handshake; it returns at once and may be called in any thread. A driver
+# whose library does not show certificates (ODBC, RFC) tells of none.
+SeenCertificate = Callable[[HopCertificate], None]
+
+
+def unseen(_: HopCertificate) -> None:
+    """For whoever wants to know of no certificate."""
 
 
 class Driver(Protocol):

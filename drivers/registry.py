@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from drivers.contract import BadConfiguration, Driver, SecretKeeper
+from drivers.contract import BadConfiguration, Driver, SecretKeeper, SeenCertificate, unseen
 
 
 def names() -> tuple[str, ...]:
@@ -19,10 +19,11 @@ def create(
     options: Mapping[str, Any],
     secrets: Mapping[str, str],
     keeper: SecretKeeper | None = None,  # noqa: ARG001 - for a driver whose source rotates secrets
+    seen: SeenCertificate = unseen,
 ) -> Driver:
     """Build the driver of one connection. Imports it only now: another connection's native library is not loaded.
 
-    `secrets` holds revealed values; a driver must never put one in an error, a log line or a repr.
+    `seen` is told of the certificates that its hops show. `secrets` holds revealed values; a driver must never put one in an error, a log line or a repr.
     Raises BadConfiguration for an unknown driver or unusable options. Connects to nothing.
     """
     made: Driver
@@ -30,15 +31,15 @@ def create(
         case "dmf":
             from drivers.dmf.driver import DmfDriver  # noqa: PLC0415 - only where it is used
 
-            made = DmfDriver(connection, options, secrets)
+            made = DmfDriver(connection, options, secrets, seen=seen)
         case "netsuite":
             from drivers.netsuite.driver import NetSuiteDriver  # noqa: PLC0415 - only where it is used
 
-            made = NetSuiteDriver(connection, options, secrets)
+            made = NetSuiteDriver(connection, options, secrets, seen=seen)
         case "odata":
             from drivers.odata.driver import ODataDriver  # noqa: PLC0415 - only where it is used
 
-            made = ODataDriver(connection, options, secrets)
+            made = ODataDriver(connection, options, secrets, seen=seen)
         case "odbc":
             from drivers.odbc.driver import OdbcDriver  # noqa: PLC0415 - loads the ODBC driver manager
 
@@ -46,7 +47,7 @@ def create(
         case "rfc":
             from drivers.rfc.driver import RfcDriver  # noqa: PLC0415 - may load SAP's library
 
-            made = RfcDriver(connection, options, secrets)
+            made = RfcDriver(connection, options, secrets, seen=seen)
         case "sandbox":
             from drivers.sandbox.driver import SandboxDriver  # noqa: PLC0415 - only where it is used
 
@@ -54,7 +55,7 @@ def create(
         case "soap":
             from drivers.soap.driver import soap_driver  # noqa: PLC0415 - only where it is used
 
-            made = soap_driver(connection, options, secrets)
+            made = soap_driver(connection, options, secrets, seen=seen)
         case _:
             raise BadConfiguration(
                 f"there is no driver named {driver!r}",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from relay.health.told import certificates
 from relay.plain import plain
 from relay.store.base import ConnectionStatus
 
@@ -40,6 +41,7 @@ def _status(told: Any) -> ConnectionStatus | None:
         paused=paused if isinstance(paused, bool) else None,
         commands=_words(told.get("commands")),
         operations=_objects(told.get("operations"), MAX_OPERATIONS),
+        certificates=certificates(told["certificates"]) if "certificates" in told else None,
     )
 
 

@@ -149,6 +149,7 @@ def _link_document(state: LinkState) -> dict[str, Any]:
         "retry_at": rfc3339(state.retry_at) if state.retry_at else None,
         "failures": state.failures,
         "beats_answered": state.beats_answered,
+        "certificate_ends": rfc3339(state.certificate_ends) if state.certificate_ends else None,
         "away_since": rfc3339(state.away_since) if state.away_since else None,
         "held_back": {"connections": list(state.held_back), "reason": state.held_back_reason}
         if state.held_back

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from agent.hosting.driver import HostedDriver
 from agent.hosting.limits import HostingLimits
 from agent.settings import ConnectionSettings, LimitsTable
 from agent.vault.references import resolve
+from drivers.contract import HopCertificate
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +70,7 @@ class Access:
         *,
         on_refused: Callable[[CredentialsRefused], None] = lambda _: None,
         on_accepted: Callable[[], None] = lambda: None,
+        on_certificates: Callable[[Sequence[HopCertificate]], None] = lambda _: None,
     ) -> HostedDriver:
         """A driver, not yet started. `secrets` follows what the source rotates."""
 
@@ -86,6 +88,7 @@ class Access:
             keeper=self._rotations.of(settings, secrets),
             on_refused=refused,
             on_accepted=on_accepted,
+            on_certificates=on_certificates,
             rows_per_call=settings.limits.rows_per_call,
             credentials_hint=where_to_set(settings),
             child_command=self._driver_command,

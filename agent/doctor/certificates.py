@@ -11,15 +11,16 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from agent.certificates import code_of
 from agent.doctor.check import Check, Known, Told
 from agent.doctor.hosts import Host, source_hosts
 from agent.doctor.installation import Installation
 from agent.doctor.reaching import Shown, addresses_of, connected, secured, shown
-from agent.doctor.relay import RENEW_BEFORE
 from agent.errors import Unreachable
 from agent.findings import Level
 
 MAX_PEM_BYTES: Final = 1024 * 1024
+_VERBS: Final = {"ended": "ended", "urgent": "ends", "ending": "ends"}  # of what is found
 _FILES: Final = ("ca_file", "certificate_file")
 
 KNOWN: Final = (
@@ -34,6 +35,12 @@ KNOWN: Final = (
         Level.PROBLEM,
         "A certificate that this installation relies on has expired",
         "Have its owner renew it, and put the new one in its place.",
+    ),
+    Known(
+        "certificates.urgent",
+        Level.PROBLEM,
+        "A certificate that this installation relies on expires within a week",
+        "Have its owner renew it now: after that day nothing connects.",
     ),
     Known(
         "certificates.ending",
@@ -89,11 +96,9 @@ def _judge_file(where: str, path: Path, installation: Installation, told: Told) 
 
 
 def _judge(where: str, one: Shown, installation: Installation, told: Told) -> None:
-    now = installation.clock.utcnow()
-    if one.ends < now:
-        told.found("ended", where, f"the certificate ended on {one.ends:%Y-%m-%d}", evidence=str(one))
-    elif one.ends - now < RENEW_BEFORE:
-        told.found("ending", where, f"the certificate ends on {one.ends:%Y-%m-%d}", evidence=str(one))
+    code = code_of(one.ends, installation.clock.utcnow())
+    if code:
+        told.found(code, where, f"the certificate {_VERBS[code]} on {one.ends:%Y-%m-%d}", evidence=str(one))
     else:
         told.fine(where, f"the certificate is valid until {one.ends:%Y-%m-%d}", str(one))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from datetime import timedelta
 from typing import Final
 
+from agent.certificates import level_of
 from agent.doctor.check import Check, Known, Told
 from agent.doctor.hosts import relay_endpoint
 from agent.doctor.inspection import inspecting_product
@@ -21,7 +21,6 @@ from agent.tunnel.dial import Address, connect_through
 from agent.tunnel.endpoint import Endpoint, join_host
 from agent.tunnel.transport import CLOSE_NORMAL, open_websocket, tls_context
 
-RENEW_BEFORE: Final = timedelta(days=21)  # of a certificate's end: time for an operator to be told and to act
 HANDSHAKE_SECONDS: Final = 3.0
 _FIRST_TRY_SECONDS: Final = 1.0
 
@@ -87,9 +86,15 @@ KNOWN: Final = (
         "Have the relay's operator renew it; if the dates look right, correct this host's clock.",
     ),
     Known(
+        "relay.expiring_now",
+        Level.PROBLEM,
+        "The relay's certificate ends within a week",
+        "Have the relay's operator renew it now; after that day nothing connects.",
+    ),
+    Known(
         "relay.expiring",
         Level.WARNING,
-        "The relay's certificate ends soon",
+        "The relay's certificate ends within three weeks",
         "Tell the relay's operator; after that day nothing connects.",
     ),
     Known(
@@ -232,9 +237,10 @@ async def _tls(
 def _judge_trusted(endpoint: Endpoint, shown: Shown, installation: Installation, told: Told) -> None:
     where = f"relay: {endpoint.authority}"
     told.fine(where, "TLS works and the certificate is accepted", str(shown))
-    left = shown.ends - installation.clock.utcnow()
-    if left < RENEW_BEFORE:
-        told.found("expiring", where, f"the certificate ends on {shown.ends:%Y-%m-%d}", evidence=str(shown))
+    level = level_of(shown.ends, installation.clock.utcnow())
+    if level is not Level.OK:
+        code = "expiring_now" if level is Level.PROBLEM else "expiring"
+        told.found(code, where, f"the certificate ends on {shown.ends:%Y-%m-%d}", evidence=str(shown))
     product = inspecting_product(shown)
     if product:
         told.found(

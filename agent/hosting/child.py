@@ -24,7 +24,16 @@ from agent.hosting.codec import from_plain, to_plain
 from agent.hosting.keeper import HostedKeeper
 from agent.hosting.pages import encode_page
 from agent.hosting.wire import LENGTHS, WireFault, decode_header, decode_lengths, encode_head
-from drivers.contract import Driver, DriverError, Page, ReadRequest, StreamSpec, WriteCommand
+from drivers.contract import (
+    Driver,
+    DriverError,
+    Hop,
+    HopCertificate,
+    Page,
+    ReadRequest,
+    StreamSpec,
+    WriteCommand,
+)
 from drivers.registry import create
 
 MAX_TRACEBACK_CHARS: Final = 16_000  # for the agent's debug log
@@ -85,6 +94,8 @@ class _Host:
         self._pages_wanted = asyncio.Semaphore(0)
         self._driver: Driver | None = None
         self._keeper = HostedKeeper(self._send)
+        self._certificates: dict[Hop, HopCertificate] = {}
+        self._untold = False  # whether there are some that the agent has not heard of
 
     async def serve(self) -> None:
         loop = asyncio.get_running_loop()
@@ -129,11 +140,11 @@ class _Host:
         number = message["id"]
         try:
             value = to_plain(await self._call(message))
-            await self._send({"id": number, "value": value})
+            await self._reply({"id": number, "value": value})
         except asyncio.CancelledError:
-            await self._send({"id": number, "stopped": True})
+            await self._reply({"id": number, "stopped": True})
         except DriverError as error:
-            await self._send({"id": number, "error": _describe(error)})
+            await self._reply({"id": number, "error": _describe(error)})
         except WireFault as error:
             await self._send({"id": number, "broken": str(error)})
         except Exception as error:  # noqa: BLE001 - a driver's own fault, whatever it is, is reported and not fatal
@@ -148,6 +159,7 @@ class _Host:
                 options=from_plain(Any, arguments["options"]),
                 secrets=arguments["secrets"],
                 keeper=self._keeper,
+                seen=self._note_certificate,
             )
             return None
         if self._driver is None:
@@ -170,9 +182,22 @@ class _Host:
                     return
                 del page  # or two pages would lie in memory while the next one is fetched
 
+    def _note_certificate(self, seen: HopCertificate) -> None:
+        """In whatever thread; the next answer takes it along."""
+        if self._certificates.get(seen.hop) != seen:
+            self._certificates[seen.hop] = seen
+            self._untold = True
+
+    async def _reply(self, header: Mapping[str, Any], body: pa.Buffer | None = None) -> None:
+        """An answer, and with it what certificates have been seen, where that is other than the last one said."""
+        if self._untold:
+            self._untold = False
+            header = {**header, "certificates": to_plain(list(self._certificates.values()))}
+        await self._send(header, body)
+
     async def _send_page(self, number: int, page: Page) -> None:
         header, body = encode_page(page)
-        await self._send({"id": number, "page": header}, body)
+        await self._reply({"id": number, "page": header}, body)
 
     async def _send(self, header: Mapping[str, Any], body: pa.Buffer | None = None) -> None:
         head = encode_head(header, 0 if body is None else body.size)

@@ -105,8 +105,8 @@ def _build_dataclass(annotation: Any, value: Any) -> Any:
 
 
 def _build_scalar(annotation: Any, value: Any) -> Any:
-    if issubclass(annotation, timedelta):
-        return _expect(timedelta, _untag(value))
+    if issubclass(annotation, timedelta | datetime):
+        return _expect(annotation, _untag(value))
     if issubclass(annotation, StrEnum):
         return annotation(_expect(str, value))
     if annotation is float and isinstance(value, int) and not isinstance(value, bool):

@@ -31,6 +31,7 @@ from drivers.contract import (
     CheckStep,
     Column,
     Description,
+    HopCertificate,
     Mark,
     Operation,
     Outcome,
@@ -65,6 +66,7 @@ class HostedDriver:
         keeper: Keeper | None = None,
         on_refused: Callable[[CredentialsRefused], None] = lambda _: None,
         on_accepted: Callable[[], None] = lambda: None,
+        on_certificates: Callable[[Sequence[HopCertificate]], None] = lambda _: None,
         rows_per_call: int | None = None,
         credentials_hint: str = "",
         child_command: Sequence[str] = (),
@@ -72,7 +74,7 @@ class HostedDriver:
         """`secrets` holds revealed values; each new child is opened with those it holds then.
 
         `keeper` stores what the source rotates. `on_refused` is told of each refusal, and `on_accepted` of each check
-        that found the way to the source open. `rows_per_call` bounds every read, whoever asks. `credentials_hint` follows the hint of
+        that found the way to the source open, `on_certificates` of what the hops have shown. `rows_per_call` bounds every read, whoever asks. `credentials_hint` follows the hint of
         each refusal: a driver does not know where its secrets come from. `child_command` replaces the child's program, and is for tests alone.
         """
         self._name = name
@@ -81,6 +83,7 @@ class HostedDriver:
         self._keeper = keeper or NoKeeper()
         self._on_refused = on_refused
         self._on_accepted = on_accepted
+        self._on_certificates = on_certificates
         self._redact = Redactor(secrets.values())
         self._limits = limits
         self._rows_per_call = rows_per_call
@@ -248,7 +251,16 @@ class HostedDriver:
         if frame.header.get("id") != number:
             fault = WireFault("an answer to another request")
             raise self._broken_promise(child, fault) from fault
+        if "certificates" in frame.header:
+            self._note_certificates(child, frame.header["certificates"])
         return frame
+
+    def _note_certificates(self, child: ChildProcess, told: Any) -> None:
+        try:
+            certificates = _certificates_of(told)
+        except WireFault as fault:
+            raise self._broken_promise(child, fault) from fault
+        self._on_certificates(certificates)
 
     def _accept(self, check: PageCheck, frame: Frame) -> Page:
         child = self._child
@@ -399,3 +411,10 @@ class HostedDriver:
             self._log.warning("driver_crashed", reason=what)
         self._crash = what
         return DriverCrashed(f"the driver's process {what}", where=self._name)
+
+
+def _certificates_of(told: Any) -> Sequence[HopCertificate]:
+    certificates: Sequence[HopCertificate] = from_plain(Sequence[HopCertificate], told)
+    if any(one.expires_at.tzinfo is None for one in certificates):
+        raise WireFault("a moment without its time zone")
+    return certificates

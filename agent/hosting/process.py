@@ -52,6 +52,7 @@ class ChildProcess(asyncio.SubprocessProtocol):
         self._frames: deque[Frame] = deque()
         self._news = asyncio.Event()
         self._exited = asyncio.Event()
+        self._lost = asyncio.Event()
         self._verdict = ""
         self._garbled = False
         self._output_ended = False
@@ -129,6 +130,7 @@ class ChildProcess(asyncio.SubprocessProtocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the loop passes it by name
         self.release()
         self._upcalls.child_ended()  # everything that it wrote has been read
+        self._lost.set()
 
     # What the agent asks for.
 
@@ -205,6 +207,9 @@ class ChildProcess(asyncio.SubprocessProtocol):
             await self._exited.wait()
         finally:
             self.release()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.stop_seconds):
+                await self._lost.wait()  # the loop tells of it a little later than of the process' end
         await self._upcalls.settled()
 
     # Watching.

@@ -61,6 +61,7 @@ class LinkState:
     held_back: tuple[str, ...] = ()  # connections whose batches the relay does not take
     held_back_reason: str = ""  # in the relay's words
     beats_answered: int = 0  # heartbeats of the session that is open
+    certificate_ends: datetime | None = None  # of the one that the relay showed last
 
 
 class Link:
@@ -193,6 +194,7 @@ class Link:
             PROTOCOL_MIN, PROTOCOL_MAX, identity.agent, identity.epoch, self._software, CAPABILITIES
         )
         session = AgentSession(hello, sign=identity.sign, now=self._clock.monotonic())
+        self._state = replace(self._state, certificate_ends=channel.certificate_ends)
         self._connection = Connection(self._parts, channel, session, identity)
         try:
             await self._connection.run()

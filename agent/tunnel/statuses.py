@@ -18,7 +18,7 @@ STATUS_BYTES: Final = 32 * KIB  # of connections in one status frame; well under
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 CONNECTIONS_PER_FRAME: Final = 150  # of what waits for each: under 250 bytes
 _OF_A_STREAM: Final = ("name", "entity", "state", "error", "remap")  # the rest is told by its runs
-_OF_A_CONNECTION: Final = ("name", "system", "driver", "state", "paused", "error", "commands")
+_OF_A_CONNECTION: Final = ("name", "system", "driver", "state", "paused", "error", "commands", "certificates")
 
 
 def status_frames(connections: Sequence[Mapping[str, Any]]) -> list[Status]:

@@ -22,8 +22,10 @@ from drivers.contract import (
     Page,
     ReadPlan,
     ReadRequest,
+    SeenCertificate,
     StreamSpec,
     WriteCommand,
+    unseen,
 )
 from drivers.dmf import checks
 from drivers.dmf.catalogue import discover
@@ -51,10 +53,11 @@ class DmfDriver:
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,  # noqa: TID251 - between two looks at a job
         monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,  # noqa: TID251 - the age of files that outlive the process
+        seen: SeenCertificate = unseen,
     ) -> None:
         self._name = connection
         self._options = parse_connection(options)
-        self._service = Service(self._options, secrets)
+        self._service = Service(self._options, secrets, seen=seen)
 
         def make_deadline() -> Deadline:
             return Deadline(

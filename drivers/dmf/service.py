@@ -14,7 +14,15 @@ from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-from drivers.contract import BadConfiguration, Message, SourceBusy, SourceChanged
+from drivers.contract import (
+    BadConfiguration,
+    Hop,
+    Message,
+    SeenCertificate,
+    SourceBusy,
+    SourceChanged,
+    unseen,
+)
 from drivers.dmf.errors import execution_errors, is_unknown_execution, refusal
 from drivers.dmf.options import ConnectionOptions, package_origins
 from drivers.http.client import HttpClient, origin
@@ -53,18 +61,23 @@ class Service:
         options: ConnectionOptions,
         secrets: Mapping[str, str],
         *,
-        make_client: Callable[[HttpOptions, Mapping[str, str]], HttpClient] = HttpClient,
+        seen: SeenCertificate = unseen,
     ) -> None:
         self._options = options
-        self.client = make_client(options, secrets)
+        self.client = HttpClient(options, secrets, seen=seen)
         # Packages are fetched without the token: their addresses carry a right of their own, and a token is for nobody
         # but Finance & Operations. Its own host may ask for it all the same.
         fields = {name: getattr(options, name) for name in HttpOptions.model_fields}
+        self._home = origin(options.url)
         self._plain = {
-            place: make_client(HttpOptions(**(fields | {"url": url, "auth": None, "headers": {}})), secrets)
+            place: HttpClient(
+                HttpOptions(**(fields | {"url": url, "auth": None, "headers": {}})),
+                secrets,
+                seen=seen,
+                leads_to=Hop.SOURCE if place == self._home else Hop.PACKAGES,
+            )
             for place, url in package_origins(options).items()
         }
-        self._home = origin(options.url)
 
     @property
     def secrets(self) -> tuple[str, ...]:

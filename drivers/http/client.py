@@ -20,8 +20,19 @@ from urllib.parse import urljoin, urlsplit
 import httpcore
 import httpx
 
-from drivers.contract import BadConfiguration, DriverError, SourceBusy, SourceChanged, Throttled, Unreachable
+from drivers.contract import (
+    BadConfiguration,
+    DriverError,
+    Hop,
+    SeenCertificate,
+    SourceBusy,
+    SourceChanged,
+    Throttled,
+    Unreachable,
+    unseen,
+)
 from drivers.http.bodies import ACCEPTED, collect, pieces
+from drivers.http.handshakes import own_certificate
 from drivers.http.lanes import Lanes
 from drivers.http.messages import Answer, Request, Sink
 from drivers.http.options import HttpOptions, Windows, revealed
@@ -66,8 +77,13 @@ class HttpClient:
         pause: Pause = asyncio.sleep,  # noqa: TID251 - the driver's own pace; a test hands in its own
         monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,  # noqa: TID251 - the moment that signatures name
+        seen: SeenCertificate = unseen,
+        leads_to: Hop = Hop.SOURCE,
     ) -> None:
-        """Connects to nothing. Raises BadConfiguration for options and secrets that cannot work."""
+        """Connects to nothing. `seen` is told of certificates, and `leads_to` is what answers at the options' URL.
+
+        Raises BadConfiguration for options and secrets that cannot work.
+        """
         for name in ("httpx", "httpcore"):
             # They log URLs, and with them values of the source; at their finest level credentials too.
             logging.getLogger(name).setLevel(logging.WARNING)
@@ -78,7 +94,7 @@ class HttpClient:
             for name, value in options.headers.items()
         }
         self._client = httpx.AsyncClient(
-            transport=transport or _transport(options, secrets),
+            transport=transport or _transport(options, secrets, seen, leads_to),
             trust_env=False,
             follow_redirects=False,
             headers={"User-Agent": agent, **headers, "Accept-Encoding": ACCEPTED},
@@ -255,11 +271,15 @@ class HttpClient:
         return answer
 
 
-def _transport(options: HttpOptions, secrets: Mapping[str, str]) -> httpx.AsyncBaseTransport:
+def _transport(
+    options: HttpOptions, secrets: Mapping[str, str], seen: SeenCertificate, leads_to: Hop
+) -> httpx.AsyncBaseTransport:
     tls = tls_context(options, secrets)
+    if options.certificate_file and (own := own_certificate(options.certificate_file)) is not None:
+        seen(own)
 
     def connect() -> Transport:
-        return Transport(options, secrets, tls)
+        return Transport(options, secrets, tls, seen=seen, leads_to=leads_to)
 
     if isinstance(options.auth, Windows):
         return Lanes(

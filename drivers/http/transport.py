@@ -11,8 +11,9 @@ import httpcore
 import httpx
 import truststore
 
-from drivers.contract import BadConfiguration, DriverError, Unreachable
+from drivers.contract import BadConfiguration, DriverError, Hop, SeenCertificate, Unreachable, unseen
 from drivers.http.addresses import GuardedNetwork, refuse_closed
+from drivers.http.handshakes import WatchedNetwork
 from drivers.http.options import DEFAULT_PORTS, ClientCredentials, HttpOptions, SignedCredentials
 
 _IDLE_SECONDS: Final = 30.0  # firewalls drop idle connections without a word, the shortest after a minute
@@ -43,10 +44,34 @@ def hosts_of(options: HttpOptions) -> list[str]:
     return [options.proxy]
 
 
+def handshakes_of(options: HttpOptions, url: str, leads_to: Hop) -> tuple[Hop, ...]:
+    """With whom TLS begins on a connection made for this URL, in their order."""
+    hops = [Hop.PROXY] if options.proxy and options.proxy.startswith("https:") else []
+    if url.startswith("https:"):
+        token_url = getattr(options.auth, "token_url", None)
+        elsewhere = token_url is not None and port_of(url) == port_of(token_url) != port_of(options.url)
+        hops.append(Hop.TOKEN if elsewhere else leads_to)
+    return tuple(hops)
+
+
 class Transport(httpx.AsyncBaseTransport):
     """httpx over one connection, kept open between requests, whose network connects to checked addresses only."""
 
-    def __init__(self, options: HttpOptions, secrets: Mapping[str, str], tls: ssl.SSLContext) -> None:
+    def __init__(
+        self,
+        options: HttpOptions,
+        secrets: Mapping[str, str],
+        tls: ssl.SSLContext,
+        *,
+        seen: SeenCertificate = unseen,
+        leads_to: Hop = Hop.SOURCE,
+    ) -> None:
+        """`leads_to`: what answers at the options' own URL. `seen` is told of each certificate."""
+        self._toward = httpx.URL(options.url)  # where the request under way goes
+        guarded = GuardedNetwork(
+            [port_of(url) for url in hosts_of(options)],
+            where="options.proxy" if options.proxy else "options.url",
+        )
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls,
             proxy=_proxy(options, secrets),
@@ -56,14 +81,14 @@ class Transport(httpx.AsyncBaseTransport):
             http1=True,
             http2=False,
             retries=0,
-            network_backend=GuardedNetwork(
-                [port_of(url) for url in hosts_of(options)],
-                where="options.proxy" if options.proxy else "options.url",
+            network_backend=WatchedNetwork(
+                guarded, lambda: handshakes_of(options, str(self._toward), leads_to), seen
             ),
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         assert isinstance(request.stream, httpx.AsyncByteStream)  # noqa: S101 - what an async client makes
+        self._toward = request.url
         answer = await self._pool.handle_async_request(
             httpcore.Request(
                 method=request.method,
@@ -98,7 +123,7 @@ class _Stream(httpx.AsyncByteStream):
         await self._answer.aclose()
 
 
-def tls_context(options: HttpOptions, secrets: Mapping[str, str]) -> ssl.SSLContext:
+def _trusting(options: HttpOptions) -> ssl.SSLContext:
     if options.ca_file:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         try:
@@ -112,6 +137,11 @@ def tls_context(options: HttpOptions, secrets: Mapping[str, str]) -> ssl.SSLCont
     else:
         context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def tls_context(options: HttpOptions, secrets: Mapping[str, str]) -> ssl.SSLContext:
+    context = _trusting(options)
     if options.certificate_file:
         try:
             context.load_cert_chain(
@@ -133,7 +163,9 @@ def _proxy(options: HttpOptions, secrets: Mapping[str, str]) -> httpcore.Proxy |
     auth = None
     if options.proxy_user:
         auth = (options.proxy_user.encode(), secrets.get("proxy_password", "").encode())
-    return httpcore.Proxy(options.proxy, auth=auth)
+    # The same authorities as the source's; the client's certificate is for the source alone.
+    tls = _trusting(options) if options.proxy.startswith("https:") else None
+    return httpcore.Proxy(options.proxy, auth=auth, ssl_context=tls)
 
 
 def translate(error: BaseException, *, place: str, where: str) -> DriverError:

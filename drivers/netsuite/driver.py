@@ -23,8 +23,10 @@ from drivers.contract import (
     Page,
     ReadPlan,
     ReadRequest,
+    SeenCertificate,
     StreamSpec,
     WriteCommand,
+    unseen,
 )
 from drivers.http.client import HttpClient, server_time, told_time
 from drivers.local_time import settled
@@ -42,11 +44,18 @@ VERSION: Final = "1"
 
 
 class NetSuiteDriver:
-    def __init__(self, connection: str, options: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        connection: str,
+        options: Mapping[str, Any],
+        secrets: Mapping[str, str],
+        *,
+        seen: SeenCertificate = unseen,
+    ) -> None:
         self._name = connection
         self._options = parse_connection(options)
         self._zone = zone_of(self._options)
-        self._client = HttpClient(self._options, secrets)
+        self._client = HttpClient(self._options, secrets, seen=seen)
         self._service = Service(self._client, self._options.url)
         self._writer = Writer(self._service)
         self._product = ""

@@ -23,10 +23,12 @@ from drivers.contract import (
     Page,
     ReadPlan,
     ReadRequest,
+    SeenCertificate,
     SourceChanged,
     StreamSpec,
     Table,
     WriteCommand,
+    unseen,
 )
 from drivers.http.client import HttpClient, told_time
 from drivers.local_time import settled
@@ -52,10 +54,17 @@ _LOWEST: Final = str(-(2**63))
 
 
 class ODataDriver:
-    def __init__(self, connection: str, options: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        connection: str,
+        options: Mapping[str, Any],
+        secrets: Mapping[str, str],
+        *,
+        seen: SeenCertificate = unseen,
+    ) -> None:
         self._name = connection
         self._options: ConnectionOptions = parse_connection(options)
-        self._client = HttpClient(self._options, secrets, agent="Groundwire")
+        self._client = HttpClient(self._options, secrets, agent="Groundwire", seen=seen)
         self._services: dict[str, Service] = {}
         self._writer = Writer(self._service, lambda command: self._path_of(command.stream))
         self._product = ""

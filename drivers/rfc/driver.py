@@ -25,9 +25,11 @@ from drivers.contract import (
     ReadPlan,
     ReadRequest,
     RecordFault,
+    SeenCertificate,
     SourceChanged,
     StreamSpec,
     WriteCommand,
+    unseen,
 )
 from drivers.rfc import checks
 from drivers.rfc.caller import Caller, CallFailed, Unsendable
@@ -52,12 +54,13 @@ class RfcDriver:
         secrets: Mapping[str, str],
         *,
         caller: Caller | None = None,
+        seen: SeenCertificate = unseen,
     ) -> None:
         """`caller`: instead of the one that the options name."""
         self._name = connection
         self._options = parse_connection(options)
         self._engine = Engine(
-            self._options, caller or open_caller(self._options, secrets), tuple(secrets.values())
+            self._options, caller or open_caller(self._options, secrets, seen), tuple(secrets.values())
         )
 
         self._writer = Writer(self._engine)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from drivers.contract import BadConfiguration
+from drivers.contract import BadConfiguration, SeenCertificate, unseen
 from drivers.http.options import Basic
 from drivers.rfc import native, sdk
 from drivers.rfc.caller import Caller
@@ -36,10 +36,12 @@ def way_of(options: ConnectionOptions) -> Way:
     )
 
 
-def open_caller(options: ConnectionOptions, secrets: Mapping[str, str]) -> Caller:
+def open_caller(
+    options: ConnectionOptions, secrets: Mapping[str, str], seen: SeenCertificate = unseen
+) -> Caller:
     way = way_of(options)
     if way == "soap":
-        return _soap(options, secrets)
+        return _soap(options, secrets, seen)
     parameters = _logon(options, secrets)
     if way == "sdk":
         return sdk.caller(parameters, call_seconds=options.call_seconds)
@@ -91,7 +93,7 @@ def _native(parameters: Mapping[str, str], options: ConnectionOptions) -> dict[s
     }
 
 
-def _soap(options: ConnectionOptions, secrets: Mapping[str, str]) -> SoapCaller:
+def _soap(options: ConnectionOptions, secrets: Mapping[str, str], seen: SeenCertificate) -> SoapCaller:
     if options.http is None:
         raise BadConfiguration(
             "no place for SOAP is named", where="options.http.url", hint="Write http = { url = ... }."
@@ -99,4 +101,4 @@ def _soap(options: ConnectionOptions, secrets: Mapping[str, str]) -> SoapCaller:
     http = options.http
     if http.auth is None and options.user:
         http = http.model_copy(update={"auth": Basic(kind="basic", user=options.user, secret=_SECRET)})
-    return SoapCaller(HttpPost(http, secrets), options.soap, options.client, options.language)
+    return SoapCaller(HttpPost(http, secrets, seen), options.soap, options.client, options.language)

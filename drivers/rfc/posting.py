@@ -7,6 +7,7 @@ from collections.abc import Coroutine, Mapping
 from threading import Lock, Thread
 from typing import Any, TypeVar
 
+from drivers.contract import SeenCertificate, unseen
 from drivers.http.client import HttpClient
 from drivers.http.messages import Answer, Request
 from drivers.http.options import HttpOptions
@@ -15,9 +16,11 @@ _Result = TypeVar("_Result")
 
 
 class HttpPost:
-    def __init__(self, options: HttpOptions, secrets: Mapping[str, str]) -> None:
+    def __init__(
+        self, options: HttpOptions, secrets: Mapping[str, str], seen: SeenCertificate = unseen
+    ) -> None:
         """Connects to nothing. Raises BadConfiguration for options that cannot work."""
-        self._client = HttpClient(options, secrets)
+        self._client = HttpClient(options, secrets, seen=seen)
         self._starting = Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: Thread | None = None

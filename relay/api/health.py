@@ -35,7 +35,7 @@ from relay.api.health_schemas import (
 )
 from relay.api.problems import not_found
 from relay.health.alerts import Alert
-from relay.health.facts import AgentFacts, ConnectionFacts, Waiting
+from relay.health.facts import AgentFacts, Certificate, ConnectionFacts, Waiting
 from relay.health.judging import HealthState, Reason, Verdict, judge_agent, judge_connection
 from relay.health.keeping import HealthStore
 from relay.health.rules import KINDS, Rule, Rules, Setting
@@ -227,7 +227,7 @@ def _agent_health(judged: _Judged) -> AgentHealthOut:
             disk_free_bytes=room.disk_free_bytes,
             reading_paused=room.reading_paused,
         ),
-        certificates=[CertificateOut(hop=one.hop, expires_at=one.expires_at) for one in agent.certificates],
+        certificates=_certificates(agent.certificates),
         connections=[
             ConnectionStateOut(
                 connection=facts.id, state=verdict.state, reasons=[reason.code for reason in verdict.reasons]
@@ -277,8 +277,13 @@ def _connection_health(
         last_position=position,
         lag_seconds=_seconds(facts.lag),
         backlog=None if facts.waiting is None else _backlog(facts.waiting),
+        certificates=_certificates(facts.certificates),
         told_at=facts.told_at,
     )
+
+
+def _certificates(known: Iterable[Certificate]) -> list[CertificateOut]:
+    return [CertificateOut(hop=one.hop, expires_at=one.expires_at) for one in known]
 
 
 def _fleet_agent(judged: _Judged) -> FleetAgentOut:

@@ -50,8 +50,13 @@ class OutboxOut(Answer):
 
 
 class CertificateOut(Answer):
-    hop: str = Field(description="`relay`: what the agent's connection was opened with.", examples=["relay"])
-    expires_at: datetime
+    hop: str = Field(
+        description="Whose it is, never a host's name. Of an agent `relay`: what its connection was opened with. Of a"
+        " connection `source`, `token` (the server that gives out tokens), `proxy`, `packages` (the store of data"
+        " packages) or `client` (the agent's own); a newer agent may name others.",
+        examples=["source"],
+    )
+    expires_at: datetime = Field(description="As it was shown in the last handshake.")
 
 
 class CountsOut(Answer):
@@ -130,6 +135,9 @@ class ConnectionHealthOut(Answer):
         description="Of that batch: from being read from the source to being stored here, clocks made equal."
     )
     backlog: BacklogOut | None
+    certificates: list[CertificateOut] = Field(
+        description="That the hops to its source have shown; none where nobody has said, or where no certificate can be seen."
+    )
     told_at: datetime | None
 
 

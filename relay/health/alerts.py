@@ -19,8 +19,8 @@ from relay.health.rules import (
     Measure,
     Rule,
     Rules,
-    measure_of_certificates,
     measures_of_agent,
+    measures_of_certificates,
     measures_of_connection,
 )
 
@@ -79,7 +79,7 @@ def _ends(measure: Measure | None, rules: Rules, alert: Alert) -> bool:
 
 def measures_of(fleet: Fleet, now: datetime) -> Iterator[Measure]:
     if fleet.relay_certificate is not None:
-        yield measure_of_certificates((fleet.relay_certificate,), now)
+        yield from measures_of_certificates((fleet.relay_certificate,), now)
     for agent, connections in fleet.agents:
         yield from measures_of_agent(agent, now)
         for connection in connections:

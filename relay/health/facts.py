@@ -33,7 +33,7 @@ class OutboxRoom:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    hop: str  # "relay" as the agent sees it, or the name of a connection
+    hop: str  # "relay" as the agent sees it; of a connection a word of drivers.contract.Hop, or a newer agent's
     expires_at: datetime
 
 
@@ -136,6 +136,7 @@ class ConnectionFacts:
     )
     last_success_at: datetime | None = None  # of any of its streams
     dead_letters: int | None = None  # of the newest run of the stream that had most
+    certificates: tuple[Certificate, ...] = ()  # that the hops to its source showed last
 
     @property
     def credentials(self) -> Credentials:

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from agent.certificates import WORDS
 from relay.health.facts import AgentFacts, Certificate, ConnectionFacts
 from relay.health.rules import (
     KINDS,
     Measure,
     Rule,
     Rules,
-    measure_of_certificates,
     measures_of_agent,
+    measures_of_certificates,
     measures_of_connection,
 )
 
@@ -55,7 +56,7 @@ def judge_agent(
     """`minimum`: the oldest version that the relay's operator wants to see."""
     measures = list(measures_of_agent(facts, now))
     if relay_certificate is not None:
-        measures.append(measure_of_certificates((relay_certificate,), now))
+        measures.extend(measures_of_certificates((relay_certificate,), now))
     return _verdict([*_beyond(measures, rules), *_of_agent(facts, rules, now, minimum)])
 
 
@@ -130,8 +131,11 @@ def _of_connection(
 
 
 def _beyond(measures: Iterable[Measure], rules: Rules) -> Iterator[Reason]:
-    for measure in measures:
-        if _exceeds(measure, rules):
+    exceeding = [measure for measure in measures if _exceeds(measure, rules)]
+    urgent = {one.subject[1:] for one in exceeding if one.rule is Rule.CERTIFICATE_URGENT}
+    for measure in exceeding:
+        # What is urgent is said once; as an alert each of the two stands for itself.
+        if measure.rule is not Rule.CERTIFICATE_EXPIRES or measure.subject[1:] not in urgent:
             kind = KINDS[measure.rule]
             state = HealthState.FAILING if kind.failing else HealthState.ATTENTION
             yield Reason(measure.rule.value, state, sentence(measure), kind.hint)
@@ -140,9 +144,13 @@ def _beyond(measures: Iterable[Measure], rules: Rules) -> Iterator[Reason]:
 def sentence(measure: Measure) -> str:
     """What is measured, in words."""
     value = measure.value or 0
-    if measure.rule is Rule.CERTIFICATE_EXPIRES and value < 0:
-        return "A certificate on the way has ended."
-    return KINDS[measure.rule].says.format(int(value))
+    said = KINDS[measure.rule].says
+    if measure.hop:
+        said = "A certificate on the way has ended." if value < 0 else said
+        # A word that is not ours is an agent's own text.
+        whose = f"The certificate of {WORDS[measure.hop]}" if measure.hop in WORDS else ""
+        said = said.replace("A certificate on the way", whose) if whose else said
+    return said.format(int(value))
 
 
 def _exceeds(measure: Measure, rules: Rules) -> bool:

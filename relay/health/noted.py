@@ -40,6 +40,7 @@ class Standing:
     refused: bool = False
     next_run_at: datetime | None = None
     streams: tuple[str, ...] = ()  # those of which runs are expected
+    certificates: tuple[Certificate, ...] | None = None  # None: the agent does not say
 
 
 @dataclass(frozen=True, slots=True)

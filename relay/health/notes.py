@@ -18,7 +18,7 @@ import structlog
 from agent.clock import Clock
 from agent.errors import GroundwireError
 from relay.health.facts import AgentTold, Waiting, drain_of
-from relay.health.noted import Acked, AgentNote, AgentWord, ConnectionNote, Notes, RunNote
+from relay.health.noted import Acked, AgentNote, AgentWord, ConnectionNote, Notes, RunNote, Standing
 from relay.health.standing import note_of, standing_of
 from relay.health.told import moment, told
 from relay.observing import Observer, Round, Settled, Word
@@ -78,7 +78,9 @@ class HealthNotes(Observer):
     def told(self, word: Word) -> None:
         agent = word.agent
         for status in word.connections:
-            self._note_connection(agent.id, status.name, standing=standing_of(status))
+            noted = self._connections.get((agent.id, status.name))
+            standing = _with_what_stands(standing_of(status), None if noted is None else noted.standing)
+            self._note_connection(agent.id, status.name, standing=standing)
         said = told(word.health)
         there = self._present.get(agent.id)
         if said is None or there is None:
@@ -201,10 +203,19 @@ def _over(older: AgentNote, newer: AgentNote) -> AgentNote:
     )
 
 
+def _with_what_stands(newer: Standing, older: Standing | None) -> Standing:
+    """An agent that has just started says nothing of certificates: what it said before stands."""
+    if newer.certificates is not None or older is None:
+        return newer
+    return replace(newer, certificates=older.certificates)
+
+
 def _laid_over(older: ConnectionNote, newer: ConnectionNote) -> ConnectionNote:
     return replace(
         newer,
-        standing=newer.standing or older.standing,
+        standing=older.standing
+        if newer.standing is None
+        else _with_what_stands(newer.standing, older.standing),
         waiting=newer.waiting or older.waiting,
         acked=newer.acked or older.acked,
     )

@@ -7,7 +7,8 @@
 | backlog_time | agent | minutes until its outbox is empty; while that does not come nearer, how long the oldest waits | above |
 | outbox_full | agent | percent of the outbox's high-water mark, or of its disk, whichever is fuller | above |
 | clock_skew | agent | seconds between its clock and the relay's | above |
-| certificate_expires | agent, relay | days until the certificate that ends first | below |
+| certificate_expires | agent, connection, relay | days until the certificate that ends first | below |
+| certificate_urgent | agent, connection, relay | the same, where nobody has acted | below |
 | no_successful_sync | connection | hours since the stream that waits longest last succeeded | above |
 | dead_letters | connection | records of one run that could not pass | above |
 | connection_error | connection | minutes for which it has been failing | above |
@@ -22,6 +23,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from agent.certificates import RENEW_BEFORE, URGENT_BEFORE
 from relay.health.facts import AgentFacts, Certificate, ConnectionFacts
 
 MAX_THRESHOLD: Final = 2**53 - 1
@@ -39,6 +41,7 @@ class Rule(StrEnum):
     OUTBOX_FULL = "outbox_full"
     CLOCK_SKEW = "clock_skew"
     CERTIFICATE_EXPIRES = "certificate_expires"
+    CERTIFICATE_URGENT = "certificate_urgent"
     NO_SUCCESSFUL_SYNC = "no_successful_sync"
     DEAD_LETTERS = "dead_letters"
     CONNECTION_ERROR = "connection_error"
@@ -99,10 +102,17 @@ KINDS: Final[Mapping[Rule, RuleKind]] = MappingProxyType(
             "Let both hosts take their time from a time server. Deadlines of commands and times in reports are wrong by as much.",
         ),
         Rule.CERTIFICATE_EXPIRES: RuleKind(
-            21,
+            RENEW_BEFORE.days,
             "days",
             "A certificate on the way ends in {} days.",
             "Renew it and restart what serves it. Agents refuse a certificate that has ended, and cannot be told so.",
+            falling=True,
+        ),
+        Rule.CERTIFICATE_URGENT: RuleKind(
+            URGENT_BEFORE.days,
+            "days",
+            "A certificate on the way ends in {} days, and has not been renewed.",
+            "Renew it now and restart what serves it. Agents refuse a certificate that has ended, and cannot be told so.",
             falling=True,
         ),
         Rule.NO_SUCCESSFUL_SYNC: RuleKind(
@@ -145,6 +155,7 @@ class Measure:
     value: float | None  # None: not known, so that nothing changes by it
     agent: str = ""
     connection: str = ""
+    hop: str = ""  # whose certificate it is
 
     @property
     def subject(self) -> tuple[str, str, str]:
@@ -159,13 +170,17 @@ def measures_of_agent(facts: AgentFacts, now: datetime) -> Iterator[Measure]:
     yield Measure(Rule.BACKLOG_TIME, _backlog_minutes(facts, now), facts.id)
     yield Measure(Rule.OUTBOX_FULL, _fullness(facts), facts.id)
     yield Measure(Rule.CLOCK_SKEW, None if facts.skew is None else abs(facts.skew.total_seconds()), facts.id)
-    yield measure_of_certificates(facts.certificates, now, facts.id)
+    yield from measures_of_certificates(facts.certificates, now, facts.id)
 
 
-def measure_of_certificates(certificates: tuple[Certificate, ...], now: datetime, agent: str = "") -> Measure:
+def measures_of_certificates(
+    certificates: tuple[Certificate, ...], now: datetime, agent: str = "", connection: str = ""
+) -> Iterator[Measure]:
     """`agent` empty: the relay's own."""
-    first = min((one.expires_at for one in certificates), default=None)
-    return Measure(Rule.CERTIFICATE_EXPIRES, None if first is None else (first - now) / DAY, agent)
+    first = min(certificates, key=lambda one: one.expires_at, default=None)
+    left, hop = (None, "") if first is None else ((first.expires_at - now) / DAY, first.hop)
+    for rule in (Rule.CERTIFICATE_EXPIRES, Rule.CERTIFICATE_URGENT):
+        yield Measure(rule, left, agent, connection, hop)
 
 
 def _backlog_minutes(facts: AgentFacts, now: datetime) -> float | None:
@@ -200,3 +215,4 @@ def measures_of_connection(facts: ConnectionFacts, now: datetime) -> Iterator[Me
     if facts.error_since is not None and not facts.paused:
         failing = max(0.0, (now - facts.error_since) / MINUTE)
     yield Measure(Rule.CONNECTION_ERROR, failing, *at)
+    yield from measures_of_certificates(facts.certificates, now, *at)

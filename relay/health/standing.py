@@ -33,6 +33,7 @@ def standing_of(status: ConnectionStatus) -> Standing:
         streams=tuple(
             dict.fromkeys(name for stream in expected if isinstance(name := stream.get("name"), str))
         ),
+        certificates=status.certificates,
     )
 
 

@@ -30,7 +30,12 @@ def told(health: Any) -> Told | None:
         for name, one in (there.items() if isinstance(there, Mapping) else ())
         if isinstance(name, str) and len(name) < MAX_TEXT and (waiting := _waiting(one)) is not None
     }
-    agent = AgentTold(at, _waiting(health.get("waiting")), _room(health.get("outbox")), _certificates(health))
+    agent = AgentTold(
+        at,
+        _waiting(health.get("waiting")),
+        _room(health.get("outbox")),
+        certificates(health.get("certificates")),
+    )
     return Told(agent, connections)
 
 
@@ -56,8 +61,8 @@ def _room(told: Any) -> OutboxRoom | None:
     )
 
 
-def _certificates(health: Mapping[Any, Any]) -> tuple[Certificate, ...]:
-    there = health.get("certificates")
+def certificates(there: Any) -> tuple[Certificate, ...]:
+    """Of an agent, or of a connection of it."""
     if not isinstance(there, list | tuple):
         return ()
     return tuple(

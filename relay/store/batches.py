@@ -188,10 +188,12 @@ def save_connections(db: Sql, agent: Agent, statuses: Sequence[ConnectionStatus]
 
 
 def _status_json(status: ConnectionStatus) -> str:
-    kept = {field.name: getattr(status, field.name) for field in fields(status) if field.name != "name"}
+    kept = {name: getattr(status, name) for name in _KEPT}
     return orjson.dumps(kept).decode()
 
 
+# An older relay over the same store knows no others.
+_KEPT = tuple(field.name for field in fields(ConnectionStatus) if field.name not in {"name", "certificates"})
 _TUPLES = frozenset({"streams", "commands", "operations"})
 _CONNECTION = "SELECT id, tenant, agent, name, status, updated_at FROM connections WHERE tenant = ? "
 

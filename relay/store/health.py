@@ -101,6 +101,11 @@ def _standing(db: Sql, tenant: str, connection: str, standing: Standing, now: in
             None if standing.next_run_at is None else to_micros(standing.next_run_at), now, tenant, connection,
         ),
     )  # fmt: skip
+    if standing.certificates is not None:  # else what was told last stands
+        db.change(
+            "UPDATE connection_health SET certificates = ? WHERE tenant = ? AND connection = ?",
+            (orjson.dumps(_certificate_lists(standing.certificates)).decode(), tenant, connection),
+        )
     for stream in standing.streams:
         _stream(db, tenant, connection, stream, now)
     known = db.execute(
@@ -144,7 +149,7 @@ _FLEET: Final = (
     "SELECT a.id, a.name, a.software, a.enrolled_at, a.last_seen_at, h.connected_since, h.seen_at,"
     " h.last_ack_at, h.lag, h.told_at, h.told,"
     " c.id, c.name, c.updated_at, k.state, k.paused, k.error_code, k.error_hint, k.error_since,"
-    " k.refused_since, k.next_run_at, k.told_at, k.last_ack_at, k.lag, k.waiting, k.known_since,"
+    " k.refused_since, k.next_run_at, k.told_at, k.last_ack_at, k.lag, k.waiting, k.known_since, k.certificates,"
     " s.late_since, s.success_at, s.dead_letters"
     " FROM agents a LEFT JOIN agent_health h ON h.agent = a.id"
     " LEFT JOIN connections c ON c.agent = a.id"
@@ -218,14 +223,14 @@ def _agent_facts(row: Any, now: datetime) -> AgentFacts:
         waiting=_waiting(word.get("waiting")),
         room=None if room is None else OutboxRoom(*room),
         drain=None if drain is None else Drain(*drain),
-        certificates=tuple(Certificate(hop, from_micros(at)) for hop, at in word.get("certificates", ())),
+        certificates=_certificates(word.get("certificates", ())),
     )
 
 
 def _connection_facts(row: Any, agent: AgentFacts) -> ConnectionFacts:
     (
         connection, name, updated_at, state, paused, code, hint, error_since, refused_since, next_run_at, told_at,
-        acked, lag, waiting, known_since, late_since, success_at, letters,
+        acked, lag, waiting, known_since, certificates, late_since, success_at, letters,
     ) = row[_AGENT_COLUMNS:]  # fmt: skip
     return ConnectionFacts(
         id=connection,
@@ -245,6 +250,7 @@ def _connection_facts(row: Any, agent: AgentFacts) -> ConnectionFacts:
         late_since=_moment(known_since if late_since is None else late_since),
         last_success_at=_moment(success_at),
         dead_letters=letters,
+        certificates=_certificates(() if certificates is None else orjson.loads(certificates)),
     )
 
 
@@ -257,9 +263,17 @@ def _word_json(word: AgentWord) -> str:
             "room": room
             and [room.high_water_bytes, room.file_bytes, room.disk_bytes, room.disk_free_bytes, room.reading_paused],
             "drain": drain and [drain.bytes_per_second, drain.records_per_second],
-            "certificates": [[one.hop, to_micros(one.expires_at)] for one in word.certificates],
+            "certificates": _certificate_lists(word.certificates),
         }
     ).decode()  # fmt: skip
+
+
+def _certificate_lists(certificates: Iterable[Certificate]) -> list[list[str | int]]:
+    return [[one.hop, to_micros(one.expires_at)] for one in certificates]
+
+
+def _certificates(kept: Iterable[Any]) -> tuple[Certificate, ...]:
+    return tuple(Certificate(hop, from_micros(at)) for hop, at in kept)
 
 
 def _waiting_list(waiting: Waiting) -> list[int | None]:

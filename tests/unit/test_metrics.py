@@ -28,7 +28,11 @@ NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 MOVED = {"batches": 7, "records": 70, "bytes": 700}
 
 STATUS: dict[str, Any] = {
-    "relay": {"phase": "connected", "last_ack": "2026-01-05T11:00:00Z"},
+    "relay": {
+        "phase": "connected",
+        "last_ack": "2026-01-05T11:00:00Z",
+        "certificate_ends": "1970-01-01T00:00:07Z",
+    },
     "outbox": {
         "pending_batches": 2,
         "pending_bytes": 200,
@@ -56,6 +60,7 @@ STATUS: dict[str, Any] = {
             "name": "erp",
             "paused": True,
             "streams": [{"state": "idle"}, {"state": "running"}, {"state": "idle"}],
+            "certificates": [{"hop": "source", "expiresAt": "1970-01-01T00:00:09Z"}],
         }
     ],
     "commands": {"in_doubt": 1},
@@ -121,6 +126,8 @@ async def test_the_numbers_are_those_of_the_status() -> None:
         "streams connection=erp state=idle": 2.0,
         "streams connection=erp state=retrying": 0.0,
         "connection_paused connection=erp": 1.0,
+        "certificate_end_timestamp_seconds connection= hop=relay": 7.0,
+        "certificate_end_timestamp_seconds connection=erp hop=source": 9.0,
         "findings level=problem": 1.0,
         "commands_in_doubt": 1.0,
     }

@@ -47,6 +47,25 @@ def found(**parts: Any) -> list[tuple[str, str]]:
     return [(one.code, one.level.value) for one in findings_of(status(**parts), NOON)]
 
 
+def certificates(**days: float) -> list[dict[str, Any]]:
+    shown = [{"hop": hop, "expiresAt": rfc3339(NOON + timedelta(days=left))} for hop, left in days.items()]
+    return [{"name": "erp", "paused": False, "streams": [], "certificates": shown}]
+
+
+def test_certificates_of_the_relay_and_of_every_hop_to_a_source_are_judged_by_one_rule() -> None:
+    relay = {"phase": "connected", "certificate_ends": rfc3339(NOON + timedelta(days=20))}
+    parts = {"relay": relay, "connections": certificates(source=3, token=20, proxy=200, client=-1)}
+    findings = findings_of(status(**parts), NOON)
+
+    assert sorted((one.where, one.code, one.level.value, one.cause) for one in findings) == [
+        ("erp", "certificate.ended", "problem", "the certificate of the agent itself, its client certificate has ended"),
+        ("erp", "certificate.ending", "warning", "the certificate of the server that gives out tokens ends in 20 days"),
+        ("erp", "certificate.urgent", "problem", "the certificate of the source ends in 3 days"),
+        ("relay", "certificate.ending", "warning", "the certificate of the relay ends in 20 days"),
+    ]  # fmt: skip
+    assert all(one.next_step and one.evidence for one in findings)
+
+
 def test_of_an_agent_with_which_all_is_well_nothing_is_found() -> None:
     verdict = verdict_of(findings_of(status(), NOON))
 

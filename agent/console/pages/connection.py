@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from agent.certificates import WORDS
 from agent.console.page import Confirm, Outcome, Page, Visit
 from agent.console.pages.runs import chart_of
 from agent.errors import ConfigurationError
@@ -26,6 +27,7 @@ async def show(visit: Visit) -> Mapping[str, Any]:
     waiting = status["outbox"]["streams"]
     return {
         "connection": there,
+        "certificate": first_to_end(there.get("certificates") or []),
         "streams": [
             {
                 **one,
@@ -40,6 +42,12 @@ async def show(visit: Visit) -> Mapping[str, Any]:
         "drawn": chart_of(found["runs"], title=f"Records of the last {len(found['runs'])} runs of {name}"),
         "count": len(found["runs"]),
     }
+
+
+def first_to_end(certificates: Sequence[Mapping[str, str]]) -> Mapping[str, str] | None:
+    """Of those that its hops have shown; the overview says when it is time to act."""
+    first = min(certificates, key=lambda one: one["expiresAt"], default=None)
+    return first and {"ends": first["expiresAt"], "of": WORDS.get(first["hop"], first["hop"])}
 
 
 def words_of(schedule: Mapping[str, Any]) -> str:

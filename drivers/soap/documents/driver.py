@@ -21,9 +21,11 @@ from drivers.contract import (
     ReadMode,
     ReadPlan,
     ReadRequest,
+    SeenCertificate,
     SourceChanged,
     StreamSpec,
     WriteCommand,
+    unseen,
 )
 from drivers.http.client import HttpClient, server_time, told_time
 from drivers.http.messages import Request
@@ -46,10 +48,17 @@ _MOST_STRANGE: Final = 1_000  # names of elements of one service
 
 
 class DocumentsDriver:
-    def __init__(self, connection: str, options: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        connection: str,
+        options: Mapping[str, Any],
+        secrets: Mapping[str, str],
+        *,
+        seen: SeenCertificate = unseen,
+    ) -> None:
         self._name = connection
         self._options = parse_connection(options)
-        self._client = HttpClient(self._options, secrets, agent="Groundwire")
+        self._client = HttpClient(self._options, secrets, agent="Groundwire", seen=seen)
         self._store = WsdlStore(self._client, self._options.url, folder_of(self._options, connection))
         self._seen: dict[tuple[str, str], Document] = {}
         # By service: elements that it gave and its WSDL does not have, and those for which it was fetched anew.

@@ -25,9 +25,11 @@ from drivers.contract import (
     ReadMode,
     ReadPlan,
     ReadRequest,
+    SeenCertificate,
     SourceChanged,
     StreamSpec,
     WriteCommand,
+    unseen,
 )
 from drivers.http.client import HttpClient, server_time, told_time
 from drivers.local_time import settled
@@ -49,10 +51,17 @@ _FIRST_YEAR, _LAST_YEAR = 1990, 9000  # of a server's clock: far from where time
 
 
 class PagesDriver:
-    def __init__(self, connection: str, options: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        connection: str,
+        options: Mapping[str, Any],
+        secrets: Mapping[str, str],
+        *,
+        seen: SeenCertificate = unseen,
+    ) -> None:
         self._name = connection
         self._options = parse_connection(options)
-        self._client = HttpClient(self._options, secrets)
+        self._client = HttpClient(self._options, secrets, seen=seen)
         store = WsdlStore(self._client, self._options.url, folder_of(self._options, connection))
         self._service = PageService(Channel(self._client), store, self._options)
         self._forms = DayForms(self._service)

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from drivers.contract import (
     CheckStep,
     Column,
     Description,
+    Hop,
+    HopCertificate,
     Mark,
     MarkKind,
     Message,
@@ -33,6 +36,7 @@ from drivers.contract import (
     ReadPlan,
     ReadRequest,
     SecretKeeper,
+    SeenCertificate,
     StreamSpec,
     Table,
     Throttled,
@@ -184,7 +188,10 @@ def create(
     options: Mapping[str, Any],
     secrets: Mapping[str, str],
     keeper: SecretKeeper,
+    seen: SeenCertificate,
 ) -> FaultyDriver:
+    if options.get("mode") == "odd_certificates":
+        seen(HopCertificate(Hop.SOURCE, datetime(2026, 1, 5)))
     return FaultyDriver(options, secrets)
 
 

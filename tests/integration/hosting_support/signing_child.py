@@ -30,6 +30,7 @@ from drivers.contract import (
     Page,
     ReadRequest,
     SecretKeeper,
+    SeenCertificate,
     StreamSpec,
     Unreachable,
     WriteCommand,
@@ -135,6 +136,7 @@ def create(
     options: Mapping[str, Any],
     secrets: Mapping[str, str],
     keeper: SecretKeeper,
+    seen: SeenCertificate,
 ) -> SigningDriver:
     return SigningDriver(options, secrets, keeper)
 

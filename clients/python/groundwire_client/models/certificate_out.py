@@ -14,8 +14,10 @@ T = TypeVar("T", bound="CertificateOut")
 class CertificateOut:
     """
     Attributes:
-        hop (str): `relay`: what the agent's connection was opened with.
-        expires_at (datetime.datetime):
+        hop (str): Whose it is, never a host's name. Of an agent `relay`: what its connection was opened with. Of a
+            connection `source`, `token` (the server that gives out tokens), `proxy`, `packages` (the store of data
+            packages) or `client` (the agent's own); a newer agent may name others.
+        expires_at (datetime.datetime): As it was shown in the last handshake.
     """
 
     hop: str

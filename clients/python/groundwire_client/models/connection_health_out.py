@@ -11,6 +11,7 @@ from ..models.health_state import HealthState
 
 if TYPE_CHECKING:
     from ..models.backlog_out import BacklogOut
+    from ..models.certificate_out import CertificateOut
     from ..models.credentials_out import CredentialsOut
     from ..models.error_out import ErrorOut
     from ..models.reason_out import ReasonOut
@@ -44,6 +45,8 @@ class ConnectionHealthOut:
         lag_seconds (float | None): Of that batch: from being read from the source to being stored here, clocks made
             equal.
         backlog (BacklogOut | None):
+        certificates (list[CertificateOut]): That the hops to its source have shown; none where nobody has said, or
+            where no certificate can be seen.
         told_at (datetime.datetime | None):
     """
 
@@ -66,6 +69,7 @@ class ConnectionHealthOut:
     last_position: int | None
     lag_seconds: float | None
     backlog: BacklogOut | None
+    certificates: list[CertificateOut]
     told_at: datetime.datetime | None
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -146,6 +150,11 @@ class ConnectionHealthOut:
         else:
             backlog = self.backlog
 
+        certificates = []
+        for certificates_item_data in self.certificates:
+            certificates_item = certificates_item_data.to_dict()
+            certificates.append(certificates_item)
+
         told_at: None | str
         if isinstance(self.told_at, datetime.datetime):
             told_at = self.told_at.isoformat()
@@ -175,6 +184,7 @@ class ConnectionHealthOut:
                 "lastPosition": last_position,
                 "lagSeconds": lag_seconds,
                 "backlog": backlog,
+                "certificates": certificates,
                 "toldAt": told_at,
             }
         )
@@ -184,6 +194,7 @@ class ConnectionHealthOut:
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
         from ..models.backlog_out import BacklogOut  # noqa: PLC0415
+        from ..models.certificate_out import CertificateOut  # noqa: PLC0415
         from ..models.credentials_out import CredentialsOut  # noqa: PLC0415
         from ..models.error_out import ErrorOut  # noqa: PLC0415
         from ..models.reason_out import ReasonOut  # noqa: PLC0415
@@ -343,6 +354,13 @@ class ConnectionHealthOut:
 
         backlog = _parse_backlog(d.pop("backlog"))
 
+        certificates = []
+        _certificates = d.pop("certificates")
+        for certificates_item_data in _certificates:
+            certificates_item = CertificateOut.from_dict(certificates_item_data)
+
+            certificates.append(certificates_item)
+
         def _parse_told_at(data: object) -> datetime.datetime | None:
             if data is None:
                 return data
@@ -378,6 +396,7 @@ class ConnectionHealthOut:
             last_position=last_position,
             lag_seconds=lag_seconds,
             backlog=backlog,
+            certificates=certificates,
             told_at=told_at,
         )
 

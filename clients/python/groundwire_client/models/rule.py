@@ -6,6 +6,7 @@ class Rule(StrEnum):
     BACKLOG_RECORDS = "backlog_records"
     BACKLOG_TIME = "backlog_time"
     CERTIFICATE_EXPIRES = "certificate_expires"
+    CERTIFICATE_URGENT = "certificate_urgent"
     CLOCK_SKEW = "clock_skew"
     CONNECTION_ERROR = "connection_error"
     DEAD_LETTERS = "dead_letters"

@@ -93,6 +93,16 @@ async def test_the_health_of_a_connection_says_what_is_wrong_since_when_and_what
     assert (found["backlog"]["records"], found["agentConnected"]) == (30, True)
 
 
+async def test_a_connections_certificates_are_told_by_their_part_of_the_way(api: Served) -> None:
+    shown = [{"hop": "source", "expiresAt": rfc3339(NOW + timedelta(days=9))}]
+    await connected(api, notes_of(api), certificates=shown)
+
+    found = await got(api.acme, "/connections/plant/health")
+
+    assert found["certificates"] == shown
+    assert [(one["code"], one["state"]) for one in found["reasons"]] == [("certificate_expires", "attention")]
+
+
 async def test_an_agent_of_before_has_nulls_where_it_says_nothing(api: Served) -> None:
     agent = await enrolled(api.relay.store)
     api.agents.here.add(agent.id)
@@ -106,6 +116,7 @@ async def test_an_agent_of_before_has_nulls_where_it_says_nothing(api: Served) -
     assert (told["state"], told["connected"]) == ("ok", True)
     assert [told[name] for name in ("backlog", "outbox", "clockSkewSeconds", "toldAt")] == [None] * 4
     assert (connection["state"], connection["credentials"]["state"]) == ("ok", "unknown")
+    assert connection["certificates"] == []
     assert [connection[name] for name in ("paused", "backlog", "lastPosition", "lateSince")] == [None] * 4
 
 
@@ -119,7 +130,7 @@ async def test_the_operators_least_version_and_the_relays_certificate_count_for_
 
     found = await got(api.acme, f"/agents/{agent.id}/health")
 
-    assert {reason["code"] for reason in found["reasons"]} == {"version_old", "certificate_expires"}
+    assert {reason["code"] for reason in found["reasons"]} == {"version_old", "certificate_urgent"}
 
 
 async def fleet_of(api: Served, count: int) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
+from agent.model.run import rfc3339
 from relay.events import EventType
 from relay.health.alerting import Alerting
 from relay.health.alerts import Alert, raised
@@ -17,6 +19,7 @@ from relay.health.keeping import HealthStore
 from relay.health.notes import HealthNotes
 from relay.health.rules import DEFAULTS, Measure, Rule, Rules, Setting
 from relay.observing import Word
+from relay.statuses import connection_statuses
 from relay.store.events import EventFilter, find
 from relay.store.health import AgentWithConnections
 from tests.unit.relay.making import NOW, Relay, enrolled, opened
@@ -127,9 +130,38 @@ async def test_the_relays_own_certificate_is_looked_at_for_every_tenant_with_age
 
     await alerting(relay, certificate=lambda: ending, changed=lambda: told.append("news")).look()
 
-    (found,) = await all_alerts(relay)
-    assert (found.rule, found.agent, found.connection, found.value) == (Rule.CERTIFICATE_EXPIRES, "", "", 3)
+    found = await all_alerts(relay)
+    assert {(one.rule, one.agent, one.connection, one.value) for one in found} == {
+        (Rule.CERTIFICATE_EXPIRES, "", "", 3),
+        (Rule.CERTIFICATE_URGENT, "", "", 3),
+    }
     assert told == ["news"]
+
+
+async def test_a_sources_certificate_is_alerted_and_its_renewal_takes_that_back(relay: Relay) -> None:
+    agent = await enrolled(relay.store)
+    notes = HealthNotes(HealthStore(relay.store.engine), relay.clock)
+    notes.agent_arrived(agent)
+
+    async def tell(**status: Any) -> list[tuple[str, str, bool]]:
+        statuses = connection_statuses([{"name": "nav", "state": "idle", **status}])
+        await relay.store.save_connections(agent, statuses, NOW)
+        notes.told(Word(agent, statuses, None))
+        await notes.write()
+        await alerting(relay).look()
+        found = await all_alerts(relay)
+        return sorted((one.rule.value, one.connection, one.cleared_at is None) for one in found)
+
+    def ending(days: int) -> list[dict[str, str]]:
+        return [{"hop": "source", "expiresAt": rfc3339(NOW + timedelta(days=days))}]
+
+    assert await tell(certificates=ending(15)) == [("certificate_expires", "nav", True)]
+    both = [("certificate_expires", "nav", True), ("certificate_urgent", "nav", True)]
+    assert await tell(certificates=ending(5)) == both
+    assert await tell() == both  # an agent that has just started has seen none yet
+    assert await tell(certificates=ending(90)) == [(rule, name, False) for rule, name, _ in both]
+    told = [event for event in await events(relay) if event.value.startswith("alert.")]
+    assert told == [EventType.ALERT_RAISED] * 2 + [EventType.ALERT_CLEARED] * 2
 
 
 async def test_an_agent_whose_clock_has_no_later_moment_stops_no_alert(relay: Relay) -> None:

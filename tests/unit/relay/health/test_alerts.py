@@ -76,7 +76,13 @@ def test_each_rule_raises_for_the_agent_or_connection_that_it_is_about() -> None
         drain=None,
         certificates=(Certificate("relay", ago(days=1)),),
     )
-    failing = connection(late_since=ago(days=9), dead_letters=10**6, error_since=ago(days=1), error_code="x")
+    failing = connection(
+        late_since=ago(days=9),
+        dead_letters=10**6,
+        error_since=ago(days=1),
+        error_code="x",
+        certificates=(Certificate("source", ago(days=1)),),
+    )
     fleet = Fleet([(worst, [failing])], Certificate("relay", ago(days=1)))
 
     found = steps(measures_of(fleet, NOW), DEFAULTS, []).raised
@@ -85,6 +91,7 @@ def test_each_rule_raises_for_the_agent_or_connection_that_it_is_about() -> None
     assert {measure.subject for measure in found if measure.rule is Rule.CERTIFICATE_EXPIRES} == {
         ("certificate_expires", "", ""),
         ("certificate_expires", "agt_1", ""),
+        ("certificate_expires", "agt_1", "nav"),
     }
     assert all(alert(measure).message and alert(measure).hint for measure in found)
     assert not steps(measures_of(Fleet([(AGENT, [CONNECTION])]), NOW), DEFAULTS, []).raised

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from agent.certificates import RENEW_BEFORE, URGENT_BEFORE
 from relay.health.facts import Certificate, Drain, OutboxRoom, Waiting
 from relay.health.judging import HealthState, judge_agent, judge_connection
 from relay.health.rules import DEFAULTS, KINDS, Rule, Setting
@@ -102,8 +103,30 @@ def test_versions_and_the_relays_own_certificate_are_looked_at() -> None:
 
     assert [one.code for one in old.reasons] == ["version_old"]
     assert judge_agent(AGENT, DEFAULTS, NOW, minimum=(1, 2, 3)).state is OK
-    assert ending.reasons[0].message == "A certificate on the way ends in 1 days."
-    assert ended.reasons[0].message == "A certificate on the way has ended."
+    assert (
+        ending.reasons[0].message == "The certificate of the relay ends in 1 days, and has not been renewed."
+    )
+    assert ended.reasons[0].message == "The certificate of the relay has ended."
+
+
+def test_a_certificate_on_the_way_to_a_source_is_the_connections_and_is_said_once() -> None:
+    def judged(hop: str, days: float) -> list[tuple[str, str]]:
+        facts = replace(CONNECTION, certificates=(Certificate(hop, NOW + timedelta(days=days)),))
+        return [(one.code, one.message) for one in judge_connection(facts, AGENT, DEFAULTS, NOW).reasons]
+
+    assert judged("source", 30) == []
+    assert judged("token", 20.5) == [
+        ("certificate_expires", "The certificate of the server that gives out tokens ends in 20 days.")
+    ]
+    assert judged("source", 6.5) == [
+        ("certificate_urgent", "The certificate of the source ends in 6 days, and has not been renewed.")
+    ]
+    assert judged("<b>hop", 20.5) == [("certificate_expires", "A certificate on the way ends in 20 days.")]
+
+
+def test_agent_and_relay_go_by_the_same_days() -> None:
+    assert DEFAULTS[Rule.CERTIFICATE_EXPIRES].threshold == RENEW_BEFORE.days
+    assert DEFAULTS[Rule.CERTIFICATE_URGENT].threshold == URGENT_BEFORE.days
 
 
 def test_the_worst_reason_comes_first_and_each_has_a_hint() -> None:

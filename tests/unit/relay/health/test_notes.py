@@ -50,6 +50,36 @@ async def facts(relay: Relay, agent: Agent) -> tuple[AgentFacts, tuple[Connectio
     return found[1]
 
 
+async def test_certificates_stand_until_the_agent_says_something_else_of_them(relay: Relay) -> None:
+    """Also between two writes, and where writing failed in between."""
+    agent, notes = await enrolled(relay.store), notes_of(relay)
+    notes.agent_arrived(agent)
+
+    async def known() -> list[tuple[str, datetime]]:
+        _, (connection,) = await facts(relay, agent)
+        return [(one.hop, one.expires_at) for one in connection.certificates]
+
+    shown = [{"hop": "source", "expiresAt": rfc3339(NOW)}, {"hop": "", "expiresAt": 7}, "nonsense"]
+    await tell(relay, notes, agent, certificates=shown)
+    await tell(relay, notes, agent, state="running")
+    await notes.write()
+    assert await known() == [("source", NOW)]
+
+    await tell(relay, notes, agent, state="idle", certificates="nonsense")
+    await notes.write()
+    assert await known() == []
+
+    await tell(relay, notes, agent, certificates=shown[:1])
+    await notes.write()
+    await tell(relay, notes, agent, state="running")
+    await notes.write()
+    assert await known() == [("source", NOW)]
+
+    await tell(relay, notes, agent, certificates=[])
+    await notes.write()
+    assert await known() == []
+
+
 def waiting(size: int, at: datetime, **connections: int) -> dict[str, Any]:
     def some(number: int) -> dict[str, Any]:
         return {"batches": 1, "records": number, "bytes": number, "oldestAt": None}
