@@ -166,7 +166,7 @@ class App:
                     group.create_task(parts.tracing.watch(), name="trace"),
                     group.create_task(parts.control.serve(), name="control"),
                     group.create_task(parts.console.run(), name="console"),
-                    group.create_task(self._prune(outbox), name="prune"),
+                    group.create_task(prune_by_and_by(outbox, self._clock), name="prune"),
                     group.create_task(parts.connections.mind_the_clock(), name="clock"),
                 ]
                 await close_interrupted_runs(outbox, self._clock)
@@ -241,20 +241,22 @@ class App:
             ),
         )
 
-    async def _prune(self, outbox: Outbox) -> None:
-        told = ""  # the trouble that was told of last and still goes on
-        while True:
-            await self._clock.sleep(PRUNE_SECONDS)
-            try:
-                pruned = await outbox.prune()
-            except GroundwireError as error:
-                if error.code != told:
-                    log.warning("prune_failed", code=error.code, error=str(error), hint=error.hint)
-                told = error.code
-            else:
-                told = ""
-                if pruned:
-                    log.info("outbox_pruned", batches=pruned)
+
+async def prune_by_and_by(outbox: Outbox, clock: Clock) -> None:
+    """Until cancelled. A trouble that goes on is told of once; the same one, after it was over, is told of again."""
+    told = ""
+    while True:
+        await clock.sleep(PRUNE_SECONDS)
+        try:
+            pruned = await outbox.prune()
+        except GroundwireError as error:
+            if error.code != told:
+                log.warning("prune_failed", code=error.code, error=str(error), hint=error.hint)
+            told = error.code
+        else:
+            told = ""
+            if pruned:
+                log.info("outbox_pruned", batches=pruned)
 
 
 def _started(settings: Settings) -> dict[str, Any]:
