@@ -25,6 +25,7 @@ from agent.commandline.invocation import Invocation, first_error, shared_options
 from agent.commandline.log import log
 from agent.commandline.mapping import mapping
 from agent.commandline.outbox import outbox
+from agent.commandline.package import package
 from agent.commandline.policy import policy
 from agent.commandline.relay import relay
 from agent.commandline.run import run
@@ -126,6 +127,7 @@ for command in (
     mapping,
     secret,
     selfcheck,
+    package,
     service,
     setup,
     enroll,

@@ -39,7 +39,7 @@ def install(invocation: Invocation) -> None:
 
     administration = _administration("install")
     config = str(invocation.config.absolute()) if invocation.config else None
-    done = administration.install(command_line(_program(), config), _folders(invocation))
+    done = administration.install(command_line(program_of_service(), config), folders_of(invocation))
     _told(invocation, done)
 
 
@@ -50,7 +50,7 @@ def install(invocation: Invocation) -> None:
 @pass_invocation
 def configure(invocation: Invocation, *, start: bool) -> None:
     """Set account, recovery and access of a service that there is, as `install` does; the Windows package runs it."""
-    administration, folders = _administration("configure"), _folders(invocation)
+    administration, folders = _administration("configure"), folders_of(invocation)
     done = administration.configure(folders)
     if start:
         run_async(administration.start_if_enrolled(folders, done))
@@ -98,14 +98,24 @@ def run(invocation: Invocation) -> None:
         raise _elsewhere("start")
 
 
+@service.command("watch", hidden=True)
+@shared_options
+@pass_invocation
+def watch(invocation: Invocation) -> None:
+    """Be the service that watches over an upgrade; Windows runs it."""
+    if sys.platform == "win32":
+        from agent.service.windows_watch import watch_as_service  # noqa: PLC0415 - exists on Windows only
+
+        watch_as_service(invocation.config)
+    else:
+        raise _elsewhere("start")
+
+
 def _administration(what: str) -> Administration:
     if sys.platform == "win32":
-        from agent.clock import SystemClock  # noqa: PLC0415
-        from agent.service.access import NtfsAccess  # noqa: PLC0415 - exist on Windows only
-        from agent.service.administration import Administration  # noqa: PLC0415
-        from agent.service.scm import Scm  # noqa: PLC0415
+        from agent.service import this_windows  # noqa: PLC0415 - exists on Windows only
 
-        return Administration(Scm(), NtfsAccess(), SystemClock())
+        return this_windows.administration()
     raise _elsewhere(what)
 
 
@@ -115,7 +125,7 @@ def _elsewhere(what: str) -> NeedsPersonError:
     )
 
 
-def _folders(invocation: Invocation) -> Folders:
+def folders_of(invocation: Invocation) -> Folders:
     """Where the service will look; agent.toml need not be there yet."""
     from agent.errors import ConfigurationError  # noqa: PLC0415
     from agent.service.administration import Folders  # noqa: PLC0415
@@ -128,7 +138,7 @@ def _folders(invocation: Invocation) -> Folders:
     return Folders(config, state)
 
 
-def _program() -> list[str]:
+def program_of_service() -> list[str]:
     frozen = getattr(sys, "frozen", False)
     return [sys.executable] if frozen else [sys.executable, "-m", "agent.cli"]
 

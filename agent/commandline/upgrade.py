@@ -35,7 +35,7 @@ def prepare(invocation: Invocation, *, if_gated: bool) -> None:
     """Keep this version's program and a copy of its state aside; the agent must not run."""
     if if_gated and not invocation.settings().upgrade.gate:
         return
-    done = run_async(_switch(invocation).prepare())
+    done = run_async(switch_of(invocation).prepare())
     output = invocation.output
     output.line(f"Version {done['version']} and {done['copied_bytes']:,} bytes of state are kept aside.")
     output.document(done)
@@ -60,7 +60,7 @@ def watch(invocation: Invocation, within: int | None, *, if_gated: bool) -> None
     settings = invocation.settings()
     if if_gated and not settings.upgrade.gate:
         return  # what lies aside is of an upgrade before this one
-    switch = _switch(invocation)
+    switch = switch_of(invocation)
     _leave_to_old_program(switch.program)
     seconds = settings.upgrade.within.total_seconds() if within is None else float(within)
     try:
@@ -83,7 +83,8 @@ def watch(invocation: Invocation, within: int | None, *, if_gated: bool) -> None
 @pass_invocation
 def confirm(invocation: Invocation) -> None:
     """Keep the new version, and forget what was kept aside."""
-    plan = run_async(_switch(invocation).confirm("confirmed by hand"))
+    _end_watch()
+    plan = run_async(switch_of(invocation).confirm("confirmed by hand"))
     invocation.output.line(f"Confirmed; nothing of version {plan.before} is kept any more.")
     invocation.output.document({"phase": plan.phase.value, "reason": plan.reason})
 
@@ -97,8 +98,9 @@ def roll_back(invocation: Invocation) -> None:
 
     The state stays as the new version left it, but for files that the old one cannot read.
     """
-    switch = _switch(invocation)
+    switch = switch_of(invocation)
     _leave_to_old_program(switch.program)
+    _end_watch()
     plan = run_async(switch.roll_back("asked for by hand"))
     kept = ", ".join(plan.restored)
     invocation.output.line(f"Version {plan.before} runs again.")
@@ -115,7 +117,8 @@ def roll_back(invocation: Invocation) -> None:
 @pass_invocation
 def tidy(invocation: Invocation) -> None:
     """Remove the program that was kept aside, once nothing can go back to it: also what ran from there."""
-    run_async(_switch(invocation).tidy())
+    _end_watch()
+    run_async(switch_of(invocation).tidy())
 
 
 @upgrade.command()
@@ -159,33 +162,75 @@ def _leave_to_old_program(program: Path | None) -> None:
 
 def _leave_to_present_program(switch: Switch, invocation: Invocation, code: int = 0) -> None:
     """This one runs from the folder that goes now, and a program cannot remove what it still loads itself from."""
+    child = _present_program(switch, invocation)
+    if child is None:
+        return
+    sys.stdout.flush()
+    if (
+        sys.platform == "win32"
+    ):  # nothing that runs can be removed there: it waits until this process has ended
+        os._exit(code)
+    os._exit(code or child.wait())  # nothing of this program can be loaded any more
+
+
+def _present_program(switch: Switch, invocation: Invocation) -> subprocess.Popen[bytes] | None:
     from agent.upgrade.programs import RESET  # noqa: PLC0415
 
     verb = switch.left_to_do()
     if switch.program is None or not switch.is_aside or verb is None:
-        return
+        return None
     present = str(switch.program / Path(sys.executable).name)
     words = [present, "upgrade", verb, "--config", str(invocation.config_dir)]
     # Or the bundle's loader would take the new process for a part of this one, and load what goes.
     environment = {**os.environ, RESET: "1"}
     quiet = subprocess.DEVNULL
-    sys.stdout.flush()
-    if (
-        sys.platform == "win32"
-    ):  # nothing that runs can be removed there: it waits until this process has ended
-        apart = subprocess.DETACHED_PROCESS
-        subprocess.Popen(words, env=environment, stdin=quiet, stdout=quiet, stderr=quiet, creationflags=apart)  # noqa: S603
-        os._exit(code)
-    done = subprocess.run(words, env=environment, stdout=quiet, check=False)  # noqa: S603
-    os._exit(code or done.returncode)  # nothing of this program can be loaded any more
+    if sys.platform == "win32":
+        return subprocess.Popen(  # noqa: S603
+            words, env=environment, stdin=quiet, stdout=quiet, stderr=quiet, creationflags=subprocess.DETACHED_PROCESS
+        )  # fmt: skip
+    return subprocess.Popen(words, env=environment, stdin=quiet, stdout=quiet)  # noqa: S603
 
 
-def _switch(invocation: Invocation) -> Switch:
+def watch_over(invocation: Invocation) -> None:
+    """`watch --if-gated`, as a service that has no terminal. Raises UpgradeFailed where the old version is back."""
+    settings = invocation.settings()
+    if not settings.upgrade.gate:
+        return
+    switch = switch_of(invocation)
+    try:
+        run_async(switch.go_on(settings.upgrade.within.total_seconds()))
+    finally:
+        _present_program(switch, invocation)
+
+
+def switch_of(invocation: Invocation) -> Switch:
     from functools import partial  # noqa: PLC0415
 
     from agent.clock import SystemClock  # noqa: PLC0415
     from agent.upgrade.services import SystemdService  # noqa: PLC0415
     from agent.upgrade.switching import Switch  # noqa: PLC0415 - heavy
 
-    settings = invocation.settings()
-    return Switch(settings, SystemClock(), SystemdService(), partial(invocation.client().ask, "status"))
+    settings, ask = invocation.settings(), partial(invocation.client().ask, "status")
+    if sys.platform == "win32":
+        from agent.service.access import NtfsAccess  # noqa: PLC0415 - exists on Windows only
+        from agent.service.plan import program_access  # noqa: PLC0415
+        from agent.service.this_windows import administration  # noqa: PLC0415
+        from agent.upgrade.services import WindowsService  # noqa: PLC0415
+
+        access = NtfsAccess()
+        return Switch(
+            settings,
+            SystemClock(),
+            WindowsService(administration()),
+            ask,
+            close=lambda folder: access.close(folder, program_access()),
+        )
+    return Switch(settings, SystemClock(), SystemdService(), ask)
+
+
+def _end_watch() -> None:
+    """Of a Windows: what is decided needs no service that watches."""
+    if sys.platform == "win32":
+        from agent.service.this_windows import watch  # noqa: PLC0415 - exists on Windows only
+
+        run_async(watch().end())

@@ -10,12 +10,21 @@ if sys.platform == "win32":
     from collections.abc import Iterator
     from contextlib import suppress
     from pathlib import Path
+    from typing import Any, Final
 
     import win32api
     import win32security
 
+    from agent.service.plan import ADMINISTRATORS, EVERYBODY, WRITING
     from agent.service.ports import ServiceRefused
     from agent.service.refusals import refusals
+
+    _ALLOWING: Final = {
+        0,
+        5,
+        9,
+        11,
+    }  # kinds of entries that allow something: plain, by object, and both with a condition
 
     class NtfsAccess:
         def me(self) -> str:
@@ -39,6 +48,25 @@ if sys.platform == "win32":
                 return _is_link(path.lstat())
             except OSError as error:
                 raise ServiceRefused(error.winerror or 0, error.strerror or "cannot be looked at") from error
+
+        def writers(self, path: Path) -> frozenset[str]:
+            with refusals():
+                found = win32security.GetNamedSecurityInfo(
+                    str(path), win32security.SE_FILE_OBJECT, win32security.DACL_SECURITY_INFORMATION
+                )
+                return _writers(found.GetSecurityDescriptorDacl())
+
+        def take(self, path: Path) -> None:
+            with refusals():
+                win32security.SetNamedSecurityInfo(
+                    str(path),
+                    win32security.SE_FILE_OBJECT,
+                    win32security.OWNER_SECURITY_INFORMATION,
+                    win32security.ConvertStringSidToSid(ADMINISTRATORS),
+                    None,
+                    None,
+                    None,
+                )
 
         def close(self, folder: Path, access: str) -> None:
             with refusals():
@@ -67,6 +95,16 @@ if sys.platform == "win32":
                     wanted,
                     None,
                 )
+
+    def _writers(entries: Any) -> frozenset[str]:
+        if entries is None:
+            return frozenset({EVERYBODY})  # without a list nothing is refused
+        found = set()
+        for number in range(entries.GetAceCount()):
+            (kind, flags), mask, *who = entries.GetAce(number)
+            if kind in _ALLOWING and not flags & win32security.INHERIT_ONLY_ACE and mask & WRITING:
+                found.add(str(win32security.ConvertSidToStringSid(who[-1])))
+        return frozenset(found)
 
     def _below(folder: Path) -> Iterator[str]:
         """No link and nothing behind one: it would open what is somebody else's. `os.walk` goes through junctions."""

@@ -11,6 +11,8 @@ from typing import Final, ParamSpec, TypeVar
 from agent.clock import Clock
 from agent.errors import ConfigurationError, GroundwireError, NeedsPersonError, NotPermitted, Unreachable
 from agent.service.plan import (
+    ACCOUNT,
+    ADMINISTRATORS,
     DESCRIPTION,
     NAME,
     PRESHUTDOWN_SECONDS,
@@ -20,7 +22,7 @@ from agent.service.plan import (
     is_trusted,
     service_sid,
 )
-from agent.service.ports import FileAccess, ServiceControl, ServiceRefused, State
+from agent.service.ports import FileAccess, ServiceControl, ServiceRefused, StartType, State
 
 START_SECONDS: Final = 120.0  # a large outbox is checked before the agent says that it runs
 STOP_SECONDS: Final = 120.0  # drain, drivers, disk
@@ -28,6 +30,7 @@ LOOK_SECONDS: Final = 0.25
 IDENTITY_FILE: Final = "identity.json"  # of agent/identity.py, which is heavy
 FILE_NOT_FOUND: Final = 2
 ACCESS_DENIED: Final = 5
+MOST_NAMED: Final = 5  # files of which a person is told
 MOST_ASIDE: Final = 100  # folders moved away; beyond that somebody has to look
 
 Answer = TypeVar("Answer")
@@ -48,6 +51,13 @@ class Folders:
     state: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    runs: bool = False
+    start: StartType = StartType.AUTOMATIC
+    account: str = ""
+
+
 class Administration:
     """Of this machine's service. Every method raises a GroundwireError."""
 
@@ -60,22 +70,58 @@ class Administration:
         """Make the service, or bring one that is there up to date; it is not started."""
         self._want_administrator("install")
         done = Done()
-        if _asked(self._control.state) is State.MISSING:
+        first = _asked(self._control.state) is State.MISSING
+        if first:
             _asked(self._control.create, command_line)
             done.steps.append(f"The service {NAME} was made; it starts with the machine.")
         else:
             _asked(self._control.set_command_line, command_line)
             done.steps.append(f"The service {NAME} was there; it starts this program now.")
-        self._configure(folders, done)
+        self._configure(folders, done, first=first)
         return done
 
-    def configure(self, folders: Folders) -> Done:
-        """Everything but program and account of a service that is there already, as the Windows package makes one."""
+    def configure(self, folders: Folders, *, first: bool = False) -> Done:
+        """Everything but program and account of a service that is there already, as the Windows package makes one.
+
+        `first`: it was made just now, by that package. What lies in the folders is nobody's yet then.
+        """
         self._want_administrator("configure")
         self._want_service()
         done = Done()
-        self._configure(folders, done)
+        self._configure(folders, done, first=first)
         return done
+
+    def standing(self) -> Standing:
+        """What of it an operator may have set, and an exchange of the program is to leave as it was."""
+        state, control = _asked(self._control.state), self._control
+        if state is State.MISSING:
+            return Standing()
+        runs = state in {State.STARTING, State.RUNNING}
+        return Standing(runs, _asked(control.start_type), _asked(control.account))
+
+    def stand(self, before: Standing, done: Done) -> None:
+        """Start type and account as they were; it is not started."""
+        account = before.account
+        if account.casefold() not in {"", ACCOUNT.casefold(), _asked(self._control.account).casefold()}:
+            try:
+                self._control.set_account(account)
+                done.steps.append(f"It runs as {account}, as before.")
+            except ServiceRefused as error:
+                done.warnings.append(
+                    f"It ran as {account}, which Windows did not take ({error}): it runs as {ACCOUNT} now. Set the account "
+                    "in the services console."
+                )
+        if before.start is not StartType.AUTOMATIC:
+            _asked(self._control.set_start_type, before.start)
+            done.steps.append(
+                f"It starts {before.start.value}, as before.".replace("starts disabled", "is disabled")
+            )
+
+    def is_wanted(self) -> bool:
+        """Whether it runs, or is to start with the machine."""
+        standing = self.standing()
+        present = _asked(self._control.state) is not State.MISSING
+        return present and (standing.runs or standing.start is StartType.AUTOMATIC)
 
     async def start(self) -> None:
         self._want_administrator("start")
@@ -121,8 +167,8 @@ class Administration:
 
     # The parts.
 
-    def _configure(self, folders: Folders, done: Done) -> None:
-        self._close_folders(folders, done)
+    def _configure(self, folders: Folders, done: Done, *, first: bool) -> None:
+        self._close_folders(folders, done, first=first)
         self._quote_program(done)
         control = self._control
         wanted: list[tuple[str, Callable[[], None]]] = [
@@ -148,15 +194,10 @@ class Administration:
             _asked(self._control.set_command_line, quoted)
             done.steps.append("The path of its program was put in quotes.")
 
-    def _close_folders(self, folders: Folders, done: Done) -> None:
+    def _close_folders(self, folders: Folders, done: Done, *, first: bool) -> None:
         """Before the service runs: whoever can write a connection file decides to whom credentials are shown."""
         sid = service_sid()
-        moved = self._move_away(folders.config, sid)
-        if moved is not None:
-            done.warnings.append(
-                f"{folders.config} held what no administrator had put there. It was moved to {moved}: look what it is, and "
-                "take nothing from it that you do not know."
-            )
+        self._settle(folders.config, sid, done, first=first)
         try:
             folders.config.mkdir(parents=True, exist_ok=True)
             (folders.config / "connections").mkdir(exist_ok=True)
@@ -174,10 +215,63 @@ class Administration:
             f"{folders.config} is open to administrators, and to the service for reading; {folders.state} for writing."
         )
 
-    def _move_away(self, folder: Path, sid: str) -> Path | None:
-        strange = next(self._strange(folder, sid), None)
-        if strange is None:
-            return None
+    def _settle(self, folder: Path, sid: str, done: Done, *, first: bool) -> None:
+        """What no administrator, nor the service, can have put there.
+
+        Where the folder was closed already, somebody with rights brought it: a copy from a backup, the files of another
+        account. It stays, and is the administrators' from now on. Where others could write and this is the first
+        installation, the folder is moved away. An agent at work is never made an empty one: it is said, and nothing done.
+        """
+        strange = list(self._strange(folder, sid))
+        if not strange:
+            return
+        if self._is_closed(folder, sid):
+            for path in strange:
+                if _asked(self._access.is_link, path):
+                    raise ConfigurationError(
+                        "a link, and what it holds lies elsewhere",
+                        where=str(path),
+                        hint="Put the files themselves there, or name the folder that is meant in agent.toml, and ask again.",
+                    )
+                _asked(self._access.take, path)
+            names = ", ".join(str(path) for path in strange[:MOST_NAMED])
+            more = f" and {len(strange) - MOST_NAMED} more" if len(strange) > MOST_NAMED else ""
+            done.warnings.append(
+                f"{names}{more} belonged to somebody who is no administrator, and belongs to the administrators now."
+            )
+        elif first:
+            moved = self._move_away(folder, strange[0])
+            done.warnings.append(
+                f"{folder} held what no administrator had put there. It was moved to {moved}: look what it is, and "
+                "take nothing from it that you do not know."
+            )
+        else:
+            raise ConfigurationError(
+                f"{strange[0]} belongs to somebody who is no administrator, in a folder that others could write to",
+                where=str(folder),
+                hint="Look what it is. Delete it, or make it the administrators' with "
+                f'`icacls "{strange[0]}" /setowner *{ADMINISTRATORS}`, and ask again.',
+            )
+
+    def _is_closed(self, folder: Path, sid: str) -> bool:
+        """Whether nobody but administrators and the service could put anything there, as far as access lists say."""
+        me = _asked(self._access.me)
+        if _asked(self._access.is_link, folder) or not is_trusted(
+            _asked(self._access.owner, folder), administrator=me, sid=sid
+        ):
+            return False
+        waiting = [folder]
+        while waiting:
+            here = waiting.pop()
+            writers = _asked(self._access.writers, here)
+            if not all(is_trusted(one, administrator=me, sid=sid) for one in writers):
+                return False
+            waiting += [
+                path for path in here.iterdir() if not _asked(self._access.is_link, path) and path.is_dir()
+            ]
+        return True
+
+    def _move_away(self, folder: Path, strange: Path) -> Path:
         for number in range(1, MOST_ASIDE + 1):
             aside = folder.with_name(f"{folder.name}.not-trusted-{number}")
             if not aside.exists():

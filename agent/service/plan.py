@@ -24,14 +24,25 @@ PRESHUTDOWN_SECONDS: Final = (
     60  # that the system waits when it shuts down; beyond the longest drain as shipped
 )
 
+WATCH_NAME: Final = "GroundwireUpgrade"  # there while an upgrade is watched over
+WATCH_DISPLAY_NAME: Final = "Groundwire agent: watch over an upgrade"
+WATCH_DESCRIPTION: Final = (
+    "Puts the version of before back where the new one does not work; it removes itself."
+)
+
 # Of Microsoft's security descriptor language: full access, reading and starting, and everything but taking it over.
 _FULL, _READ, _MODIFY = "FA", "0x1200a9", "0x1301bf"
 _ADMINISTRATORS: Final = ("SY", "BA")
+ADMINISTRATORS: Final = "S-1-5-32-544"
+EVERYBODY: Final = "S-1-1-0"
+# What lets somebody change a file, or what is in a folder: writing, appending, its attributes, deleting it and what is in
+# it, its access list and its owner; and the two words for all of that.
+WRITING: Final = 0x2 | 0x4 | 0x10 | 0x40 | 0x100 | 0x10000 | 0x40000 | 0x80000 | 0x10000000 | 0x40000000
 _SERVICES: Final = 80  # the sub-authority of accounts that belong to a service
 TRUSTED_OWNERS: Final = frozenset(
     {
         "S-1-5-18",  # the system
-        "S-1-5-32-544",  # administrators
+        ADMINISTRATORS,
         "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464",  # the installer of Windows itself
     }
 )
@@ -58,9 +69,9 @@ def service_sid(name: str = NAME) -> str:
     return "-".join(("S-1-5", str(_SERVICES), *map(str, struct.unpack("<5I", digest))))
 
 
-def command_line(program: Sequence[str], config: str | None = None) -> str:
-    """How the system starts the service. In quotes: of a path with a space it would try the part before the space."""
-    words = [*program[1:], "service", "run", *(["--config", config] if config else [])]
+def command_line(program: Sequence[str], config: str | None = None, what: str = "run") -> str:
+    """How the system starts a service. In quotes: of a path with a space it would try the part before the space."""
+    words = [*program[1:], "service", what, *(["--config", config] if config else [])]
     return f'"{PureWindowsPath(program[0])}" {list2cmdline(words)}'
 
 
@@ -75,6 +86,12 @@ def folder_access(sid: str, *, writable: bool) -> str:
     rights = [*((_FULL, one) for one in _ADMINISTRATORS), (_MODIFY if writable else _READ, sid)]
     entries = "".join(f"(A;OICI;{right};;;{who})" for right, who in rights)
     return f"D:PAI{entries}"
+
+
+def program_access() -> str:
+    """Of the folder of a program: everybody may start it, administrators alone may change it."""
+    rights = [*((_FULL, one) for one in _ADMINISTRATORS), (_READ, "BU")]
+    return "D:PAI" + "".join(f"(A;OICI;{right};;;{who})" for right, who in rights)
 
 
 def is_trusted(owner: str, *, administrator: str, sid: str) -> bool:

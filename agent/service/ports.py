@@ -17,6 +17,14 @@ class State(StrEnum):
     STOPPING = "stopping"
 
 
+class StartType(StrEnum):
+    """When the system starts it."""
+
+    AUTOMATIC = "automatic"
+    BY_HAND = "by hand"
+    DISABLED = "disabled"
+
+
 class ServiceRefused(Exception):
     """The system did not do it. `code` is its own number of the fault."""
 
@@ -50,6 +58,18 @@ class ServiceControl(Protocol):
 
     def stop(self) -> None: ...
 
+    def start_type(self) -> StartType: ...
+
+    def set_start_type(self, start: StartType) -> None: ...
+
+    def account(self) -> str:
+        """Whom it runs as."""
+        ...
+
+    def set_account(self, account: str) -> None:
+        """One that needs no password of ours."""
+        ...
+
     def set_description(self, text: str) -> None: ...
 
     def set_recovery(self, recovery: Recovery) -> None: ...
@@ -81,6 +101,14 @@ class FileAccess(Protocol):
     def owner(self, path: Path) -> str: ...
 
     def is_link(self, path: Path) -> bool: ...
+
+    def writers(self, path: Path) -> frozenset[str]:
+        """Whose entries of its access list let them change it, or what is in it."""
+        ...
+
+    def take(self, path: Path) -> None:
+        """Make the administrators its owner: an owner can open what is his."""
+        ...
 
     def close(self, folder: Path, access: str) -> None:
         """Let `access` (plan.folder_access) alone hold for a folder that there is, and for everything below it."""

@@ -23,7 +23,7 @@ if sys.platform == "win32":
         NAME,
         Recovery,
     )
-    from agent.service.ports import ServiceRefused, State
+    from agent.service.ports import ServiceRefused, StartType, State
     from agent.service.refusals import refusals
 
     _NO_SUCH_SERVICE: Final = 1060
@@ -37,7 +37,19 @@ if sys.platform == "win32":
         win32service.SERVICE_STOP_PENDING: State.STOPPING,
     }
 
+    _STARTS: Final = {
+        win32service.SERVICE_AUTO_START: StartType.AUTOMATIC,
+        win32service.SERVICE_DISABLED: StartType.DISABLED,
+    }
+
     class Scm:
+        """Of the agent's service, or of another one. `account` None: the system itself."""
+
+        def __init__(
+            self, name: str = NAME, title: str = DISPLAY_NAME, account: str | None = ACCOUNT
+        ) -> None:
+            self._name, self._title, self._account = name, title, account
+
         def is_administrator(self) -> bool:
             return bool(ctypes.windll.shell32.IsUserAnAdmin())
 
@@ -56,43 +68,41 @@ if sys.platform == "win32":
         def create(self, command_line: str) -> None:
             with refusals(), _manager(win32service.SC_MANAGER_CREATE_SERVICE) as manager:
                 made = win32service.CreateService(
-                    manager, NAME, DISPLAY_NAME, win32service.SERVICE_ALL_ACCESS,
+                    manager, self._name, self._title, win32service.SERVICE_ALL_ACCESS,
                     win32service.SERVICE_WIN32_OWN_PROCESS, win32service.SERVICE_AUTO_START,
-                    win32service.SERVICE_ERROR_NORMAL, command_line, None, _NO_TAG, None, ACCOUNT, None,
+                    win32service.SERVICE_ERROR_NORMAL, command_line, None, _NO_TAG, None, self._account, None,
                 )  # fmt: skip
                 win32service.CloseServiceHandle(made)
 
         def command_line(self) -> str:
-            with _service(win32service.SERVICE_QUERY_CONFIG) as service:
-                return str(win32service.QueryServiceConfig(service)[3])
+            return str(self._config()[3])
 
         def set_command_line(self, command_line: str) -> None:
-            unchanged = win32service.SERVICE_NO_CHANGE
-            with _service(win32service.SERVICE_CHANGE_CONFIG) as service:
-                win32service.ChangeServiceConfig(
-                    service,
-                    unchanged,
-                    unchanged,
-                    unchanged,
-                    command_line,
-                    None,
-                    _NO_TAG,
-                    None,
-                    None,
-                    None,
-                    None,
-                )
+            self._change(command_line=command_line)
+
+        def start_type(self) -> StartType:
+            return _STARTS.get(int(self._config()[1]), StartType.BY_HAND)
+
+        def set_start_type(self, start: StartType) -> None:
+            numbers = {one: number for number, one in _STARTS.items()}
+            self._change(start=numbers.get(start, win32service.SERVICE_DEMAND_START))
+
+        def account(self) -> str:
+            return str(self._config()[7])
+
+        def set_account(self, account: str) -> None:
+            self._change(account=account)
 
         def delete(self) -> None:
-            with _service(0x10000) as service:  # DELETE
+            with _service(self._name, 0x10000) as service:  # DELETE
                 win32service.DeleteService(service)
 
         def start(self) -> None:
-            with _service(win32service.SERVICE_START) as service:
+            with _service(self._name, win32service.SERVICE_START) as service:
                 win32service.StartService(service, None)
 
         def stop(self) -> None:
-            with _service(win32service.SERVICE_STOP) as service:
+            with _service(self._name, win32service.SERVICE_STOP) as service:
                 win32service.ControlService(service, win32service.SERVICE_CONTROL_STOP)
 
         def set_description(self, text: str) -> None:
@@ -145,17 +155,34 @@ if sys.platform == "win32":
 
         def _set(self, level: int, value: Any) -> None:
             rights = win32service.SERVICE_CHANGE_CONFIG | win32service.SERVICE_START  # a restart is a start
-            with _service(rights) as service:
+            with _service(self._name, rights) as service:
                 win32service.ChangeServiceConfig2(service, level, value)
 
+        def _change(
+            self,
+            *,
+            start: int = win32service.SERVICE_NO_CHANGE,
+            command_line: str | None = None,
+            account: str | None = None,
+        ) -> None:
+            unchanged = win32service.SERVICE_NO_CHANGE
+            with _service(self._name, win32service.SERVICE_CHANGE_CONFIG) as service:
+                win32service.ChangeServiceConfig(
+                    service, unchanged, start, unchanged, command_line, None, _NO_TAG, None, account, None, None
+                )  # fmt: skip
+
+        def _config(self) -> tuple[Any, ...]:
+            with _service(self._name, win32service.SERVICE_QUERY_CONFIG) as service:
+                return cast("tuple[Any, ...]", win32service.QueryServiceConfig(service))
+
         def _status(self) -> tuple[int, ...]:
-            with _service(win32service.SERVICE_QUERY_STATUS) as service:
+            with _service(self._name, win32service.SERVICE_QUERY_STATUS) as service:
                 return cast("tuple[int, ...]", win32service.QueryServiceStatus(service))
 
     @contextmanager
-    def _service(rights: int) -> Iterator[Any]:
+    def _service(name: str, rights: int) -> Iterator[Any]:
         with refusals(), _manager(win32service.SC_MANAGER_CONNECT) as manager:
-            service = win32service.OpenService(manager, NAME, rights)
+            service = win32service.OpenService(manager, name, rights)
             try:
                 yield service
             finally:

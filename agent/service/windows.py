@@ -38,13 +38,13 @@ if sys.platform == "win32":
         | win32service.SERVICE_ACCEPT_SHUTDOWN
         | win32service.SERVICE_ACCEPT_PRESHUTDOWN
     )
-    _ENDINGS: Final = {
+    ENDINGS: Final = {
         win32service.SERVICE_CONTROL_STOP,
         win32service.SERVICE_CONTROL_SHUTDOWN,
         win32service.SERVICE_CONTROL_PRESHUTDOWN,
     }
 
-    class _Status(StatusPort):
+    class SystemStatus(StatusPort):
         def __init__(self, handle: Any) -> None:
             self._handle = handle
 
@@ -64,11 +64,12 @@ if sys.platform == "win32":
         config: Path | None = None
 
         def __init__(self, args: Any) -> None:
-            self._status = _Status(servicemanager.RegisterServiceCtrlHandler(args[0], self._control, True))  # noqa: FBT003
+            handle = servicemanager.RegisterServiceCtrlHandler(args[0], self._control, True)  # noqa: FBT003
+            self._status = SystemStatus(handle)
             self._manager = WindowsManager(self._status)
 
         def _control(self, control: int, _kind: int, _data: Any) -> int | None:
-            if control in _ENDINGS:
+            if control in ENDINGS:
                 self._manager.stop_asked()
             return None
 
@@ -79,10 +80,16 @@ if sys.platform == "win32":
             if code:
                 os._exit(code)  # the dispatcher would report a good end after ours
 
-    def begin(words: list[str]) -> int:
-        """`service run` of a bundle, with what stands behind it; the command line itself is not loaded before Windows knows."""
+    def begin(what: str, words: list[str]) -> int:
+        """`service run` or `watch` of a bundle, with what stands behind it; nothing else is loaded before Windows knows."""
+        config = Path(words[1]) if words[:1] == ["--config"] and len(words) > 1 else None
         try:
-            run_as_service(Path(words[1]) if words[:1] == ["--config"] and len(words) > 1 else None)
+            if what == "watch":
+                from agent.service.windows_watch import watch_as_service  # noqa: PLC0415 - imports this
+
+                watch_as_service(config)
+            else:
+                run_as_service(config)
         except NeedsPersonError as error:
             print(f"{error}\n  What to do: {error.hint}", file=sys.stderr)  # noqa: T201 - as the command line says it
             return 4
@@ -91,8 +98,12 @@ if sys.platform == "win32":
     def run_as_service(config: Path | None) -> None:
         """Returns when the service has ended. Raises NeedsPersonError where it was not the system that started this."""
         _Service.config = config
-        servicemanager.Initialize(NAME, "")
-        servicemanager.PrepareToHostSingle(_Service)
+        be_service(_Service, NAME)
+
+    def be_service(service: type, name: str) -> None:
+        """Raises NeedsPersonError where it was not the system that started this process."""
+        servicemanager.Initialize(name, "")
+        servicemanager.PrepareToHostSingle(service)
         try:
             servicemanager.StartServiceCtrlDispatcher()  # type: ignore[no-untyped-call]
         except pywintypes.error as error:
@@ -100,7 +111,7 @@ if sys.platform == "win32":
                 raise
             raise NeedsPersonError(
                 "only Windows starts the service",
-                where=NAME,
+                where=name,
                 hint="Start it with `groundwire service start`, or run the agent here with `groundwire run`.",
             ) from error
 

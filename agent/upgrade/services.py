@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from agent.errors import NotPermitted
+from agent.service.administration import Administration
 
 UNIT: Final = "groundwire.service"
 LIMIT_SECONDS: Final = 180.0  # for a stop that drains
@@ -60,6 +62,22 @@ class SystemdService:
             return self._run(["systemctl", verb, UNIT])
         except (OSError, subprocess.TimeoutExpired) as error:
             raise _refused(verb, str(error)) from error
+
+
+class WindowsService:
+    """Through the service control manager; called in a thread that has no loop of its own."""
+
+    def __init__(self, administration: Administration) -> None:
+        self._administration = administration
+
+    def stop(self) -> None:
+        asyncio.run(self._administration.stop())
+
+    def start(self) -> None:
+        asyncio.run(self._administration.start())
+
+    def is_wanted(self) -> bool:
+        return self._administration.is_wanted()
 
 
 def _refused(verb: str, why: str) -> NotPermitted:

@@ -51,13 +51,14 @@ class Switch:
     program: Path | None = field(
         default_factory=programs.own_folder
     )  # None: the program is the admin's affair
+    close: Callable[[Path], None] = lambda _: None  # a folder, to all who may not change programs
 
     async def prepare(self) -> dict[str, Any]:
         """Raises AlreadyRunning while an agent runs."""
         state_dir = self.settings.state_dir
         size = await asyncio.to_thread(copying.copy_state, state_dir)
         if self.program is not None:
-            await asyncio.to_thread(programs.keep_aside, self.program)
+            await asyncio.to_thread(programs.keep_aside, self.program, self.close)
         plan = Plan(before=VERSION, prepared_at=rfc3339(self.clock.utcnow()))
         await asyncio.to_thread(write_plan, state_dir, plan)
         return {"version": VERSION, "copied_bytes": size, "program": self._aside()}
@@ -88,6 +89,7 @@ class Switch:
             if found.verdict is not Verdict.WAIT:
                 break
             await self.clock.sleep(LOOK_SECONDS)
+            await asyncio.to_thread(self._required)  # somebody may decide it by hand meanwhile
         if found.verdict is Verdict.WELL:
             await self.confirm(found.reason)
             return found

@@ -20,11 +20,11 @@ code = run_work(sys.argv[1:])
 if code is not None:
     sys.exit(code)
 
-if sys.platform == "win32" and sys.argv[1:3] == ["service", "run"]:
+if sys.platform == "win32" and sys.argv[1:3] in (["service", "run"], ["service", "watch"]):
     # Windows gives a service 30 seconds until it answers, on a machine that is just starting too.
     from agent.service.windows import begin
 
-    sys.exit(begin(sys.argv[3:]))
+    sys.exit(begin(sys.argv[2], sys.argv[3:]))
 
 from agent.cli import main  # noqa: E402 - half of the program, which the others do without
 

@@ -11,8 +11,8 @@ from agent import identity
 from agent.clock import ManualClock
 from agent.errors import ConfigurationError, NeedsPersonError, NotPermitted, Unreachable
 from agent.service.administration import IDENTITY_FILE, Administration, Folders
-from agent.service.plan import command_line, folder_access, in_quotes, is_trusted, service_sid
-from agent.service.ports import ServiceRefused, State
+from agent.service.plan import ACCOUNT, command_line, folder_access, in_quotes, is_trusted, service_sid
+from agent.service.ports import ServiceRefused, StartType, State
 from agent.service.windows_status import ServiceState, WindowsManager
 
 ADMINISTRATOR = "S-1-5-21-1-2-3-500"
@@ -28,6 +28,8 @@ class System:
     now: State = State.MISSING
     ends_with: int = 0
     starts: str = PROGRAM
+    begins: StartType = StartType.AUTOMATIC
+    runs_as: str = ACCOUNT
     becomes: list[State] = field(default_factory=list)
     refuses: frozenset[str] = frozenset()
     did: list[str] = field(default_factory=list)
@@ -46,6 +48,12 @@ class System:
 
     def command_line(self):
         return self.starts
+
+    def start_type(self):
+        return self.begins
+
+    def account(self):
+        return self.runs_as
 
     def __getattr__(self, name):
         if not name.startswith(("create", "delete", "start", "stop", "set_", "add_", "remove_")):
@@ -76,6 +84,17 @@ class Files:
     owners: dict[int, str] = field(default_factory=dict)
     links: frozenset[int] = frozenset()
     closed: dict[Path, str] = field(default_factory=dict)
+    writing: dict[int, str] = field(
+        default_factory=dict
+    )  # whose entry lets them write, by the folder's number
+    taken: list[Path] = field(default_factory=list)
+
+    def writers(self, path):
+        return frozenset({"S-1-5-18", self.writing.get(number_of(path), ADMINISTRATOR)})
+
+    def take(self, path):
+        self.taken.append(path)
+        self.owners.pop(number_of(path), None)
 
     def me(self):
         return ADMINISTRATOR
@@ -193,7 +212,9 @@ def test_a_folder_in_which_a_stranger_has_put_something_is_moved_away(folders, p
     (folders.config / "connections").mkdir(parents=True)
     for name in ("agent.toml", "connections/x.toml"):
         (folders.config / name).touch()
-    files = Files(owners={number_of(folders.config / planted): STRANGER})
+    files = Files(
+        owners={number_of(folders.config / planted): STRANGER}, writing={number_of(folders.config): STRANGER}
+    )
 
     done = administration(System(), files).install(PROGRAM, folders)
 
@@ -201,6 +222,54 @@ def test_a_folder_in_which_a_stranger_has_put_something_is_moved_away(folders, p
     assert (aside / "connections" / "x.toml").exists()
     assert not (folders.config / "agent.toml").exists()
     assert str(aside) in done.warnings[0]
+
+
+def folder_of_an_agent(folders: Folders) -> Path:
+    for name in ("agent.toml", "connections/erp.toml", f"state/{IDENTITY_FILE}"):
+        (folders.config / name).parent.mkdir(parents=True, exist_ok=True)
+        (folders.config / name).touch()
+    return folders.config / "connections" / "erp.toml"
+
+
+@pytest.mark.parametrize("state", [State.STOPPED, State.MISSING])
+def test_a_file_of_a_foreign_owner_in_a_closed_folder_is_taken_over_and_the_agent_stays(folders, state):
+    """Somebody with rights brought it: from a backup, or under an account that the service had."""
+    foreign = folder_of_an_agent(folders)
+    files = Files(owners={number_of(foreign): STRANGER})
+
+    done = administration(System(now=state), files).install(PROGRAM, folders)
+
+    assert files.taken == [foreign]
+    assert (folders.state / IDENTITY_FILE).exists()
+    assert str(foreign) in done.warnings[0]
+
+
+def test_an_upgrade_never_makes_an_empty_agent_of_an_enrolled_one(folders):
+    """Where others could write, the file is named, and nothing is moved, closed or set."""
+    foreign = folder_of_an_agent(folders)
+    files = Files(owners={number_of(foreign): STRANGER}, writing={number_of(foreign.parent): STRANGER})
+    system = System(now=State.STOPPED)
+
+    with pytest.raises(ConfigurationError, match=r"erp\.toml belongs to somebody") as caught:
+        administration(system, files).configure(folders)
+
+    assert "/setowner" in caught.value.hint
+    assert foreign.exists()
+    assert (folders.state / IDENTITY_FILE).exists()
+    assert (files.closed, files.taken, system.did) == ({}, [], [])
+
+
+def test_a_link_in_a_closed_folder_is_named_and_left(folders, tmp_path):
+    link = folder_of_an_agent(folders).with_name("linked.toml")
+    link.symlink_to(tmp_path)
+
+    with pytest.raises(ConfigurationError, match="a link") as caught:
+        administration(System(now=State.STOPPED), Files(links=frozenset({number_of(link)}))).configure(
+            folders
+        )
+
+    assert caught.value.where == str(link)
+    assert link.is_symlink()
 
 
 def test_a_link_is_moved_away_and_what_it_leads_to_stays_as_it_is(folders, tmp_path):
@@ -241,7 +310,8 @@ def test_what_is_behind_a_link_is_not_looked_at(folders):
             looked.append(path)
             return super().owner(path)
 
-    done = administration(System(), Watched(links=frozenset({number_of(link)}))).install(PROGRAM, folders)
+    files = Watched(links=frozenset({number_of(link)}), writing={number_of(folders.config): STRANGER})
+    done = administration(System(), files).install(PROGRAM, folders)
     assert len(done.warnings) == 1
     assert not [path for path in looked if link in path.parents]
 
