@@ -300,6 +300,26 @@ def test_a_dictionary_bomb_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    "value",
+    [
+        pa.array([b"x" * 1_000_000]),
+        pa.array(["x" * 1_000_000], pa.large_string()),
+        pa.array([[0] * 100_000]),
+        pa.array([7]),
+    ],
+    ids=["binary", "large-text", "list", "number"],
+)
+def test_a_dictionary_of_anything_but_texts_is_refused(value: pa.Array) -> None:
+    """Of others nobody reckons what they come to: written out, a list in one may be longer than memory."""
+    rows = 200_000
+    repeated = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int8()), value)
+    table = pa.table({"key": [str(number) for number in range(rows)], "notes": repeated})
+
+    with pytest.raises(PayloadError, match="a dictionary of"):
+        decode("records", sealed(table))
+
+
+@pytest.mark.parametrize(
     "members", [pa.struct([]), pa.struct([("unknown", pa.null())])], ids=["none", "null"]
 )
 def test_lines_that_take_no_bytes_are_not_believed_to_be_millions(members: pa.StructType) -> None:

@@ -26,3 +26,9 @@ def test_ordinary_json_stays_as_it_is() -> None:
     value = {"a": [1, -2, 0.5, "x", None, True, {"b": []}], "c": 2**63 - 1}
 
     assert plain(value) == value
+
+
+def test_a_number_of_thousands_of_digits_is_none_and_no_error() -> None:
+    """Python writes no number of more than 4,300 digits, and says so by an error."""
+    assert plain(2**1_024 - 1) == str(2**1_024 - 1)
+    assert plain({"n": [10**5_000, -(10**5_000), 2**1_024]}) == {"n": [None, None, None]}
