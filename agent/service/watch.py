@@ -42,8 +42,9 @@ class Watch:
         with _told("ended"):
             if self._control.state() is State.MISSING:
                 return
-            if self._control.state() not in {State.STOPPED, State.STOPPING}:
-                self._control.stop()
+            with suppress(ServiceRefused):  # it may end by itself just now
+                if self._control.state() not in {State.STOPPED, State.STOPPING}:
+                    self._control.stop()
             deadline = self._clock.monotonic() + END_SECONDS
             while self._control.state() is not State.STOPPED and self._clock.monotonic() < deadline:
                 await self._clock.sleep(LOOK_SECONDS)

@@ -234,6 +234,17 @@ async def test_the_watch_is_a_service_that_starts_with_the_machine_and_is_gone_w
     assert system.now is State.MISSING
 
 
+async def test_a_watch_that_ends_by_itself_while_it_is_ended_goes_all_the_same():
+    class Ending(Service):
+        def stop(self):
+            self.now = State.STOPPED
+            raise ServiceRefused(1062, "The service has not been started.")
+
+    system = Ending(now=State.RUNNING)
+    await Watch(system, HurriedClock()).end()
+    assert system.now is State.MISSING
+
+
 async def test_a_watch_that_the_system_will_not_make_says_what_to_do_by_hand():
     with pytest.raises(NeedsPersonError, match="not begun") as caught:
         await Watch(Service(refuses=frozenset({"create"})), HurriedClock()).begin(PROGRAM)
