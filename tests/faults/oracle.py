@@ -115,8 +115,18 @@ def _outbox_ends(outbox: Path) -> list[tuple[str, int, int, int]]:
         ).fetchall()
 
 
+def damage_of(path: Path) -> list[str]:
+    """What SQLite finds wrong with a file that no process writes."""
+    with _Copy(path) as db:
+        found = [said for (said,) in db.execute("pragma integrity_check")]
+    return [] if found == ["ok"] else [f"{path.name}: {said}" for said in found]
+
+
 class _Copy:
-    """A file that its process holds for itself, read from a copy made in a quiet moment."""
+    """A file that its process holds for itself, read from a copy made in a quiet moment.
+
+    A copy of a file that is written meanwhile may be torn: reading it raises sqlite3.DatabaseError.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -13,6 +13,7 @@ import asyncio
 import logging
 import os
 import signal
+import sqlite3
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -39,7 +40,7 @@ from relay.settings import Api, Gateway, RelaySettings, Store
 from relay.store import database
 from relay.store.storage import PASSWORD, open_store
 from tests.faults.mortal_postgres import MortalPostgres
-from tests.faults.oracle import chains, judge_chains
+from tests.faults.oracle import chains, damage_of, judge_chains
 from tests.integration.tunnel_peer import FakeSink, FakeStatus
 from tests.servers import free_port
 from tests.unit.outbox.making import entry
@@ -145,7 +146,7 @@ class Pair:
         self.kill(who)
 
     def judged(self, sides: dict[str, Callable[[], Awaitable[None]]]) -> list[str]:
-        """Let both live until everything has arrived, and look at what there is."""
+        """Let both live until everything has arrived, and look at the files when nobody writes them any more."""
         if "agent" in self.lives:
             self.kill("agent")  # one that knows all of the source
         for who, work in sides.items():
@@ -155,14 +156,17 @@ class Pair:
         faults = ["nothing was looked at"]
         while faults and time.monotonic() < deadline:
             time.sleep(TICK_SECONDS * 10)
-            with suppress(OSError):  # a file that is replaced while it is copied
+            with suppress(OSError, sqlite3.DatabaseError):  # a file that is written while it is copied
                 faults = self._faults()
         self.kill_all()
-        return faults
+        return self.damage() + self._faults()
 
     def kill_all(self) -> None:
         for who in list(self.lives):
             self.kill(who)
+
+    def damage(self) -> list[str]:
+        return damage_of(self.outbox) + damage_of(self.folder / "relay" / "relay.db")
 
     def stored(self) -> dict[str, list[tuple[int, int, bytes, bytes]]]:
         return chains(self.folder / "relay")
@@ -187,6 +191,9 @@ class PairOverPostgres(Pair):
 
     def kept_in(self) -> Store:
         return Store(url=self._server.url())
+
+    def damage(self) -> list[str]:
+        return damage_of(self.outbox)
 
     async def live_as_relay(self) -> None:
         """As under a service manager: started again where the database was away."""

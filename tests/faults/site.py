@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import subprocess
 import time
 from contextlib import suppress
@@ -144,9 +145,15 @@ class Site(Deployment):
     def _judge_store(self) -> None:
         """Schedules go on meanwhile, so a moment is looked for in which both sides are quiet."""
         deadline = time.monotonic() + READY_SECONDS
-        while faults := judge_store(self.relay / "data", self.state / "outbox.db"):
+        while faults := self._store_faults():
             assert time.monotonic() < deadline, f"{faults}\n{self.log_tail()}"
             time.sleep(POLL_SECONDS * 5)
+
+    def _store_faults(self) -> list[str]:
+        try:
+            return judge_store(self.relay / "data", self.state / "outbox.db")
+        except sqlite3.DatabaseError as error:
+            return [f"a store cannot be read, or was written while it was copied: {error}"]
 
     def _unlike(self, name: str, contents: Any) -> list[str]:
         faults: list[str] = []
