@@ -9,10 +9,12 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
+from agent.clock import SystemClock
 from tests.packaging.bare_machine import Machine, booted, layered
 from tests.packaging.making import BUNDLE, blocks
 
@@ -36,7 +38,7 @@ start = true
 """
 STILL: Final = """
 [options]
-size = { purchase_orders = 20000 }
+size = {{ purchase_orders = {orders} }}
 changes_per_minute = 0
 time = "fixed"
 bad_records = 0
@@ -92,10 +94,10 @@ def sent(machine: Machine) -> None:
     machine.until("groundwire status --json | grep -q '\"pending_batches\": *0'")
 
 
-def standing_still(machine: Machine) -> None:
-    """Before its first start: the source is the one of STILL, and nothing else changes it."""
+def standing_still(machine: Machine, orders: int) -> None:
+    """Its source from the next start on."""
     with (machine.root / "etc/groundwire/connections/demo.toml").open("a") as file:
-        file.write(STILL)
+        file.write(STILL.format(orders=orders))
 
 
 def shown(machine: Machine, name: str, unit: str = "groundwire") -> str:
@@ -136,12 +138,38 @@ def identity(machine: Machine) -> dict[str, Any]:
     return {name: value for name, value in found.items() if name != "epoch"}
 
 
-def told_by_relay(machine: Machine, name: str) -> list[datetime]:
-    """When the relay said this of an agent, in order."""
+def downtime(machine: Machine) -> tuple[float, str]:
+    """Of the last exchange of the program: from the word to stop to the next connection, and in words by its parts."""
+    steps = _exchange(machine)
+    parts = [
+        f"{later} {(steps[later] - steps[earlier]).total_seconds():.2f} s"
+        for earlier, later in pairwise(steps)
+    ]
+    seconds = (steps["connected"] - steps["told to stop"]).total_seconds()
+    return seconds, f"{seconds:.2f} s, of that until: {', '.join(parts)}"
+
+
+def _exchange(machine: Machine) -> dict[str, datetime]:
+    """Step by step: as systemd saw the service, and the relay the connection."""
+    names = {"ActiveExit": "told to stop", "InactiveEnter": "ended", "InactiveExit": "started", "ActiveEnter": "ready"}  # fmt: skip
+    asked = " ".join(f"--property={name}TimestampMonotonic" for name in names)
+    lines = machine.said(f"systemctl show groundwire {asked}").splitlines()
+    at = dict(line.split("=", 1) for line in lines)
+    clock = SystemClock()  # of this machine, and so of the one in it
+    began = clock.utcnow() - timedelta(seconds=clock.monotonic())
+    steps = {
+        step: began + timedelta(microseconds=int(at[f"{name}TimestampMonotonic"]))
+        for name, step in names.items()
+    }
+    return {**steps, "connected": _connections(machine)[-1]}
+
+
+def _connections(machine: Machine) -> list[datetime]:
+    """When the relay took the agent in, in order."""
     lines = machine.said("journalctl --unit relay --no-pager --output=cat").splitlines()
     events = [json.loads(line) for line in lines if line.startswith("{")]
     return [
         datetime.fromisoformat(str(one.get("timestamp") or one["time"]))
         for one in events
-        if one.get("event") == name
+        if one.get("event") == "agent_connected"
     ]

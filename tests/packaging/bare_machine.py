@@ -19,7 +19,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 BROUGHT: Final = "systemd,systemd-sysv,curl,procps,iproute2,strace"
-PATIENCE: Final = 120.0  # seconds that anything may take on a busy machine
+PATIENCE: Final = 300.0  # seconds that anything may take on a busy machine
 
 
 def cannot(*more: str) -> str:

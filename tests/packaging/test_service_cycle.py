@@ -10,13 +10,10 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from agent.clock import SystemClock
 from agent.version import VERSION
 from tests.packaging.agent_machine import (
     CHANGE,
@@ -27,6 +24,7 @@ from tests.packaging.agent_machine import (
     SEAL,
     SET_UP,
     at_source,
+    downtime,
     identity,
     install,
     records,
@@ -34,7 +32,6 @@ from tests.packaging.agent_machine import (
     sent,
     shown,
     standing_still,
-    told_by_relay,
     with_relay,
 )
 from tests.packaging.bare_machine import Machine, base, cannot, eventually
@@ -45,6 +42,7 @@ pytestmark = [
     pytest.mark.timeout(2_400),
     pytest.mark.skipif(bool(cannot() or NO_BUNDLE), reason=cannot() or NO_BUNDLE),
 ]
+ORDERS = 20_000
 DOWNTIME_SECONDS = 10.0  # of an upgrade under load, on a machine at rest; see docs/benchmarks.md
 
 
@@ -124,7 +122,7 @@ def test_an_upgrade_under_load_loses_nothing_and_a_removal_keeps_what_a_purge_de
     install(machine, packages[VERSION])
     machine.run("sed -i 's/start = true/start = false/' answers.toml")
     machine.run(SET_UP)
-    standing_still(machine)
+    standing_still(machine, ORDERS)
     machine.run("systemctl enable --now groundwire")
     running(machine)
     machine.run("groundwire sync demo")
@@ -172,29 +170,9 @@ def upgraded_under_load(machine: Machine, made: Path) -> None:
     log = machine.said("journalctl --unit groundwire --no-pager --output=cat")
     assert "Traceback" not in log  # the old one found all of itself while its folder was exchanged
     assert "No module" not in log
-    steps = exchange(machine)
-    parts = [
-        f"{later} {(steps[later] - steps[earlier]).total_seconds():.2f} s"
-        for earlier, later in pairwise(steps)
-    ]
-    seconds = (steps["connected"] - steps["told to stop"]).total_seconds()
-    print(f"\ndowntime of an upgrade under load: {seconds:.2f} s, of that until: {', '.join(parts)}")
+    seconds, parts = downtime(machine)
+    print(f"\ndowntime of an upgrade under load: {parts}")
     assert 0 < seconds < DOWNTIME_SECONDS * slowness()
-
-
-def exchange(machine: Machine) -> dict[str, datetime]:
-    """The last one of the program, step by step: as systemd saw the service, and the relay the connection."""
-    names = {"ActiveExit": "told to stop", "InactiveEnter": "ended", "InactiveExit": "started", "ActiveEnter": "ready"}  # fmt: skip
-    asked = " ".join(f"--property={name}TimestampMonotonic" for name in names)
-    lines = machine.said(f"systemctl show groundwire {asked}").splitlines()
-    at = dict(line.split("=", 1) for line in lines)
-    clock = SystemClock()  # of this machine, and so of the one in it
-    began = clock.utcnow() - timedelta(seconds=clock.monotonic())
-    steps = {
-        step: began + timedelta(microseconds=int(at[f"{name}TimestampMonotonic"]))
-        for name, step in names.items()
-    }
-    return {**steps, "connected": told_by_relay(machine, "agent_connected")[-1]}
 
 
 def slowness() -> float:

@@ -13,11 +13,13 @@ from agent.version import VERSION
 from tests.packaging.agent_machine import (
     NEXT,
     SET_UP,
+    downtime,
     install,
     records,
     running,
     sent,
     standing_still,
+    start_relay,
     with_relay,
 )
 from tests.packaging.bare_machine import Machine, base, cannot
@@ -29,6 +31,7 @@ pytestmark = [
     pytest.mark.timeout(2_400),
     pytest.mark.skipif(bool(cannot() or NO_BUNDLE), reason=cannot() or NO_BUNDLE),
 ]
+ORDERS = 2_000
 GATE = '\n[upgrade]\ngate = true\nwithin = "5m"\n'
 
 
@@ -38,7 +41,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     with with_relay(base(), tmp_path) as machine:
         install(machine, package("linux", "deb", VERSION, tmp_path / "made"))
         machine.run(SET_UP)
-        standing_still(machine)
+        standing_still(machine, ORDERS)
         with (machine.root / "etc/groundwire/agent.toml").open("a") as file:
             file.write(GATE)
         machine.run("systemctl restart groundwire")
@@ -50,6 +53,10 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 
 def until_phase(machine: Machine, phase: str) -> None:
     machine.until(f"groundwire upgrade status --json | grep -q '\"{phase}\"'")
+
+
+def within(machine: Machine, span: str) -> None:
+    machine.run(f"sed -i 's/within = .*/within = \"{span}\"/' /etc/groundwire/agent.toml")
 
 
 def broken(into: Path) -> Path:
@@ -72,11 +79,12 @@ def test_a_new_version_that_works_is_confirmed_and_one_that_does_not_is_gone_bac
     install(machine, package("linux", "deb", NEXT, tmp_path / "next"))
     until_phase(machine, "confirmed")
     running(machine)
+    print(f"\ndowntime of an upgrade with the gate: {downtime(machine)[1]}")
     machine.until("test ! -e /opt/groundwire.previous")
     assert machine.said("ls /var/lib/groundwire").count("before-upgrade") == 0
     assert records(machine) == before
 
-    machine.run("sed -i 's/within = .*/within = \"30s\"/' /etc/groundwire/agent.toml")
+    within(machine, "30s")
     machine.run("dpkg --remove groundwire")  # so that the next one is an upgrade from the first
     install(machine, next((tmp_path / "made").glob("*.deb")))
     running(machine)
@@ -89,3 +97,28 @@ def test_a_new_version_that_works_is_confirmed_and_one_that_does_not_is_gone_bac
     told = json.loads(machine.said("groundwire upgrade status --json"))
     assert "does not answer" in told["reason"]
     assert machine.said("cat /opt/groundwire.failed/groundwire").startswith("#!/bin/sh")
+
+
+def test_a_restart_of_the_machine_ends_no_watch(machine: Machine, tmp_path: Path) -> None:
+    before = records(machine)
+
+    machine.run("systemctl stop relay")  # the new version cannot show that it works
+    install(machine, package("linux", "deb", NEXT, tmp_path / "next"))
+    machine.end()
+    machine.start()
+    machine.until("systemctl is-active --quiet groundwire-upgrade")
+    until_phase(machine, "prepared")
+    start_relay(machine)
+    until_phase(machine, "confirmed")
+    machine.until("test ! -e /opt/groundwire.previous")
+
+    within(machine, "45s")
+    install(machine, broken(tmp_path / "bad"))
+    machine.end(power_cut=True)
+    machine.start()
+    start_relay(machine)
+    until_phase(machine, "rolled_back")
+    running(machine)
+    assert records(machine) == before
+    told = json.loads(machine.said("groundwire upgrade status --json"))
+    assert "does not answer" in told["reason"]
