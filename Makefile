@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: bundle bundle-portable bundle-twice compatibility help service-cycle demo quick-start test check faults network faults-scaled relay-scaled sim soak security fuzz api-walks bugs bench lock screenshots schemas messages docs client release packages clean
+.PHONY: advisories bundle bundle-portable bundle-twice compatibility help service-cycle demo quick-start test check faults network faults-scaled relay-scaled sim soak security fuzz api-walks bugs bench lock screenshots schemas messages docs client release packages clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -122,6 +122,9 @@ docs: .venv/dev ## the documentation as a site in build/site; a broken link fail
 
 release: .venv/dev ## everything that is shipped, into build/release: GPG_KEY, MINISIGN_KEY name the owner's keys, TRIAL=1 takes what is there (docs/release.md)
 	$(BIN)/python packaging/release.py $(if $(GPG_KEY),--gpg-key $(GPG_KEY)) $(if $(MINISIGN_KEY),--minisign-key $(MINISIGN_KEY)) $(if $(TRIAL),--trial)
+
+advisories: .venv/dev ## what is locked, held against a list of known vulnerabilities: LIST=all.zip, ACCEPT='ID=reason' (docs/release.md)
+	$(BIN)/python packaging/advisories.py $(if $(ACCEPT),--accept '$(ACCEPT)') $(LIST)
 
 client: .venv/dev ## write clients/python anew from the API's description
 	$(BIN)/python -m clients.generate

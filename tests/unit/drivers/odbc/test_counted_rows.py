@@ -11,7 +11,7 @@ from drivers.odbc.composing import Scope
 from drivers.odbc.dialects import SQLSERVER
 from drivers.odbc.recipe_reader import read_writes
 from drivers.odbc.transactions import Answer
-from drivers.odbc.writing import _expect
+from drivers.odbc.writing import _expect, _returned
 from drivers.recipes.outcomes import Refusal
 
 UPDATE = {"update": "po", "set": {"title": "title"}, "where": {"id": "key"}}
@@ -40,3 +40,20 @@ def test_what_a_trigger_changed_is_not_taken_for_the_record() -> None:
 
 def test_a_statement_of_several_parts_counts_by_its_largest() -> None:
     look(BY_SQL, 1, 0)
+
+
+def given(*rows: tuple[Any, ...]) -> dict[str, Any]:
+    step = {"insert": "po", "values": {"title": "title"}, "returns": ["Id"]}
+    write = {"create": {"steps": [step]}}
+    writes = read_writes(StreamSpec("s", "purchase_order", {"query": "select 1", "key": ["Id"]}, write=write))
+    recipe = writes.recipes[OperationKind.CREATE]
+    scope = Scope(writes=writes, recipe=recipe, record={}, idempotency_key="", key={}, dialect=SQLSERVER)
+    return _returned(recipe.steps[0], scope, [Answer((), (), 1), Answer(("id",), rows, len(rows))])
+
+
+def test_what_a_step_gives_back_is_of_one_row_and_never_of_the_first_of_several() -> None:
+    """A trigger that inserts beside the record would give it another record's key."""
+    assert given((7,)) == {"id": "7"}
+    for rows in [(), ((7,), (8,))]:
+        with pytest.raises(Refusal, match=f"{len(rows)} rows were met where 1 were expected"):
+            given(*rows)
