@@ -44,8 +44,9 @@ def leave(invocation: Invocation, *, repair: bool) -> None:
         if switch is not None:
             await switch.prepare()
 
-    with _journal(invocation, "the version before is left"):
-        run_async(_package(invocation).leave(prepare))
+    found = _package(invocation)
+    with _journal(invocation, found, "the version before is left"):
+        run_async(found.leave(prepare))
 
 
 @package.command()
@@ -53,11 +54,13 @@ def leave(invocation: Invocation, *, repair: bool) -> None:
 @pass_invocation
 def undo(invocation: Invocation) -> None:
     """Where the installation goes back: the service of this version as it was."""
-    with _journal(invocation, "the installation went back") as told:
-        told(run_async(_package(invocation).undo()))
+    found = _package(invocation)
+    with _journal(invocation, found, "the installation went back") as told:
+        told(run_async(found.undo()))
         switch = _gated(invocation)
         if switch is not None:
-            run_async(switch.confirm("the installation of the newer version went back by itself"))
+            with suppress(ConfigurationError):  # none had been prepared yet
+                run_async(switch.confirm("the installation of the newer version went back by itself"))
 
 
 @package.command()
@@ -77,8 +80,9 @@ def arrive(invocation: Invocation, upgrade: str, start: str, answers: str) -> No
         _have_watched(invocation)
 
     wanted = Wanted(bool(upgrade), start.casefold() != "no", set_up if answers else None)
-    with _journal(invocation, "the version is installed") as told:
-        told(run_async(_package(invocation).arrive(wanted, watched)))
+    found = _package(invocation)
+    with _journal(invocation, found, "the version is installed") as told:
+        told(run_async(found.arrive(wanted, watched)))
 
 
 @package.command()
@@ -190,22 +194,26 @@ def _access() -> FileAccess:
 
 
 @contextmanager
-def _journal(invocation: Invocation, what: str) -> Iterator[Callable[[Done], None]]:
-    """What is done, and why not: into install.log of the configuration's folder, since the installer keeps none of it."""
+def _journal(invocation: Invocation, package: Package, what: str) -> Iterator[Callable[[Done], None]]:
+    """What is done, and why not: into install.log of the configuration's folder, since the installer keeps none of it.
+
+    Only once that folder is closed: before, somebody may have put a link of that name there for the system to write to.
+    """
     from agent.clock import SystemClock  # noqa: PLC0415
     from agent.telemetry.event_log import NEEDS_PERSON, WARNING, event_log  # noqa: PLC0415
     from agent.version import VERSION  # noqa: PLC0415
 
-    journal = invocation.config_dir / JOURNAL
+    folder = package.folders.config
+    stamp = f"{SystemClock().utcnow():%Y-%m-%d %H:%M:%SZ} {VERSION}"
 
     def write(lines: Sequence[str]) -> None:
-        stamp = f"{SystemClock().utcnow():%Y-%m-%d %H:%M:%SZ} {VERSION}"
-        with suppress(OSError), journal.open("a", encoding="utf-8") as file:
-            file.writelines(f"{stamp} {line}\n" for line in lines)
         for line in lines:
             invocation.output.note(line)
+        with suppress(OSError, GroundwireError):
+            if package.administration.is_closed(folder):
+                with (folder / JOURNAL).open("a", encoding="utf-8") as file:
+                    file.writelines(f"{stamp} {line}\n" for line in [f"{what}:", *lines])
 
-    write([f"{what}:"])
     try:
         yield lambda done: write([*done.steps, *(f"Note: {one}" for one in done.warnings)])
     except GroundwireError as error:

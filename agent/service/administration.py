@@ -117,6 +117,10 @@ class Administration:
                 f"It starts {before.start.value}, as before.".replace("starts disabled", "is disabled")
             )
 
+    def is_closed(self, folder: Path) -> bool:
+        """Whether nobody but administrators and the service can have put anything there."""
+        return folder.is_dir() and self._is_closed(folder, service_sid())
+
     def is_wanted(self) -> bool:
         """Whether it runs, or is to start with the machine."""
         standing = self.standing()
