@@ -202,6 +202,29 @@ async def test_a_connection_that_was_closed_while_idle_costs_no_delivery() -> No
     post.close()
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n" + b"x" * 2 * MAX_BODY_BYTES,
+    ],
+    ids=["it says so", "an old version", "an answer that was not read to its end"],
+)
+async def test_a_connection_that_cannot_carry_a_second_request_is_not_kept(answer: bytes) -> None:
+    async def script(peer: Peer) -> None:
+        while await peer.request() is not None:  # it stays open at the receiver's end
+            await peer.say(answer)
+
+    post = courier()
+    async with receiver(script) as there:
+        outcomes = [await post.post("wep_1", there.url, HEADERS, BODY) for _ in range(2)]
+
+        assert [outcome.status for outcome in outcomes] == [200, 200]
+        assert (len(there.requests), there.connections) == (2, 2)
+    post.close()
+
+
 async def test_nobody_answers() -> None:
     async with receiver() as there:
         url = there.url
