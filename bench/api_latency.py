@@ -19,11 +19,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -102,19 +103,54 @@ def ingest(*of: Any) -> None:
     told.put((sent, time.monotonic() - begun))
 
 
-async def ask(client: httpx.AsyncClient, until: float, cursors: Sequence[str]) -> list[float]:
-    found: list[float] = []
-    while time.monotonic() < until:
+class Client:
+    """One connection that is asked again and again. It takes the bytes of an answer and does nothing with them: a
+    library's client costs as much for each answer as the relay does, and several in one process wait for each other.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, token: str) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._token = token
+
+    @classmethod
+    async def connected(cls, api: str, token: str) -> Client:
+        host, _, port = api.removeprefix("http://").partition(":")
+        return cls(*await asyncio.open_connection(host, int(port), limit=2**20), token)
+
+    async def get(self, path: str) -> float:
+        """The seconds until its last byte."""
+        head = f"GET /api/v1{path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {self._token}\r\n\r\n"
+        begun = time.perf_counter()
+        self._writer.write(head.encode())
+        answer = await self._reader.readuntil(b"\r\n\r\n")
+        length = int(answer.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        body = await self._reader.readexactly(length)
+        seconds = time.perf_counter() - begun
+        assert answer.startswith(b"HTTP/1.1 200"), answer + body
+        return seconds
+
+    async def aclose(self) -> None:
+        self._writer.close()
+        await self._writer.wait_closed()
+
+
+def lists(cursors: Sequence[str]) -> Iterator[str]:
+    while True:
         query: dict[str, Any] = {"limit": LIMIT, "cursor": random.choice(cursors)}
         kind = random.random()
         if kind < 0.2:
             query["status"] = "ordered"
         elif kind < 0.3:
             query = {"limit": LIMIT, "updated_after": "2026-01-01T01:00:00Z"}
-        begun = time.perf_counter()
-        answer = await client.get("/purchase-orders", params=query)
-        found.append(time.perf_counter() - begun)
-        assert answer.status_code == 200, answer.text
+        yield f"/purchase-orders?{urlencode(query)}"
+
+
+async def ask(client: Client, until: float, paths: Iterator[str]) -> list[float]:
+    found: list[float] = []
+    while time.monotonic() < until:
+        found.append(await client.get(next(paths)))
+    await client.aclose()
     return found
 
 
@@ -142,9 +178,10 @@ async def measure(
         base_url=f"{api}/api/v1", headers=headers, trust_env=False, timeout=60
     ) as client:
         cursors = await places(client, options.orders)
-        until, before = time.monotonic() + options.seconds, _worked(relay)
-        times = await asyncio.gather(*(ask(client, until, cursors) for _ in range(options.clients)))
-        worked = _worked(relay) - before
+    clients = [await Client.connected(api, token) for _ in range(options.clients)]
+    until, before = time.monotonic() + options.seconds, _worked(relay)
+    times = await asyncio.gather(*(ask(one, until, lists(cursors)) for one in clients))
+    worked = _worked(relay) - before
     return sorted(seconds for one in times for seconds in one), worked
 
 

@@ -22,6 +22,7 @@ from relay.store.base import Batch, BatchHeader, IndexedRecord, Store
 
 log = structlog.get_logger()
 
+AT_ONCE_BYTES: Final = 256 * 1024  # of rows that are rendered without a thread: a millisecond or two
 OPEN_BYTES: Final = 32 * 1024 * 1024  # of batches that are rendered together
 
 
@@ -50,6 +51,10 @@ class OpenBatch:
     def rows(self) -> int:
         table = self.decoded.table
         return len(self.decoded.keys) if table is None else int(table.num_rows)
+
+    def size_of(self, rows: int) -> int:
+        """About."""
+        return self.size * rows // max(self.rows, 1)
 
 
 def open_batch(batch: Batch) -> OpenBatch:
@@ -178,7 +183,9 @@ async def _rendered(
     records: Sequence[IndexedRecord],
     form: _Form,
 ) -> dict[int, bytes]:
-    """By their numbers. In one thread for all of them: each change of threads waits for its turn."""
+    """By their numbers. In one thread for all of them, or in none: each change of threads waits for its turn, and while
+    batches are stored that takes several times as long as a usual page.
+    """
 
     def render() -> dict[int, bytes]:
         return {
@@ -187,7 +194,10 @@ async def _rendered(
             for number, document in _of_batch(batch, places[batch.header.position], records, form)
         }
 
-    return await asyncio.to_thread(render) if opened else {}
+    size = sum(batch.size_of(len(places[batch.header.position])) for batch in opened)
+    # Raw records are parsed one by one.
+    quick = size <= AT_ONCE_BYTES and not form.include_raw
+    return render() if quick else await asyncio.to_thread(render)
 
 
 def _of_batch(

@@ -21,6 +21,9 @@ from relay.store.base import (
 from relay.store.sql import Sql
 
 SCANNED_ROWS: Final = 200_000  # rows looked at for one page of a list; a rare match takes several pages
+NEAR_ROWS: Final = (
+    2_000  # within which most pages are full: to find the end of all that may be looked at costs more
+)
 KEYS_AT_ONCE: Final = 500  # of one statement
 END: Final = Place(2**63 - 1, 0)
 
@@ -31,16 +34,27 @@ def find(db: Sql, tenant: str, entity: str, wanted: RecordFilter, after: Place, 
         "SELECT id, connection FROM scopes WHERE tenant = ?1 AND entity = ?2 AND (?3 = '' OR connection = ?3)",
         (tenant, entity, wanted.connection),
     )
-    horizon = None if wanted.key or wanted.code else _horizon(db, [scope for scope, _ in scopes], after)
-    pages = [
-        [(name, row) for row in _walk(db, scope, wanted, after, horizon or END, limit + 1)]
-        for scope, name in scopes
-    ]
-    merged = list(heapq.merge(*pages, key=lambda item: item[1][:2]))
+    known = [scope for scope, _ in scopes]
+    horizon = None if wanted.key or wanted.code else _horizon(db, known, after, min(NEAR_ROWS, SCANNED_ROWS))
+    merged = _merged(db, scopes, wanted, after, horizon, limit)
+    if horizon is not None and len(merged) <= limit:
+        horizon = _horizon(db, known, after, SCANNED_ROWS)
+        merged = _merged(db, scopes, wanted, after, horizon, limit)
     records = [_record(name, row) for name, row in merged[:limit]]
     if horizon is not None and len(merged) <= limit:
         return Found(records, horizon, more=True)
     return Found(records, records[-1].place if records else after, more=len(merged) > limit)
+
+
+def _merged(
+    db: Sql, scopes: Sequence[Any], wanted: RecordFilter, after: Place, horizon: Place | None, limit: int
+) -> list[Any]:
+    """Up to one more than asked for, which says that there is more; each with its connection."""
+    pages = [
+        [(name, row) for row in _walk(db, scope, wanted, after, horizon or END, limit + 1)]
+        for scope, name in scopes
+    ]
+    return list(heapq.merge(*pages, key=lambda item: item[1][:2]))
 
 
 def living(db: Sql, wanted: Mapping[Scope, Sequence[str]]) -> dict[Scope, set[str]]:
@@ -67,13 +81,13 @@ def _living(db: Sql, scope: Scope, keys: Sequence[str]) -> set[str]:
     return found
 
 
-def _horizon(db: Sql, scopes: list[int], after: Place) -> Place | None:
-    """How far one page may look; None when the end is nearer."""
+def _horizon(db: Sql, scopes: list[int], after: Place, rows: int) -> Place | None:
+    """How far one page may look; None when the end is nearer than so many rows."""
     ends = [
         db.row(
             "SELECT position, row FROM records WHERE scope = ? AND (position, row) > (?, ?) "
             "ORDER BY position, row LIMIT 1 OFFSET ?",
-            (scope, after.position, after.row, SCANNED_ROWS),
+            (scope, after.position, after.row, rows),
         )
         for scope in scopes
     ]

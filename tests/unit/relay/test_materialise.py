@@ -400,6 +400,36 @@ async def test_a_rare_match_far_behind_is_reached_page_by_page(
         assert pages > 1
 
 
+async def test_a_page_looks_as_far_as_it_may_however_near_it_looked_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The near look is for what it saves alone: pages are the same without it."""
+    async with opened(tmp_path) as relay:
+        sender = Sender(await enrolled(relay.store))
+        batches = [
+            sender.batch(orders([f"{n}-{k}" for k in range(7)], status=("draft", "approved")[n % 5 == 4]))
+            for n in range(15)
+        ]
+        await relay.store.append_batches(batches)
+        await relay.materialiser.catch_up()
+
+        async def walked(near: int, limit: int, status: str) -> list[tuple[list[str], bool]]:
+            monkeypatch.setattr("relay.store.index_reading.NEAR_ROWS", near)
+            pages, after, more = [], Place(), True
+            while more:
+                found = await relay.index.find(
+                    "acme", "purchase_order", RecordFilter(status=status), after, limit
+                )
+                pages.append(([record.key for record in found.records], found.more))
+                after, more = found.reached, found.more
+            return pages
+
+        for limit in (1, 5, 50):
+            for status in ("", "approved"):
+                plain = await walked(10**6, limit, status)
+                assert [await walked(near, limit, status) for near in (1, 3, 20)] == [plain] * 3
+
+
 async def test_filters_choose_by_their_columns(tmp_path: Path) -> None:
     async with opened(tmp_path) as relay:
         sender = Sender(await enrolled(relay.store))
