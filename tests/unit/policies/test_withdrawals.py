@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from agent.policies.in_force import NoPolicy
 from agent.policies.withdrawals import Withdrawals
 from agent.policy.leave import EVERYTHING, LeaveFilter, compile_leave
 from agent.policy.model import LeaveRule
-from agent.sync.cursor import Checkpoint, read_checkpoint
+from agent.sync.cursor import CHECKPOINT_VERSION, Checkpoint, read_checkpoint
 from tests.unit.outbox.making import STREAM, all_pending, entry
 
 OTHER = "gone/orders"
@@ -99,3 +100,19 @@ async def test_connections_that_do_not_run_are_looked_after_too(world: World) ->
     await world.enqueued_under(EVERYTHING, OTHER)
     await world.withdrawals.elsewhere(lambda: ["erp"])
     assert [batch.stream for batch in await all_pending(world.outbox)] == [STREAM]
+
+
+async def test_what_a_newer_version_enqueued_is_taken_back_for_nobody_here_knows_its_rule(
+    world: World,
+) -> None:
+    """After a version was gone back from: what waits may have been made under any rule."""
+    newer = json.dumps({"version": CHECKPOINT_VERSION + 1})
+    await world.outbox.append(entry(b"record", stream=STREAM, checkpoint=newer))
+    await world.outbox.append(entry(b"record", stream=OTHER, checkpoint=newer))
+
+    await world.withdrawals.of_stream(STREAM, "purchase_order")
+    assert await world.waiting() == 1
+    await world.withdrawals.elsewhere(lambda: ())
+
+    assert await world.waiting() == 0
+    assert await world.outbox.last_checkpoint(STREAM) is None, "all of it is read again"
