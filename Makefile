@@ -53,6 +53,7 @@ network: .venv/dev packages ## a week without a relay (GROUNDWIRE_OUTAGE records
 
 faults-scaled: .venv/dev packages ## the scaled set-up under load, each process killed GROUNDWIRE_SCALED_ROUNDS times (docs/relay-scaled.md)
 	GROUNDWIRE_SCALED_ROUNDS=$${GROUNDWIRE_SCALED_ROUNDS:-10} GROUNDWIRE_SCALED_AGENTS=$${GROUNDWIRE_SCALED_AGENTS:-20} $(BIN)/pytest -q -s -n 0 tests/faults/test_scaled.py
+	$(BIN)/pytest -q -s -n 0 -m slow tests/integration/relay_postgresql/test_stopping.py
 
 relay-scaled: .venv/run ## PostgreSQL, NATS, two relays and a proxy on this machine; Ctrl-C ends them (docs/relay-scaled.md)
 	@$(BIN)/python examples/scaled/scaled.py

@@ -55,6 +55,7 @@ REQUESTS_END_SECONDS: Final = 5  # for API requests under way at shutdown
 COMMIT_SECONDS: Final = (
     5.0  # for what is queued; what a store that is away does not take stays with the agents
 )
+GIVE_UP_SECONDS: Final = 35.0  # after that a store which does not answer is waited for no longer
 STARTUP_POLL_SECONDS: Final = 0.01
 STOP_SECONDS: Final = (
     60.0  # told to the service manager: agents are drained for up to 25, and then requests and commits
@@ -93,12 +94,20 @@ class RelayApp:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        giving_up = asyncio.create_task(self._give_the_store_up())
         try:
             await self._stop()
             await self._end_tasks()
         finally:
             await self._files.aclose()
+            giving_up.cancel()
         log.info("relay_stopped")
+
+    async def _give_the_store_up(self) -> None:
+        """A database that is silent would keep everybody who asked it: the agents have what it did not take."""
+        await self._clock.sleep(GIVE_UP_SECONDS)
+        log.warning("store_given_up", hint="What was not acked stays with the agents.")
+        self._storage.abandon()
 
     async def _end_tasks(self) -> None:
         """A task that ended the relay says why in its own words, not as a group of errors."""
@@ -133,6 +142,7 @@ class RelayApp:
             ) from error
         storage = await open_storage(settings)
         self._files.push_async_callback(storage.aclose)
+        self._storage = storage
         self.store, self.index = storage.store, storage.index
         self.company = (
             alone(self.store.engine, name=settings.name, clock=self._clock)

@@ -159,16 +159,19 @@ _FLEET: Final = (
     "  FROM stream_health WHERE tenant = ?1 GROUP BY connection) s ON s.connection = c.id"
     " WHERE a.tenant = ?1"
 )
+_THERE: Final = (
+    " AND NOT EXISTS (SELECT 1 FROM revoked_agents r WHERE r.agent = a.id AND r.lineage = a.lineage)"
+)
 _AGENT_COLUMNS: Final = 11
 
 
 def fleet(db: Sql, tenant: str, now: datetime) -> list[AgentWithConnections]:
-    """Every agent of the tenant with its connections, in one statement."""
-    return _agents(db.execute(f"{_FLEET} ORDER BY a.id, c.id", (tenant,)), now)
+    """Every agent of the tenant with its connections, in one statement; not those that were revoked."""
+    return _agents(db.execute(f"{_FLEET}{_THERE} ORDER BY a.id, c.id", (tenant,)), now)
 
 
 def one_agent(db: Sql, tenant: str, agent: str, now: datetime) -> AgentWithConnections | None:
-    rows = db.execute(f"{_FLEET} AND a.id = ?2 ORDER BY c.id", (tenant, agent))
+    rows = db.execute(f"{_FLEET}{_THERE} AND a.id = ?2 ORDER BY c.id", (tenant, agent))
     return next(iter(_agents(rows, now)), None)
 
 

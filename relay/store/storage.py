@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from agent.errors import ConfigurationError, GroundwireError
 from relay.settings import RelaySettings
@@ -29,6 +29,13 @@ class OpenedStore(Store, Protocol):
         ...
 
 
+@runtime_checkable
+class OfServer(Protocol):
+    """What lies on a server, which may not answer."""
+
+    def abandon(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Storage:
     store: OpenedStore
@@ -36,6 +43,12 @@ class Storage:
     address: (
         Address | None
     )  # of PostgreSQL, which other relays may share; None: the files are this process's alone
+
+    def abandon(self) -> None:
+        """Before `aclose`, where a server does not answer: what waits for it fails, and nothing asks it again."""
+        for part in (self.store, self.index):
+            if isinstance(part, OfServer):
+                part.abandon()
 
     async def aclose(self) -> None:
         await self.index.aclose()

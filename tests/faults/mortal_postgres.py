@@ -25,7 +25,7 @@ class MortalPostgres(PostgresServer):
         process, self._process = self._process, None
         assert process is not None
         process.send_signal(signal.SIGSTOP)  # it starts no further ones meanwhile
-        for child in _children(process.pid):
+        for child in children_of(process.pid):
             with suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
         process.kill()
@@ -61,7 +61,7 @@ class MortalPostgres(PostgresServer):
         super()._prepare_with([*command, *extra])
 
 
-def _children(pid: int) -> list[int]:
+def children_of(pid: int) -> list[int]:
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):

@@ -49,6 +49,10 @@ class PostgresRecordIndex(SqlRecordIndex):
         self._readers = Readers(own, READERS, locked=index_writing.TABLES)
         self._lane = Lane(own, "index", repeatable=True, durable=False)
 
+    def abandon(self) -> None:
+        self._lane.abandon()
+        self._readers.abandon()
+
     async def aclose(self) -> None:
         await self._lane.aclose()
         await self._readers.aclose()

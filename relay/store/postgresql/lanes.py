@@ -85,6 +85,10 @@ class Lane:
         result: T = await to_its_end(asyncio.wrap_future(waiting.done))
         return result
 
+    def abandon(self) -> None:
+        """Before `aclose`, where the server does not answer: what waits for it fails."""
+        self._session.abandon()
+
     async def aclose(self) -> None:
         if self._closed:
             return
@@ -171,6 +175,8 @@ class Lane:
     def _stands(self, number: int) -> bool:
         """Whether the transaction was committed; its answer went with the connection."""
         for _ in range(LOOKS):
+            if self._session.abandoned:
+                break
             with suppress(TransientError, psycopg.Error):
                 rows = self._session.connection().execute(f"SELECT pg_xact_status('{number}'::xid8)".encode())
                 (status,) = rows.fetchone() or ("",)
@@ -207,11 +213,17 @@ class Readers:
         self._sessions: list[Session] = []
         self._executor = ThreadPoolExecutor(count, thread_name_prefix="store-reader")
         self._closed = False
+        self._abandoned = False
 
     async def read(self, work: Callable[[Sql], T]) -> T:
         if self._closed:
             raise StoreClosed(where="reading")
         return await to_its_end(asyncio.get_running_loop().run_in_executor(self._executor, self._read, work))
+
+    def abandon(self) -> None:
+        self._abandoned = True
+        for session in list(self._sessions):
+            session.abandon()
 
     async def aclose(self) -> None:
         self._closed = True
@@ -223,6 +235,7 @@ class Readers:
         session: Session | None = getattr(self._own, "session", None)
         if session is None:
             session = self._own.session = Session(self._address)
+            session.abandoned = self._abandoned
             self._sessions.append(session)
         return session
 

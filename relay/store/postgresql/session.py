@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from contextlib import suppress
 from typing import Any
 
 import psycopg
 
+from relay.store.base import StoreClosed
 from relay.store.postgresql.address import Address
 from relay.store.postgresql.faults import refused, translate
 from relay.store.postgresql.sql import adapt
@@ -35,12 +38,23 @@ class Session:
 
     def __init__(self, address: Address) -> None:
         self.address = address
+        self.abandoned = False
         self._connection: psycopg.Connection[Any] | None = None
 
     def connection(self) -> psycopg.Connection[Any]:
+        if self.abandoned:
+            raise StoreClosed(where=str(self.address))
         if self._connection is None or self._connection.closed:
             self._connection = connect(self.address)
         return self._connection
+
+    def abandon(self) -> None:
+        """From any thread: whoever waits for an answer of the server waits no longer, and nobody asks it again."""
+        self.abandoned = True
+        connection = self._connection
+        if connection is not None:
+            with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as line:
+                line.shutdown(socket.SHUT_RDWR)
 
     def settle(self) -> None:
         """After an error: no transaction is left open; a connection that cannot end its own is given up."""

@@ -35,6 +35,10 @@ class PostgresEngine:
     async def write(self, work: Callable[[Sql], T]) -> T:
         return await self._writing.write(work)
 
+    def abandon(self) -> None:
+        self._writing.abandon()
+        self._readers.abandon()
+
     async def aclose(self) -> None:
         await self._writing.aclose()
         await self._readers.aclose()
@@ -53,6 +57,10 @@ class PostgresStore(SqlStore):
         """Raises GroundwireError."""
         await asyncio.to_thread(prepare, address)
         return cls(address)
+
+    def abandon(self) -> None:
+        self._appending.abandon()
+        self._engine.abandon()
 
     async def aclose(self) -> None:
         await self._appending.aclose()

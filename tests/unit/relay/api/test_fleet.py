@@ -9,6 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
+from relay.health.alerting import Alerting
+from relay.health.keeping import HealthStore
+from relay.health.rules import Rule
 from relay.identities import create_token
 from relay.lifecycle import CommandState
 from relay.store.base import ConnectionStatus, TokenScope
@@ -148,3 +151,30 @@ async def test_another_tenants_agent_is_not_revoked(api: Served) -> None:
     assert (await api.globex.delete(f"/agents/{agent.id}")).status_code == 404
     assert api.agents.revoked == []
     assert (await api.acme.get(f"/agents/{agent.id}")).status_code == 200
+
+
+async def test_a_revoked_agent_has_no_health_and_no_alert_stands_of_it_until_it_is_replaced(
+    api: Served,
+) -> None:
+    """G148, G161."""
+    agent = await enrolled(api.relay.store)
+    await api.relay.store.save_connections(agent, [ConnectionStatus("nav")], NOW)
+    health, clock = HealthStore(api.relay.store.engine), api.relay.clock
+    clock.advance(3_600)
+    alerting = Alerting(health, clock)
+    await alerting.look()
+    path = f"/agents/{agent.id}/health"
+    before = (await api.acme.get(path)).status_code, (await api.acme.get("/fleet")).json()["agents"]
+    standing = [alert.rule for alert in await health.standing("acme")]
+
+    assert (await api.acme.delete(f"/agents/{agent.id}")).status_code == 204
+    await alerting.look()
+
+    assert (before[0], sum(before[1].values())) == (200, 1)
+    assert Rule.AGENT_OFFLINE in standing
+    assert (await api.acme.get(path)).status_code == 404
+    assert (await api.acme.get("/fleet")).json()["items"] == []
+    assert await health.standing("acme") == []
+    assert (await api.acme.get("/connections/nav/health")).status_code == 200
+    await enrolled(api.relay.store, bound="plant", key=b"n" * 32)
+    assert (await api.acme.get(path)).status_code == 200
