@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import socket
 import struct
@@ -12,6 +11,18 @@ from pathlib import Path
 from typing import Final
 
 from agent.audit.trail import Actor, Origin
+
+if sys.platform == "win32":
+    import pywintypes
+    import win32api
+
+    def _own_name() -> str:
+        """Of the process' token: its environment says what whoever started it liked, and that of a service may say nothing."""
+        try:
+            return str(win32api.GetUserNameEx(win32api.NameSamCompatible))
+        except pywintypes.error:  # an account that no domain or machine has a name of that form for
+            return str(win32api.GetUserName())
+
 
 _CREDENTIALS: Final = struct.Struct("3i")  # pid, uid, gid: the kernel's struct ucred
 _NO_LOGIN: Final = 2**32 - 1  # of a process that nobody's login started
@@ -28,7 +39,7 @@ class Peer:
 def current_actor() -> Actor:
     """Whoever runs this process: a command without a running agent."""
     if sys.platform == "win32":
-        return Actor(Origin.LOCAL, getpass.getuser())
+        return Actor(Origin.LOCAL, _own_name())
     return actor_of(Peer(os.getpid(), os.geteuid()))
 
 
