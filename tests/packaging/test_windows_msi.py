@@ -88,7 +88,7 @@ def test_from_the_package_to_records_by_the_page(
     assert r'"C:\Program Files\Groundwire\groundwire.exe" service run' in service
     assert r"NT SERVICE\Groundwire" in service
     assert "EventMessageFile" in machine.values(EVENT_SOURCE_KEY)
-    assert sorted(one.name for one in machine.data.iterdir()) == ["connections", "state"]
+    assert sorted(one.name for one in machine.data.iterdir()) == ["connections", "install.log", "state"]
     assert machine.document("service", "status") == {"state": "stopped", "exit_code": 0}  # it is not enrolled
 
     set_up(machine, relay)
@@ -165,11 +165,10 @@ def running(machine: Machine) -> None:
 
 def upgraded(machine: Machine, made: Path, relay: Deployment) -> None:
     """In the middle of a run that reads everything again."""
-    load = machine.beside("resync", "demo/purchase_orders")
+    relay.post("/connections/demo/syncs", {"full": True, "streams": ["purchase_orders"]})
     until(lambda: '"running"' in json.dumps(machine.document("status")), lambda: "no run")
     machine.install(made)
     running(machine)
-    load.wait(SECONDS)
     print(f"\nupgrade under load, under Wine: {downtime(relay):.1f} s without a connection")
 
 

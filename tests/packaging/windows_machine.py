@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from subprocess import Popen
 from typing import Any, Final
 
 from tests.packaging.wine import Wine, windows_path
@@ -32,11 +31,6 @@ class Machine:
 
     def groundwire(self, *words: str, code: int = 0) -> str:
         return self._wine.run(str(self.program / "groundwire.exe"), *words, seconds=SECONDS, code=code)
-
-    def beside(self, *words: str) -> Popen[bytes]:
-        """A command whose end nobody waits for."""
-        program = str(self.program / "groundwire.exe")
-        return self._wine.start(program, *words, said=self.drive / "beside.log")
 
     def document(self, *words: str, code: int = 0) -> Any:
         return json.loads(self.groundwire(*words, "--json", code=code))
