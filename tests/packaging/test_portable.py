@@ -101,8 +101,8 @@ def test_it_is_whole_on_a_bare_debian_without_python_and_without_a_network(
             IN_A_ROOT,
             "sh",
         ]
-        checked = [*command, str(root), str(BUNDLE), "selfcheck", "--json"]
-        done = subprocess.run(checked, capture_output=True, text=True, check=False, timeout=600)
+        checked = [*command, str(root), str(BUNDLE), "selfcheck", "--json", "--patience", "10"]
+        done = subprocess.run(checked, capture_output=True, text=True, check=False, timeout=1_200)
 
     assert done.returncode == 0, done.stdout + done.stderr
     told = [
