@@ -16,6 +16,7 @@ from drivers.odbc.shape import Kind, LineShape, QueryColumn, StreamShape
 HELPER_PREFIX: Final = "__gw_"  # columns that the driver adds and removes again
 PACKED: Final = HELPER_PREFIX + "row"
 MICROSECOND_DIGITS: Final = 6
+NANOSECOND_DIGITS: Final = 9
 
 # Kinds whose order is the same whatever column holds them, so that a range over the header's key may be repeated
 # over the lines' parent. For text it may not: the two columns may differ in collation or padding.
@@ -66,9 +67,19 @@ def is_finer(column: QueryColumn) -> bool:
 def sent(dialect: Dialect, columns: Sequence[QueryColumn], values: Sequence[str]) -> tuple[str, ...]:
     """The texts of the columns' values as `bind` takes them."""
     return tuple(
-        value.encode("utf-16-le", "surrogatepass").hex() if column.native in dialect.bound_as_utf16 else value
+        value.encode("utf-16-le", "surrogatepass").hex()
+        if column.native in dialect.bound_as_utf16
+        else _as_fine_as(column, value)
         for column, value in zip(columns, values, strict=True)
     )
+
+
+def _as_fine_as(column: QueryColumn, value: str) -> str:
+    """A key's moment has noughts behind the digits of its column, which a product may refuse."""
+    whole, point, fraction = value.rpartition(".")
+    if not (point and is_finer(column)) or fraction[column.scale :].strip("0"):
+        return value
+    return f"{whole}.{fraction[: column.scale]}"
 
 
 def printed(dialect: Dialect, column: QueryColumn, alias: str) -> str:

@@ -40,7 +40,7 @@ from drivers.odbc.queries import Sql
 from drivers.odbc.session import Session
 from drivers.odbc.shape import LineShape, QueryColumn, StreamShape, projected
 from drivers.odbc.tracking import VERSION, Ask, TrackedRead, tracked_tables
-from drivers.odbc.values import key_texts, typed, with_six_digits
+from drivers.odbc.values import key_texts, named_alike, typed
 from drivers.unreadable import equals, is_raw, raw_texts, shown, to_bytes
 
 VERIFY_TRIES: Final = 4  # a page that changes under each of these reads is given back as "busy"
@@ -349,7 +349,8 @@ class PageReader:
         return sets
 
     def _moments(self, table: pa.Table, columns: Sequence[QueryColumn]) -> pa.Table:
-        return with_six_digits(table, columns) if self._dialect.moments_as_text else table
+        dialect = self._dialect
+        return named_alike(table, columns) if dialect.moments_as_text or dialect.finer is not None else table
 
     def _unpacked(self, table: pa.Table, lines: LineShape, helpers: Sequence[str]) -> pa.Table:
         keys = [replace(column, name=name) for column, name in zip(self._shape.key, helpers, strict=True)]

@@ -11,6 +11,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from drivers.odbc.queries import MICROSECOND_DIGITS, NANOSECOND_DIGITS, is_finer
 from drivers.odbc.shape import Kind, QueryColumn
 from drivers.unreadable import is_unreadable
 
@@ -19,8 +20,8 @@ _OFFSET_STRUCT: Final = struct.Struct(
     "<h5HI2h"
 )  # year to second, billionths, hours and minutes of the offset
 
-_UP_TO_SIX_DIGITS: Final = r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{0,6})?$"
-_SIX_DIGITS: Final = len("2026-02-03 04:05:06.789012")
+_PRINTED_MOMENT: Final = r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d*)?$"
+_BETWEEN_DAY_AND_TIME: Final = len("2026-02-03")
 
 _TYPES: Mapping[Kind, tuple[pa.DataType, ...]] = {
     Kind.DATE: (pa.date32(),),
@@ -57,25 +58,27 @@ def typed(table: pa.Table, columns: Sequence[QueryColumn]) -> pa.Table:
     return table
 
 
-def with_six_digits(table: pa.Table, columns: Sequence[QueryColumn]) -> pa.Table:
-    """Moments that the source printed, as the ODBC driver's own would be: so keys of them stay what they are."""
+def named_alike(table: pa.Table, columns: Sequence[QueryColumn]) -> pa.Table:
+    """Moments that the source printed, as the ODBC driver's own would be: so keys of them stay what they are.
+
+    Those have six digits of a second or, where the column keeps more, nine. Only digits behind these, which no ODBC
+    driver hands over, make a key longer, and only where they are more than nought.
+    """
     for number, column in enumerate(columns):
         values = table.column(number)
         if column.kind is Kind.TIMESTAMP and pa.types.is_string(values.type):
-            table = table.set_column(number, table.column_names[number], _six_digits(values))
+            digits = NANOSECOND_DIGITS if is_finer(column) else MICROSECOND_DIGITS
+            table = table.set_column(number, table.column_names[number], _with_digits(values, digits))
     return table
 
 
-def _six_digits(values: pa.ChunkedArray) -> pa.ChunkedArray:
+def _with_digits(values: pa.ChunkedArray, digits: int) -> pa.ChunkedArray:
     texts = pc.utf8_rtrim_whitespace(values)
-    padded = pc.binary_join_element_wise(
-        pc.if_else(pc.match_substring(texts, "."), texts, pc.binary_join_element_wise(texts, "", ".")),
-        "",
-        "000000",
-    )
-    plain = pc.match_substring_regex(texts, _UP_TO_SIX_DIGITS)
-    whole = pc.utf8_replace_slice(pc.utf8_slice_codeunits(padded, 0, _SIX_DIGITS), 10, 11, " ")
-    return pc.if_else(plain, whole, texts)
+    dotted = pc.if_else(pc.match_substring(texts, "."), texts, pc.binary_join_element_wise(texts, "", "."))
+    padded = pc.binary_join_element_wise(dotted, "", "0" * digits)
+    cut = pc.replace_substring_regex(padded, rf"(\.\d{{{digits}}}\d*?)0*$", r"\1")
+    named = pc.utf8_replace_slice(cut, _BETWEEN_DAY_AND_TIME, _BETWEEN_DAY_AND_TIME + 1, " ")
+    return pc.if_else(pc.match_substring_regex(texts, _PRINTED_MOMENT), named, texts)
 
 
 def key_texts(values: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -239,6 +239,20 @@ def test_moments_finer_than_a_microsecond_are_read_and_bound_to_their_last_digit
     assert queries.bind(dialect, column) == bound
 
 
+def test_a_moment_is_bound_with_the_digits_that_its_column_keeps() -> None:
+    """A key has nine of seven, and HANA takes no more than seven."""
+    moment = QueryColumn("t", Kind.TIMESTAMP, "", 27, 7)
+    text = QueryColumn("n", Kind.TEXT, "", 40)
+
+    assert queries.sent(HANA, [moment, text], ["2026-01-02 03:04:05.123456700", "1.500000000"]) == (
+        "2026-01-02 03:04:05.1234567",
+        "1.500000000",
+    )
+    assert queries.sent(HANA, [moment], ["2026-01-02 03:04:05.123456789"]) == (
+        "2026-01-02 03:04:05.123456789",
+    )
+
+
 def test_a_key_of_more_digits_than_can_be_read_is_refused() -> None:
     class OfTwelveDigits:
         dialect = ANSI

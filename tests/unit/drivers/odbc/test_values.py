@@ -4,10 +4,11 @@ import struct
 from datetime import UTC, date, datetime
 
 import pyarrow as pa
+import pytest
 
 from drivers.odbc.session import exact_schema
 from drivers.odbc.shape import Kind, QueryColumn
-from drivers.odbc.values import datetimeoffset, key_texts, typed, with_six_digits
+from drivers.odbc.values import datetimeoffset, key_texts, named_alike, typed
 
 
 def parsed(kind: Kind, *texts: str | None) -> pa.ChunkedArray:
@@ -39,19 +40,37 @@ def test_moments_that_a_product_printed_are_keys_as_its_odbc_driver_would_print_
         "2026-01-02T03:04:05.5",
         "2024-00-15 10:00:00.12  ",
         "2026-01-02 03:04:05.1234567",
+        "2026-01-02 03:04:05.123456700",
     ]
-    table = pa.table({"t": pa.array([*printed, None]), "n": pa.array(["1.5"] * 5)})
+    table = pa.table({"t": pa.array([*printed, None]), "n": pa.array(["1.5"] * 6)})
 
-    found = with_six_digits(table, [QueryColumn("t", Kind.TIMESTAMP), QueryColumn("n", Kind.DECIMAL)])
+    found = named_alike(table, [QueryColumn("t", Kind.TIMESTAMP, "", 26, 6), QueryColumn("n", Kind.DECIMAL)])
 
     assert found.column("t").to_pylist() == [
         "2026-01-02 03:04:05.000000",
         "2026-01-02 03:04:05.500000",
         "2024-00-15 10:00:00.120000",
         "2026-01-02 03:04:05.1234567",
+        "2026-01-02 03:04:05.1234567",
         None,
     ]
-    assert found.column("n").to_pylist() == ["1.5"] * 5
+    assert found.column("n").to_pylist() == ["1.5"] * 6
+
+
+@pytest.mark.parametrize("scale", [7, 9, 12])
+def test_a_key_of_moments_finer_than_a_microsecond_has_nine_digits_as_it_always_had(scale: int) -> None:
+    """As text too, or each record would be another one after an upgrade, and the old one deleted."""
+    handed_over = pa.chunked_array([pa.array([1_767_323_045_123_456_700], pa.timestamp("ns"))])
+    texts = ["2026-01-02 03:04:05.1234567", "2026-01-02 03:04:05.123456700000", "2026-01-02 03:04:05"]
+    column = QueryColumn("t", Kind.TIMESTAMP, "", 20 + scale, scale)
+
+    found = named_alike(pa.table({"t": [*texts, "2026-01-02 03:04:05.123456789012"]}), [column])
+
+    assert key_texts(found.column("t")).to_pylist() == [
+        *key_texts(handed_over).to_pylist() * 2,
+        "2026-01-02 03:04:05.000000000",
+        "2026-01-02 03:04:05.123456789012",
+    ]
 
 
 def test_one_value_outside_its_kind_leaves_the_column_as_text() -> None:
