@@ -28,7 +28,7 @@ from relay.store.base import Store, TokenScope
 from relay.store.copying import Progress, nobody_watches
 from relay.store.index import SqliteRecordIndex
 from relay.store.sqlite import SqliteStore
-from relay.store.storage import open_store
+from relay.store.storage import open_storage, open_store
 from relay.tls import make_certificates, write_private
 
 T = TypeVar("T")
@@ -250,7 +250,8 @@ def rebuild_index(config: Path) -> int | None:
 
 
 async def _rebuild_index(settings: RelaySettings) -> int | None:
-    _only_files(settings, "With PostgreSQL the index is a part of the database.")
+    if settings.store.url is not None:
+        return await _rebuild_on_server(settings)
     try:
         return int((await ControlClient(settings.data).ask(local_calls.REBUILD_INDEX))["batches"])
     except NoAgentRunning:
@@ -264,6 +265,17 @@ async def _rebuild_index(settings: RelaySettings) -> int | None:
         finally:
             await store.aclose()
         return None
+
+
+async def _rebuild_on_server(settings: RelaySettings) -> int:
+    """Emptied under the lock of whoever fills it: the relay that has this work begins anew within seconds."""
+    storage = await open_storage(settings)
+    try:
+        last = await storage.store.last_position()
+        await storage.index.reset(complete_at=last)
+        return last
+    finally:
+        await storage.aclose()
 
 
 def _only_files(settings: RelaySettings, hint: str) -> None:

@@ -77,8 +77,13 @@ async def create_token(
     expires_at: datetime | None = None,
 ) -> NewSecret:
     if await store.tenant(tenant) is None:
-        raise ConfigurationError(f"There is no tenant {tenant!r}.", where="tenant")
+        raise ConfigurationError(f"There is no tenant {tenant!r}.", hint=MAKE_A_TENANT)
     return (await new_key(store, Kind.TOKEN, tenant, name, now, scopes=scopes, expires_at=expires_at))[1]
+
+
+MAKE_A_TENANT: Final = (
+    "`groundwire relay token create --tenant NAME` makes one, and so does `POST /admin/tenants`."
+)
 
 
 async def create_admin_key(
@@ -160,7 +165,7 @@ async def create_code(
     store: Store, tenant: str, *, agent_name: str | None, lifetime: timedelta, now: datetime
 ) -> tuple[Code, EnrolmentCode]:
     if await store.tenant(tenant) is None:
-        raise ConfigurationError(f"There is no tenant {tenant!r}.", where="tenant")
+        raise ConfigurationError(f"There is no tenant {tenant!r}.", hint=MAKE_A_TENANT)
     code = make_code(secrets.token_bytes(CODE_RANDOM_BYTES))
     kept = EnrolmentCode(
         code.id, code.verifier, tenant, agent_name, now, now + min(lifetime, MAX_CODE_LIFETIME)
