@@ -95,9 +95,9 @@ service-cycle: .venv/dev ## the packages of agent and relay on a bare Debian wit
 	@test -x $${GROUNDWIRE_BUNDLE:-build/bundle/groundwire}/groundwire || $(BIN)/python packaging/build.py bundle
 	$(BIN)/pytest -q -s -n 0 -m slow tests/packaging/test_service_cycle.py tests/packaging/test_upgrade_gate.py tests/packaging/test_relay_machine.py tests/packaging/test_offline.py tests/packaging/test_relay_image.py
 
-windows: .venv/dev ## the agent as a service of Windows' Python under Wine: start, records at a relay, stop with its drain (about 5 minutes; docs/install-windows.md)
+windows: .venv/dev ## under Wine: the service from its source; the bundle made and whole; its MSI installed, upgraded under load, removed, with records at a relay (docs/install-windows.md)
 	@bash .ci/debian-packages.sh windows
-	GROUNDWIRE_WINDOWS=1 $(BIN)/pytest -q -s -n 0 -m slow tests/packaging/test_windows_stage.py
+	GROUNDWIRE_WINDOWS=1 $(BIN)/pytest -q -s -n 0 -m slow tests/packaging/test_windows_stage.py tests/packaging/test_windows_msi.py
 
 packages: ## servers that tests run against: Debian's packages (root or sudo) and npm's; skipped where they cannot be had
 	@bash .ci/debian-packages.sh
