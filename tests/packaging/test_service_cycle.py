@@ -162,11 +162,13 @@ def test_an_upgrade_under_load_loses_nothing_and_a_removal_keeps_what_a_purge_de
 def upgraded_under_load(machine: Machine, made: Path) -> None:
     """While everything is read again, and again."""
     again = "while :; do groundwire resync demo/purchase_orders || sleep 1; done"
-    machine.run(f"systemd-run --quiet --unit=load sh -c '{again}'")
+    # Ends before the agent does: without one the command itself would hold the outbox.
+    bound = "--property=BindsTo=groundwire.service --property=After=groundwire.service"
+    machine.run(f"systemd-run --quiet --unit=load {bound} sh -c '{again}'")
     machine.until("groundwire status --json | grep -q '\"running\"'")
     install(machine, made)
     running(machine)
-    machine.run("systemctl stop load")
+    machine.run("systemctl stop load", check=False)
     log = machine.said("journalctl --unit groundwire --no-pager --output=cat")
     assert "Traceback" not in log  # the old one found all of itself while its folder was exchanged
     assert "No module" not in log
