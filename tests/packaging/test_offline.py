@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent.version import VERSION
+from tests.packaging.agent_machine import named
 from tests.packaging.bare_machine import Machine, base, booted, cannot, layered
 from tests.packaging.making import NO_BUNDLE, blocks, package
 from tests.packaging_scripts import ROOT, script
@@ -74,8 +75,7 @@ def machine(tmp_path: Path, release: Path) -> Iterator[Machine]:
     with layered(base(), tmp_path) as root:
         for path in release.iterdir():
             shutil.copy(path, root / "root")
-        with (root / "etc" / "hosts").open("a") as hosts:
-            hosts.write("127.0.0.1 relay.example\n")
+        named(root)
         with booted(root, tmp_path / "console.log") as running:
             yield running
 

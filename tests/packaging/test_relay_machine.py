@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from agent.version import VERSION
-from tests.packaging.bare_machine import Machine, base, booted, cannot, layered
+from tests.packaging.agent_machine import NEXT, named
+from tests.packaging.bare_machine import Machine, base, booted, by_rpm, cannot, layered
 from tests.packaging.making import NO_BUNDLE, blocks, package
 
 pytestmark = [
@@ -19,7 +20,6 @@ pytestmark = [
     pytest.mark.timeout(1_200),
     pytest.mark.skipif(bool(cannot() or NO_BUNDLE), reason=cannot() or NO_BUNDLE),
 ]
-NEXT = "99.0.0"
 ANSWERS = """
 [relay]
 url = "wss://relay.example:8443"
@@ -45,17 +45,19 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def machine(tmp_path: Path, packages: dict[str, Path]) -> Iterator[Machine]:
     with layered(base(), tmp_path) as root:
         shutil.copy(packages[VERSION], root / "root")
-        with (root / "etc" / "hosts").open("a") as hosts:
-            hosts.write("127.0.0.1 relay.example\n")
+        named(root)
         with booted(root, tmp_path / "console.log") as running:
             yield running
 
 
 def installed(machine: Machine) -> str:
     """Set up as the page says; the API token."""
-    install, set_up = list(blocks("install-relay.md"))[:2]
-    machine.run(install)
-    said = machine.said(set_up)
+    machine.run(next(blocks("install-relay.md")))
+    return set_up(machine)
+
+
+def set_up(machine: Machine) -> str:
+    said = machine.said(list(blocks("install-relay.md"))[1])
     found = re.search(r"gwt_\S+", said)
     assert found is not None, said
     return found[0]
@@ -169,8 +171,7 @@ def test_a_removal_keeps_what_a_purge_deletes(machine: Machine) -> None:
     assert machine.said("ls /var/lib/groundwire-relay/relay.db") != ""
 
     machine.run(next(blocks("install-relay.md")))
-    machine.until("curl --silent --fail http://127.0.0.1:8080/readyz")
-    asked(machine, token, "connections")  # the token of before
+    answers(machine, token)
 
     machine.run("dpkg --purge groundwire-relay")
     left = machine.said(
@@ -178,3 +179,23 @@ def test_a_removal_keeps_what_a_purge_deletes(machine: Machine) -> None:
     )
     assert left == ""
     assert machine.run("getent passwd groundwire-relay", check=False).returncode != 0
+
+
+def test_the_rpm_installs_upgrades_and_keeps_its_records(tmp_path: Path) -> None:
+    made = {version: package("relay", "rpm", version, tmp_path) for version in (VERSION, NEXT)}
+    with layered(base("", "rpm"), tmp_path / "machine") as root, booted(root, tmp_path / "log") as machine:
+        by_rpm(machine, "--install", made[VERSION])
+        token = set_up(machine)
+        by_rpm(machine, "--upgrade", made[NEXT])
+        answers(machine, token)
+        machine.run("rpm --nodeps --erase groundwire-relay")
+        assert machine.said("ls -d /opt/groundwire-relay 2>/dev/null || true") == ""
+        assert machine.said("systemctl is-active groundwire-relay || true") == "inactive"
+        by_rpm(machine, "--install", made[NEXT])
+        answers(machine, token)
+
+
+def answers(machine: Machine, token: str) -> None:
+    """By what it kept."""
+    machine.until("curl --silent --fail http://127.0.0.1:8080/readyz")
+    asked(machine, token, "connections")

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -34,7 +33,7 @@ from tests.packaging.agent_machine import (
     standing_still,
     with_relay,
 )
-from tests.packaging.bare_machine import Machine, base, cannot, eventually
+from tests.packaging.bare_machine import Machine, base, by_rpm, cannot, eventually
 from tests.packaging.making import NO_BUNDLE, blocks, package
 
 pytestmark = [
@@ -184,34 +183,19 @@ def slowness() -> float:
 
 
 def test_the_rpm_installs_upgrades_and_keeps_its_state(tmp_path: Path) -> None:
-    """With Debian's rpm, which knows no dependencies: what RHEL alone has is not tried."""
     made = {version: package("linux", "rpm", version, tmp_path) for version in (VERSION, NEXT)}
     with with_relay(base("", "rpm"), tmp_path / "machine") as machine:
-        rpm(machine, "--install", made[VERSION])
+        by_rpm(machine, "--install", made[VERSION])
         machine.run(SET_UP)
         running(machine)
         whose = identity(machine)
-        rpm(machine, "--upgrade", made[NEXT])
+        by_rpm(machine, "--upgrade", made[NEXT])
         running(machine)
-        rpm_erased(machine)
+        machine.run("rpm --nodeps --erase groundwire")
+        enabled = machine.said("systemctl is-enabled groundwire 2>/dev/null || true")
+        assert enabled in {"", "not-found", "disabled"}
         assert identity(machine) == whose
         assert machine.said("ls /opt/groundwire 2>/dev/null || true") == ""
-
-
-def rpm(machine: Machine, verb: str, made: Path) -> None:
-    """Debian's own, inside the machine."""
-    inside = machine.root / "root" / made.name
-    shutil.copy(made, inside)
-    machine.run(f"rpm --nodeps {verb} /root/{made.name}")
-
-
-def rpm_erased(machine: Machine) -> None:
-    machine.run("rpm --nodeps --erase groundwire")
-    assert machine.said("systemctl is-enabled groundwire 2>/dev/null || true") in {
-        "",
-        "not-found",
-        "disabled",
-    }
 
 
 def test_every_block_of_the_page_is_typed() -> None:
