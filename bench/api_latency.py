@@ -1,10 +1,11 @@
-"""How long the API takes for a list of 100 records while batches are being stored.
+"""How long the API takes for a list of 100 records, or another read, while batches are being stored.
 
-    python -m bench.api_latency [--seconds 20] [--orders 20000] [--batch 500] [--clients 4] [--rate 10000]
+    python -m bench.api_latency [--seconds 20] [--orders 20000] [--batch 500] [--clients 4] [--rate 10000] [--ask lists]
 
 The relay is a process of its own (`groundwire relay run`), and so is the agent, reduced to its session: it sends
 batches of orders with five lines each, `--rate` orders a second, or with `--rate 0` as fast as its credit allows. The clients ask for pages of 100, at random places
-of the list and by random filters, one request after the other.
+of the list and by random filters, one request after the other; with `--ask feed`, `events`, `health` or `fleet` for
+those instead.
 """
 
 from __future__ import annotations
@@ -124,24 +125,40 @@ class Client:
         begun = time.perf_counter()
         self._writer.write(head.encode())
         answer = await self._reader.readuntil(b"\r\n\r\n")
-        length = int(answer.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-        body = await self._reader.readexactly(length)
+        body = await self._body(answer.lower())
         seconds = time.perf_counter() - begun
         assert answer.startswith(b"HTTP/1.1 200"), answer + body
         return seconds
+
+    async def _body(self, head: bytes) -> bytes:
+        if b"transfer-encoding: chunked" not in head:
+            length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
+            return await self._reader.readexactly(length)
+        last = b""
+        while length := int(await self._reader.readline(), 16):
+            last = (await self._reader.readexactly(length + 2))[:-2]
+        await self._reader.readline()
+        return last
 
     async def aclose(self) -> None:
         self._writer.close()
         await self._writer.wait_closed()
 
 
-def lists(cursors: Sequence[str]) -> Iterator[str]:
+def paths_of(kind: str, cursors: Sequence[str]) -> Iterator[str]:
+    same = {
+        "events": f"/events?limit={LIMIT}",
+        "health": "/connections/erp/health",
+        "fleet": "/fleet",
+    }
+    while kind != "lists":
+        yield same.get(kind) or f"/feed/erp/purchase_order?limit={LIMIT}&cursor={random.choice(cursors)}"
     while True:
         query: dict[str, Any] = {"limit": LIMIT, "cursor": random.choice(cursors)}
-        kind = random.random()
-        if kind < 0.2:
+        drawn = random.random()
+        if drawn < 0.2:
             query["status"] = "ordered"
-        elif kind < 0.3:
+        elif drawn < 0.3:
             query = {"limit": LIMIT, "updated_after": "2026-01-01T01:00:00Z"}
         yield f"/purchase-orders?{urlencode(query)}"
 
@@ -168,6 +185,15 @@ async def places(client: httpx.AsyncClient, orders: int) -> list[str]:
     return found[:-1]
 
 
+async def feed_places(client: httpx.AsyncClient, orders: int) -> list[str]:
+    """Cursors all over the feed."""
+    found = [""]
+    while len(found) * 500 < orders:
+        answer = await client.get("/feed/erp/purchase_order", params={"limit": 500, "cursor": found[-1]})
+        found.append(json.loads(answer.text.splitlines()[-1])["cursor"])
+    return found[:-1]
+
+
 async def measure(
     api: str, token: str, options: argparse.Namespace, ready: Any, relay: psutil.Process
 ) -> tuple[list[float], float]:
@@ -178,9 +204,11 @@ async def measure(
         base_url=f"{api}/api/v1", headers=headers, trust_env=False, timeout=60
     ) as client:
         cursors = await places(client, options.orders)
+        if options.ask == "feed":
+            cursors = await feed_places(client, options.orders)
     clients = [await Client.connected(api, token) for _ in range(options.clients)]
     until, before = time.monotonic() + options.seconds, _worked(relay)
-    times = await asyncio.gather(*(ask(one, until, lists(cursors)) for one in clients))
+    times = await asyncio.gather(*(ask(one, until, paths_of(options.ask, cursors)) for one in clients))
     worked = _worked(relay) - before
     return sorted(seconds for one in times for seconds in one), worked
 
@@ -205,6 +233,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=500, help="records in each batch")
     parser.add_argument("--clients", type=int, default=4, help="requests at once")
     parser.add_argument("--rate", type=int, default=10_000, help="orders stored a second; 0: all that can be")
+    parser.add_argument("--ask", choices=("lists", "feed", "events", "health", "fleet"), default="lists")
     parser.add_argument("--quiet", action="store_true", help="nothing is stored meanwhile")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:

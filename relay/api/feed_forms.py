@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
 import orjson
 import pyarrow as pa
 
-from agent.model.render import to_documents
+from agent.model.json_texts import to_json
 from agent.model.run import rfc3339
-from relay.documents import OpenBatch, provenance
+from relay.documents import AT_ONCE_BYTES, OpenBatch, provenance
 from relay.following import Piece
 
 ARROW: Final = "application/vnd.apache.arrow.stream"
@@ -35,6 +36,8 @@ class JsonLines:
     media_type = JSON_LINES
 
     async def piece(self, piece: Piece, cursor: str) -> bytes:
+        if piece.opened.size_of(piece.end - piece.first) <= AT_ONCE_BYTES:
+            return _lines(piece, cursor)
         return await asyncio.to_thread(_lines, piece, cursor)
 
     def end(self, cursor: str, *, more: bool) -> bytes:
@@ -62,21 +65,27 @@ def _line(value: dict[str, Any]) -> bytes:
 
 
 def _lines(piece: Piece, cursor: str) -> bytes:
-    about = _about(piece.opened)
-    lines = [_line(about | {"key": found["key"], "document": found}) for found in _documents(piece)]
+    head = orjson.dumps(_about(piece.opened))[:-1]
+    lines = [
+        b'%b,"key":%b,"document":%b}\n' % (head, orjson.dumps(key), document)
+        for key, document in _documents(piece)
+    ]
     return b"".join([*lines, _line({"type": "checkpoint", "cursor": cursor})])
 
 
-def _documents(piece: Piece) -> list[dict[str, Any]]:
+def _documents(piece: Piece) -> Iterable[tuple[str, bytes]]:
+    """Each with its key."""
     opened = piece.opened
     shared = provenance(opened)
     table = opened.decoded.table
     if table is not None:
         rows = range(piece.first, piece.end)
-        return [document | shared for document in to_documents(table, rows, entity=opened.header.entity)]
+        keys = table.column("key").slice(piece.first, len(rows)).to_pylist()
+        return zip(keys, to_json(table, rows, entity=opened.header.entity, instead=shared), strict=True)
     when = opened.decoded.deleted_at or opened.header.received_at
     shared |= {"deletedAt": rfc3339(when), "deleted": True}
-    return [{"key": key} | shared for key in opened.decoded.keys[piece.first : piece.end]]
+    gone = opened.decoded.keys[piece.first : piece.end]
+    return [(key, orjson.dumps({"key": key} | shared)) for key in gone]
 
 
 def _stream(piece: Piece, cursor: str) -> bytes:
