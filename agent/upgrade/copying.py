@@ -68,6 +68,7 @@ def put_back_what_is_newer(state_dir: Path) -> tuple[str, ...]:
     Returns the kinds that were put back.
     """
     with acting_as_owner(state_dir), _told(state_dir):
+        _finish_cut(state_dir)
         newer = newer_files(state_dir)
         for name in dict.fromkeys(_unit(one.path, state_dir) for one in newer):
             _swap(state_dir, name)
@@ -133,7 +134,7 @@ def _swap(state_dir: Path, name: str) -> None:
     aside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _remove(aside)
     epoch = _epoch_of(here) if name == IDENTITY_FILE else 0
-    draft = here.with_name(f"{here.name}.back")
+    draft = _draft_of(here)
     _remove(draft)
     _copy(kept, draft)
     if epoch:
@@ -147,6 +148,21 @@ def _swap(state_dir: Path, name: str) -> None:
     here.replace(aside)
     draft.replace(here)
     _sync_folder(state_dir)
+
+
+def _draft_of(here: Path) -> Path:
+    return here.with_name(f"{here.name}.back")
+
+
+def _finish_cut(state_dir: Path) -> None:
+    """A swap that was cut between its two renames: without its file the agent would begin with an empty one."""
+    copy = state_dir / COPY
+    for kept in copy.rglob("*"):
+        here = state_dir / kept.relative_to(copy)
+        draft = _draft_of(here)
+        if not os.path.lexists(here) and os.path.lexists(draft):
+            draft.replace(here)
+            _sync_folder(here.parent)
 
 
 def _carry_commands(newer: Path, older: Path) -> None:

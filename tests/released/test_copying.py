@@ -63,6 +63,36 @@ def test_a_copy_that_the_disk_has_no_room_for_is_refused_before_it_begins(
     assert not list(state.glob(f"{copying.COPY}*"))
 
 
+@pytest.mark.parametrize("name", [OUTBOX_FILE, "vault.json", "audit"])
+def test_a_way_back_that_is_cut_between_its_renames_loses_no_file(
+    folder: Path, state: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copying.copy_state(state)
+    damage = {
+        OUTBOX_FILE: sql(f"agent/state/{OUTBOX_FILE}", "PRAGMA user_version = 99"),
+        "audit": text("agent/state/audit/*.jsonl"),
+    }
+    damage.get(name, text("agent/state/vault.json"))(folder)
+    replace = Path.replace
+
+    def cut(path: Path, target: Path) -> Path:
+        if path.name.endswith(".back"):
+            raise KeyboardInterrupt  # as the machine's end would
+        return replace(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", cut)
+        with pytest.raises(KeyboardInterrupt):
+            copying.put_back_what_is_newer(state)
+    assert not (state / name).exists()
+
+    copying.put_back_what_is_newer(state)
+
+    assert (state / name).exists()
+    assert not list(state.rglob("*.back"))
+    assert copying.put_back_what_is_newer(state) == ()
+
+
 def test_only_what_cannot_be_read_is_put_back(folder: Path, state: Path) -> None:
     copying.copy_state(state)
     text("agent/state/vault.json")(folder)

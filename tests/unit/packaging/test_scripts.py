@@ -27,6 +27,7 @@ esac
 """
 # Of the service's process and of whoever asks.
 READLINK = 'case "$1" in /proc/4711/*) echo "mnt:[$VIEW]" ;; *) echo "mnt:[1]" ;; esac\n'
+GREP = 'case "$*" in */proc/4711/mountinfo) [ "$HELD" = yes ] ;; *) exec /usr/bin/grep "$@" ;; esac\n'
 WATCH = "start groundwire-upgrade.service"
 forms = pytest.mark.parametrize("form", ["deb", "rpm"])
 
@@ -77,8 +78,8 @@ class Host:
 def host(tmp_path: Path) -> Host:
     for name in ("run/systemd/system", "etc/groundwire", "var/lib/groundwire", "bin"):
         (tmp_path / name).mkdir(parents=True)
-    said = {"systemctl": SYSTEMCTL, "readlink": f"#!/bin/sh\n{READLINK}"}
-    for name in ("systemctl", "systemd-sysusers", "install", "nsenter", "readlink"):
+    said = {"systemctl": SYSTEMCTL, "readlink": f"#!/bin/sh\n{READLINK}", "grep": f"#!/bin/sh\n{GREP}"}
+    for name in ("systemctl", "systemd-sysusers", "install", "nsenter", "readlink", "grep"):
         (tmp_path / "bin" / name).write_text(said.get(name, NOTED))
         (tmp_path / "bin" / name).chmod(0o755)
     (tmp_path / "etc/groundwire/agent.toml").write_text("[upgrade]\ngate = true\n")
@@ -134,6 +135,22 @@ def test_an_agent_works_on_with_the_program_that_it_was_started_from_until_the_n
     assert (copy / "groundwire").stat().st_ino == old
     assert "systemctl restart groundwire.service" in host.call(AFTER[form])
     assert not copy.exists()
+
+
+@forms
+def test_an_upgrade_that_is_begun_again_leaves_the_agent_what_it_was_held_to(host: Host, form: str) -> None:
+    """The folder may hold half of either program by then."""
+    host.ungate()
+    host.call(BEFORE[form])
+    held = host.folder / "opt/groundwire.running/groundwire"
+    before = held.stat().st_ino
+    (host.folder / "opt/groundwire/groundwire").unlink()
+    host.program(NOTED)
+
+    called = host.call(BEFORE[form], HELD="yes")
+
+    assert held.stat().st_ino == before
+    assert not [line for line in called if line.startswith("nsenter") or "stop groundwire.service" in line]
 
 
 @forms
