@@ -16,6 +16,7 @@ from agent.service.package import NOTE, Package, Wanted
 from agent.service.plan import ACCOUNT, WRITING, command_line, program_access, service_sid
 from agent.service.ports import ServiceRefused, StartType, State
 from agent.service.watch import Watch
+from agent.upgrade.services import WindowsService
 from tests.unit.service.test_windows_service import (
     ADMINISTRATOR,
     PROGRAM,
@@ -243,6 +244,31 @@ async def test_a_watch_that_ends_by_itself_while_it_is_ended_goes_all_the_same()
     system = Ending(now=State.RUNNING)
     await Watch(system, HurriedClock()).end()
     assert system.now is State.MISSING
+
+
+def test_a_way_back_stops_and_starts_the_service_through_the_service_manager():
+    system = Service(now=State.RUNNING)
+    service = WindowsService(Administration(system, Files(), HurriedClock()))
+
+    service.stop()
+    assert system.now is State.STOPPED
+    service.start()
+    assert system.now is State.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("now", "begins", "wanted"),
+    [
+        (State.STOPPED, StartType.AUTOMATIC, True),
+        (State.RUNNING, StartType.BY_HAND, True),
+        (State.STOPPED, StartType.BY_HAND, False),
+        (State.STOPPED, StartType.DISABLED, False),
+        (State.MISSING, StartType.AUTOMATIC, False),
+    ],
+)
+def test_a_service_is_watched_that_runs_or_starts_with_the_machine(now, begins, wanted):
+    system = Service(now=now, begins=begins)
+    assert WindowsService(Administration(system, Files(), HurriedClock())).is_wanted() is wanted
 
 
 async def test_a_watch_that_the_system_will_not_make_says_what_to_do_by_hand():
