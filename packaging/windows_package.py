@@ -42,6 +42,8 @@ CLOSING: Final = (
 )
 # By what it was told: a file of answers in quotes, and nothing behind it that could be taken for a part of its name.
 ARRIVE: Final = 'package arrive --upgrade "[WIX_UPGRADE_DETECTED]" --start "[START]" --answers "[ANSWERS]"'
+# By Windows Installer the version that goes is told which one comes. Wine does not say it: there an upgrade is a removal, of
+# which nothing is kept, and behind it the service starts where the agent is enrolled.
 _NEW, _REPAIR = "NOT Installed AND NOT REMOVE", "REINSTALL AND NOT REMOVE"
 _REPLACED, _GONE = 'REMOVE="ALL" AND UPGRADINGPRODUCTCODE', 'REMOVE="ALL" AND NOT UPGRADINGPRODUCTCODE'
 
