@@ -12,12 +12,13 @@ import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from drivers.contract import DriverError, SourceBusy, Unreachable
+from drivers.contract import CredentialsRefused, DriverError, SourceBusy, Unreachable
 from drivers.odbc.bytewise import BytewiseConnection
 from drivers.odbc.session import BulkConnection, Session
 
 _Result = TypeVar("_Result")
 Reading = BulkConnection | BytewiseConnection
+_Connection = TypeVar("_Connection", BulkConnection, BytewiseConnection)
 RELEASE_TRIES: Final = 10  # of a source that has its one connection back once it notices
 RELEASE_SECONDS: Final = 0.2  # between two of them
 _log: Final = logging.getLogger(__name__)  # its lines go into the agent's log
@@ -31,6 +32,7 @@ class ReadConnections:
         self._change = threading.Condition()
         self._free: list[BulkConnection] = []
         self._busy: list[Reading] = []
+        self._opening = 0  # connections that are being asked for
         self._alone = False  # the source gave no further connection
 
     def run(self, work: Callable[[Reading], _Result]) -> _Result:
@@ -42,46 +44,56 @@ class ReadConnections:
             # An idle connection may have been closed by a firewall or a restart; that says nothing about now.
             if not reused:
                 raise
-        connection = self._session.open_bulk()
         with self._change:
-            self._busy.append(connection)
-        return self._in_transaction(connection, work, connection)
+            self._await_a_place()
+            self._opening += 1
+        again = self._opened(self._session.open_bulk)
+        return self._in_transaction(again, work, again)
 
     def run_bytewise(self, work: Callable[[Reading], _Result]) -> _Result:
         """Do `work` value by value, on a connection that is closed behind it."""
         return self._in_transaction(self._open_bytewise(), work, None)
 
     def _open_bytewise(self) -> BytewiseConnection:
-        with self._change:
-            while self._alone and self._busy:
-                self._change.wait()
-            if self._alone:  # nobody else may take the one connection in between
-                self._free.clear()
-                try:
-                    connection = self._open_the_one()
-                finally:
-                    self._change.notify_all()  # who waits looks for itself, also where this failed
-                self._busy.append(connection)
-                return connection
-        try:
-            connection = self._session.open_bytewise()
-        except DriverError:
+        tries = RELEASE_TRIES
+        while True:
             with self._change:
-                if self._alone or not (self._busy or self._free):
-                    raise
-                self._alone = True
-            return self._open_bytewise()
-        with self._change:
-            self._busy.append(connection)
+                self._await_a_place()
+                while self._alone and self._free:
+                    self._free.pop().close()
+                others = bool(self._busy or self._free or self._opening)
+                self._opening += 1
+            try:
+                return self._opened(self._session.open_bytewise)
+            except DriverError as error:
+                if others and not isinstance(error, CredentialsRefused):
+                    self._be_alone(error)
+                    continue
+                tries -= 1
+                self._raise_unless_it_may_pass(error, tries)
+            self._pause(RELEASE_SECONDS)
+
+    def _await_a_place(self) -> None:
+        """With the lock. Of a source with one connection nobody asks for it while another has it, or is asking."""
+        while self._alone and (self._busy or self._opening):
+            self._change.wait()
+
+    def _opened(self, open_: Callable[[], _Connection]) -> _Connection:
+        """What `open_` gives, counted as busy without a moment in between in which it is neither."""
+        connection: _Connection | None = None
+        try:
+            connection = open_()
+        finally:
+            with self._change:
+                self._opening -= 1
+                if connection is not None:
+                    self._busy.append(connection)
+                self._change.notify_all()
         return connection
 
-    def _open_the_one(self) -> BytewiseConnection:
-        for _ in range(RELEASE_TRIES - 1):
-            try:
-                return self._session.open_bytewise()
-            except (SourceBusy, Unreachable):
-                self._pause(RELEASE_SECONDS)
-        return self._session.open_bytewise()
+    def _raise_unless_it_may_pass(self, error: DriverError, tries: int) -> None:
+        if not (self._alone and tries and isinstance(error, SourceBusy | Unreachable)):
+            raise error
 
     def stop(self) -> None:
         """Nobody waits for what is read any more: the source need not go on with it."""
@@ -106,29 +118,32 @@ class ReadConnections:
         tries = RELEASE_TRIES
         while True:
             with self._change:
-                while self._alone and self._busy and not self._free:
-                    self._change.wait()
-                nobody_has_one = not self._busy
                 # Of pages that were thrown away. One that was told to stop may hear of it only in its next statement.
+                while self._alone and (self._busy or self._opening) and not self._free:
+                    self._change.wait()
                 self._free = [free for free in self._free if not free.told_to_stop]
                 if self._free:
                     connection = self._free.pop()
                     connection.stopped = False
                     self._busy.append(connection)
                     return connection, True
+                others = bool(self._busy or self._opening)
+                self._opening += 1
+            reused = False
+
+            def borrow() -> BulkConnection:
+                nonlocal reused
+                found, reused = self._session.borrow()
+                return found
+
             try:
-                connection, reused = self._session.borrow()
+                return self._opened(borrow), reused
             except DriverError as error:
-                if not nobody_has_one:
+                if others and not isinstance(error, CredentialsRefused):
                     self._be_alone(error)
                     continue
                 tries -= 1
-                if not (self._alone and tries and isinstance(error, SourceBusy | Unreachable)):
-                    raise
-            else:
-                with self._change:
-                    self._busy.append(connection)
-                return connection, reused
+                self._raise_unless_it_may_pass(error, tries)
             self._pause(RELEASE_SECONDS)
 
     def _be_alone(self, error: DriverError) -> None:
@@ -152,10 +167,10 @@ class ReadConnections:
             failed = False
             return result
         finally:
-            if isinstance(connection, BytewiseConnection):
+            if failed or kept is None:
                 connection.close()  # before anybody opens another in its place
             with self._change:
                 self._busy.remove(connection)
                 if kept is not None and not failed:
                     self._free.append(kept)
-                self._change.notify()
+                self._change.notify_all()

@@ -302,6 +302,10 @@ class BulkConnection:
         with contextlib.suppress(load_arrow_odbc().Error):
             self._connection.rollback()
 
+    def close(self) -> None:
+        """Let go of the source's connection, whoever still holds this object: a thread that waits, an error."""
+        self._connection = None
+
     def read(self, sql: Sql, *, where: str) -> pa.Table:
         """The whole answer. A value that does not fit the buffer is an error of the library, never cut; it grows."""
         if any(value is not None and is_raw(value) for value in sql.parameters):

@@ -17,6 +17,7 @@ from drivers.contract import (
     StreamSpec,
 )
 from drivers.odbc.driver import OdbcDriver
+from tests.canaries import canary
 from tests.conformance.suite import keys, pages, rows
 from tests.integration.odbc_sources import Source, ties
 from tests.servers import MariaDbServer, PostgresServer
@@ -287,3 +288,23 @@ async def test_a_character_that_the_servers_own_set_lacks_costs_its_own_record_a
     ]
     assert [(reject.key, reject.reason) for reject in result.rejects] == [("c", "unreadable_text")]
     assert sorted(keys(again)) == ["c", "ß"]
+
+
+@pytest.mark.parametrize("place", ["postgres"], indirect=True)
+async def test_a_source_that_gives_one_connection_for_reading_is_read_whole_and_never_found_busy(
+    place: Place, make: Make, postgres_server: PostgresServer
+) -> None:
+    """Beside the driver's own for single answers. The server notices late that one was closed, and counts it until then."""
+    password = canary()
+    postgres_server.execute(f"create role narrow login password '{password}' connection limit 2", "raw")
+    postgres_server.execute("grant select on people, notes, named to narrow", "raw")
+    narrow = Place(
+        Source("postgres", {**place.source.attributes, "Uid": "narrow"}, {"Pwd": password}), place.bad
+    )
+    whole = keys(await pages(make(place), ReadRequest(PEOPLE, ReadMode.SCAN, page_rows=100)))
+
+    driver = make(narrow)
+
+    for page_rows in (1, 2, 7):
+        found = await pages(driver, ReadRequest(PEOPLE, ReadMode.SCAN, page_rows=page_rows))
+        assert keys(found) == whole

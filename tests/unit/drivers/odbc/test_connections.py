@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -18,12 +17,18 @@ WAIT = 30.0  # seconds until a test that hangs fails; none waits so long
 
 
 class Connection:
-    def __init__(self) -> None:
+    def __init__(self, session: Session) -> None:
+        self._of, self._closed = session, False
         self.stopped = self.told_to_stop = False
 
     def begin(self, where: str) -> None: ...
 
     def end(self) -> None: ...
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._of.closed()
 
 
 class Bytewise(BytewiseConnection):
@@ -41,7 +46,7 @@ class Bytewise(BytewiseConnection):
 
 class Session:
     def __init__(self, idle: int = 0, most: int = 9) -> None:
-        self.idle = [Connection() for _ in range(idle)]
+        self.idle = [Connection(self) for _ in range(idle)]
         self.kept: list[Connection] = []
         self.opened = 0
         self.refused = threading.Event()
@@ -55,9 +60,7 @@ class Session:
 
     def open_bulk(self) -> Any:
         self._count()
-        connection = Connection()
-        weakref.finalize(connection, self.closed)
-        return connection
+        return Connection(self)
 
     def open_bytewise(self) -> Any:
         self._count()
@@ -90,7 +93,7 @@ def test_a_page_uses_the_connection_of_the_page_before_it() -> None:
     session = Session()
     read = connections(session)
 
-    used = [read.run(lambda connection: connection) for _ in range(3)]
+    used: list[Any] = [read.run(lambda connection: connection) for _ in range(3)]
     read.close()
 
     assert len(set(map(id, used))) == 1
@@ -225,6 +228,56 @@ def test_a_source_that_stays_full_is_not_asked_for_ever_and_refused_credentials_
         read.run(lambda connection: connection)
 
     assert len(pauses) == (0 if refusal is CredentialsRefused else RELEASE_TRIES - 1)
+
+
+def test_credentials_that_are_refused_meanwhile_are_told_at_once_and_not_tried_again() -> None:
+    session = Session()
+    read = connections(session)
+    asked: list[bool] = []
+
+    def refuse() -> Any:
+        asked.append(True)
+        raise CredentialsRefused("no")
+
+    def first(_connection: Any) -> None:
+        session.borrow = refuse  # type: ignore[method-assign]
+        with pytest.raises(CredentialsRefused):
+            read.run(lambda connection: connection)
+
+    read.run(first)
+
+    assert len(asked) == 1
+
+
+def test_while_the_only_connection_is_being_asked_for_nobody_else_asks(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Who asks beside it would be refused until the first has done its work, and has too little patience for that."""
+    caplog.set_level(logging.ERROR, "drivers.odbc.connections")
+    session = Session(most=1)
+    read = connections(session, pauses := list[float]())
+    two_pages_at_once(session, read)
+    asking, answered = threading.Event(), threading.Event()
+    open_bytewise = session.open_bytewise
+
+    def slowly() -> Any:
+        found = open_bytewise()
+        asking.set()
+        assert answered.wait(WAIT)
+        return found
+
+    session.open_bytewise = slowly  # type: ignore[method-assign]
+    with ThreadPoolExecutor(2) as pool:
+        bytewise = pool.submit(read.run_bytewise, lambda connection: connection)
+        assert asking.wait(WAIT)
+        bulk = pool.submit(read.run, lambda connection: connection)
+        while not read._change._waiters:  # type: ignore[attr-defined]
+            assert not bulk.done()
+        answered.set()
+
+        assert isinstance(bytewise.result(WAIT), Bytewise)
+        assert isinstance(bulk.result(WAIT), Connection)
+    assert pauses == []
 
 
 def test_a_source_that_gives_no_connection_at_all_is_an_error() -> None:

@@ -32,6 +32,8 @@ class Circle:
 
     def end(self) -> None: ...
 
+    def close(self) -> None: ...
+
     def read(self, sql: Sql, *, where: str) -> pa.Table:
         if "IS NULL" in sql.text:
             return pa.table({"found": pa.array([], pa.int64())})
@@ -80,6 +82,8 @@ class Heard:
     def begin(self, where: str) -> None: ...
 
     def end(self) -> None: ...
+
+    def close(self) -> None: ...
 
     def read(self, sql: Sql, *, where: str) -> pa.Table:
         if "ORDER BY" not in sql.text:

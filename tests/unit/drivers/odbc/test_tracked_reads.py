@@ -36,6 +36,8 @@ class Source:
 
     def end(self) -> None: ...
 
+    def close(self) -> None: ...
+
     def read(self, sql: Sql, *, where: str) -> pa.Table:
         if "MIN_VALID_VERSION" in sql.text:
             return pa.table({"": [self._oldest.pop(0)]})
