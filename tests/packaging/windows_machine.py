@@ -29,7 +29,7 @@ class Machine:
     def remove(self, package: Path) -> str:
         return self._msiexec("/x", package)
 
-    def groundwire(self, *words: str, code: int = 0) -> str:
+    def groundwire(self, *words: str, code: int | None = 0) -> str:
         return self._wine.run(str(self.program / "groundwire.exe"), *words, seconds=SECONDS, code=code)
 
     def document(self, *words: str, code: int = 0) -> Any:
