@@ -88,7 +88,7 @@ def _judge_file(where: str, path: Path, installation: Installation, told: Told) 
     except OSError as error:
         told.found("unreadable", where, f"{path}: {error.strerror or 'cannot be read'}")
         return
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         told.found("unreadable", where, f"{path} holds no certificate in PEM form")
         return
     for one in found:

@@ -110,7 +110,10 @@ def _first(inner: Any) -> Shown | None:
 
 def shown(der: bytes) -> Shown:
     """Raises ValueError for what is no certificate."""
-    one = x509.load_der_x509_certificate(der)
+    try:
+        one = x509.load_der_x509_certificate(der)
+    except x509.InvalidVersion as error:
+        raise ValueError(str(error)) from error
     names: tuple[str, ...] = ()
     with suppress(x509.ExtensionNotFound):
         found = one.extensions.get_extension_for_class(x509.SubjectAlternativeName).value

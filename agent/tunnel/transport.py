@@ -76,7 +76,7 @@ class WebsocketChannel:
             return None
         try:
             return x509.load_der_x509_certificate(shown).not_valid_after_utc
-        except ValueError:  # TLS took it; what cannot be read of it is news to nobody
+        except (ValueError, x509.InvalidVersion):  # TLS took it; what cannot be read of it is news to nobody
             return None
 
     async def send(self, message: str | bytes) -> None:

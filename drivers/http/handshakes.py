@@ -82,7 +82,7 @@ def certificate_ends(stream: httpcore.AsyncNetworkStream) -> datetime | None:
     shown = None if tls is None else tls.getpeercert(True)  # noqa: FBT003 - the library's own signature
     try:
         return x509.load_der_x509_certificate(shown).not_valid_after_utc if shown else None
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         return None
 
 
@@ -91,5 +91,5 @@ def own_certificate(path: str) -> HopCertificate | None:
     try:
         first = x509.load_pem_x509_certificate(Path(path).read_bytes())
         return HopCertificate(Hop.CLIENT, first.not_valid_after_utc)
-    except (OSError, ValueError):
+    except (OSError, ValueError, x509.InvalidVersion):
         return None

@@ -50,7 +50,7 @@ class OwnCertificate:
     def _read(self) -> Certificate | None:
         try:
             first = x509.load_pem_x509_certificate(self._path.read_bytes())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, x509.InvalidVersion) as error:
             log.warning("certificate_not_read", file=str(self._path), error=type(error).__name__)
             return None
         return Certificate(HOP, first.not_valid_after_utc)

@@ -9,12 +9,14 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import httpcore
 import pytest
 import trustme
 
 from agent.clock import SystemClock
 from drivers.contract import BadConfiguration, Hop, HopCertificate
 from drivers.http.client import HttpClient
+from drivers.http.handshakes import certificate_ends
 from drivers.http.messages import Request
 from drivers.http.options import HttpOptions
 
@@ -24,6 +26,19 @@ TOKEN = b'{"access_token": "t", "expires_in": 3600}'
 SOON, LATER, LATEST = (
     SystemClock().utcnow().replace(microsecond=0) + timedelta(days=days) for days in (3, 40, 90)
 )
+
+
+class Shown(httpcore.AsyncNetworkStream):
+    """A connection behind a handshake."""
+
+    def __init__(self, certificate: bytes) -> None:
+        self._certificate = certificate
+
+    def get_extra_info(self, info: str) -> object:
+        return self if info == "ssl_object" else None
+
+    def getpeercert(self, _binary: bool) -> bytes:
+        return self._certificate
 
 
 class Site:
@@ -185,6 +200,15 @@ async def test_what_is_not_taken_or_not_encrypted_is_not_told(site: Site, tmp_pa
     await stranger.aclose()
 
     assert seen == []
+
+
+def test_a_certificate_of_a_version_that_is_none_is_as_good_as_none(site: Site) -> None:
+    """TLS takes it, so that nothing may end by it."""
+    own = ssl.PEM_cert_to_DER_cert(site.ca.cert_pem.bytes().decode())
+    second = own.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x01", 1)
+
+    assert certificate_ends(Shown(own)) is not None
+    assert certificate_ends(Shown(second)) is None
 
 
 async def test_another_part_of_the_way_is_named_as_the_driver_says(site: Site) -> None:
