@@ -43,6 +43,11 @@ QUIET_SECONDS: Final = 0.3  # without an arrival before the index is worked on; 
 MAX_LAG: Final = 256  # batches; further behind, the index no longer gives way
 PAUSE_SECONDS: Final = 5.0  # after a failure
 UNREADABLE_BATCH: Final = "unreadable_batch"  # reason of the dead letter that stands for a whole batch
+LETTER_REMEDIES: Final = {
+    UNREADABLE_BATCH: "A whole batch arrived and cannot be read; the letter stands for all of it and has no key. Re-sync "
+    "the stream in full (`groundwire resync`), which brings its records again. Deletions that only this batch told are "
+    "known to nobody: of a batch of tombstones restore the relay's backup of before."
+}
 _CODE_COLUMNS: Final = {"purchase_order": "order_no"}  # the others call it `code`
 
 
@@ -295,6 +300,15 @@ def _quarantined(header: BatchHeader) -> DeadLetterRow:
     """A batch that cannot be read stands among the dead letters, where somebody looks for what did not arrive."""
     return DeadLetterRow(
         header.position, 0, header.tenant, header.connection, header.stream, header.entity, header.run,
-        "", "", UNREADABLE_BATCH, f"batch {header.seq} ({header.kind}, {header.count}): {header.damaged}",
+        "", "", UNREADABLE_BATCH, _unreadable(header),
         header.received_at,
     )  # fmt: skip
+
+
+def _unreadable(header: BatchHeader) -> str:
+    lost = (
+        "which deletions it told of is not known"
+        if header.kind == "tombstones"
+        else "a full re-sync brings them again"
+    )
+    return f"Batch {header.seq} ({header.kind}, {header.count}) cannot be read: {header.damaged}; {lost}"

@@ -20,6 +20,7 @@ from agent.doctor.checks import every_known
 from agent.errors import GroundwireError
 from agent.mapping.faults import REMEDIES
 from relay.health.rules import KINDS
+from relay.materialise import LETTER_REMEDIES
 
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parents[1]
@@ -76,7 +77,7 @@ def _entries() -> Iterator[Entry]:
     for event, (level, _) in events().items():
         told = written.get(event, {})
         yield Entry(event, "log", "", told.get("cause", ""), told.get("remedy", ""), level=level)
-    for reason, remedy in REMEDIES.items():
+    for reason, remedy in {**REMEDIES, **LETTER_REMEDIES}.items():
         cause, _, rest = remedy.partition(". ")
         yield Entry(reason, "letter", "", f"{cause}.", rest)
     for rule, kind in KINDS.items():

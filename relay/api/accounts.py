@@ -20,7 +20,7 @@ from relay.api.account_schemas import (
     TokenOut,
 )
 from relay.api.context import ApiContext, Asker, Context, ManagingTenant
-from relay.api.cursors import decode_id, encode_id
+from relay.api.cursors import decode_id, encode_id, strange_cursor
 from relay.api.problems import Problem, not_found
 from relay.deeds import Action
 from relay.identities import new_key, rotate_key
@@ -111,7 +111,10 @@ async def token_page(ctx: ApiContext, tenant: str, cursor: str, limit: int) -> T
 async def new_token(ctx: ApiContext, tenant: str, body: TokenIn) -> NewTokenOut:
     now = ctx.clock.utcnow()
     if body.expires_at is not None and body.expires_at <= now:
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "`expiresAt` has passed already.")
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "`expiresAt` has passed already; name a moment to come, or leave it out.",
+        )
     try:
         token, secret = await new_key(
             ctx.store,
@@ -174,14 +177,10 @@ def audit_place(cursor: str) -> AuditPlace | None:
         at, chain, n = orjson.loads(decode_id(cursor))
         place = AuditPlace(int(at), str(chain), int(n))
     except (ValueError, TypeError, OverflowError) as error:
-        raise _strange() from error
+        raise strange_cursor() from error
     if max(abs(place.at), abs(place.n)) >= _NUMBERS:
-        raise _strange()
+        raise strange_cursor()
     return place
-
-
-def _strange() -> Problem:
-    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "The cursor is not one that this list gave out.")
 
 
 def next_place(page: list[KeptLine]) -> str:

@@ -62,7 +62,7 @@ async def list_tenants(ctx: Context, _by: Operator, cursor: Cursor = "", limit: 
 async def create_tenant(ctx: Context, _by: Operator, body: Annotated[TenantIn, Body()]) -> TenantOut:
     tenant = Tenant(body.id, ctx.clock.utcnow())
     if not await ctx.store.add_tenant(tenant):
-        raise Problem(HTTPStatus.CONFLICT, "There is a tenant of this id already.")
+        raise Problem(HTTPStatus.CONFLICT, "There is a tenant of this id already; take another.")
     return await _tenant_out(ctx, tenant)
 
 

@@ -72,7 +72,10 @@ async def download(ctx: Context, tenant: Tenant, command: str) -> Response:
             f"The command has no bundle: it is {found.state}, or asked for the list alone.",
         )
     if hashlib.sha256(content).hexdigest() != told.get("sha256"):
-        raise Problem(HTTPStatus.CONFLICT, "The bundle is not as its agent made it: its SHA-256 is another.")
+        raise Problem(
+            HTTPStatus.CONFLICT,
+            "The bundle is not as its agent made it: its SHA-256 is another. Ask the agent for a new one.",
+        )
     headers = {"Content-Disposition": f'attachment; filename="groundwire-diagnostics-{found.id}.zip"'}
     return Response(content, media_type=MEDIA_TYPE, headers=headers)
 

@@ -226,7 +226,10 @@ async def cancelled(
     if found is None:
         raise not_found("command")
     if found.wish is None:
-        raise Problem(HTTPStatus.CONFLICT, f"The command has ended already: {found.target.state}.")
+        raise Problem(
+            HTTPStatus.CONFLICT,
+            f"The command has ended already, as {found.target.state}: there is nothing left to cancel.",
+        )
     refuse_admission(found.wish.admission)
     ctx.waiters.changed(found.target.id)
     return await dispatched(ctx, found.wish.command, options, response)
@@ -274,7 +277,9 @@ def refuse_unsendable(command: Command) -> None:
 
 def refuse_admission(admission: Admission) -> None:
     if admission is Admission.CONFLICT:
-        raise Problem(HTTPStatus.CONFLICT, "The idempotency key was used for another request.")
+        raise Problem(
+            HTTPStatus.CONFLICT, "The idempotency key was used for another request; take a new one for this."
+        )
     if admission is Admission.TOO_MANY:
         raise Problem(
             HTTPStatus.TOO_MANY_REQUESTS,

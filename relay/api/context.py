@@ -35,7 +35,7 @@ from relay.watch import CommandWatch
 from relay.webhooks.desk import WebhookDesk
 
 PRESENTED: Final = "presented"  # in the request's state: the key that it came with
-NOT_KNOWN: Final = "A valid bearer token is needed."
+NOT_KNOWN: Final = "A valid token is needed, as `Authorization: Bearer TOKEN`; there is none, or it is wrong, revoked or has ended."
 CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="groundwire"'}
 
 
@@ -130,7 +130,7 @@ def _tenant_with(scope: TokenScope) -> Callable[[Bearer], Awaitable[str]]:
         if scope not in bearer.scopes:
             raise Problem(
                 HTTPStatus.FORBIDDEN,
-                f"This token was made without the scope `{scope}`.",
+                f"This token was made without the scope `{scope}`; use one that was made with it.",
                 headers={
                     "WWW-Authenticate": f'Bearer realm="groundwire", error="insufficient_scope", scope="{scope}"'
                 },
@@ -142,7 +142,10 @@ def _tenant_with(scope: TokenScope) -> Callable[[Bearer], Awaitable[str]]:
 
 async def _operator(bearer: Annotated[Bearer, Depends(_asking)]) -> str:
     if bearer.kind is not Kind.ADMIN:
-        raise Problem(HTTPStatus.FORBIDDEN, "This needs an admin key of the relay's operator.")
+        raise Problem(
+            HTTPStatus.FORBIDDEN,
+            "This needs an admin key of the relay's operator (`groundwire relay admin-key create`).",
+        )
     return bearer.key
 
 
@@ -163,9 +166,19 @@ def _only_known_parameters(request: Request) -> None:
     known = _query_names(route.dependant) | ({sparse.PARAMETER} if sparse.members_of(route) else set())
     strange = sorted(set(names) - known)
     if strange:
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"There is no parameter {strange[0][:64]!r} here.")
-    if len(names) > len(set(names)):
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "A parameter is given twice.")
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            f"There is no parameter {strange[0][:64]!r} here; {_there_are(known)}.",
+        )
+    twice = next((name for number, name in enumerate(names) if name in names[:number]), None)
+    if twice is not None:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY, f"The parameter `{twice}` is given twice; one value is taken."
+        )
+
+
+def _there_are(known: set[str]) -> str:
+    return f"there are {', '.join(sorted(known))}" if known else "it takes none"
 
 
 def _query_names(dependant: Dependant) -> set[str]:

@@ -28,7 +28,7 @@ def place_of(cursors: Cursors, tenant: str, cursor: str) -> Taken:
     try:
         return cursors.take(cursor, tenant, LIST)
     except StrangeCursor as error:
-        raise _strange() from error
+        raise strange_cursor() from error
 
 
 async def bookmark_of(cursors: Cursors, taken: Taken) -> Bookmark:
@@ -57,7 +57,7 @@ def decode_id(cursor: str) -> str:
     match _decode(cursor):
         case ["i", str(last), *marks] if last and _ours(marks):
             return last
-    raise _strange()
+    raise strange_cursor()
 
 
 def _mark() -> str:
@@ -74,14 +74,17 @@ def _encode(value: list[Any]) -> str:
 
 def _decode(cursor: str) -> Any:
     if len(cursor) > _MAX_LENGTH:
-        raise _strange()
+        raise strange_cursor()
     try:
         return orjson.loads(
             base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         )
     except (binascii.Error, ValueError) as error:
-        raise _strange() from error
+        raise strange_cursor() from error
 
 
-def _strange() -> Problem:
-    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "The cursor is not one that this list gave out.")
+def strange_cursor() -> Problem:
+    return Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "The cursor is not one that this list gave out; send `nextCursor` as it came, or none to begin anew.",
+    )

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from relay.api.context import ApiContext, Context, Tenant
+from relay.api.cursors import strange_cursor
 from relay.api.problems import Problem, not_found
 from relay.api.schemas import Answer
 from relay.bus.subjects import EVENTS
@@ -157,7 +158,7 @@ async def _place(ctx: ApiContext, tenant: str, cursor: str) -> int:
     opened = ctx.cursors.seals.open(cursor, tenant, PURPOSE)
     position, _, last = ("" if opened is None else opened.decode()).partition(" ")
     if not position:
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "The cursor is not one that this list gave out.")
+        raise strange_cursor()
     if not await store.bears_out(tenant, Place(int(position), last)):
         raise Problem(
             HTTPStatus.GONE,

@@ -47,7 +47,9 @@ def read_object(raw: bytes) -> dict[str, Any]:
         text = raw.decode()
         json.dumps(parse_object(text), ensure_ascii=False).encode()
     except UnicodeDecodeError as error:
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "The body is not UTF-8.") from error
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "The body is not UTF-8; send JSON in UTF-8."
+        ) from error
     except UnicodeEncodeError as error:
         raise Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY, "The body holds half a character: \\ud800 to \\udfff."

@@ -133,7 +133,8 @@ async def _bookmark(ctx: ApiContext, wanted: Wanted, cursor: str) -> Bookmark:
         return await ctx.cursors.read("" if cursor == NOW else cursor, *about)
     except StrangeCursor as error:
         raise Problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY, "The cursor is not one that this feed gave out."
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "The cursor is not one that this feed gave out; send one as it came, or none to begin anew.",
         ) from error
     except OutlivedCursor as error:
         raise outlived() from error

@@ -19,6 +19,10 @@ log = structlog.get_logger()
 
 MEDIA_TYPE: Final = "application/problem+json"
 UNSETTLED: Final = "unsettled"  # in the request's state: what it asked for may have been done or not
+OWN_FAULT: Final = (
+    "The relay cannot answer this request, by a fault of its own, which its log names. Send it again in a minute; if this "
+    "answer stays, tell the relay's operator."
+)
 MAX_FAULTS: Final = 20  # of one request; the first few say it
 
 
@@ -98,14 +102,25 @@ async def _invalid(_request: Request, error: Exception) -> Response:
         {"where": ".".join(str(part) for part in fault["loc"])[:200], "message": str(fault["msg"])[:200]}
         for fault in error.errors()[:MAX_FAULTS]
     ]
-    return response(HTTPStatus.UNPROCESSABLE_ENTITY, "The request is not valid.", errors=faults)
+    return response(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "The request is not valid; `errors` says where, and why.",
+        errors=faults,
+    )
 
 
-async def _http(_request: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
+    """What the framework refuses by itself."""
     if not isinstance(error, HTTPException):
         raise error
     headers = dict(error.headers) if error.headers else None
-    return response(error.status_code, str(error.detail), headers=headers)
+    words = {
+        HTTPStatus.NOT_FOUND: "There is no such path; /api/v1/openapi.json describes all there are.",
+        HTTPStatus.METHOD_NOT_ALLOWED: f"There is no {request.method} of this path; `Allow` says what there is.",
+    }
+    return response(
+        error.status_code, words.get(HTTPStatus(error.status_code), str(error.detail)), headers=headers
+    )
 
 
 async def _ours(request: Request, error: Exception) -> Response:
@@ -118,12 +133,15 @@ async def _ours(request: Request, error: Exception) -> Response:
         setattr(request.state, UNSETTLED, True)
     if isinstance(error, TransientError):
         return response(
-            HTTPStatus.SERVICE_UNAVAILABLE, "The relay cannot answer now.", headers={"Retry-After": "5"}
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "The relay cannot answer now. Send the same request again after `Retry-After`, a write with the same "
+            "Idempotency-Key.",
+            headers={"Retry-After": "5"},
         )
-    return response(HTTPStatus.INTERNAL_SERVER_ERROR, "The relay cannot answer this request.")
+    return response(HTTPStatus.INTERNAL_SERVER_ERROR, OWN_FAULT)
 
 
 def crashed(error: Exception) -> Response:
     """For an error that nobody foresaw."""
     log.error("request_crashed", error=type(error).__name__, exc_info=error)
-    return response(HTTPStatus.INTERNAL_SERVER_ERROR, "The relay cannot answer this request.")
+    return response(HTTPStatus.INTERNAL_SERVER_ERROR, OWN_FAULT)

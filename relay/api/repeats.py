@@ -97,7 +97,10 @@ async def claim(request: Request, engine: Engine, tenant: str, token: str, clock
         case KeyClaim.NEW:
             return Claim(engine, held, seal)
         case KeyClaim.CONFLICT:
-            raise Problem(HTTPStatus.CONFLICT, "The idempotency key was used for another request.")
+            raise Problem(
+                HTTPStatus.CONFLICT,
+                "The idempotency key was used for another request; take a new one for this.",
+            )
         case KeyClaim.UNANSWERED:
             raise Problem(
                 HTTPStatus.CONFLICT,

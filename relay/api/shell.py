@@ -42,10 +42,16 @@ class Shell:
             await send(message)
 
         if _announced(scope) > MAX_BODY_BYTES:
-            too_large = response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large.")
+            too_large = response(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"The body has more than {MAX_BODY_BYTES} bytes, which is the most; send less at once.",
+            )
             await too_large(scope, receive, send_versioned)
         elif not readable(scope):
-            unreadable = response(HTTPStatus.BAD_REQUEST, "The path is not percent-encoded UTF-8.")
+            unreadable = response(
+                HTTPStatus.BAD_REQUEST,
+                "The path is not percent-encoded UTF-8; encode each byte of a key that is no letter or digit.",
+            )
             await unreadable(scope, receive, send_versioned)
         else:
             try:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from relay.api.accounts import Cursor, Limit
 from relay.api.context import Context, ManagingTenant, Tenant
-from relay.api.cursors import decode_id, encode_id
+from relay.api.cursors import decode_id, encode_id, strange_cursor
 from relay.api.problems import Problem, not_found
 from relay.api.schemas import Answer
 from relay.api.schemas import Body as Given
@@ -122,7 +122,7 @@ async def list_usage_history(
 ) -> UsageHistory:
     before = decode_id(cursor)
     if before and not (before.isdecimal() and len(before) <= _MAX_DIGITS):
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "The cursor is not one that this list gave out.")
+        raise strange_cursor()
     found = await Credits(ctx.store.engine, ctx.prices).history(
         tenant, int(before) if before else None, limit + 1
     )

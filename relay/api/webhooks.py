@@ -64,7 +64,8 @@ async def create_webhook_endpoint(
         raise _not_a_secret() from error
     if made is None:
         raise Problem(
-            HTTPStatus.CONFLICT, f"There are {MOST_ENDPOINTS} webhook endpoints already, which is the most."
+            HTTPStatus.CONFLICT,
+            f"There are {MOST_ENDPOINTS} webhook endpoints already, which is the most; delete one.",
         )
     response.headers["Location"] = f"/api/v1/webhook-endpoints/{made.endpoint.id}"
     return WebhookEndpointCreated(**_endpoint_out(made.endpoint).model_dump(), secret=made.secret)
@@ -137,7 +138,7 @@ async def send_webhook_test(ctx: Context, tenant: WebhooksTenant, endpoint: str)
     except TooManyTests as error:
         raise Problem(
             HTTPStatus.TOO_MANY_REQUESTS,
-            "Several endpoints are being tested at this moment.",
+            "Several endpoints are being tested at this moment; ask again in a few seconds.",
             headers={"Retry-After": "5"},
         ) from error
     return WebhookTestOut(

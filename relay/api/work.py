@@ -125,7 +125,10 @@ async def cancel_sync_run(  # noqa: PLR0913, RUF100 - what FastAPI injects
 async def _cancellable(ctx: ApiContext, tenant: str, run: str) -> SyncRunOut:
     ended = await ctx.index.run(tenant, run)
     if ended is not None:
-        raise Problem(HTTPStatus.CONFLICT, f"The run has ended already: {ended.status}.")
+        raise Problem(
+            HTTPStatus.CONFLICT,
+            f"The run has ended already, as {ended.status}: there is nothing left to cancel.",
+        )
     return await _under_way(ctx, tenant, run)
 
 

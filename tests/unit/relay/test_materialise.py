@@ -56,7 +56,10 @@ async def test_a_damaged_batch_is_passed_over_and_stands_among_the_dead_letters(
         (letter,) = (
             await relay.index.dead_letters("acme", LetterFilter("nav"), after=Place(), limit=9)
         ).letters
-        assert letter.message == "batch 2 (records, 1): no payload"
+        assert (
+            letter.message
+            == "Batch 2 (records, 1) cannot be read: no payload; a full re-sync brings them again"
+        )
         (position,) = await relay.store.stream_positions("acme", "nav")
         assert (position.last_seq, position.records) == (3, 2)
 

@@ -241,3 +241,22 @@ async def test_no_log_line_holds_a_token_a_key_or_a_query(api: Served) -> None:
     assert "request_answered" in text
     for secret in (api.acme.headers["Authorization"].split()[1], "a/b c", "PO-1", "raw"):
         assert secret not in text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "words"),
+    [
+        ("GET", "/agents?nam=x", 422, "there are cursor, fields, limit, name"),
+        ("GET", "/agents?name=x&name=y", 422, "`name` is given twice"),
+        ("GET", "/agents?cursor=x", 422, "send `nextCursor` as it came, or none"),
+        ("GET", "/nothing", 404, "/api/v1/openapi.json"),
+        ("PUT", "/agents", 405, "There is no PUT of this path"),
+        ("POST", "/tokens", 422, "`errors` says where"),
+    ],
+)
+async def test_a_refusal_says_what_to_try_next(
+    api: Served, method: str, path: str, status: int, words: str
+) -> None:
+    answer = await api.acme.request(method, path)
+
+    assert (answer.status_code, words in answer.json()["detail"]) == (status, True), answer.text
