@@ -80,7 +80,8 @@ ACTIONS: Final = (
         kind=_WINDOWS | _SCRIPT | _SYSTEM, source="System64Folder",
     ),
     Action("Arrive", 5850, _NEW, ARRIVE),
-    Action("ArriveRepaired", 5851, _REPAIR, 'package arrive --upgrade "[REINSTALL]"'),
+    # Who asks for a repair need not be an administrator, and nothing of what is asked is told to the program.
+    Action("ArriveRepaired", 5851, _REPAIR, "package arrive --upgrade repair"),
 )  # fmt: skip
 # What is told and cannot be meant, before anything is touched.
 CONDITIONS: Final = {

@@ -56,7 +56,8 @@ def test_no_secret_and_no_address_can_be_given_as_a_property(bundle):
     properties = {one.get("Id") for one in described(bundle).findall(f".//{WIX}Property")}
     assert properties == {"ARPNOMODIFY", "QUOTE", "FOLDERBEFORE"}
     told = {name for one in msi.ACTIONS for name in re.findall(r"\[(\w+)\]", one.does)}
-    assert told == {"WIX_UPGRADE_DETECTED", "START", "ANSWERS", "REINSTALL", "INSTALLDIR", "System64Folder"}
+    assert told == {"WIX_UPGRADE_DETECTED", "START", "ANSWERS", "INSTALLDIR", "System64Folder"}
+    assert not [one.name for one in msi.ACTIONS if "Repair" in one.name and "[" in one.does]
 
 
 def test_what_is_told_stands_in_quotes_and_can_hold_none(bundle):
