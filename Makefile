@@ -85,8 +85,8 @@ bundle: .venv/dev ## the program with everything that it needs, in build/bundle/
 bundle-twice: .venv/dev ## two bundles of this tree, compared byte for byte
 	$(BIN)/pytest -q -n 0 -m slow tests/packaging/test_bundle.py
 
-bundle-portable: .venv/dev ## the same for Debian 11 and later and RHEL 9, in build/bundle-portable/groundwire, and its selfcheck on Debian 11, 12 and 13 (root; debootstrap)
-	$(BIN)/python packaging/portable.py
+bundle-portable: .venv/dev ## the same for Debian 11 and later and RHEL 9, in build/bundle-portable/groundwire, and its selfcheck on Debian 11, 12 and 13 (root; debootstrap). ANEW=1: with a new root and the newest sources
+	$(BIN)/python packaging/portable.py $(if $(ANEW),--anew)
 	GROUNDWIRE_PORTABLE=$(CURDIR)/build/bundle-portable/groundwire $(BIN)/pytest -q -n 0 tests/packaging/test_portable.py
 
 service-cycle: .venv/dev ## the packages of agent and relay on a bare Debian with systemd, by their pages: install to purge, upgrade under load, without a network, as an image (root)
