@@ -327,7 +327,10 @@ async def test_a_key_of_a_tenant_is_none_of_the_operators(world: World) -> None:
         for theirs in (True, False):
             answer = await world.ask(world.api.acme, one, theirs=theirs)
             assert answer.status_code == 403, one.name
-            assert answer.json()["detail"] == "This needs an admin key of the relay's operator."
+            assert (
+                answer.json()["detail"]
+                == "This needs an admin key of the relay's operator (`groundwire relay admin-key create`)."
+            )
 
 
 async def test_the_walk_is_of_every_route_that_the_description_has(world: World) -> None:
