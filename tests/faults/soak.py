@@ -21,6 +21,7 @@ from statistics import median
 from typing import Final
 
 import psutil
+import tomlkit
 
 from tests.faults.fault_proxy import FaultProxy
 from tests.faults.order_book import BUSY_SECONDS, OrderBook
@@ -31,6 +32,7 @@ SANDBOX: Final = "sandbox"
 MIB: Final = 1024 * 1024
 SILENT_SECONDS: Final = 2.5  # longer than the heartbeat of a site lets pass
 LOCKED_SECONDS: Final = 1.0
+CACHE_MIB: Final = 16  # of batches that the relay keeps open: full soon, so that what still grows is no cache
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,7 @@ def soak(site: Site, seconds: float, *, every: float) -> Soak:
     with ExitStack() as stack:
         proxy = stack.enter_context(FaultProxy(site.gateway))
         site.point_at(proxy.port)
+        _keep_little(site)
         book = OrderBook(site.folder / "book.db", orders=1_000)
         site.connect(SANDBOX, _sandbox())
         site.connect(BOOK, book.connection())
@@ -182,6 +185,15 @@ def soak(site: Site, seconds: float, *, every: float) -> Soak:
             load.write(site.folder / "soak.jsonl")
             site.end_agent()
     return load
+
+
+def _keep_little(site: Site) -> None:
+    file = site.relay / "relay.toml"
+    document = tomlkit.parse(file.read_text())
+    document["cache_mib"] = CACHE_MIB
+    file.write_text(tomlkit.dumps(document))
+    site.stop_relay()
+    site.start_relay()
 
 
 def _sandbox() -> dict[str, object]:

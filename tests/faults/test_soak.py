@@ -16,6 +16,9 @@ SOAK = os.environ.get("GROUNDWIRE_SOAK")
 SECONDS = float(SOAK or 8)
 KEEP = os.environ.get("GROUNDWIRE_SOAK_SAMPLES")  # a file for the samples of a long run
 GROWTH_MIB = 32.0  # from the second sixth of the time to the last
+PAGES_MIB = (
+    64.0  # of its files' pages, which the relay's connections may come to keep in the meantime (CACHE_KIB)
+)
 FILES = 12  # more or less of them, as connections come and go
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(0 if SOAK else 180)]
@@ -42,7 +45,7 @@ def test_under_load_and_faults_memory_files_and_threads_stay_flat_and_everything
     print(load.samples[0], load.samples[-1], dict(load.done), sep="\n")
     assert load.done["changes"] > SECONDS
     assert growth(load, lambda sample: sample.agent_mib) <= GROWTH_MIB
-    assert growth(load, lambda sample: sample.relay_mib) <= GROWTH_MIB
+    assert growth(load, lambda sample: sample.relay_mib) <= GROWTH_MIB + PAGES_MIB
     assert growth(load, lambda sample: sample.agent_files) <= FILES
     assert growth(load, lambda sample: sample.relay_files) <= FILES
     assert growth(load, lambda sample: sample.agent_threads) <= FILES

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from agent.model.json_texts import to_json
+from relay.documents import Documents
 from relay.store.base import Place, RecordFilter
 from tests.unit.relay.making import Relay, Sender, enrolled, opened, orders
 
@@ -42,3 +43,22 @@ async def test_a_usual_page_is_rendered_at_once_and_a_large_one_beside_the_loop(
         assert where == [True, False, False]
         assert large[:20] == small
         assert len(raw) == 20
+
+
+async def test_what_is_kept_open_is_counted_with_all_that_it_takes(tmp_path: Path) -> None:
+    """A record that comes alone is a few bytes of content in some kilobytes of table."""
+    async with opened(tmp_path) as relay:
+        sender = Sender(await enrolled(relay.store))
+        batches = [sender.batch(orders([f"{number:03}"])) for number in range(200)]
+        await relay.store.append_batches(batches)
+        positions = [header.position for header in await relay.store.headers(0, 1_000)]
+        documents = Documents(relay.store, cache_bytes=2**20)
+
+        first = await documents.batch(positions[0])
+        for position in positions:
+            await documents.batch(position)
+
+        assert len(positions) == len(batches)
+        assert await documents.batch(positions[-1]) is await documents.batch(positions[-1])
+        assert await documents.batch(positions[0]) is not first
+        assert first.held() > 40 * first.size
