@@ -20,8 +20,8 @@ log = structlog.get_logger()
 MEDIA_TYPE: Final = "application/problem+json"
 UNSETTLED: Final = "unsettled"  # in the request's state: what it asked for may have been done or not
 OWN_FAULT: Final = (
-    "The relay cannot answer this request, by a fault of its own, which its log names. Send it again in a minute; if this "
-    "answer stays, tell the relay's operator."
+    "The relay cannot answer this request, by a fault of its own, which its log names. Send it again in a minute, a write "
+    "with the same Idempotency-Key; if this answer stays, tell the relay's operator."
 )
 MAX_FAULTS: Final = 20  # of one request; the first few say it
 

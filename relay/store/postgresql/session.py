@@ -42,11 +42,15 @@ class Session:
         self._connection: psycopg.Connection[Any] | None = None
 
     def connection(self) -> psycopg.Connection[Any]:
-        if self.abandoned:
-            raise StoreClosed(where=str(self.address))
+        self._want_in_use()
         if self._connection is None or self._connection.closed:
             self._connection = connect(self.address)
+            self._want_in_use()  # given up meanwhile, when there was nothing to cut off yet
         return self._connection
+
+    def _want_in_use(self) -> None:
+        if self.abandoned:
+            raise StoreClosed(where=str(self.address))
 
     def abandon(self) -> None:
         """From any thread: whoever waits for an answer of the server waits no longer, and nobody asks it again."""
