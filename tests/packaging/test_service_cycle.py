@@ -191,6 +191,7 @@ def test_the_rpm_installs_upgrades_and_keeps_its_state(tmp_path: Path) -> None:
         whose = identity(machine)
         by_rpm(machine, "--upgrade", made[NEXT])
         running(machine)
+        print(f"\ndowntime of an upgrade by rpm: {downtime(machine)[1]}")
         machine.run("rpm --nodeps --erase groundwire")
         enabled = machine.said("systemctl is-enabled groundwire 2>/dev/null || true")
         assert enabled in {"", "not-found", "disabled"}
