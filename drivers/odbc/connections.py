@@ -21,14 +21,25 @@ Reading = BulkConnection | BytewiseConnection
 _Connection = TypeVar("_Connection", BulkConnection, BytewiseConnection)
 RELEASE_TRIES: Final = 10  # of a source that has its one connection back once it notices
 RELEASE_SECONDS: Final = 0.2  # between two of them
+SLOW_SECONDS: Final = (
+    5.0  # who takes as long to refuse is not full: it is away, and ten times its time-out is minutes
+)
 _log: Final = logging.getLogger(__name__)  # its lines go into the agent's log
 
 
 class ReadConnections:
-    def __init__(self, session: Session, where: str, *, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        session: Session,
+        where: str,
+        *,
+        pause: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._session = session
         self._where = where
         self._pause = pause
+        self._monotonic = monotonic
         self._change = threading.Condition()
         self._free: list[BulkConnection] = []
         self._busy: list[Reading] = []
@@ -63,6 +74,7 @@ class ReadConnections:
                     self._free.pop().close()
                 others = bool(self._busy or self._free or self._opening)
                 self._opening += 1
+            began = self._monotonic()
             try:
                 return self._opened(self._session.open_bytewise)
             except DriverError as error:
@@ -70,7 +82,7 @@ class ReadConnections:
                     self._be_alone(error)
                     continue
                 tries -= 1
-                self._raise_unless_it_may_pass(error, tries)
+                self._raise_unless_it_may_pass(error, tries, began)
             self._pause(RELEASE_SECONDS)
 
     def _await_a_place(self) -> None:
@@ -91,8 +103,9 @@ class ReadConnections:
                 self._change.notify_all()
         return connection
 
-    def _raise_unless_it_may_pass(self, error: DriverError, tries: int) -> None:
-        if not (self._alone and tries and isinstance(error, SourceBusy | Unreachable)):
+    def _raise_unless_it_may_pass(self, error: DriverError, tries: int, began: float) -> None:
+        at_once = self._monotonic() - began < SLOW_SECONDS
+        if not (self._alone and tries and at_once and isinstance(error, SourceBusy | Unreachable)):
             raise error
 
     def stop(self) -> None:
@@ -129,7 +142,7 @@ class ReadConnections:
                     return connection, True
                 others = bool(self._busy or self._opening)
                 self._opening += 1
-            reused = False
+            began, reused = self._monotonic(), False
 
             def borrow() -> BulkConnection:
                 nonlocal reused
@@ -143,7 +156,7 @@ class ReadConnections:
                     self._be_alone(error)
                     continue
                 tries -= 1
-                self._raise_unless_it_may_pass(error, tries)
+                self._raise_unless_it_may_pass(error, tries, began)
             self._pause(RELEASE_SECONDS)
 
     def _be_alone(self, error: DriverError) -> None:

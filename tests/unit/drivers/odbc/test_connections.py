@@ -50,8 +50,14 @@ class Session:
         self.kept: list[Connection] = []
         self.opened = 0
         self.refused = threading.Event()
+        self.passed = 0.0  # seconds that one look at a clock takes from the next
+        self._now = 0.0
         self.slow_to_notice = 0  # so many more times it counts a connection that is closed
         self._most = most
+
+    def monotonic(self) -> float:
+        self._now += self.passed
+        return self._now
 
     def borrow(self) -> tuple[Any, bool]:
         if self.idle:
@@ -86,7 +92,7 @@ class Session:
 def connections(session: Session, pauses: list[float] | None = None) -> ReadConnections:
     given: Any = session
     said = pauses if pauses is not None else []
-    return ReadConnections(given, "streams.s.read", pause=said.append)
+    return ReadConnections(given, "streams.s.read", pause=said.append, monotonic=session.monotonic)
 
 
 def test_a_page_uses_the_connection_of_the_page_before_it() -> None:
@@ -228,6 +234,28 @@ def test_a_source_that_stays_full_is_not_asked_for_ever_and_refused_credentials_
         read.run(lambda connection: connection)
 
     assert len(pauses) == (0 if refusal is CredentialsRefused else RELEASE_TRIES - 1)
+
+
+def test_a_source_that_is_away_is_not_waited_for_as_one_that_is_full(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It refuses after its whole time-out, and ten of those are minutes in which nobody hears of it."""
+    caplog.set_level(logging.ERROR, "drivers.odbc.connections")
+    session, pauses = Session(most=1), list[float]()
+    read = connections(session, pauses)
+    two_pages_at_once(session, read)
+    read.run_bytewise(lambda connection: connection)
+    session.passed = 15.0
+
+    def refuse() -> Any:
+        raise Unreachable("timed out")
+
+    session.borrow = session.open_bytewise = refuse  # type: ignore[method-assign]
+    for asked in (read.run, read.run_bytewise):
+        with pytest.raises(Unreachable):
+            asked(lambda connection: connection)
+
+    assert pauses == []
 
 
 def test_credentials_that_are_refused_meanwhile_are_told_at_once_and_not_tried_again() -> None:
