@@ -26,6 +26,7 @@ from agent.service.ports import FileAccess, ServiceControl, ServiceRefused, Star
 
 START_SECONDS: Final = 120.0  # a large outbox is checked before the agent says that it runs
 STOP_SECONDS: Final = 120.0  # drain, drivers, disk
+LEAVE_SECONDS: Final = 60.0  # of a process whose service has stopped
 LOOK_SECONDS: Final = 0.25
 IDENTITY_FILE: Final = "identity.json"  # of agent/identity.py, which is heavy
 FILE_NOT_FOUND: Final = 2
@@ -157,6 +158,11 @@ class Administration:
         if state is not State.STOPPING:
             _asked(self._control.stop)
         await self._until(State.STOPPED, STOP_SECONDS, "did not end", _LOOK)
+        deadline = self._clock.monotonic() + LEAVE_SECONDS
+        while not _asked(self._control.process_is_gone) and self._clock.monotonic() <= deadline:
+            await self._clock.sleep(
+                LOOK_SECONDS
+            )  # it holds its files: who removes or replaces them waits for it
 
     async def remove(self) -> None:
         """Stop it and take it out; configuration and state stay."""

@@ -84,6 +84,8 @@ class Package:
 
     async def remove(self, forget: Step) -> None:
         await self.watch.end()
+        if self.administration.standing().account:
+            await self.administration.stop()  # the installer does not wait for its process, which holds files
         await forget()
         remove_private(self.folders.config / NOTE)
 

@@ -12,6 +12,9 @@ if sys.platform == "win32":
     from contextlib import contextmanager
     from typing import Any, Final, cast
 
+    import pywintypes
+    import win32api
+    import win32event
     import win32service
 
     from agent.service.plan import (
@@ -27,6 +30,7 @@ if sys.platform == "win32":
     from agent.service.refusals import refusals
 
     _NO_SUCH_SERVICE: Final = 1060
+    _SYNCHRONIZE: Final = 0x100000  # to wait for a process
     _OWN_ERROR: Final = 1066  # the service's own code is beside it
     _SID_TYPE_UNRESTRICTED: Final = 1
     _NO_TAG: Final = False  # of a place in the order in which drivers load
@@ -49,6 +53,7 @@ if sys.platform == "win32":
             self, name: str = NAME, title: str = DISPLAY_NAME, account: str | None = ACCOUNT
         ) -> None:
             self._name, self._title, self._account = name, title, account
+            self._process: Any = None  # of the service that was told to stop
 
         def is_administrator(self) -> bool:
             return bool(ctypes.windll.shell32.IsUserAnAdmin())
@@ -102,8 +107,16 @@ if sys.platform == "win32":
                 win32service.StartService(service, None)
 
         def stop(self) -> None:
-            with _service(self._name, win32service.SERVICE_STOP) as service:
+            rights = win32service.SERVICE_STOP | win32service.SERVICE_QUERY_STATUS
+            with _service(self._name, rights) as service:
+                found = int(win32service.QueryServiceStatusEx(service)["ProcessId"])
+                with contextlib.suppress(pywintypes.error):  # it has gone already
+                    self._process = win32api.OpenProcess(_SYNCHRONIZE, False, found)  # noqa: FBT003 - not inherited
                 win32service.ControlService(service, win32service.SERVICE_CONTROL_STOP)
+
+        def process_is_gone(self) -> bool:
+            process = self._process
+            return process is None or win32event.WaitForSingleObject(process, 0) == win32event.WAIT_OBJECT_0
 
         def set_description(self, text: str) -> None:
             self._set(win32service.SERVICE_CONFIG_DESCRIPTION, text)

@@ -154,6 +154,7 @@ async def test_a_watch_of_an_upgrade_before_ends_first_and_goes_with_a_removal(m
     machine.watch.now = State.STOPPED
     await machine.package.remove(machine.step("forget"))
     assert machine.watch.now is State.MISSING
+    assert machine.service.now is State.STOPPED
     assert machine.did[-1] == "forget"
     assert not (machine.folders.config / NOTE).exists()
 

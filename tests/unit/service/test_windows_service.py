@@ -28,6 +28,7 @@ class System:
     now: State = State.MISSING
     ends_with: int = 0
     starts: str = PROGRAM
+    lingers: list[bool] = field(default_factory=list)
     begins: StartType = StartType.AUTOMATIC
     runs_as: str = ACCOUNT
     becomes: list[State] = field(default_factory=list)
@@ -48,6 +49,9 @@ class System:
 
     def command_line(self):
         return self.starts
+
+    def process_is_gone(self):
+        return not self.lingers or self.lingers.pop()
 
     def start_type(self):
         return self.begins
@@ -267,6 +271,16 @@ async def test_a_stop_that_does_not_end_is_given_up():
     with pytest.raises(Unreachable, match="did not end"):
         await Administration(System(now=State.STOPPING), Files(), clock).stop()
     assert clock.monotonic() > 120
+
+
+async def test_a_stop_waits_for_the_process_that_holds_the_files():
+    system = System(
+        now=State.RUNNING, becomes=[State.RUNNING] * 3 + [State.STOPPED] * 2, lingers=[True, False, False]
+    )
+
+    await administration(system).stop()
+
+    assert system.lingers == []
 
 
 async def test_a_service_that_starts_is_stopped_when_it_has_started():
