@@ -28,6 +28,7 @@ pytestmark = [
     pytest.mark.skipif(bool(cannot()), reason=cannot()),
 ]
 NEXT = "99.0.0"
+UNDER_WAY = {"queued", "sent", "received", "running"}
 REFUSED = 1603 % 256  # the installer's code, as Wine hands it on
 ORDERS = 20_000
 ANSWERS = """
@@ -124,13 +125,12 @@ def test_an_upgrade_under_load_loses_nothing_and_a_removal_keeps_what_a_reinstal
     until(lambda: records(relay) == before, lambda: "other records than before")
     assert identity(machine) == whose
 
-    refused = machine.install(packages[VERSION], code=REFUSED)
-    assert "A newer Groundwire is installed" in refused
+    machine.install(packages[VERSION], code=REFUSED)
     running(machine)
 
     machine.remove(packages[NEXT])
     assert not machine.program.exists()
-    assert machine.values(SERVICE_KEY) == machine.values(EVENT_SOURCE_KEY) == ""
+    assert "Groundwire" not in machine.values(SERVICE_KEY) + machine.values(EVENT_SOURCE_KEY)
     assert identity(machine) == whose
 
     machine.install(packages[NEXT])
@@ -184,9 +184,12 @@ def everything_again(relay: Deployment) -> Iterator[None]:
     over = threading.Event()
 
     def ask() -> None:
-        while not over.wait(2.0):
+        everything = {"full": True, "streams": ["purchase_orders"]}
+        while not over.is_set():
             with suppress(OSError):  # also what the relay refuses while the agent is away
-                relay.post("/connections/demo/syncs", {"full": True, "streams": ["purchase_orders"]})
+                asked = relay.post("/connections/demo/syncs", everything)["id"]
+                while not over.wait(1.0) and relay.get(f"/commands/{asked}")["state"] in UNDER_WAY:
+                    pass
 
     asking = threading.Thread(target=ask)
     asking.start()

@@ -36,7 +36,7 @@ class Machine:
         return json.loads(self.groundwire(*words, "--json", code=code))
 
     def values(self, key: str) -> str:
-        """What the registry has there; empty where there is no such key."""
+        """What the registry has there, or that there is no such key."""
         return self._wine.run("reg", "query", key, seconds=SECONDS, code=None)
 
     def events(self) -> list[str]:
