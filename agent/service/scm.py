@@ -109,7 +109,8 @@ if sys.platform == "win32":
         def stop(self) -> None:
             rights = win32service.SERVICE_STOP | win32service.SERVICE_QUERY_STATUS
             with _service(self._name, rights) as service:
-                found = int(win32service.QueryServiceStatusEx(service)["ProcessId"])
+                status = cast("dict[str, int]", win32service.QueryServiceStatusEx(service))
+                found = status["ProcessId"]
                 with contextlib.suppress(pywintypes.error):  # it has gone already
                     self._process = win32api.OpenProcess(_SYNCHRONIZE, False, found)  # noqa: FBT003 - not inherited
                 win32service.ControlService(service, win32service.SERVICE_CONTROL_STOP)
