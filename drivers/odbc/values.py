@@ -61,22 +61,25 @@ def typed(table: pa.Table, columns: Sequence[QueryColumn]) -> pa.Table:
 def named_alike(table: pa.Table, columns: Sequence[QueryColumn]) -> pa.Table:
     """Moments that the source printed, as the ODBC driver's own would be: so keys of them stay what they are.
 
-    Those have six digits of a second or, where the column keeps more, nine. Only digits behind these, which no ODBC
-    driver hands over, make a key longer, and only where they are more than nought.
+    Those have six digits of a second, or nine where the column is declared to keep more. Digits behind the nine, which no
+    ODBC driver hands over, make a key longer where they are more than nought. Digits behind the six of a column that is
+    declared to keep no more are cut as they always were: it is bound with six, and by seven rows would be passed over.
     """
     for number, column in enumerate(columns):
         values = table.column(number)
         if column.kind is Kind.TIMESTAMP and pa.types.is_string(values.type):
-            digits = NANOSECOND_DIGITS if is_finer(column) else MICROSECOND_DIGITS
-            table = table.set_column(number, table.column_names[number], _with_digits(values, digits))
+            made = _with_digits(values, finer=is_finer(column))
+            table = table.set_column(number, table.column_names[number], made)
     return table
 
 
-def _with_digits(values: pa.ChunkedArray, digits: int) -> pa.ChunkedArray:
+def _with_digits(values: pa.ChunkedArray, *, finer: bool) -> pa.ChunkedArray:
+    digits = NANOSECOND_DIGITS if finer else MICROSECOND_DIGITS
+    behind = r"\d*?)0*$" if finer else r")\d*$"
     texts = pc.utf8_rtrim_whitespace(values)
     dotted = pc.if_else(pc.match_substring(texts, "."), texts, pc.binary_join_element_wise(texts, "", "."))
     padded = pc.binary_join_element_wise(dotted, "", "0" * digits)
-    cut = pc.replace_substring_regex(padded, rf"(\.\d{{{digits}}}\d*?)0*$", r"\1")
+    cut = pc.replace_substring_regex(padded, rf"(\.\d{{{digits}}}{behind}", r"\1")
     named = pc.utf8_replace_slice(cut, _BETWEEN_DAY_AND_TIME, _BETWEEN_DAY_AND_TIME + 1, " ")
     return pc.if_else(pc.match_substring_regex(texts, _PRINTED_MOMENT), named, texts)
 
