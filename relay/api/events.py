@@ -63,9 +63,7 @@ class EventList(Answer):
     has_more: bool = Field(description="Whether something waits there already.")
 
 
-@router.get(
-    "/events", summary="List events in the order in which they were told", response_model=EventList
-)
+@router.get("/events", summary="List events in the order in which they were told", response_model=EventList)
 async def list_events(  # noqa: PLR0913, RUF100 - one parameter per filter
     ctx: Context,
     tenant: Tenant,
