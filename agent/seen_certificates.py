@@ -40,11 +40,12 @@ class SeenCertificates:
     def status(self, settings: ConnectionSettings) -> dict[str, list[dict[str, str]]]:
         """The part of a connection's status, JSON-ready. Nothing while nothing is known: the relay keeps what it heard last.
 
-        An empty list where a driver of this kind never sees a certificate.
+        An empty list where a driver of this kind never sees a certificate, and where the way has become another one
+        than that on which they were seen.
         """
         seen = self._seen.get(settings.name)
-        if seen is not None and seen.way == _way(settings):
-            ends = sorted(seen.ends.items())
+        if seen is not None:
+            ends = sorted(seen.ends.items()) if seen.way == _way(settings) else []
             return {"certificates": [{"hop": hop.value, "expiresAt": rfc3339(at)} for hop, at in ends]}
         return {} if may_show_certificates(settings.driver, settings.options) else {"certificates": []}
 

@@ -66,7 +66,7 @@ def test_a_restart_of_the_connection_forgets_nothing_and_another_way_to_the_sour
     elsewhere = replace(ERP, options={"url": "https://new.example", "service": "s"})
 
     assert ends(seen, replace(ERP, enabled=False)) is not None
-    assert ends(seen, elsewhere) is None
+    assert ends(seen, elsewhere) == {}, "the old way's are taken back"
     seen.note(elsewhere, [shown(Hop.SOURCE, 90)])
     assert ends(seen, elsewhere) == {"source": "2026-04-05T12:00:00Z"}
 
