@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import shutil
 import subprocess
 import threading
@@ -20,7 +21,7 @@ from typing import IO, Final, Self
 WANTED: Final = ("wine", "x86_64-w64-mingw32-gcc", "x86_64-w64-mingw32-objdump", "wixl")
 LIBRARIES: Final = Path("/usr/lib/x86_64-linux-gnu/wine/x86_64-windows")
 SERVICE_ANSWERS_MS: Final = 900_000  # Wine's own 10 s are less than an interpreter needs on a busy machine
-HELD_SECONDS: Final = 5.0
+QUIET_SECONDS: Final = 0.5
 
 # Wine 8 has no ProcessPrng, which every library written in Rust asks for, and aborts in what numpy asks of complex numbers.
 RANDOM: Final = """
@@ -113,13 +114,14 @@ class Wine:
             ["wine", *words], env=self._environment, cwd=cwd or self.drive, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
-        said, errors = _heard(process.stdout), _heard(process.stderr)
+        told = _heard(process.stdout), _heard(process.stderr)
         try:
             process.wait(seconds)
         finally:
             process.kill()
-        assert code in {process.returncode, None}, f"{words}: {process.returncode}\n{said()}\n{errors()}"
-        return said()
+            said, errors = (one() for one in told)
+        assert code in {process.returncode, None}, f"{words}: {process.returncode}\n{said}\n{errors}"
+        return said
 
     def _server(self, *words: str) -> None:
         subprocess.run(
@@ -132,13 +134,25 @@ def _heard(pipe: IO[bytes] | None) -> Callable[[], str]:
     """All that a program says, once it has ended: not until nobody holds its pipe, for Wine's own desktop goes on doing so."""
     assert pipe is not None
     parts: list[bytes] = []
-    thread = threading.Thread(
-        target=lambda: parts.extend(iter(lambda: os.read(pipe.fileno(), 65_536), b"")), daemon=True
-    )
+    ended = threading.Event()
+
+    def listen() -> None:
+        with pipe:
+            while True:
+                last = ended.is_set()
+                if select.select([pipe], [], [], QUIET_SECONDS)[0]:
+                    if not (part := os.read(pipe.fileno(), 65_536)):
+                        return
+                    parts.append(part)
+                elif last:
+                    return
+
+    thread = threading.Thread(target=listen)
     thread.start()
 
     def said() -> str:
-        thread.join(HELD_SECONDS)
+        ended.set()
+        thread.join()
         return b"".join(parts).decode("utf-8", "replace")
 
     return said
