@@ -77,9 +77,8 @@ def test_the_bundle_is_whole(tmp_path: Path) -> None:
             str(bundle() / "groundwire.exe"), "selfcheck", "--json", "--patience", "20", seconds=SECONDS
         )
 
-    assert [(one["code"], one["level"]) for one in json.loads(said)["findings"]] == [
-        ("manager.no_drivers", "notice")
-    ]
+    found = [(one["code"], one["level"]) for one in json.loads(said)["findings"]]
+    assert [one for one in found if one[1] != "ok"] == [("manager.no_drivers", "notice")]
 
 
 def test_from_the_package_to_records_by_the_page(
