@@ -32,6 +32,7 @@ if sys.platform == "win32":
     _NO_SUCH_SERVICE: Final = 1060
     _SYNCHRONIZE: Final = 0x100000  # to wait for a process
     _OWN_ERROR: Final = 1066  # the service's own code is beside it
+    _NEVER_STARTED: Final = 1077
     _SID_TYPE_UNRESTRICTED: Final = 1
     _NO_TAG: Final = False  # of a place in the order in which drivers load
     _STATES: Final = {
@@ -68,7 +69,8 @@ if sys.platform == "win32":
 
         def exit_code(self) -> int:
             status = self._status()
-            return int(status[4] if status[3] == _OWN_ERROR else status[3])
+            code = int(status[4] if status[3] == _OWN_ERROR else status[3])
+            return 0 if code == _NEVER_STARTED else code
 
         def create(self, command_line: str) -> None:
             with refusals(), _manager(win32service.SC_MANAGER_CREATE_SERVICE) as manager:
