@@ -31,13 +31,14 @@ pytestmark = [
 NEXT = "99.0.0"
 UNDER_WAY = {"queued", "sent", "received", "running"}
 REFUSED = 1603 % 256  # the installer's code, as Wine hands it on
+FAILED = 1627 % 256  # Wine's code for an action that failed, where Windows says 1603
 ORDERS = 20_000
 ANSWERS = """
 [relay]
 url = "wss://127.0.0.1:{port}"
 code = "file:C:/handed/code"
 name = "plant"
-ca_file = "C:/ProgramData/Groundwire/relay-ca.pem"
+ca_file = "{ca_file}"
 
 [connections.demo]
 system = "sandbox"
@@ -105,6 +106,26 @@ def test_from_the_package_to_records_by_the_page(
     ]  # fmt: skip
 
 
+def test_a_file_of_answers_sets_up_in_one_step_and_the_same_line_upgrades(
+    machine: Machine, packages: dict[str, Path], relay: Deployment
+) -> None:
+    answers = f"ANSWERS={handed_out(machine, relay, 'C:/handed/ca.pem')}"
+
+    machine.install(packages[VERSION], answers.replace("answers.toml", "missing.toml"), code=FAILED)
+    assert "the file of answers is not taken: it cannot be read" in machine.journal()
+
+    machine.install(packages[VERSION], answers, "START=no")
+    assert "The agent was set up from the file of answers." in machine.journal()
+    assert machine.document("service", "status")["state"] == "stopped"
+    whose = identity(machine)
+    start(machine)
+    until(lambda: len(records(relay)) > 300, lambda: f"{machine.events()[-20:]}")
+
+    machine.install(packages[NEXT], answers)  # its code works once: it is not set up again
+    running(machine)
+    assert identity(machine) == whose
+
+
 def test_an_upgrade_under_load_loses_nothing_and_a_removal_keeps_what_a_reinstallation_goes_on_with(
     machine: Machine, packages: dict[str, Path], relay: Deployment
 ) -> None:
@@ -141,16 +162,21 @@ def test_an_upgrade_under_load_loses_nothing_and_a_removal_keeps_what_a_reinstal
     assert identity(machine) == whose
 
 
-def set_up(machine: Machine, relay: Deployment) -> None:
-    """With what the relay's operator hands out."""
-    shutil.copy(relay.relay / "ca.pem", machine.data / "relay-ca.pem")
+def handed_out(machine: Machine, relay: Deployment, ca_file: str) -> str:
+    """What the relay's operator hands out, for a set-up; the path of its file of answers."""
     handed = machine.drive / "handed"
     handed.mkdir(mode=0o700)
+    shutil.copy(relay.relay / "ca.pem", machine.drive / ca_file.removeprefix("C:/"))
     code = handed / "code"
     code.write_text(relay.post("/enrolment-codes", {"agentName": "plant"})["code"])
     code.chmod(0o600)
-    (handed / "answers.toml").write_text(ANSWERS.format(port=relay.gateway))
-    machine.groundwire("setup", "--from", r"C:\handed\answers.toml")
+    (handed / "answers.toml").write_text(ANSWERS.format(port=relay.gateway, ca_file=ca_file))
+    return r"C:\handed\answers.toml"
+
+
+def set_up(machine: Machine, relay: Deployment) -> None:
+    answers = handed_out(machine, relay, "C:/ProgramData/Groundwire/relay-ca.pem")
+    machine.groundwire("setup", "--from", answers)
 
 
 def start(machine: Machine) -> None:

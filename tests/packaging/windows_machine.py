@@ -39,6 +39,10 @@ class Machine:
         """What the registry has there, or that there is no such key."""
         return self._wine.run("reg", "query", key, seconds=SECONDS, code=None)
 
+    def journal(self) -> str:
+        """What the program noted of installations."""
+        return _text(self.data / "install.log")
+
     def events(self) -> list[str]:
         """Of the agent's log, in their order."""
         log = self.data / "state" / "log" / "agent.log"
