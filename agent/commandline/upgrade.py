@@ -54,14 +54,14 @@ def prepare(invocation: Invocation, *, if_gated: bool) -> None:
 @pass_invocation
 def watch(invocation: Invocation, within: int | None, *, if_gated: bool) -> None:
     """Wait until the new version is connected and the relay has acked; otherwise put the old one back."""
-    from agent.commandline.exits import code_of  # noqa: PLC0415
-    from agent.upgrade.switching import UpgradeFailed  # noqa: PLC0415 - heavy
-
     settings = invocation.settings()
     if if_gated and not settings.upgrade.gate:
         return  # what lies aside is of an upgrade before this one
+    _leave_to_old_program()
+    from agent.commandline.exits import code_of  # noqa: PLC0415
+    from agent.upgrade.switching import UpgradeFailed  # noqa: PLC0415 - heavy
+
     switch = switch_of(invocation)
-    _leave_to_old_program(switch.program)
     seconds = settings.upgrade.within.total_seconds() if within is None else float(within)
     try:
         found = run_async(switch.go_on(seconds) if if_gated else switch.watch(seconds))
@@ -98,8 +98,8 @@ def roll_back(invocation: Invocation) -> None:
 
     The state stays as the new version left it, but for files that the old one cannot read.
     """
+    _leave_to_old_program()
     switch = switch_of(invocation)
-    _leave_to_old_program(switch.program)
     _end_watch()
     plan = run_async(switch.roll_back("asked for by hand"))
     kept = ", ".join(plan.restored)
@@ -148,10 +148,14 @@ def status(invocation: Invocation) -> None:
     )
 
 
-def _leave_to_old_program(program: Path | None) -> None:
-    """What is gone back to is the old program's to judge: it alone knows which files it cannot read."""
-    from agent.upgrade.programs import RESET, is_kept, previous_of, runs_from_kept  # noqa: PLC0415
+def _leave_to_old_program() -> None:
+    """What is gone back to is the old program's to judge: it alone knows which files it cannot read.
 
+    Before anything else is loaded, which a new version that is broken may lack.
+    """
+    from agent.upgrade.programs import RESET, is_kept, own_folder, previous_of, runs_from_kept  # noqa: PLC0415
+
+    program = own_folder()
     if program is None or not is_kept(program) or runs_from_kept(program):
         return
     old = str(previous_of(program) / Path(sys.executable).name)
