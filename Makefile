@@ -82,7 +82,7 @@ bench: .venv/dev packages ## the numbers of docs/benchmarks.md (see bench/README
 bundle: .venv/dev ## the program with everything that it needs, in build/bundle/groundwire (docs/bundle.md)
 	$(BIN)/python packaging/build.py bundle
 
-bundle-twice: .venv/dev ## two bundles of this tree, compared byte for byte
+bundle-twice: .venv/dev ## two bundles of this tree, compared byte for byte, and the size of a package of it
 	$(BIN)/pytest -q -n 0 -m slow tests/packaging/test_bundle.py
 
 bundle-portable: .venv/dev ## the same for Debian 11 and later and RHEL 9, in build/bundle-portable/groundwire, and its selfcheck on Debian 11, 12 and 13 (root; debootstrap). ANEW=1: with a new root and the newest sources

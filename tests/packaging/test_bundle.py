@@ -163,6 +163,7 @@ def test_it_is_small_and_leaves_to_the_system_what_is_its_own(bundle: Path) -> N
     )  # their names belong to the system
 
 
+@pytest.mark.slow
 def test_a_package_of_it_is_small(bundle: Path, tmp_path: Path) -> None:
     """The deb, which is larger than the rpm."""
     made = script("linux_package").build(
