@@ -119,9 +119,7 @@ def _package(invocation: Invocation) -> Package:
         from agent.service.package import Package  # noqa: PLC0415
 
         return Package(this_windows.administration(), this_windows.watch(), folders_of(invocation))
-    raise NeedsPersonError(
-        "only the Windows package does this", hint="The packages of Linux have scripts of their own."
-    )
+    raise _not_here()
 
 
 def _gated(invocation: Invocation) -> Switch | None:
@@ -190,7 +188,13 @@ def _access() -> FileAccess:
         from agent.service.access import NtfsAccess  # noqa: PLC0415 - exists on Windows only
 
         return NtfsAccess()
-    raise NotImplementedError
+    raise _not_here()
+
+
+def _not_here() -> NeedsPersonError:
+    return NeedsPersonError(
+        "only the Windows package does this", hint="The packages of Linux have scripts of their own."
+    )
 
 
 @contextmanager
