@@ -21,9 +21,8 @@ Reading = BulkConnection | BytewiseConnection
 _Connection = TypeVar("_Connection", BulkConnection, BytewiseConnection)
 RELEASE_TRIES: Final = 10  # of a source that has its one connection back once it notices
 RELEASE_SECONDS: Final = 0.2  # between two of them
-SLOW_SECONDS: Final = (
-    5.0  # who takes as long to refuse is not full: it is away, and ten times its time-out is minutes
-)
+# Who takes as long to refuse is not full: it is away, and ten times its time-out is minutes.
+SLOW_SECONDS: Final = 5.0
 _log: Final = logging.getLogger(__name__)  # its lines go into the agent's log
 
 
@@ -78,12 +77,7 @@ class ReadConnections:
             try:
                 return self._opened(self._session.open_bytewise)
             except DriverError as error:
-                if others and not isinstance(error, CredentialsRefused):
-                    self._be_alone(error)
-                    continue
-                tries -= 1
-                self._raise_unless_it_may_pass(error, tries, began)
-            self._pause(RELEASE_SECONDS)
+                tries = self._tries_left(error, tries, began, others=others)
 
     def _await_a_place(self) -> None:
         """With the lock. Of a source with one connection nobody asks for it while another has it, or is asking."""
@@ -103,10 +97,16 @@ class ReadConnections:
                 self._change.notify_all()
         return connection
 
-    def _raise_unless_it_may_pass(self, error: DriverError, tries: int, began: float) -> None:
+    def _tries_left(self, error: DriverError, tries: int, began: float, *, others: bool) -> int:
+        """Where another try is worth it, after the pause that it needs. Raises `error` where it is not."""
+        if others and not isinstance(error, CredentialsRefused):
+            self._be_alone(error)
+            return tries
         at_once = self._monotonic() - began < SLOW_SECONDS
-        if not (self._alone and tries and at_once and isinstance(error, SourceBusy | Unreachable)):
+        if not (self._alone and tries > 1 and at_once and isinstance(error, SourceBusy | Unreachable)):
             raise error
+        self._pause(RELEASE_SECONDS)
+        return tries - 1
 
     def stop(self) -> None:
         """Nobody waits for what is read any more: the source need not go on with it."""
@@ -152,12 +152,7 @@ class ReadConnections:
             try:
                 return self._opened(borrow), reused
             except DriverError as error:
-                if others and not isinstance(error, CredentialsRefused):
-                    self._be_alone(error)
-                    continue
-                tries -= 1
-                self._raise_unless_it_may_pass(error, tries, began)
-            self._pause(RELEASE_SECONDS)
+                tries = self._tries_left(error, tries, began, others=others)
 
     def _be_alone(self, error: DriverError) -> None:
         with self._change:
